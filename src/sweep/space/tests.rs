@@ -1,0 +1,172 @@
+//! Tests of the space: counting, order, conditions, unions, and the bijection.
+use super::*;
+use proptest::prelude::*;
+
+fn text(t: &str) -> Value {
+    Value::Text(t.into())
+}
+
+fn one(param: usize, values: Vec<Value>) -> Axis {
+    Axis::One { param, domain: Domain::list(values).expect("domain") }
+}
+
+fn ints(param: usize, n: i64) -> Axis {
+    Axis::One { param, domain: Domain::int(0, n - 1, 1).expect("domain") }
+}
+
+fn command(paths: &[&str], plots: Vec<Plot>) -> Space {
+    let paths = paths.iter().map(|p| (*p).to_owned()).collect();
+    Space::new(paths, Base::Command(vec!["true".into()]), plots).expect("space")
+}
+
+fn shown(space: &Space) -> Vec<String> {
+    space
+        .walk(0, space.points())
+        .map(|p| {
+            let values = space.values(p).expect("point");
+            let cells: Vec<_> =
+                values.iter().map(|v| v.as_ref().map_or("-".into(), ToString::to_string)).collect();
+            cells.join(" ")
+        })
+        .collect()
+}
+
+#[test]
+fn a_product_counts_the_last_axis_fastest() {
+    let space = command(&["a", "b"], vec![Plot { axes: vec![ints(0, 2), ints(1, 3)], ..Plot::default() }]);
+    assert_eq!(shown(&space), ["0 0", "0 1", "0 2", "1 0", "1 1", "1 2"]);
+    assert_eq!(space.trials(), 6);
+}
+
+#[test]
+fn a_parameter_that_does_not_exist_makes_no_points() {
+    let when = When { param: 1, condition: Condition::new("kind == 'sgd'").expect("condition") };
+    let space = command(
+        &["kind", "momentum"],
+        vec![Plot {
+            axes: vec![one(0, vec![text("adam"), text("sgd")]), one(1, vec![Value::Float(0.5), Value::Float(0.9)])],
+            whens: vec![when],
+            excludes: vec![],
+        }],
+    );
+    assert_eq!(shown(&space), ["adam -", "sgd 0.5", "sgd 0.9"]);
+}
+
+#[test]
+fn conditions_follow_each_other() {
+    let condition = |t: &str| Condition::new(t).expect("condition");
+    let space = command(
+        &["a", "b", "c"],
+        vec![Plot {
+            axes: vec![ints(0, 2), ints(1, 2), ints(2, 2)],
+            whens: vec![
+                When { param: 1, condition: condition("a == 1") },
+                When { param: 2, condition: condition("b == 0") },
+            ],
+            excludes: vec![],
+        }],
+    );
+    assert_eq!(shown(&space), ["0 - -", "1 0 0", "1 0 1", "1 1 -"]);
+}
+
+#[test]
+fn excluding_by_values_and_by_condition() {
+    let space = command(
+        &["a", "b"],
+        vec![Plot {
+            axes: vec![ints(0, 3), ints(1, 3)],
+            whens: vec![],
+            excludes: vec![
+                Exclude::Values(vec![(0, vec![Value::Int(0)]), (1, vec![Value::Int(1), Value::Int(2)])]),
+                Exclude::Condition(Condition::new("a + b >= 3").expect("condition")),
+            ],
+        }],
+    );
+    assert_eq!(shown(&space), ["0 0", "1 0", "1 1", "2 0"]);
+    assert_eq!(space.idle_excludes(), []);
+}
+
+#[test]
+fn a_union_counts_duplicates_once() {
+    let rows = Axis::Rows {
+        params: vec![0, 1],
+        rows: vec![
+            vec![Some(Value::Int(1)), Some(Value::Int(1))],
+            vec![Some(Value::Int(9)), Some(Value::Int(9))],
+            vec![Some(Value::Int(9)), Some(Value::Int(9))],
+        ],
+    };
+    let space = command(
+        &["a", "b"],
+        vec![
+            Plot { axes: vec![ints(0, 2), ints(1, 2)], ..Plot::default() },
+            Plot { axes: vec![ints(0, 3), one(1, vec![Value::Int(0)])], ..Plot::default() },
+            Plot { axes: vec![rows], ..Plot::default() },
+        ],
+    );
+    assert_eq!(shown(&space), ["0 0", "0 1", "1 0", "1 1", "2 0", "9 9"]);
+}
+
+#[test]
+fn conditions_see_settings_that_do_not_vary() {
+    let mut base = Settings::default();
+    base.set(key::find("data.set").expect("key"), text("mnist"));
+    let space = Space::new(
+        vec!["epochs".into()],
+        Base::Train(Box::new(base)),
+        vec![Plot {
+            axes: vec![Axis::One { param: 0, domain: Domain::int(1, 4, 1).expect("domain") }],
+            whens: vec![],
+            excludes: vec![Exclude::Condition(
+                Condition::new("epochs > 2 and optimizer.kind == 'adam'").expect("condition"),
+            )],
+        }],
+    )
+    .expect("space");
+    assert_eq!(shown(&space), ["1", "2"]);
+}
+
+#[test]
+fn huge_spaces_are_counted_without_walking() {
+    let axes = (0..7).map(|p| ints(p, 10)).collect();
+    let names: Vec<String> = (0..7).map(|i| format!("p{i}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let space = command(&names, vec![Plot { axes, ..Plot::default() }]);
+    assert_eq!(space.trials(), 10_000_000);
+    assert_eq!(space.values(1_234_567).map(|v| v.len()), Some(7));
+}
+
+proptest! {
+    /// Every kept number has its own values, values stand in a fixed order, and the count is
+    /// the number of points that a plain nested loop finds.
+    #[test]
+    fn numbers_and_points_are_one_to_one(
+        sizes in proptest::collection::vec(1_i64..5, 1..4),
+        limit in 0_i64..8,
+    ) {
+        let names: Vec<String> = (0..sizes.len()).map(|i| format!("p{i}")).collect();
+        let sum = names.join(" + ");
+        let plot = Plot {
+            axes: sizes.iter().enumerate().map(|(p, n)| ints(p, *n)).collect(),
+            whens: vec![],
+            excludes: vec![Exclude::Condition(Condition::new(&format!("{sum} > {limit}")).expect("condition"))],
+        };
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let space = command(&names, vec![plot]);
+        let points = shown(&space);
+        let mut expected = vec![vec![]];
+        for n in &sizes {
+            expected = expected.into_iter().flat_map(|row: Vec<i64>| (0..*n).map(move |d| {
+                let mut row = row.clone();
+                row.push(d);
+                row
+            })).collect();
+        }
+        expected.retain(|row| row.iter().sum::<i64>() <= limit);
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|row| row.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+            .collect();
+        prop_assert_eq!(points, expected);
+    }
+}

@@ -1,0 +1,143 @@
+//! From the text of a spec to a checked sweep, or to everything that is wrong with it.
+mod check;
+mod duration;
+pub mod metric;
+pub mod mistake;
+mod parameters;
+mod recipes;
+pub mod schema;
+mod section;
+pub mod slurm;
+pub mod yaml;
+
+use crate::recipe::{Settings, Work};
+use crate::space::Space;
+pub use metric::{At, Goal, Objective};
+pub use mistake::{Mistake, SpecErrors};
+pub use slurm::SlurmSettings;
+
+/// Runs that a sweep may have unless `--max-runs` says otherwise.
+pub const DEFAULT_MAX_RUNS: u64 = 100_000;
+
+/// A sweep that has been checked. It cannot be built otherwise than by [`read`].
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// Its name: letters, digits, `.`, `_`, `-`; at most 64.
+    pub name: String,
+    /// What it asks, for people.
+    pub description: Option<String>,
+    /// All its trials.
+    pub space: Space,
+    /// The seeds that every trial is run with.
+    pub seeds: Vec<u64>,
+    /// What the leaderboard ranks by.
+    pub objective: Objective,
+    /// Seconds between two checkpoints of a run.
+    pub checkpoint_seconds: f64,
+    /// What is asked of Slurm, and how runs are packed.
+    pub slurm: SlurmSettings,
+    /// Hash of everything that decides what is trained and how it is ranked; comments,
+    /// layout, the description and what is asked of Slurm change nothing.
+    pub hash: String,
+}
+
+impl Spec {
+    /// Runs by number, those of points left out included; capped at `u64::MAX`.
+    #[must_use]
+    pub fn run_numbers(&self) -> u64 {
+        self.space.points().saturating_mul(self.seeds.len() as u64)
+    }
+
+    /// How many runs there are: trials × seeds.
+    #[must_use]
+    pub fn runs(&self) -> u64 {
+        self.space.trials().saturating_mul(self.seeds.len() as u64)
+    }
+
+    /// Point and seed of a run's number.
+    #[must_use]
+    pub fn place(&self, index: u64) -> Option<(u64, u64)> {
+        let points = self.space.points();
+        let round = usize::try_from(index.checked_div(points)?).ok()?;
+        Some((index % points, *self.seeds.get(round)?))
+    }
+
+    /// The run with this number, if there is one.
+    #[must_use]
+    pub fn run(&self, index: u64) -> Option<crate::trial::Run> {
+        let (point, seed) = self.place(index)?;
+        let work = self.space.work(point)?;
+        Some(crate::trial::Run { index, point, seed, id: crate::trial::RunId::of(&work, seed), work })
+    }
+
+    /// The numbers of all runs from `start` to before `end`, in order.
+    pub fn walk(&self, start: u64, end: u64) -> impl Iterator<Item = u64> + '_ {
+        let points = self.space.points().max(1);
+        let end = end.min(self.run_numbers());
+        (start / points..end.div_ceil(points)).flat_map(move |round| {
+            let base = round * points;
+            let first = start.saturating_sub(base);
+            let last = (end - base).min(points);
+            self.space.walk(first, last).map(move |point| base + point)
+        })
+    }
+
+    /// Whether the built-in trainer does the work, so that libtorch is needed.
+    #[must_use]
+    pub fn trains(&self) -> bool {
+        matches!(self.space.base(), crate::space::Base::Train(_))
+    }
+
+    /// Every data set that some trial uses: name and, for `idx`, the folder.
+    #[must_use]
+    pub fn data_sets(&self) -> Vec<(String, Option<String>)> {
+        let mut found: Vec<(String, Option<String>)> = Vec::new();
+        for point in self.space.witnesses(&["data.set", "data.path"]) {
+            let Some(Work::Train(settings)) = self.space.work(point) else { continue };
+            let set = data_of(&settings);
+            if !found.contains(&set) {
+                found.push(set);
+            }
+        }
+        found
+    }
+}
+
+fn data_of(settings: &Settings) -> (String, Option<String>) {
+    let text = |path| settings.at(path).as_text().map(str::to_owned);
+    (text("data.set").unwrap_or_default(), text("data.path"))
+}
+
+/// Reads and checks a spec; warnings stand beside it.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn read(file: &str, bytes: &[u8], max_runs: u64) -> Result<(Spec, Vec<Mistake>), SpecErrors> {
+    let fail = |text: &str, mistakes| SpecErrors { file: file.into(), text: text.into(), mistakes };
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned();
+            let at = good.len();
+            let mistake = Mistake::new(
+                at..at,
+                "the file is not UTF-8 text",
+                format!("byte {at} of the file begins no character"),
+            )
+            .hint("save it as UTF-8, e.g. `iconv -f latin1 -t utf-8`");
+            return Err(fail(&good, vec![mistake]));
+        }
+    };
+    let tree = yaml::read(text).map_err(|wrong| {
+        let mut mistake = Mistake::new(wrong.span, format!("this is no YAML that dlgrid reads: {}", wrong.fact), "here");
+        mistake.hint = wrong.hint;
+        fail(text, vec![mistake])
+    })?;
+    check::check(file, &tree, max_runs).map_err(|mut mistakes| {
+        mistakes.sort_by_key(|m| (m.warning, m.span.start));
+        fail(text, mistakes)
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,394 @@
+//! Reads YAML into a tree that knows where everything stands. The only module that knows
+//! the YAML library.
+use std::fmt;
+use std::ops::Range;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{DuplicateKeyPolicy, Spanned};
+
+/// The largest spec that is read, in bytes.
+pub const MAX_BYTES: usize = 256 * 1024;
+/// The deepest nesting that is read.
+const MAX_DEPTH: usize = 32;
+
+/// A value and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// The value.
+    pub kind: Kind,
+    /// Bytes of the source; of a block map or list only its start.
+    pub span: Range<usize>,
+}
+
+/// What a node is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind {
+    /// Nothing, or `null`.
+    Null,
+    /// `true` or `false`; nothing else is one.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A finite number.
+    Float(f64),
+    /// Text.
+    Text(String),
+    /// A list.
+    List(Vec<Node>),
+    /// A map, in the order of the source; keys may repeat.
+    Map(Vec<Entry>),
+}
+
+/// One key and its value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Where the key stands.
+    pub key_span: Range<usize>,
+    /// The value.
+    pub value: Node,
+}
+
+/// Text that is no YAML, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotYaml {
+    /// What is wrong.
+    pub fact: String,
+    /// Where.
+    pub span: Range<usize>,
+    /// The way out, if one is known.
+    pub hint: Option<String>,
+}
+
+/// Reads one document.
+///
+/// # Errors
+/// Where it stops being YAML, is too large, too deep, or refers to itself too often.
+pub fn read(source: &str) -> Result<Node, NotYaml> {
+    if let Some(refused) = refuse_early(source) {
+        return Err(refused);
+    }
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+        reject_unsupported_tags: true,
+        with_snippet: false,
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+    };
+    serde_saphyr::from_str_with_options::<Spanned<Raw>>(source, options)
+        .map(|raw| node(raw, source))
+        .map_err(|error| not_yaml(&error, source))
+}
+
+/// What can be refused before a parser is set to work: size, depth, tabs.
+fn refuse_early(source: &str) -> Option<NotYaml> {
+    if source.len() > MAX_BYTES {
+        return Some(NotYaml {
+            fact: format!("the file has {} KiB, more than 256", source.len() / 1024),
+            span: 0..0,
+            hint: Some("describe long lists by a range, such as `{log: [1e-4, 1e-1], steps: 7}`".into()),
+        });
+    }
+    if source.trim_start_matches('\u{feff}').trim().is_empty() {
+        return Some(NotYaml {
+            fact: "the file is empty".into(),
+            span: 0..0,
+            hint: Some("`dlgrid init` writes a spec to start from".into()),
+        });
+    }
+    let mut offset = 0;
+    for line in source.split_inclusive('\n') {
+        let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+        if let Some(tab) = line[..indent].find('\t')
+            && !line.trim().is_empty()
+        {
+            return Some(NotYaml {
+                fact: "a tab indents this line; YAML takes only spaces".into(),
+                span: offset + tab..offset + tab + 1,
+                hint: Some("replace tabs by spaces, e.g. with `expand -t 2`".into()),
+            });
+        }
+        offset += line.len();
+    }
+    too_deep(source)
+}
+
+/// Counts brackets and indentation: cheap, and enough to stop a file of 300,000 `[`.
+fn too_deep(source: &str) -> Option<NotYaml> {
+    let mut depth = 0_usize;
+    for (at, byte) in source.bytes().enumerate() {
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'\n' if depth > 0 => {}
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return Some(NotYaml {
+                fact: format!("more than {MAX_DEPTH} brackets are open at once here"),
+                span: at..at + 1,
+                hint: None,
+            });
+        }
+    }
+    None
+}
+
+fn not_yaml(error: &serde_saphyr::Error, source: &str) -> NotYaml {
+    let span = error.location().map_or(0..0, |place| span_of(&place, source));
+    let text = error.without_snippet().to_string();
+    let first = text.lines().next().unwrap_or_default();
+    let fact = first
+        .split(" at line ")
+        .next()
+        .unwrap_or(first)
+        .trim_start_matches("error: ")
+        .trim_end_matches('.')
+        .to_owned();
+    let hint = if fact.contains("non-finite") {
+        Some("quote it if it is text".to_owned())
+    } else {
+        None
+    };
+    NotYaml { fact: lower_first(&fact), span, hint }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_lowercase().collect::<String>() + chars.as_str()
+    })
+}
+
+fn span_of(place: &serde_saphyr::Location, source: &str) -> Range<usize> {
+    let to_usize = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let span = place.span();
+    let start = span.byte_offset().map_or_else(
+        || {
+            let line_start: usize = source
+                .split_inclusive('\n')
+                .take(to_usize(place.line().saturating_sub(1)))
+                .map(str::len)
+                .sum();
+            line_start + to_usize(place.column().saturating_sub(1))
+        },
+        to_usize,
+    );
+    let len = span.byte_len().map_or(0, to_usize);
+    let start = floor_char(source, start.min(source.len()));
+    start..floor_char(source, start.saturating_add(len).min(source.len()))
+}
+
+fn floor_char(source: &str, mut at: usize) -> usize {
+    while !source.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// What the library yields, before spans are turned into bytes.
+enum Raw {
+    Scalar(Kind),
+    List(Vec<Spanned<Raw>>),
+    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
+}
+
+fn node(raw: Spanned<Raw>, source: &str) -> Node {
+    let span = span_of(&raw.referenced, source);
+    let kind = match raw.value {
+        Raw::Scalar(kind) => kind,
+        Raw::List(items) => Kind::List(items.into_iter().map(|item| node(item, source)).collect()),
+        Raw::Map(entries) => Kind::Map(
+            entries
+                .into_iter()
+                .map(|(key, value)| Entry {
+                    key_span: span_of(&key.referenced, source),
+                    key: key.value,
+                    value: node(value, source),
+                })
+                .collect(),
+        ),
+    };
+    Node { kind, span }
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value, a list or a map")
+    }
+    fn visit_unit<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Scalar(Kind::Null))
+    }
+    fn visit_none<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Scalar(Kind::Null))
+    }
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Raw, D::Error> {
+        Raw::deserialize(deserializer)
+    }
+    fn visit_bool<E>(self, b: bool) -> Result<Raw, E> {
+        Ok(Raw::Scalar(Kind::Bool(b)))
+    }
+    fn visit_i64<E>(self, i: i64) -> Result<Raw, E> {
+        Ok(Raw::Scalar(Kind::Int(i)))
+    }
+    #[expect(clippy::cast_precision_loss, reason = "beyond i64 it is refused by its range anyway")]
+    fn visit_u64<E>(self, u: u64) -> Result<Raw, E> {
+        Ok(Raw::Scalar(i64::try_from(u).map_or(Kind::Float(u as f64), Kind::Int)))
+    }
+    #[expect(clippy::cast_precision_loss, reason = "beyond i64 it is refused by its range anyway")]
+    fn visit_i128<E>(self, i: i128) -> Result<Raw, E> {
+        Ok(Raw::Scalar(i64::try_from(i).map_or(Kind::Float(i as f64), Kind::Int)))
+    }
+    #[expect(clippy::cast_precision_loss, reason = "beyond i64 it is refused by its range anyway")]
+    fn visit_u128<E>(self, u: u128) -> Result<Raw, E> {
+        Ok(Raw::Scalar(i64::try_from(u).map_or(Kind::Float(u as f64), Kind::Int)))
+    }
+    fn visit_f64<E>(self, f: f64) -> Result<Raw, E> {
+        Ok(Raw::Scalar(Kind::Float(f)))
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Raw, E> {
+        Ok(Raw::Scalar(Kind::Text(text.to_owned())))
+    }
+    fn visit_string<E>(self, text: String) -> Result<Raw, E> {
+        Ok(Raw::Scalar(Kind::Text(text)))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Raw, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Raw::List(items))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Raw::Map(entries))
+    }
+}
+
+impl Node {
+    /// What it is, in the words of the messages.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match &self.kind {
+            Kind::Null => "nothing".into(),
+            Kind::Bool(b) => format!("`{b}`"),
+            Kind::Int(i) => format!("`{i}`"),
+            Kind::Float(f) => format!("`{}`", crate::recipe::value::short_number(*f)),
+            Kind::Text(t) => format!("the text \"{t}\""),
+            Kind::List(_) => "a list".into(),
+            Kind::Map(_) => "a map".into(),
+        }
+    }
+
+    /// The text, if it is text.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Text(t) => Some(t),
+            _ => None,
+        }
+    }
+
+    /// As a value of a setting; nothing for a map.
+    #[must_use]
+    pub fn value(&self) -> Option<crate::recipe::Value> {
+        use crate::recipe::Value;
+        Some(match &self.kind {
+            Kind::Null => Value::Null,
+            Kind::Bool(b) => Value::Bool(*b),
+            Kind::Int(i) => Value::Int(*i),
+            Kind::Float(f) => Value::Float(*f),
+            Kind::Text(t) => Value::Text(t.clone()),
+            Kind::List(items) => Value::List(items.iter().map(Self::value).collect::<Option<_>>()?),
+            Kind::Map(_) => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scalar(text: &str) -> Kind {
+        match read(&format!("x: {text}\n")).map(|n| n.kind) {
+            Ok(Kind::Map(mut entries)) => entries.remove(0).value.kind,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    /// The traps that YAML readers fall into differently.
+    #[test]
+    fn scalars_are_what_a_person_means() {
+        for number in ["1e-4", "1E-4", ".5", "+1e-3", "1.e-4"] {
+            assert!(matches!(scalar(number), Kind::Float(_)), "{number}");
+        }
+        for text in [
+            "no", "yes", "on", "off", "y", "n", "007", "017", "1_000", "04:00:00", "1:30",
+            "2024-01-01", "1-00:00:00", "a100:2", "\"1e-4\"",
+        ] {
+            assert!(matches!(scalar(text), Kind::Text(_)), "{text} {:?}", scalar(text));
+        }
+        assert_eq!(scalar("true"), Kind::Bool(true));
+        assert_eq!(scalar("~"), Kind::Null);
+        assert_eq!(scalar("1e4"), Kind::Float(1e4));
+    }
+
+    #[test]
+    fn keys_and_values_know_their_bytes() {
+        let source = "a:\n  lr: 1e-4\n";
+        let Kind::Map(top) = read(source).expect("yaml").kind else { panic!() };
+        let Kind::Map(inner) = &top[0].value.kind else { panic!() };
+        assert_eq!(&source[inner[0].key_span.clone()], "lr");
+        assert_eq!(&source[inner[0].value.span.clone()], "1e-4");
+    }
+
+    #[test]
+    fn repeated_keys_are_all_there() {
+        let Kind::Map(entries) = read("a: 1\na: 2\n").expect("yaml").kind else { panic!() };
+        assert_eq!(entries.len(), 2);
+    }
+
+    #[test]
+    fn merge_keys_are_expanded() {
+        let Kind::Map(entries) = read("b: &b {x: 1}\nc:\n  <<: *b\n  y: 2\n").expect("yaml").kind
+        else {
+            panic!()
+        };
+        let Kind::Map(c) = &entries[1].value.kind else { panic!() };
+        let mut keys: Vec<_> = c.iter().map(|e| e.key.as_str()).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, ["x", "y"]);
+    }
+
+    #[test]
+    fn bombs_are_refused_fast() {
+        let brackets = "[".repeat(200_000);
+        assert!(read(&brackets).is_err());
+        let mut laughs = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+        for i in 1..12 {
+            let prior = format!("*a{}", i - 1);
+            laughs += &format!("a{i}: &a{i} [{}]\n", vec![prior; 10].join(", "));
+        }
+        assert!(read(&laughs).is_err());
+        assert!(read("").is_err());
+        assert!(read("a:\n\tb: 1\n").expect_err("tab").fact.contains("tab"));
+        assert!(read("a: 1e400\n").is_err());
+        assert!(read("a: !!python/object x\n").is_err());
+        assert!(read("\u{feff}a: 1\r\nb: 2\r\n").is_ok());
+    }
+}
