@@ -205,7 +205,7 @@ pub struct Command {
 }
 
 impl Command {
-    /// The words with every `{path}` filled in; `{{` and `}}` stand for single braces.
+    /// The words with every `{path}` filled in; `{{path}}` stands for `{path}` itself.
     ///
     /// # Errors
     /// The first placeholder that names no parameter of this trial.
@@ -216,35 +216,42 @@ impl Command {
     fn fill(&self, word: &str, seed: u64) -> Result<String, UnknownPlaceholder> {
         let mut out = String::new();
         let mut rest = word;
-        while let Some(at) = rest.find(['{', '}']) {
+        while let Some(at) = rest.find('{') {
             out.push_str(&rest[..at]);
             let tail = &rest[at..];
-            if tail.starts_with("{{") || tail.starts_with("}}") {
-                out.push_str(&tail[..1]);
-                rest = &tail[2..];
-                continue;
-            }
-            let close = tail.find('}').filter(|_| tail.starts_with('{'));
-            let Some(close) = close else {
-                out.push_str(&tail[..1]);
-                rest = &tail[1..];
-                continue;
-            };
-            let path = &tail[1..close];
-            if path == "seed" {
-                out.push_str(&seed.to_string());
+            if let Some(path) = tail.strip_prefix("{{").and_then(placeholder)
+                && tail[path.len() + 2..].starts_with("}}")
+            {
+                out.push_str(&tail[1..path.len() + 3]);
+                rest = &tail[path.len() + 4..];
+            } else if let Some(path) = placeholder(&tail[1..]) {
+                out.push_str(&self.value(path, seed)?);
+                rest = &tail[path.len() + 2..];
             } else {
-                let value = self
-                    .parameters
-                    .get(path)
-                    .ok_or_else(|| UnknownPlaceholder { path: path.to_owned() })?;
-                out.push_str(&exact(value));
+                out.push('{');
+                rest = &tail[1..];
             }
-            rest = &tail[close + 1..];
         }
         out.push_str(rest);
         Ok(out)
     }
+
+    fn value(&self, path: &str, seed: u64) -> Result<String, UnknownPlaceholder> {
+        if path == "seed" {
+            return Ok(seed.to_string());
+        }
+        let value = self.parameters.get(path);
+        value.map(exact).ok_or_else(|| UnknownPlaceholder { path: path.to_owned() })
+    }
+}
+
+/// The path at the start of text up to a closing brace, if only a path stands there: so that
+/// JSON and shell code in a command stay what they are.
+fn placeholder(text: &str) -> Option<&str> {
+    let path = text.split_once('}')?.0;
+    let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+    let starts = path.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+    (starts && path.bytes().all(good)).then_some(path)
 }
 
 /// A value as a program reads it: floats with all their digits.
@@ -356,9 +363,17 @@ mod tests {
     #[test]
     fn command_words_are_filled_exactly() {
         let command = Command {
-            template: vec!["--lr={optimizer.lr}".into(), "{{x}}".into(), "{seed}".into()],
+            template: ["--lr={optimizer.lr}", "{{x}}", "{seed}", "{\"a\": {\"b\": 1}}", "${HOME}"]
+                .map(String::from)
+                .into(),
             parameters: [("optimizer.lr".to_owned(), Value::Float(1e-7))].into(),
         };
-        assert_eq!(command.words(3).expect("words"), ["--lr=1e-7", "{x}", "3"]);
+        let words = command.words(3);
+        assert_eq!(words, Err(UnknownPlaceholder { path: "HOME".into() }));
+        let command = Command { template: command.template[..4].to_vec(), ..command };
+        assert_eq!(
+            command.words(3).expect("words"),
+            ["--lr=1e-7", "{x}", "3", "{\"a\": {\"b\": 1}}"]
+        );
     }
 }

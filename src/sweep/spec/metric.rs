@@ -32,6 +32,20 @@ pub struct Objective {
     pub at: At,
 }
 
+impl std::fmt::Display for Objective {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let goal = match self.goal {
+            Goal::Maximize => "maximize",
+            Goal::Minimize => "minimize",
+        };
+        let at = match self.at {
+            At::Last => "last",
+            At::Best => "best",
+        };
+        write!(f, "{goal} {} ({at})", self.metric)
+    }
+}
+
 /// The metrics of `task: classify`, with the better direction of each.
 pub const CLASSIFY: &[(&str, Goal)] = &[
     ("train/accuracy", Goal::Maximize),

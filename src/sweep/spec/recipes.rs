@@ -328,7 +328,7 @@ fn unknown_placeholder(path: &str, space: &Space, work: &Work) -> Mistake {
     );
     let known = space.paths().iter().map(String::as_str).chain(["seed"]);
     match nearest(path, known) {
-        Some(word) => mistake.hint(format!("did you mean `{{{word}}}`? single braces are written `{{{{` and `}}}}`")),
-        None => mistake.hint("declare it in `parameters`; single braces are written `{{` and `}}`"),
+        Some(word) => mistake.hint(format!("did you mean `{{{word}}}`?")),
+        None => mistake.hint(format!("declare it in `parameters`, or write `{{{{{path}}}}}` for the text itself")),
     }
 }

@@ -1,0 +1,48 @@
+# What a person types. Everything is idempotent: the second time nothing is fetched or built twice.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+TORCH := --locked --features dlgrid/torch
+# More words for the test programs, e.g. TEST_ARGS="-- --show-output".
+TEST_ARGS ?=
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help build controller demo test lint bench clean set-up
+
+help: ## show this list
+	@echo "dlgrid: make TARGET"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+set-up: ## fetch libtorch into the cache (543 MB, once per user; not where LIBTORCH is set)
+	@setup/libtorch
+
+build: set-up ## build dlgrid and dlgrid-worker in target/release (first time: some minutes)
+	@. setup/env; cargo build --release $(TORCH)
+
+controller: ## build dlgrid alone, without libtorch: all that a login node needs
+	@. setup/env; cargo build --release --locked
+
+demo: build ## run a small real sweep on this machine and show its leaderboard
+	@$(TARGET)/release/dlgrid data fetch mnist
+	@$(TARGET)/release/dlgrid submit --local experiments/demo.yaml
+	@$(TARGET)/release/dlgrid report
+
+# The tests are built first, so that the dlgrid that fetches their data is the one that they test.
+test: set-up ## fetch the data sets of the tests, build and run all tests
+	@. setup/env; cargo test --workspace $(TORCH) --no-run
+	@$(TARGET)/debug/dlgrid data fetch mnist fashion-mnist
+	@. setup/env; cargo test --workspace $(TORCH) $(TEST_ARGS)
+
+lint: set-up ## rustfmt, clippy with warnings as errors, and cargo-deny where it is installed
+	@. setup/env; cargo fmt --all --check
+	@. setup/env; cargo clippy --workspace --all-targets $(TORCH) -- -D warnings
+	@. setup/env; if cargo deny --version >/dev/null 2>&1; then \
+		cargo deny --offline --locked check licenses bans sources; \
+	else echo "skipped: cargo deny is not installed (cargo install cargo-deny)" >&2; fi
+
+bench: set-up ## run the benchmarks
+	@. setup/env; cargo bench --workspace $(TORCH)
+
+clean: ## remove what was built; the cache (libtorch, data) stays
+	@. setup/env; cargo clean

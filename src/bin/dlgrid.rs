@@ -1,0 +1,144 @@
+//! `dlgrid`: parses arguments, runs a command, prints its error and chooses the exit code.
+#[path = "dlgrid/cancel.rs"]
+mod cancel;
+#[path = "dlgrid/check.rs"]
+mod check;
+#[path = "dlgrid/data.rs"]
+mod data;
+#[path = "dlgrid/doctor.rs"]
+mod doctor;
+#[path = "dlgrid/failure.rs"]
+mod failure;
+#[path = "dlgrid/init.rs"]
+mod init;
+#[path = "dlgrid/list.rs"]
+mod list;
+#[path = "dlgrid/logs.rs"]
+mod logs;
+#[path = "dlgrid/manual.rs"]
+mod manual;
+#[path = "dlgrid/pick.rs"]
+mod pick;
+#[path = "dlgrid/plan.rs"]
+mod plan;
+#[path = "dlgrid/progress.rs"]
+mod progress;
+#[path = "dlgrid/report.rs"]
+mod report;
+#[path = "dlgrid/retry.rs"]
+mod retry;
+#[path = "dlgrid/schema.rs"]
+mod schema;
+#[path = "dlgrid/show.rs"]
+mod show;
+#[path = "dlgrid/status.rs"]
+mod status;
+#[path = "dlgrid/submit.rs"]
+mod submit;
+#[path = "dlgrid/talk.rs"]
+mod talk;
+#[path = "dlgrid/task.rs"]
+mod task;
+#[path = "dlgrid/work.rs"]
+mod work;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use dlgrid_sweep::exit;
+
+const EXAMPLES: &str = "\
+Examples:
+  dlgrid init                      write a first sweep.yaml
+  dlgrid check sweep.yaml          all mistakes at once, with their lines
+  dlgrid submit sweep.yaml         run it; again: only what is missing
+  dlgrid report                    the leaderboard of the newest sweep
+
+Exit codes:
+  0 all well                       4 something is missing on this machine
+  1 unexpected                     5 another dlgrid works on the same sweep
+  2 your input is wrong            6 stopped on request; submit again goes on
+  3 some runs failed or are missing
+
+`dlgrid COMMAND --help` says more of each.";
+
+/// Deep-learning hyperparameter sweeps: one YAML file, two commands, no server.
+#[derive(Debug, Parser)]
+#[command(name = "dlgrid", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a first sweep.yaml to start from
+    Init(init::Args),
+    /// Check a spec: all mistakes at once, nothing runs
+    Check(check::Args),
+    /// Say what a spec would run, and what it would take
+    Plan(plan::Args),
+    /// Run a sweep; submitted again, only what is missing or new
+    Submit(submit::Args),
+    /// Show how far a sweep is
+    Status(status::StatusArgs),
+    /// Show the leaderboard of a sweep
+    Report(report::ReportArgs),
+    /// Run failed runs of a sweep again
+    Retry(retry::Args),
+    /// Stop a sweep gently
+    Cancel(cancel::Args),
+    /// Show what the worker of a run printed
+    Logs(logs::LogsArgs),
+    /// List the sweeps
+    List(list::ListArgs),
+    /// Check this machine, and say what mends it
+    Doctor(doctor::DoctorArgs),
+    /// Fetch, verify and list data sets
+    Data(data::DataArgs),
+    /// Print the JSON Schema or the reference of a spec
+    Schema(schema::Args),
+    /// Print a completion script for a shell
+    Completions(manual::CompletionsArgs),
+    /// Print the manual page, or write all of them
+    Man(manual::ManArgs),
+    /// Work on slices of a `command` sweep (dlgrid starts this itself)
+    #[command(hide = true)]
+    Task(task::Args),
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _printed = error.print();
+            return ExitCode::from(if error.use_stderr() { exit::INPUT } else { exit::OK });
+        }
+    };
+    match run(arguments.command) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => ExitCode::from(failure::tell(&error)),
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<u8> {
+    match command {
+        Command::Init(args) => init::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Plan(args) => plan::run(&args),
+        Command::Submit(args) => submit::run(&args),
+        Command::Status(args) => status::run(args),
+        Command::Report(args) => report::run(args),
+        Command::Retry(args) => retry::run(&args),
+        Command::Cancel(args) => cancel::run(&args),
+        Command::Logs(args) => logs::run(args),
+        Command::List(args) => list::run(args),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Data(args) => data::run(args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => manual::completions(&args, Arguments::command()),
+        Command::Man(args) => manual::man(&args, Arguments::command()),
+        Command::Task(args) => task::run(&args),
+    }
+}

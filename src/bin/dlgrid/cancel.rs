@@ -1,0 +1,51 @@
+//! `dlgrid cancel`: asks the process that works on a sweep to stop gently.
+use std::time::Duration;
+
+use dlgrid_sweep::exec::claim::{self, Standing};
+use dlgrid_sweep::{exit, host};
+use crate::pick::{self, Root};
+use crate::talk::{refuse, talk};
+
+
+/// Arguments of `cancel`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The sweep: a name, its beginning, an id or a path [default: the newest]
+    pub sweep: Option<String>,
+    #[command(flatten)]
+    root: Root,
+}
+
+/// How long to wait for the process to stop.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub fn run(args: &Args) -> anyhow::Result<u8> {
+    let dir = pick::folder(&args.root, args.sweep.as_deref())?;
+    let label = dir.label();
+    let Some((holder, standing)) = claim::holder(&dir)? else {
+        talk(&format!("nothing works on `{label}`; all that has ended is kept\n"));
+        return Ok(exit::OK);
+    };
+    if standing == Standing::Elsewhere {
+        return Err(refuse(
+            exit::INPUT,
+            format!("`{label}` is worked on by process {} on `{}`, not on this machine", holder.pid, holder.host),
+            format!("there: `kill {}`, once; it stops gently", holder.pid),
+        ));
+    }
+    host::signal(holder.pid, host::Signal::Term);
+    talk(&format!("asked process {} to stop; it saves what it is at\n", holder.pid));
+    let begun = host::instant();
+    while begun.elapsed() < PATIENCE {
+        if claim::holder(&dir)?.is_none_or(|(now, _)| now != holder) {
+            talk(&format!("stopped `{label}`; submit again goes on\n"));
+            return Ok(exit::OK);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Err(refuse(
+        exit::BUSY,
+        format!("process {} has not stopped within {} seconds", holder.pid, PATIENCE.as_secs()),
+        "cancel again ends it at once; what has ended is kept",
+    ))
+}

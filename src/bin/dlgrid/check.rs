@@ -1,0 +1,74 @@
+//! `dlgrid check`: is the spec right?
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use dlgrid_sweep::exit;
+use dlgrid_sweep::spec::{self, Spec};
+use crate::talk::{refuse, style, talk};
+use crate::show::print;
+
+
+/// Arguments of `check`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The spec, a YAML file; `-` reads standard input
+    pub file: PathBuf,
+    /// Refuse a sweep of more runs than this
+    #[arg(long, value_name = "N", default_value_t = spec::DEFAULT_MAX_RUNS)]
+    pub max_runs: u64,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<u8> {
+    let (spec, _) = read(&args.file, args.max_runs)?;
+    print(&format!("{}\n", summary(&spec)))?;
+    Ok(exit::OK)
+}
+
+/// Reads and checks a spec; prints its warnings.
+pub fn read(file: &std::path::Path, max_runs: u64) -> anyhow::Result<(Spec, Vec<u8>)> {
+    let name = file.display().to_string();
+    let bytes = if name == "-" { standard_input() } else { std::fs::read(file) };
+    let bytes = bytes.map_err(|error| {
+        let hint = match error.kind() {
+            std::io::ErrorKind::NotFound => "`dlgrid init` writes a first sweep.yaml",
+            std::io::ErrorKind::IsADirectory => "name the YAML file in it",
+            _ => "see that it can be read: `ls -l`",
+        };
+        refuse(exit::INPUT, format!("cannot read `{name}`: {error}"), hint)
+    })?;
+    let shown = if name == "-" { "stdin.yaml".to_owned() } else { name };
+    let (spec, warnings) = spec::read(&shown, &bytes, max_runs)?;
+    let text = std::str::from_utf8(&bytes).context("a spec that was read is UTF-8")?;
+    let (colour, width) = style();
+    talk(&spec::mistake::render(&shown, text, &warnings, colour, width));
+    Ok((spec, bytes))
+}
+
+/// `fashion-depth: ok, 28 trials (model.layers 4 × optimizer.lr 7) × 3 seeds = 84 runs`.
+pub fn summary(spec: &Spec) -> String {
+    let trials = spec.space.trials();
+    let shapes = spec.space.shape();
+    let shape = match shapes.as_slice() {
+        [one] if spec.space.is_plain() && !one.is_empty() => {
+            let axes: Vec<String> = one.iter().map(|(name, len)| format!("{name} {len}")).collect();
+            format!(" ({})", axes.join(" × "))
+        }
+        _ => String::new(),
+    };
+    let seeds = spec.seeds.len() as u64;
+    let plural = |n: u64, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    format!(
+        "{}: ok, {}{shape} × {} = {}",
+        spec.name,
+        plural(trials, "trial"),
+        plural(seeds, "seed"),
+        plural(spec.runs(), "run"),
+    )
+}
+
+fn standard_input() -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

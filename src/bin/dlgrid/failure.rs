@@ -1,0 +1,55 @@
+//! The one place that words an error for a person and turns it into an exit code.
+use dlgrid_sweep::exit;
+use dlgrid_sweep::find::FindError;
+use dlgrid_sweep::spec::SpecErrors;
+use dlgrid_sweep::store::StoreError;
+use dlgrid_sweep::sweep::SweepError;
+
+use crate::show::Refusal;
+use crate::talk::{style, talk};
+
+/// Prints an error with its causes and the way out; the exit code that it means.
+pub fn tell(error: &anyhow::Error) -> u8 {
+    if let Some(errors) = error.downcast_ref::<SpecErrors>() {
+        let (colour, width) = style();
+        talk(&errors.render(colour, width));
+        return exit::INPUT;
+    }
+    let mut text = format!("error: {error}\n");
+    let mut last = error.to_string();
+    for cause in error.chain().skip(1) {
+        let said = cause.to_string();
+        if said != last {
+            text.push_str(&format!("caused by: {said}\n"));
+        }
+        last = said;
+    }
+    let (code, hint) = classify(error);
+    if let Some(hint) = hint {
+        text.push_str(&format!("hint: {hint}\n"));
+    }
+    talk(&text);
+    code
+}
+
+fn classify(error: &anyhow::Error) -> (u8, Option<String>) {
+    for cause in error.chain() {
+        if let Some(failure) = cause.downcast_ref::<Refusal>() {
+            return (failure.code, failure.hint.clone());
+        }
+        if let Some(store) = cause.downcast_ref::<StoreError>() {
+            return (exit::MISSING, store.hint());
+        }
+        if let Some(sweep) = cause.downcast_ref::<SweepError>() {
+            let code = match sweep {
+                SweepError::Store(_) => exit::MISSING,
+                SweepError::Spec(..) | SweepError::Changed(_) => exit::INPUT,
+            };
+            return (code, sweep.hint());
+        }
+        if let Some(find) = cause.downcast_ref::<FindError>() {
+            return (exit::INPUT, Some(find.hint()));
+        }
+    }
+    (exit::UNEXPECTED, None)
+}

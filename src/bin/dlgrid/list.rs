@@ -1,0 +1,62 @@
+//! `dlgrid list`: the sweeps under a root.
+use anyhow::Result;
+use clap::Args;
+use dlgrid_sweep::find::{self, Found};
+use dlgrid_sweep::judge::Counts;
+use dlgrid_sweep::report::list::{self, Entry};
+use dlgrid_sweep::report::{Aim, Title};
+use dlgrid_sweep::{exit, host};
+
+use super::pick::{Picked, Root};
+use super::show::{Format, Terminal, note, print, wrong_input};
+
+/// List the sweeps, newest first
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    root: Root,
+    /// Form of the output
+    #[arg(long, value_enum, env = "DLGRID_FORMAT", default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// Runs the command; gives the exit code.
+///
+/// # Errors
+/// If the root can't be read.
+pub fn run(args: ListArgs) -> Result<u8> {
+    let found = find::all(&args.root.root).map_err(|error| wrong_input(&error, error.hint()))?;
+    let entries: Vec<Entry> = found.iter().map(entry).collect();
+    let now = host::now();
+    print(&match args.format {
+        Format::Table => list::render(&entries, now, Terminal::stdout().view()),
+        Format::Json => list::render_json(&entries),
+        Format::Csv => list::render_csv(&entries),
+        Format::Markdown => list::render_markdown(&entries, now),
+    })?;
+    if entries.is_empty() {
+        let root = args.root.root.display();
+        note(&format!("there is no sweep in `{root}`: `dlgrid submit FILE` makes one"));
+    }
+    Ok(exit::OK)
+}
+
+/// One sweep; one that can't be read is listed with the reason.
+fn entry(found: &Found) -> Entry {
+    match Picked::open(found) {
+        Ok(picked) => picked.subject().entry(found.created),
+        Err(error) => Entry {
+            sweep: Title {
+                name: found.name.clone(),
+                id: found.id.clone(),
+                dir: found.dir.path().display().to_string(),
+            },
+            created: found.created,
+            aim: Aim::default(),
+            counts: Counts::default(),
+            missing: 0,
+            best: None,
+            problem: Some(error.to_string()),
+        },
+    }
+}

@@ -1,0 +1,104 @@
+//! `dlgrid plan`: what would run, and what it would take.
+use std::path::PathBuf;
+
+use dlgrid_sweep::plan::{self, Plan};
+use dlgrid_sweep::{exit, spec};
+use serde_json::json;
+
+use crate::show::{Format, print};
+use crate::{check, work};
+
+
+/// Arguments of `plan`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The spec, a YAML file; `-` reads standard input
+    pub file: PathBuf,
+    /// Refuse a sweep of more runs than this
+    #[arg(long, value_name = "N", default_value_t = spec::DEFAULT_MAX_RUNS)]
+    pub max_runs: u64,
+    /// Workers at a time, as `submit` would take them
+    #[arg(long, value_name = "N")]
+    pub slots: Option<usize>,
+    /// How to print it: table or json
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<u8> {
+    let (spec, _) = check::read(&args.file, args.max_runs)?;
+    let slots = work::slots(args.slots, spec.slurm.cpus).len() as u64;
+    let plan = plan::plan(&spec, slots);
+    let text = match args.format {
+        Format::Json => format!("{:#}\n", to_json(&plan)),
+        Format::Table | Format::Csv | Format::Markdown => table(&plan, slots),
+    };
+    print(&text)?;
+    Ok(exit::OK)
+}
+
+fn to_json(plan: &Plan) -> serde_json::Value {
+    let first: Vec<serde_json::Value> = plan
+        .first
+        .iter()
+        .map(|point| {
+            point
+                .iter()
+                .filter_map(|(path, value)| Some((path.clone(), value.as_ref()?.to_json())))
+                .collect::<serde_json::Map<_, _>>()
+                .into()
+        })
+        .collect();
+    let slurm: serde_json::Map<_, _> =
+        plan.slurm.iter().map(|(k, v)| (k.clone(), v.as_str().into())).collect();
+    json!({
+        "schema": "dlgrid.plan/1",
+        "name": plan.name,
+        "trials": plan.trials,
+        "runs": plan.runs,
+        "seeds": plan.seeds,
+        "slices": plan.slices,
+        "runs_per_slice": plan.runs_per_slice,
+        "axes": plan.shape.iter().map(|block| {
+            block.iter().map(|(name, len)| json!({"parameter": name, "values": len})).collect::<Vec<_>>()
+        }).collect::<Vec<_>>(),
+        "first": first,
+        "bytes": plan.bytes,
+        "files": plan.files,
+        "slurm": slurm,
+    })
+}
+
+fn table(plan: &Plan, slots: u64) -> String {
+    let mut out = String::new();
+    let mut line = |name: &str, value: String| out.push_str(&format!("{name:<10} {value}\n"));
+    line("sweep", plan.name.clone());
+    line("work", plan.work.clone());
+    for (number, block) in plan.shape.iter().enumerate() {
+        let axes: Vec<String> = block.iter().map(|(name, len)| format!("{name} {len}")).collect();
+        let name = if number == 0 { "space" } else { "" };
+        let shown = if axes.is_empty() { "one point".into() } else { axes.join(" × ") };
+        line(name, shown);
+    }
+    line("trials", plan.trials.to_string());
+    let seeds: Vec<String> = plan.seeds.iter().take(10).map(ToString::to_string).collect();
+    let more = if plan.seeds.len() > 10 { ", …" } else { "" };
+    line("runs", format!("{} (seeds {}{more})", plan.runs, seeds.join(", ")));
+    line("slices", format!("{} of up to {} runs, for {slots} slots here", plan.slices, plan.runs_per_slice));
+    line("disk", format!("about {} in about {} files", dlgrid_sweep::doctor::size(plan.bytes), plan.files));
+    for (number, (key, value)) in plan.slurm.iter().enumerate() {
+        line(if number == 0 { "slurm" } else { "" }, format!("{key}: {value}"));
+    }
+    for (number, point) in plan.first.iter().enumerate() {
+        let cells: Vec<String> = point
+            .iter()
+            .filter_map(|(path, value)| Some(format!("{path} = {}", value.as_ref()?)))
+            .collect();
+        let shown = if cells.is_empty() { "as `train` says".into() } else { cells.join(", ") };
+        line(if number == 0 { "first" } else { "" }, shown);
+    }
+    if plan.trials > plan.first.len() as u64 {
+        line("", format!("… and {} more", plan.trials - plan.first.len() as u64));
+    }
+    out
+}

@@ -1,0 +1,81 @@
+//! `dlgrid report`: the leaderboard of a sweep.
+use anyhow::Result;
+use clap::Args;
+use dlgrid_sweep::report::{Query, csv, json, markdown, table};
+
+use super::pick::{Picked, Root, code};
+use super::show::{Format, Terminal, print, wrong_input};
+
+/// Trials that a table shows unless asked for more.
+const TOP: usize = 20;
+
+/// Rank the trials of a sweep
+///
+/// Trials are ranked by the mean of the objective over the seeds that are done; of equal means
+/// the smaller standard deviation comes first, then less time. Equal means share a rank.
+/// Trials with seeds missing stand where their mean puts them, marked `2 of 3`; trials without
+/// a finite objective come last. Further metrics are those after the last epoch.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The sweep: a name, its beginning, an id or a path [default: the newest]
+    pub sweep: Option<String>,
+    #[command(flatten)]
+    root: Root,
+    /// Form of the output
+    #[arg(long, value_enum, env = "DLGRID_FORMAT", default_value_t = Format::Table)]
+    format: Format,
+    /// Show only the first N trials [default: 20 in a table, else all]
+    #[arg(long, value_name = "N", conflicts_with = "all")]
+    top: Option<usize>,
+    /// Show all trials
+    #[arg(long)]
+    all: bool,
+    /// Order by a parameter, a metric, `objective`, `seconds` or `rank`; `-` in front reverses
+    #[arg(long, value_name = "PATH", allow_hyphen_values = true)]
+    sort: Option<String>,
+    /// Show only trials for which this holds, such as `optimizer.lr < 1e-3 and valid.f1 > 0.9`
+    ///
+    /// Names are parameters, metrics (with a dot for the slash), `objective`, `rank`, `seeds`
+    /// and `seconds`. A parameter that a trial does not have is undefined: `optimizer.momentum
+    /// is defined`.
+    #[arg(long = "where", value_name = "CONDITION")]
+    filter: Option<String>,
+    /// Show these metrics too, such as `valid/accuracy,train/loss`
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    metrics: Vec<String>,
+    /// Tell of every run: in JSON below its trial, in CSV one line each
+    #[arg(long)]
+    runs: bool,
+}
+
+/// Runs the command; gives the exit code.
+///
+/// # Errors
+/// If the sweep is not found or can't be read, or names what does not exist.
+pub fn run(args: ReportArgs) -> Result<u8> {
+    if args.runs && !matches!(args.format, Format::Json | Format::Csv) {
+        return Err(wrong_input(
+            "`--runs` needs a form that holds runs",
+            "add `--format csv` or `--format json`",
+        ));
+    }
+    let picked = Picked::new(&args.root, args.sweep.as_deref())?;
+    let default = (args.format == Format::Table && !args.all).then_some(TOP);
+    let query = Query {
+        top: args.top.or(default),
+        sort: args.sort,
+        filter: args.filter,
+        metrics: args.metrics,
+        runs: args.runs,
+    };
+    let report =
+        picked.subject().report(query).map_err(|error| wrong_input(&error, error.hint()))?;
+    print(&match args.format {
+        Format::Table => table::render(&report, Terminal::stdout().view()),
+        Format::Json => json::render(&report),
+        Format::Csv if args.runs => csv::render_runs(&report),
+        Format::Csv => csv::render(&report),
+        Format::Markdown => markdown::render(&report),
+    })?;
+    Ok(code(&report.counts, report.missing, report.damaged_lines))
+}

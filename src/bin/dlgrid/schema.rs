@@ -1,0 +1,22 @@
+//! `dlgrid schema`: what a spec may say, for editors and for people.
+use dlgrid_sweep::{exit, spec};
+
+use crate::show::{Format, print};
+
+
+/// Arguments of `schema`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How to print it: json (a JSON Schema) or markdown (every setting in a table)
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    pub format: Format,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<u8> {
+    let text = match args.format {
+        Format::Markdown | Format::Table | Format::Csv => spec::schema::markdown(),
+        Format::Json => format!("{:#}\n", spec::schema::json_schema()),
+    };
+    print(&text)?;
+    Ok(exit::OK)
+}

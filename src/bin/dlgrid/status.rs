@@ -1,0 +1,40 @@
+//! `dlgrid status`: how a sweep is getting on.
+use anyhow::Result;
+use clap::Args;
+use dlgrid_sweep::host;
+use dlgrid_sweep::report::status;
+
+use super::pick::{Picked, Root, code};
+use super::show::{Format, Terminal, print, wrong_input};
+
+/// Show how a sweep is getting on
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The sweep: a name, its beginning, an id or a path [default: the newest]
+    pub sweep: Option<String>,
+    #[command(flatten)]
+    root: Root,
+    /// Form of the output: table or json
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// Runs the command; gives the exit code.
+///
+/// # Errors
+/// If the sweep is not found or can't be read.
+pub fn run(args: StatusArgs) -> Result<u8> {
+    if !matches!(args.format, Format::Table | Format::Json) {
+        return Err(wrong_input(
+            "a status is no table of rows",
+            "use `--format json`, or `dlgrid report` for rows",
+        ));
+    }
+    let picked = Picked::new(&args.root, args.sweep.as_deref())?;
+    let status = picked.subject().status(host::now());
+    print(&match args.format {
+        Format::Json => status::render_json(&status),
+        _ => status::render(&status, Terminal::stdout().view()),
+    })?;
+    Ok(code(&status.counts, status.missing, status.damaged_lines))
+}

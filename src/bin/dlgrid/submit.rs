@@ -1,0 +1,53 @@
+//! `dlgrid submit`: runs a sweep; submitted again, only what is missing or new.
+use std::path::PathBuf;
+
+use dlgrid_sweep::store::read::RetryPolicy;
+use dlgrid_sweep::sweep::Sweep;
+use dlgrid_sweep::{exit, host, spec};
+
+use crate::work::{self, LocalArgs};
+use crate::check;
+use crate::pick::Root;
+use crate::talk::{refuse, talk};
+
+/// Arguments of `submit`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The spec, a YAML file
+    pub file: PathBuf,
+    /// Run on this machine [default where no sbatch is found]
+    #[arg(long)]
+    pub local: bool,
+    #[command(flatten)]
+    root: Root,
+    /// Refuse a sweep of more runs than this
+    #[arg(long, value_name = "N", default_value_t = spec::DEFAULT_MAX_RUNS)]
+    pub max_runs: u64,
+    #[command(flatten)]
+    pub work: LocalArgs,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<u8> {
+    let (spec, bytes) = check::read(&args.file, args.max_runs)?;
+    if !args.local && host::which("sbatch").is_some() {
+        return Err(refuse(
+            exit::MISSING,
+            "this version of dlgrid can't submit to Slurm yet",
+            "`--local` runs the sweep on this machine",
+        ));
+    }
+    let worker = work::preflight(&spec, &args.work)?;
+    let slots = work::slots(args.work.slots.map(usize::from), spec.slurm.cpus).len() as u64;
+    talk(&format!("{}\n", check::summary(&spec)));
+    let created = Sweep::create(&args.root.root, spec, &bytes, slots)?;
+    let sweep = created.sweep;
+    let path = sweep.dir.path().display();
+    match (created.existed, created.adopted) {
+        (true, _) => talk(&format!("going on with `{path}`\n")),
+        (false, 0) => talk(&format!("created `{path}`\n")),
+        (false, n) => talk(&format!(
+            "created `{path}`; {n} of its runs are taken over from an earlier sweep of that name\n"
+        )),
+    }
+    work::run(&sweep, worker, RetryPolicy::default(), &args.work)
+}

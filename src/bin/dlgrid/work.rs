@@ -1,0 +1,256 @@
+//! Works on a sweep on this machine: claims it, finds what is missing, feeds workers, and says
+//! what came of it. `submit` and `retry` both end here.
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::Context as _;
+use dlgrid_sweep::exec::claim::{self, Claimed, Standing};
+use dlgrid_sweep::exec::local::{self, Event, Job, Slot, Worker};
+use dlgrid_sweep::store::merge::{Merged, Results};
+use dlgrid_sweep::store::read::{self, RetryPolicy};
+use dlgrid_sweep::store::record::Outcome;
+use dlgrid_sweep::sweep::Sweep;
+use dlgrid_sweep::{dataset, doctor, exit, host};
+
+use crate::progress::Progress;
+use crate::talk::{refuse, tail, talk};
+
+/// How to work.
+#[derive(Debug, clap::Args)]
+pub struct LocalArgs {
+    /// Workers at a time [default: one a GPU, else as many as the cores allow]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub slots: Option<u16>,
+    /// The worker program [default: dlgrid-worker beside dlgrid, or DLGRID_WORKER]
+    #[arg(long, value_name = "FILE", env = "DLGRID_WORKER", hide_env = true)]
+    pub worker: Option<PathBuf>,
+    /// Go on although another machine seems to work on the sweep (it is gone, you know)
+    #[arg(long)]
+    pub take_over: bool,
+}
+
+/// Where workers run: one a GPU, else as many as the cores allow.
+pub fn slots(asked: Option<usize>, threads: Option<u64>) -> Vec<Slot> {
+    let gpus = host::gpus();
+    let threads = threads.and_then(|n| usize::try_from(n).ok()).unwrap_or(1).max(1);
+    let count = asked.unwrap_or_else(|| if gpus > 0 { gpus } else { (host::cores() / threads).max(1) });
+    (0..count)
+        .map(|n| Slot {
+            device: if gpus > 0 { format!("cuda:{}", n % gpus) } else { "cpu".into() },
+            threads,
+        })
+        .collect()
+}
+
+/// Everything that the runs of a sweep need from this machine is here, or it is said what isn't.
+pub fn preflight(sweep: &dlgrid_sweep::spec::Spec, args: &LocalArgs) -> anyhow::Result<Worker> {
+    if !sweep.trains() {
+        let program = std::env::current_exe().context("cannot find the running dlgrid")?;
+        return Ok(Worker { program, args: vec!["task".into()] });
+    }
+    let program = doctor::worker::find(args.worker.as_deref())
+        .and_then(|program| doctor::worker::probe(&program).map(|_| program))
+        .map_err(|error| {
+            let hint = error.hint();
+            missing(anyhow::Error::new(error), hint)
+        })?;
+    for (set, path) in sweep.data_sets() {
+        match path {
+            Some(folder) => own_data(&folder)?,
+            None => catalogue_data(&set)?,
+        }
+    }
+    Ok(Worker { program, args: Vec::new() })
+}
+
+/// A data set of the catalogue must be there, and be what it is called, byte for byte.
+fn catalogue_data(set: &str) -> anyhow::Result<()> {
+    let folder = dataset::locate::locate(set).map_err(|error| {
+        let hint = error.hint();
+        missing(anyhow::Error::new(error), hint)
+    })?;
+    let faults = dataset::find(set).map_or_else(Vec::new, |facts| dataset::verify::verify(&folder, facts));
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let fact = format!("data set `{set}` at `{}` is damaged: {}", folder.display(), dataset::verify::in_words(&faults));
+    Err(refuse(exit::MISSING, fact, format!("dlgrid data fetch {set}")))
+}
+
+/// A data set of the user's own: the four files must be there; the worker reads them.
+fn own_data(folder: &str) -> anyhow::Result<()> {
+    let there = |name: &str| {
+        let plain = std::path::Path::new(folder).join(name);
+        plain.is_file() || plain.with_extension("gz").is_file() || std::path::Path::new(folder).join(format!("{name}.gz")).is_file()
+    };
+    let absent: Vec<&str> = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"].into_iter().filter(|n| !there(n)).collect();
+    if absent.is_empty() {
+        return Ok(());
+    }
+    Err(refuse(
+        exit::MISSING,
+        format!("`data.path: {folder}` has no `{}`", absent.join("`, no `")),
+        "the folder must hold the IDX files under their usual names, plain or .gz",
+    ))
+}
+
+fn missing(error: anyhow::Error, hint: impl Into<String>) -> anyhow::Error {
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    refuse(exit::MISSING, causes.join(": "), hint)
+}
+
+/// Trains what is missing of a sweep; the exit code.
+pub fn run(
+    sweep: &Sweep,
+    worker: Worker,
+    again: RetryPolicy,
+    args: &LocalArgs,
+) -> anyhow::Result<u8> {
+    let _guard = match claim::claim(&sweep.dir, args.take_over)? {
+        Claimed::Ours(guard) => guard,
+        Claimed::Taken(claim, standing) => return Err(busy(sweep, &claim, standing)),
+    };
+    let before = read::load(&sweep.dir, &sweep.manifest.id)?;
+    let slices = slices_left(sweep, &before, again);
+    if slices.is_empty() {
+        return Ok(conclude(sweep, &before, false));
+    }
+    let stops = count_signals()?;
+    let slots = slots(args.slots.map(usize::from), sweep.spec.slurm.cpus);
+    let mut progress = Progress::new(sweep, before, slots.len().min(slices.len()), again);
+    let job = Job {
+        dir: sweep.dir.clone(),
+        slices,
+        slots,
+        worker,
+        extra: redo_words(again),
+    };
+    let mut troubles: Vec<Event> = Vec::new();
+    local::run(job, &stops, &mut |events| {
+        for event in events {
+            if let Some(text) = trouble(event) {
+                progress.say(&text);
+                troubles.push(event.clone());
+            }
+        }
+        progress.tick(stops.load(Ordering::SeqCst));
+    })
+    .context("cannot start a worker")?;
+    progress.finish();
+    if let Some(Event::Unusable { how, log }) = troubles.iter().find(|e| matches!(e, Event::Unusable { .. })) {
+        let tail = tail(log, 5);
+        return Err(refuse(
+            exit::MISSING,
+            format!("the worker {how}{}", if tail.is_empty() { String::new() } else { format!("\n{tail}") }),
+            format!("`dlgrid doctor` checks this machine; the whole log is `{}`", log.display()),
+        ));
+    }
+    let after = read::load(&sweep.dir, &sweep.manifest.id)?;
+    Ok(conclude(sweep, &after, stops.load(Ordering::SeqCst) > 0))
+}
+
+fn busy(sweep: &Sweep, claim: &claim::Claim, standing: Standing) -> anyhow::Error {
+    let name = &sweep.manifest.name;
+    let fact = format!(
+        "another dlgrid (process {} on `{}`) is working on `{}`",
+        claim.pid,
+        claim.host,
+        sweep.dir.label()
+    );
+    let hint = match standing {
+        Standing::Elsewhere => format!("`dlgrid status {name}` shows how far it is; if that process is gone, add `--take-over`"),
+        Standing::Alive | Standing::Gone => format!("`dlgrid status {name}` shows how far it is, `dlgrid cancel {name}` stops it"),
+    };
+    refuse(exit::BUSY, fact, hint)
+}
+
+/// Slices that have a run to train.
+fn slices_left(sweep: &Sweep, results: &Results, again: RetryPolicy) -> Vec<u32> {
+    (0..sweep.manifest.slices.len())
+        .filter_map(|slice| u32::try_from(slice).ok())
+        .filter(|slice| sweep.slice_runs(*slice).any(|index| is_left(results.end(index), again)))
+        .collect()
+}
+
+/// Whether a run is still to be trained.
+pub fn is_left(end: Option<&Merged>, again: RetryPolicy) -> bool {
+    match end.map(|e| e.outcome) {
+        None => true,
+        Some(Outcome::Done) => false,
+        Some(Outcome::Diverged) => again.diverged,
+        Some(Outcome::Failed) => again.failed,
+    }
+}
+
+fn redo_words(again: RetryPolicy) -> Vec<std::ffi::OsString> {
+    let mut words = Vec::new();
+    for (on, word) in [(again.failed, "failed"), (again.diverged, "diverged")] {
+        if on {
+            words.extend(["--redo".into(), word.into()]);
+        }
+    }
+    words
+}
+
+/// Counts SIGINT and SIGTERM: one asks for a gentle end, two for the end.
+fn count_signals() -> anyhow::Result<Arc<AtomicUsize>> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let stops = Arc::new(AtomicUsize::new(0));
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])
+        .context("cannot listen for signals")?;
+    let counted = Arc::clone(&stops);
+    std::thread::spawn(move || {
+        for _ in signals.forever() {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    Ok(stops)
+}
+
+fn trouble(event: &Event) -> Option<String> {
+    match event {
+        Event::Died { slice, how, again, log } => Some(format!(
+            "warning: a worker {how} while it worked on slice {slice}; {} (log: {})",
+            if *again { "another takes over" } else { "it is given up for now" },
+            log.display()
+        )),
+        Event::Unusable { .. } => Some("error: the worker can't work".into()),
+        Event::Done { .. } => None,
+    }
+}
+
+/// Says what came of it, and what to do next; the exit code.
+fn conclude(sweep: &Sweep, results: &Results, stopped: bool) -> u8 {
+    let count = |outcome| {
+        results.runs.values().filter(|r| r.end.as_ref().is_some_and(|e| e.outcome == outcome)).count()
+            as u64
+    };
+    let (done, diverged, failed) =
+        (count(Outcome::Done), count(Outcome::Diverged), count(Outcome::Failed));
+    let total = sweep.manifest.runs;
+    let missing = total.saturating_sub(done + diverged + failed);
+    let mut parts = vec![format!("{done} of {total} runs done")];
+    for (n, word) in [(diverged, "diverged"), (failed, "failed"), (missing, "missing")] {
+        if n > 0 {
+            parts.push(format!("{n} {word}"));
+        }
+    }
+    let name = &sweep.manifest.name;
+    let mut text = format!("{}: {}\n", sweep.dir.label(), parts.join(", "));
+    if failed > 0 {
+        text.push_str(&format!("next: dlgrid report {name} groups the failures; dlgrid retry {name} trains them again\n"));
+    }
+    if missing > 0 {
+        text.push_str("next: the same submit goes on with what is missing\n");
+    }
+    if failed == 0 && missing == 0 {
+        text.push_str(&format!("next: dlgrid report {name}\n"));
+    }
+    talk(&text);
+    match (stopped && missing > 0, failed + missing) {
+        (true, _) => exit::STOPPED,
+        (false, 0) => exit::OK,
+        (false, _) => exit::RUNS_FAILED,
+    }
+}

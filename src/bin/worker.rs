@@ -1,0 +1,112 @@
+//! `dlgrid-worker`: trains the runs of a slice. Its standard output is data (`--about`, or
+//! reports to who feeds it slices), its log goes to standard error.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program may print")]
+#[path = "worker/args.rs"]
+mod args;
+#[path = "worker/slice.rs"]
+mod slice;
+#[path = "worker/stop.rs"]
+mod stop;
+
+use std::io::Write as _;
+
+use anyhow::Context as _;
+use dlgrid_sweep::exec::feed::{Report, Slices};
+use dlgrid_sweep::store::layout::SweepDir;
+use dlgrid_sweep::sweep::Sweep;
+use dlgrid_sweep::{exit, host};
+use dlgrid_train::data::shelf::Shelf;
+use dlgrid_train::engine::Stop;
+use dlgrid_train::{device, tch};
+
+use args::{Args, Asked, Work};
+
+fn main() {
+    std::panic::set_hook(Box::new(|info| {
+        // What libtorch refuses ends the run and stands in its record, not here.
+        let text = info.payload_as_str().unwrap_or_default();
+        if !dlgrid_train::run::is_from_libtorch(text) {
+            eprintln!("internal error: {info}");
+        }
+    }));
+    let code = match args::parse(std::env::args_os().skip(1)) {
+        Ok(Asked::Work(args)) => work(&args).unwrap_or_else(|error| {
+            eprintln!("error: {error}");
+            error.chain().skip(1).for_each(|cause| eprintln!("caused by: {cause}"));
+            exit::UNEXPECTED
+        }),
+        Ok(Asked::About) => about(),
+        Ok(Asked::Help) => {
+            print!("{}", args::HELP);
+            exit::OK
+        }
+        Err(wrong) => {
+            eprintln!("error: {wrong}\nhint: `dlgrid-worker --help` shows what it takes");
+            exit::INPUT
+        }
+    };
+    let _flushed = std::io::stdout().flush();
+    // Taking libtorch down in order takes longer than many a slice's share of its start.
+    dlgrid_train::device::leave(code.into());
+}
+
+/// One line of JSON for `dlgrid doctor`.
+fn about() -> u8 {
+    let devices = device::cuda_devices();
+    println!(
+        r#"{{"dlgrid":"{}","libtorch":"{}","cuda":{},"cuda_devices":{devices}}}"#,
+        env!("CARGO_PKG_VERSION"),
+        dlgrid_train::LIBTORCH,
+        devices > 0,
+    );
+    exit::OK
+}
+
+fn work(args: &Args) -> anyhow::Result<u8> {
+    let stop = Stop::default();
+    stop::on_signals(&stop).context("signals can't be caught")?;
+    tch::set_num_threads(args.threads);
+    tch::set_num_interop_threads(1);
+    let device = match args.device.grant() {
+        Ok(device) => device,
+        Err(missing) => {
+            eprintln!("error: {missing}\nhint: `dlgrid doctor` says what is missing here");
+            return Ok(exit::MISSING);
+        }
+    };
+    let sweep = match Sweep::open(SweepDir::new(&args.sweep)) {
+        Ok(sweep) => sweep,
+        Err(error) => {
+            let hint = error.hint();
+            eprintln!("error: the sweep `{}` can't be opened", args.sweep.display());
+            eprintln!("caused by: {:#}", anyhow::Error::from(error));
+            if let Some(hint) = hint {
+                eprintln!("hint: {hint}");
+            }
+            return Ok(exit::INPUT);
+        }
+    };
+    let name = device::Name(device);
+    eprintln!("{} on {} ({name}), process {}", sweep.dir.label(), host::name(), host::pid());
+    let mut station = slice::Station { sweep: &sweep, device: name, shelf: Shelf::new(device), stop };
+    match args.work {
+        Work::Slice(number) => station.serve(number, args.redo),
+        Work::Fed => serve_fed(&mut station, args),
+    }
+}
+
+/// Works on the slices that the feeder names, until it has no more or is gone.
+fn serve_fed(station: &mut slice::Station<'_>, args: &Args) -> anyhow::Result<u8> {
+    let flag = station.stop.flag();
+    let mut slices = Slices::listen(move || stop::parent_gone(&flag));
+    let (mut report, mut worst) = (Report::Ready, exit::OK);
+    while let Some(slice) = slices.next(report) {
+        if station.stop.requested().is_some() {
+            return Ok(exit::STOPPED);
+        }
+        let code = station.serve(slice, args.redo)?;
+        worst = worst.max(code);
+        report = Report::Done { slice, code };
+    }
+    Ok(worst)
+}

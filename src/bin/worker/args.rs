@@ -1,0 +1,110 @@
+//! What the worker is asked to do. People seldom type this: `dlgrid` and job scripts do.
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use dlgrid_sweep::store::read::RetryPolicy;
+use dlgrid_train::device::Wish;
+
+/// What `--help` prints.
+pub const HELP: &str = "\
+dlgrid-worker: trains the runs of a slice of a sweep; `dlgrid submit` starts it
+
+usage: dlgrid-worker --sweep DIR --slice N [--device DEVICE] [--threads N] [--redo OUTCOMES]
+       dlgrid-worker --sweep DIR --slices - [...]
+       dlgrid-worker --about
+
+  --sweep DIR        the sweep's directory
+  --slice N          the slice to work on
+  --slices -         slices come line by line on standard input, reports go to standard output
+  --device DEVICE    auto (a GPU where there is one), cpu or cuda:I [default: auto]
+  --threads N        threads for one operation on the CPU [default: 1]
+  --redo OUTCOMES    train runs again that ended as failed, diverged, or failed,diverged
+  --about            print one line of JSON about this program and its libtorch
+
+exit codes: 0 all runs of the slice have ended, 1 unexpected, 2 wrong arguments or sweep,
+3 some runs failed, 4 data or device missing, 6 stopped on request with all progress saved
+";
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Asked {
+    /// To train.
+    Work(Args),
+    /// What this program is.
+    About,
+    /// How to use it.
+    Help,
+}
+
+/// How to train.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Args {
+    /// The sweep's directory.
+    pub sweep: PathBuf,
+    /// Which slices.
+    pub work: Work,
+    /// Where.
+    pub device: Wish,
+    /// Threads for one operation.
+    pub threads: i32,
+    /// Which ended runs to train again.
+    pub redo: RetryPolicy,
+}
+
+/// Which slices to work on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// This one.
+    Slice(u32),
+    /// Those that come on standard input.
+    Fed,
+}
+
+/// Reads the arguments.
+///
+/// # Errors
+/// The first that is wrong, in words.
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, String> {
+    let (mut sweep, mut work) = (None, None);
+    let (mut device, mut threads, mut redo) = (Wish::Auto, 1, RetryPolicy::default());
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
+        let option = word.to_string_lossy().into_owned();
+        match option.as_str() {
+            "--about" => return Ok(Asked::About),
+            "--help" | "-h" => return Ok(Asked::Help),
+            _ => {}
+        }
+        let value = words.next().ok_or_else(|| format!("`{option}` needs a value, or is unknown"))?;
+        let text = value.to_string_lossy();
+        match option.as_str() {
+            "--sweep" => sweep = Some(PathBuf::from(&value)),
+            "--slice" => work = Some(Work::Slice(number(&option, &text)?)),
+            "--slices" if text == "-" => work = Some(Work::Fed),
+            "--slices" => return Err("`--slices` takes `-` alone".into()),
+            "--device" => device = text.parse().map_err(|error| format!("{error}"))?,
+            "--threads" => threads = number(&option, &text)?,
+            "--redo" => redo = outcomes(&text)?,
+            _ => return Err(format!("`{option}` is unknown")),
+        }
+    }
+    let sweep = sweep.ok_or("`--sweep` is missing")?;
+    let work = work.ok_or("`--slice` or `--slices` is missing")?;
+    Ok(Asked::Work(Args { sweep, work, device, threads: threads.clamp(1, 1024), redo }))
+}
+
+fn number<N: std::str::FromStr>(option: &str, text: &str) -> Result<N, String> {
+    text.parse().map_err(|_| format!("`{option}` takes a whole number, got `{text}`"))
+}
+
+fn outcomes(text: &str) -> Result<RetryPolicy, String> {
+    let mut redo = RetryPolicy::default();
+    for word in text.split(',') {
+        match word {
+            "failed" => redo.failed = true,
+            "diverged" => redo.diverged = true,
+            _ => return Err(format!("`--redo` takes `failed` and `diverged`, got `{word}`")),
+        }
+    }
+    Ok(redo)
+}

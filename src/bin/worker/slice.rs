@@ -1,0 +1,269 @@
+//! One attempt at a slice: train each run that is left, record each end.
+use std::cell::RefCell;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use dlgrid_sweep::recipe::value::short_number;
+use dlgrid_sweep::recipe::{Recipe, Work};
+use dlgrid_sweep::slice::SliceWork;
+use dlgrid_sweep::store::StoreError;
+use dlgrid_sweep::store::checkpoint::CheckpointStore;
+use dlgrid_sweep::store::read::RetryPolicy;
+use dlgrid_sweep::store::record::{End, Epoch, Number, Outcome};
+use dlgrid_sweep::sweep::Sweep;
+use dlgrid_sweep::trial::Run;
+use dlgrid_sweep::{exit, host};
+use dlgrid_train::data::shelf::Shelf;
+use dlgrid_train::device;
+use dlgrid_train::engine::{Ending, Stop};
+use dlgrid_train::run::{Job, Log, RunError, Trained, train};
+
+/// Where slices are worked on.
+pub struct Station<'s> {
+    /// Their sweep.
+    pub sweep: &'s Sweep,
+    /// The device.
+    pub device: device::Name,
+    /// The data sets read so far.
+    pub shelf: Shelf,
+    /// Whether to stop.
+    pub stop: Stop,
+}
+
+/// What a run leads to.
+enum After {
+    /// The next run.
+    Next,
+    /// The end of this attempt: why, of which run, and whether its progress is safe.
+    Stop { why: &'static str, saved: bool },
+    /// The same, because its data isn't there.
+    DataMissing,
+}
+
+impl Station<'_> {
+    /// Trains what is left of a slice; the exit code for it.
+    ///
+    /// # Errors
+    /// Where results can't be read or written, or the device has failed.
+    pub fn serve(&mut self, slice: u32, redo: RetryPolicy) -> anyhow::Result<u8> {
+        let device = self.device.to_string();
+        let work = SliceWork::begin(self.sweep, slice, &device, redo)
+            .map_err(with_hint)
+            .with_context(|| format!("slice {slice} can't be begun"))?;
+        let todo = work.todo().to_vec();
+        let work = RefCell::new(work);
+        for index in todo {
+            let Some(run) = self.sweep.run(index) else { continue };
+            let after = match self.stop.requested() {
+                Some(why) => {
+                    work.borrow_mut().stop(None, why, true).map_err(with_hint)?;
+                    eprintln!("stopped: {why}");
+                    break;
+                }
+                None => self.train(&run, &work)?,
+            };
+            match after {
+                After::Next => {}
+                After::Stop { why, saved } => {
+                    work.borrow_mut().stop(Some(run.id), why, saved).map_err(with_hint)?;
+                    let kept = if saved { "saved" } else { "not saved" };
+                    eprintln!("stopped: {why}; run {} is {kept}", run.id.short());
+                    break;
+                }
+                After::DataMissing => {
+                    work.borrow_mut().stop(None, "data is missing", true).map_err(with_hint)?;
+                    work.into_inner().close().map_err(with_hint)?;
+                    return Ok(exit::MISSING);
+                }
+            }
+        }
+        work.into_inner().close().map_err(with_hint).context("the slice can't be closed")
+    }
+
+    fn train(&mut self, run: &Run, work: &RefCell<SliceWork<'_>>) -> anyhow::Result<After> {
+        let Work::Train(settings) = &run.work else {
+            anyhow::bail!("run {} is a `command`, which dlgrid-worker does not run", run.id.short());
+        };
+        let recipe = match Recipe::new(settings) {
+            Ok(recipe) => recipe,
+            Err(faults) => {
+                let why = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                return self.end(run, failed(run, why), work);
+            }
+        };
+        let data = match self.shelf.get(&recipe.data) {
+            Ok(data) => data,
+            Err(error) => {
+                eprintln!("error: {}\nhint: {}", Chain(&error), error.hint());
+                return Ok(After::DataMissing);
+            }
+        };
+        work.borrow_mut().start(run);
+        let checkpoints = CheckpointStore::new(&self.sweep.dir, &run.id);
+        let save_every = Duration::try_from_secs_f64(self.sweep.spec.checkpoint_seconds);
+        let job = Job {
+            id: run.id,
+            recipe: &recipe,
+            seed: run.seed,
+            data: &data,
+            save_every: save_every.unwrap_or(Duration::MAX),
+        };
+        let mut log = Log {
+            epoch: &mut |end| {
+                work.borrow_mut().epoch(&Epoch {
+                    run: run.id,
+                    index: run.index,
+                    epoch: end.epoch,
+                    metrics: end.metrics.clone(),
+                    seconds: end.seconds,
+                    samples_per_s: Some(end.samples_per_s),
+                });
+            },
+            save: &mut |epoch, step, bytes| save(&checkpoints, work, (epoch, step), bytes),
+        };
+        let from = saved(&checkpoints, run);
+        let mut trained = train(&job, from.as_deref(), &self.stop, &mut log);
+        if let Err(error @ RunError::Checkpoint(_)) = &trained {
+            eprintln!("warning: run {} begins anew: {}", run.id.short(), Chain(error));
+            trained = train(&job, None, &self.stop, &mut log);
+        }
+        let end = match trained {
+            Ok(Trained { ending: Ending::Stopped { why, saved }, .. }) => {
+                return Ok(After::Stop { why, saved });
+            }
+            Ok(trained) => ended(run, trained),
+            Err(error) if error.is_lasting() => {
+                return Err(anyhow::Error::from(error)
+                    .context(format!("the device failed at run {}", run.id.short())));
+            }
+            Err(error) => failed(run, Chain(&error).to_string()),
+        };
+        let after = self.end(run, end, work)?;
+        // What stays behind harms nothing: the end is recorded.
+        let _removed = checkpoints.remove();
+        Ok(after)
+    }
+
+    /// Records an end, then says so.
+    fn end(&self, run: &Run, end: End, work: &RefCell<SliceWork<'_>>) -> anyhow::Result<After> {
+        work.borrow_mut()
+            .end(&end)
+            .map_err(with_hint)
+            .with_context(|| format!("the end of run {} can't be recorded", run.id.short()))?;
+        eprintln!("{}", self.line(run, &end));
+        Ok(After::Next)
+    }
+
+    /// A run in one line: id, what varies, seed, objective, seconds.
+    fn line(&self, run: &Run, end: &End) -> String {
+        let space = &self.sweep.spec.space;
+        let values = space.values(run.point).unwrap_or_default();
+        let mut line = run.id.short();
+        for (path, value) in space.paths().iter().zip(values) {
+            if let Some(value) = value {
+                line.push_str(&format!("  {path}={value}"));
+            }
+        }
+        let metric = &self.sweep.spec.objective.metric;
+        let result = match (end.outcome, end.metrics.get(metric)) {
+            (Outcome::Done, Some(Number(value))) => format!("{metric} {}", short_number(*value)),
+            (Outcome::Done, None) => "done".to_owned(),
+            (Outcome::Diverged, _) => format!("diverged: {}", end.why.as_deref().unwrap_or("?")),
+            (Outcome::Failed, _) => format!("failed: {}", end.why.as_deref().unwrap_or("?")),
+        };
+        format!("{line}  seed {}  {result}  {:.1} s", run.seed, end.seconds)
+    }
+}
+
+/// Keeps a checkpoint. That it can't is no end to training: the next one may do.
+fn save(
+    checkpoints: &CheckpointStore,
+    work: &RefCell<SliceWork<'_>>,
+    (epoch, step): (u32, u64),
+    bytes: &[u8],
+) -> bool {
+    let attempt = work.borrow().attempt();
+    match checkpoints.save(epoch, step, attempt, bytes) {
+        Ok(checkpoint) => {
+            work.borrow_mut().checkpoint(&checkpoint);
+            true
+        }
+        Err(error) => {
+            eprintln!("warning: no checkpoint is written: {}", Chain(&error));
+            false
+        }
+    }
+}
+
+/// The checkpoint to go on from, if there is a sound one.
+fn saved(checkpoints: &CheckpointStore, run: &Run) -> Option<Vec<u8>> {
+    match checkpoints.find() {
+        Ok(found) => {
+            for file in &found.damaged {
+                eprintln!("warning: checkpoint `{file}` of run {} is damaged", run.id.short());
+            }
+            found.latest.map(|latest| latest.bytes)
+        }
+        Err(error) => {
+            eprintln!("warning: checkpoints can't be read: {}", Chain(&error));
+            None
+        }
+    }
+}
+
+fn ended(run: &Run, trained: Trained) -> End {
+    let (outcome, why) = match trained.ending {
+        Ending::Diverged { why } => (Outcome::Diverged, Some(why)),
+        Ending::Done | Ending::Stopped { .. } => (Outcome::Done, None),
+    };
+    End {
+        outcome,
+        why,
+        epochs: trained.epochs,
+        metrics: trained.metrics,
+        best: trained.best,
+        seconds: trained.seconds,
+        samples_per_s: trained.samples_per_s,
+        confusion: trained.confusion,
+        weights: Some(trained.weights),
+        ..failed(run, String::new())
+    }
+}
+
+fn failed(run: &Run, why: String) -> End {
+    End {
+        run: run.id,
+        index: run.index,
+        seed: run.seed,
+        outcome: Outcome::Failed,
+        why: Some(why),
+        epochs: 0,
+        metrics: Default::default(),
+        best: Default::default(),
+        seconds: 0.0,
+        samples_per_s: None,
+        confusion: None,
+        weights: None,
+        from: None,
+        time: host::now(),
+    }
+}
+
+/// An error with its causes in one line.
+struct Chain<'e>(&'e dyn std::error::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        std::iter::successors(self.0.source(), |e| e.source()).try_for_each(|e| write!(f, ": {e}"))
+    }
+}
+
+fn with_hint(error: StoreError) -> anyhow::Error {
+    let hint = error.hint();
+    let error = anyhow::Error::from(error);
+    match hint {
+        Some(hint) => anyhow::anyhow!("{error:#}\nhint: {hint}"),
+        None => error,
+    }
+}

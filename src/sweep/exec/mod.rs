@@ -1,0 +1,5 @@
+//! Puts slices to work: on this machine now, and what a worker needs to be fed with them.
+pub mod claim;
+pub mod feed;
+pub mod local;
+pub mod program;

@@ -1,0 +1,381 @@
+//! Runs a `command:` run: starts the program, follows the metrics that it reports.
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::host;
+use crate::recipe::{self, Command};
+use crate::spec::Objective;
+use crate::spec::metric::{Goal, better};
+use crate::store::record::{Best, Epoch, Metrics, Number, Outcome};
+use crate::trial::Run;
+
+/// What became of a program.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Finished {
+    /// It ended by itself.
+    Ended(Box<Ended>),
+    /// It was stopped on request and can be started again.
+    Stopped,
+}
+
+/// The end of a program.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ended {
+    /// How.
+    pub outcome: Outcome,
+    /// Why, where it was not well.
+    pub why: Option<String>,
+    /// The last value of every metric.
+    pub metrics: Metrics,
+    /// The best value of every metric.
+    pub best: BTreeMap<String, Best>,
+    /// Reports that were read.
+    pub epochs: u32,
+    /// Seconds that it took.
+    pub seconds: f64,
+}
+
+/// Seconds that a program has to stop by itself after it was asked to.
+const GRACE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(20);
+/// Metrics of one program at most, so that a faulty one fills no store.
+const MAX_METRICS: usize = 256;
+
+/// What a program is given beside its words.
+#[derive(Debug, Clone, Copy)]
+pub struct Around<'a> {
+    /// A folder of this process's own for the files that it exchanges with the program.
+    pub scratch: &'a Path,
+    /// A folder that outlives attempts, for the program's own checkpoints.
+    pub checkpoints: &'a Path,
+    /// What counts.
+    pub objective: &'a Objective,
+}
+
+/// Runs the program of a run to its end, or until `stop` says so. Each line of metrics is
+/// passed to `epoch`.
+///
+/// # Errors
+/// If the files for the exchange can't be written or read.
+pub fn run(
+    run: &Run,
+    command: &Command,
+    around: &Around<'_>,
+    stop: &dyn Fn() -> bool,
+    epoch: &mut dyn FnMut(Epoch),
+) -> std::io::Result<Finished> {
+    let begun = host::instant();
+    let words = match command.words(run.seed) {
+        Ok(words) => words,
+        Err(error) => return Ok(failed(error.to_string(), 0.0)),
+    };
+    let Some((program, args)) = words.split_first() else {
+        return Ok(failed("the command is empty".into(), 0.0));
+    };
+    let metrics_file = around.scratch.join(format!("{}.metrics", run.id));
+    let parameters_file = around.scratch.join(format!("{}.json", run.id));
+    host::write_scratch(&metrics_file, b"")?;
+    host::write_scratch(&parameters_file, parameters_json(run, command).as_bytes())?;
+    let mut starting = host::command(program);
+    starting
+        .args(args)
+        .envs(environment(run, command))
+        .env("DLGRID_METRICS", &metrics_file)
+        .env("DLGRID_PARAMETERS", &parameters_file)
+        .env("DLGRID_CHECKPOINTS", around.checkpoints)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    let mut child = match starting.spawn() {
+        Ok(child) => child,
+        Err(error) => return Ok(failed(format!("cannot start `{program}`: {error}"), 0.0)),
+    };
+    let tail = Tail::default();
+    let copies = [
+        child.stdout.take().map(|out| tail.follow(out, false)),
+        child.stderr.take().map(|err| tail.follow(err, true)),
+    ];
+    let mut follower = Follower { run, begun, read: 0, partial: Vec::new(), seen: Seen::default() };
+    let mut asked: Option<std::time::Instant> = None;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        follower.poll(&metrics_file, epoch)?;
+        match asked {
+            None if stop() => {
+                host::signal_group(child.id(), host::Signal::Term);
+                asked = Some(host::instant());
+            }
+            Some(when) if when.elapsed() > GRACE => {
+                host::signal_group(child.id(), host::Signal::Kill);
+            }
+            _ => {}
+        }
+        std::thread::sleep(POLL);
+    };
+    // What the program left behind in its group must not outlive it.
+    host::signal_group(child.id(), host::Signal::Kill);
+    for copy in copies.into_iter().flatten() {
+        // A copier only fails if its thread panicked, and then the log is merely shorter.
+        let _ended = copy.join();
+    }
+    follower.poll(&metrics_file, epoch)?;
+    follower.partial.push(b'\n');
+    follower.poll(&metrics_file, epoch)?;
+    host::remove_scratch(&metrics_file);
+    host::remove_scratch(&parameters_file);
+    if asked.is_some() {
+        return Ok(Finished::Stopped);
+    }
+    let why = if status.success() { None } else { Some(cause(status, &tail)) };
+    Ok(Finished::Ended(Box::new(follower.seen.end(why, around.objective, begun.elapsed().as_secs_f64()))))
+}
+
+fn failed(why: String, seconds: f64) -> Finished {
+    Finished::Ended(Box::new(Ended {
+        outcome: Outcome::Failed,
+        why: Some(why),
+        metrics: Metrics::new(),
+        best: BTreeMap::new(),
+        epochs: 0,
+        seconds,
+    }))
+}
+
+fn cause(status: std::process::ExitStatus, tail: &Tail) -> String {
+    let how = match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(9)) => "killed by signal 9 (out of memory?)".into(),
+        (None, Some(signal)) => format!("killed by signal {signal}"),
+        (None, None) => "ended".into(),
+    };
+    match tail.last_error() {
+        Some(line) => format!("{how}: {line}"),
+        None => how,
+    }
+}
+
+/// Every parameter, with `seed`, as one JSON object.
+fn parameters_json(run: &Run, command: &Command) -> String {
+    let mut map: serde_json::Map<String, serde_json::Value> =
+        command.parameters.iter().map(|(path, value)| (path.clone(), value.to_json())).collect();
+    map.insert("seed".into(), run.seed.into());
+    serde_json::Value::Object(map).to_string()
+}
+
+/// `optimizer.lr` travels as `DLGRID_PARAM_OPTIMIZER_LR`.
+fn environment(run: &Run, command: &Command) -> Vec<(String, String)> {
+    let variable = |path: &str| {
+        let word: String = path
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+            .collect();
+        format!("DLGRID_PARAM_{word}")
+    };
+    command
+        .parameters
+        .iter()
+        .map(|(path, value)| (variable(path), recipe::exact(value)))
+        .chain([
+            ("DLGRID_SEED".to_owned(), run.seed.to_string()),
+            ("DLGRID_RUN".to_owned(), run.id.to_string()),
+        ])
+        .collect()
+}
+
+/// Follows the file that the program appends metrics to.
+struct Follower<'r> {
+    run: &'r Run,
+    begun: std::time::Instant,
+    read: u64,
+    partial: Vec<u8>,
+    seen: Seen,
+}
+
+impl Follower<'_> {
+    fn poll(&mut self, file: &Path, epoch: &mut dyn FnMut(Epoch)) -> std::io::Result<()> {
+        let new = host::read_scratch(file, self.read)?;
+        self.read += new.len() as u64;
+        self.partial.extend(new);
+        while let Some(end) = self.partial.iter().position(|b| *b == b'\n') {
+            let line: Vec<u8> = self.partial.drain(..=end).collect();
+            if let Some((number, metrics)) = self.seen.line(&line) {
+                epoch(Epoch {
+                    run: self.run.id,
+                    index: self.run.index,
+                    epoch: number,
+                    metrics,
+                    seconds: self.begun.elapsed().as_secs_f64(),
+                    samples_per_s: None,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// All that a program has reported.
+#[derive(Debug, Default, PartialEq)]
+struct Seen {
+    metrics: Metrics,
+    best: BTreeMap<String, Best>,
+    epochs: u32,
+    unreadable: u32,
+}
+
+impl Seen {
+    /// Takes one line; its number and metrics, if it is a line of metrics.
+    fn line(&mut self, line: &[u8]) -> Option<(u32, Metrics)> {
+        if line.trim_ascii().is_empty() {
+            return None;
+        }
+        let Ok(map) = serde_json::from_slice::<BTreeMap<String, Option<Number>>>(line) else {
+            self.unreadable += 1;
+            return None;
+        };
+        let numbered = map.get("epoch").copied().flatten().map(|n| n.0);
+        self.epochs = match numbered {
+            Some(n) if (1.0..4e9).contains(&n) => n as u32,
+            _ => self.epochs + 1,
+        };
+        let metrics: Metrics = map
+            .into_iter()
+            .filter(|(name, _)| name != "epoch" && name.len() <= 128)
+            .map(|(name, value)| (name, value.unwrap_or(Number(f64::NAN))))
+            .collect();
+        for (name, value) in &metrics {
+            if self.metrics.len() >= MAX_METRICS && !self.metrics.contains_key(name) {
+                continue;
+            }
+            self.metrics.insert(name.clone(), *value);
+            let improves = self.best.get(name).is_none_or(|best| match better(name) {
+                Goal::Maximize => value.0 > best.value.0,
+                Goal::Minimize => value.0 < best.value.0,
+            });
+            if improves && value.0.is_finite() {
+                self.best.insert(name.clone(), Best { epoch: self.epochs, value: *value });
+            }
+        }
+        Some((self.epochs, metrics))
+    }
+
+    fn end(self, why: Option<String>, objective: &Objective, seconds: f64) -> Ended {
+        let value = self.metrics.get(&objective.metric);
+        let (outcome, why) = match (why, value) {
+            (Some(why), _) => (Outcome::Failed, Some(why)),
+            (None, Some(value)) if value.0.is_finite() => (Outcome::Done, None),
+            (None, Some(value)) => (Outcome::Diverged, Some(format!("`{}` is {}", objective.metric, value.0))),
+            (None, None) => (Outcome::Failed, Some(self.silence(&objective.metric))),
+        };
+        Ended { outcome, why, metrics: self.metrics, best: self.best, epochs: self.epochs, seconds }
+    }
+
+    fn silence(&self, metric: &str) -> String {
+        if self.unreadable > 0 && self.epochs == 0 {
+            return format!("it wrote {} lines to the file named in DLGRID_METRICS, and none is a JSON object of numbers", self.unreadable);
+        }
+        format!("it ended well and never reported `{metric}`: append lines such as {{\"{metric}\": 0.5}} to the file named in DLGRID_METRICS")
+    }
+}
+
+/// Copies a program's output to the log and remembers its last lines.
+#[derive(Clone, Default)]
+struct Tail(Arc<Mutex<VecDeque<String>>>);
+
+impl Tail {
+    fn follow(&self, from: impl Read + Send + 'static, remember: bool) -> std::thread::JoinHandle<()> {
+        let lines = self.0.clone();
+        std::thread::spawn(move || {
+            let mut reader = BufReader::new(from);
+            let mut line = Vec::new();
+            loop {
+                line.clear();
+                let read = reader.by_ref().take(64 * 1024).read_until(b'\n', &mut line);
+                if !matches!(read, Ok(n) if n > 0) {
+                    return;
+                }
+                // The log is talk: a full disk must not end the program.
+                let _copied = std::io::stderr().write_all(&line);
+                let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+                if remember && !text.trim().is_empty() {
+                    let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+                    if lines.len() == 8 {
+                        lines.pop_front();
+                    }
+                    lines.push_back(text.chars().take(300).collect());
+                }
+            }
+        })
+    }
+
+    fn last_error(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).back().cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::{Value, Work};
+    use crate::spec::At;
+    use crate::trial::RunId;
+
+    fn sh(script: &str) -> Finished {
+        let command = Command {
+            template: vec!["sh".into(), "-c".into(), script.into()],
+            parameters: [("a.b".to_owned(), Value::Float(0.5))].into(),
+        };
+        let work = Work::Command(command.clone());
+        let this = Run { index: 0, point: 0, seed: 7, id: RunId::of(&work, 7), work };
+        let tmp = tempfile::tempdir().expect("folder");
+        let objective = Objective { goal: Goal::Minimize, metric: "loss".into(), at: At::Last };
+        let around = Around { scratch: tmp.path(), checkpoints: tmp.path(), objective: &objective };
+        run(&this, &command, &around, &|| false, &mut |_| {}).expect("run")
+    }
+
+    fn ended(script: &str) -> Ended {
+        match sh(script) {
+            Finished::Ended(ended) => *ended,
+            Finished::Stopped => panic!("stopped"),
+        }
+    }
+
+    #[test]
+    fn a_program_reports_by_lines() {
+        let end = ended("echo '{\"loss\": 0.5}' >> $DLGRID_METRICS; echo '{\"loss\": 0.75, \"acc\": 1}' >> $DLGRID_METRICS");
+        assert_eq!((end.outcome, end.epochs), (Outcome::Done, 2));
+        assert_eq!(end.metrics["loss"], Number(0.75));
+        assert_eq!(end.best["loss"], Best { epoch: 1, value: Number(0.5) });
+    }
+
+    #[test]
+    fn a_program_gets_its_parameters_three_ways() {
+        let end = ended("test \"$DLGRID_PARAM_A_B\" = 0.5 && test $DLGRID_SEED = 7 && test {a.b} = 0.5 && grep -q '\"a.b\":0.5' $DLGRID_PARAMETERS && echo '{\"loss\": 1}' >> $DLGRID_METRICS");
+        assert_eq!(end.outcome, Outcome::Done, "{:?}", end.why);
+    }
+
+    #[test]
+    fn failures_carry_their_cause() {
+        let end = ended("echo first >&2; echo 'no such layer' >&2; exit 3");
+        assert_eq!(end.why.as_deref(), Some("exit code 3: no such layer"));
+        assert!(ended("true").why.expect("why").contains("never reported `loss`"));
+        assert!(ended("echo hello >> $DLGRID_METRICS").why.expect("why").contains("none is a JSON object"));
+        assert_eq!(ended("echo '{\"loss\": \"NaN\"}' >> $DLGRID_METRICS").outcome, Outcome::Diverged);
+        assert_eq!(ended("kill -9 $$").why.as_deref(), Some("killed by signal 9 (out of memory?)"));
+    }
+
+    #[test]
+    fn what_a_program_leaves_running_ends_with_it() {
+        let begun = host::instant();
+        let end = ended("sleep 60 & echo '{\"loss\": 1}' >> $DLGRID_METRICS");
+        assert_eq!(end.outcome, Outcome::Done);
+        assert!(begun.elapsed() < Duration::from_secs(20));
+    }
+}

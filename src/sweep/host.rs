@@ -1,0 +1,236 @@
+//! The clock, the environment and other processes: the only module that touches them.
+#![expect(clippy::disallowed_methods, reason = "this is the one module that may")]
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Seconds since the Unix epoch, for people to read; nothing is decided by it.
+#[must_use]
+pub fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
+}
+
+/// An instant of the monotonic clock, for durations.
+#[must_use]
+pub fn instant() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
+/// An environment variable, if it is set and not empty.
+#[must_use]
+pub fn env(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// A command to start. Programs are spawned by what this returns and by nothing else.
+#[must_use]
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    Command::new(program)
+}
+
+/// Runs a command to its end, with no input, and takes what it says; kills it after `limit`.
+///
+/// # Errors
+/// Where it can't be started; of kind `TimedOut` where it did not end in time.
+pub fn run_within(command: &mut Command, limit: Duration) -> std::io::Result<Output> {
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let (stdout, stderr) = (drain(child.stdout.take()), drain(child.stderr.take()));
+    let end = instant() + limit;
+    let mut pause = Duration::from_millis(1);
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if instant() >= end {
+            child.kill()?;
+            child.wait()?;
+            return Err(std::io::ErrorKind::TimedOut.into());
+        }
+        std::thread::sleep(pause.min(end.saturating_duration_since(instant())));
+        pause = (pause * 2).min(Duration::from_millis(50));
+    };
+    // A grandchild may hold the pipes open for ever; what its parent said is there by now.
+    let take = |pipe: std::sync::mpsc::Receiver<Vec<u8>>| {
+        let mut all = Vec::new();
+        while let Ok(part) = pipe.recv_timeout(Duration::from_millis(200)) {
+            all.extend(part);
+        }
+        all
+    };
+    Ok(Output { status, stdout: take(stdout), stderr: take(stderr) })
+}
+
+/// Reads a pipe to its end in a thread of its own, so that a talkative child never waits.
+fn drain(pipe: Option<impl std::io::Read + Send + 'static>) -> std::sync::mpsc::Receiver<Vec<u8>> {
+    let (send, receive) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let Some(mut pipe) = pipe else { return };
+        let mut buffer = [0; 8192];
+        while let Ok(n @ 1..) = pipe.read(&mut buffer) {
+            if send.send(buffer[..n].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    receive
+}
+
+/// The file of this running program, links followed.
+///
+/// # Errors
+/// Where the system does not tell.
+pub fn executable() -> std::io::Result<PathBuf> {
+    std::env::current_exe()?.canonicalize()
+}
+
+/// The first file of that name that `PATH` leads to.
+#[must_use]
+pub fn which(program: &str) -> Option<PathBuf> {
+    let path = env("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| is_executable(file))
+}
+
+fn is_executable(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+}
+
+/// Name of this machine.
+#[must_use]
+pub fn name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// This process's id.
+#[must_use]
+pub fn pid() -> u32 {
+    std::process::id()
+}
+
+/// Random bytes from the system, for identities; training never draws from here.
+///
+/// # Errors
+/// Where the system gives none.
+pub fn random<const N: usize>() -> std::io::Result<[u8; N]> {
+    use std::io::Read as _;
+    let mut bytes = [0; N];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The folder for what is fetched once per user: `DLGRID_CACHE`, else `XDG_CACHE_HOME/dlgrid`,
+/// else `~/.cache/dlgrid`.
+#[must_use]
+pub fn cache() -> PathBuf {
+    if let Some(dir) = env("DLGRID_CACHE") {
+        return dir.into();
+    }
+    if let Some(dir) = env("XDG_CACHE_HOME") {
+        return Path::new(&dir).join("dlgrid");
+    }
+    env("HOME").map_or_else(
+        || PathBuf::from(".dlgrid-cache"),
+        |home| Path::new(&home).join(".cache/dlgrid"),
+    )
+}
+
+/// How many processors this process may use.
+#[must_use]
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// A signal that dlgrid sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Please stop.
+    Term,
+    /// Stop at once.
+    Kill,
+}
+
+fn send(pid: u32, signal: Signal, group: bool) -> bool {
+    use rustix::process::{Pid, kill_process, kill_process_group};
+    let signal = match signal {
+        Signal::Term => rustix::process::Signal::TERM,
+        Signal::Kill => rustix::process::Signal::KILL,
+    };
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
+    if group { kill_process_group(pid, signal) } else { kill_process(pid, signal) }.is_ok()
+}
+
+/// Sends a signal to a process; whether it was there.
+pub fn signal(pid: u32, signal: Signal) -> bool {
+    send(pid, signal, false)
+}
+
+/// Sends a signal to a process group; whether it was there.
+pub fn signal_group(pid: u32, signal: Signal) -> bool {
+    send(pid, signal, true)
+}
+
+/// What the kernel says of a process of this machine (`/proc/<pid>/stat`).
+#[must_use]
+pub fn process_stat(pid: u32) -> Option<String> {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()
+}
+
+/// How many NVIDIA GPUs this process may use: what `CUDA_VISIBLE_DEVICES` names, else all that
+/// the driver lists.
+#[must_use]
+pub fn gpus() -> usize {
+    let listed = std::fs::read_dir("/proc/driver/nvidia/gpus").map_or(0, Iterator::count);
+    match std::env::var("CUDA_VISIBLE_DEVICES") {
+        Ok(visible) => visible
+            .split(',')
+            .filter(|d| !d.trim().is_empty() && !d.starts_with('-'))
+            .count()
+            .min(listed),
+        Err(_) => listed,
+    }
+}
+
+/// Writes a file of this process's own scratch folder.
+///
+/// # Errors
+/// As the system answers.
+pub fn write_scratch(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    std::fs::write(path, bytes)
+}
+
+/// What stands in a scratch file from an offset on.
+///
+/// # Errors
+/// As the system answers; a file that is gone is empty.
+pub fn read_scratch(path: &Path, from: u64) -> std::io::Result<Vec<u8>> {
+    use std::io::{Read as _, Seek as _};
+    let mut file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    file.seek(std::io::SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Removes a scratch file; the folder goes with the process anyway.
+pub fn remove_scratch(path: &Path) {
+    let _gone = std::fs::remove_file(path);
+}
+
+/// The git revision of the current folder, with `+` where tracked files differ from it.
+#[must_use]
+pub fn git_revision() -> Option<String> {
+    let git = |args: &[&str]| {
+        let output = command("git").args(args).stderr(std::process::Stdio::null()).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let revision = git(&["rev-parse", "HEAD"])?;
+    let changed = git(&["status", "--porcelain", "--untracked-files=no"])?;
+    Some(if changed.is_empty() { revision } else { format!("{revision}+") })
+}

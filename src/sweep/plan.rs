@@ -1,0 +1,180 @@
+//! Cuts the runs of a sweep into slices, and says beforehand what a sweep will take.
+use crate::recipe::Work;
+use crate::space::Base;
+use crate::spec::Spec;
+pub use crate::store::manifest::SliceSpan;
+
+/// Slices of a sweep at most: each makes a few files.
+pub const MAX_SLICES: u64 = 1000;
+
+/// Slices for each slot, so that slots end at about the same time.
+const SLICES_PER_SLOT: u64 = 8;
+
+/// Runs of one slice: as asked, or so many that slots stay busy to the end and the sweep has
+/// few files.
+#[must_use]
+pub fn runs_per_slice(runs: u64, slots: u64, asked: Option<u64>) -> u64 {
+    let slices = slots.max(1).saturating_mul(SLICES_PER_SLOT).min(MAX_SLICES);
+    let automatic = runs.div_ceil(slices).max(1);
+    asked.map_or(automatic, |n| n.max(runs.div_ceil(MAX_SLICES * 20)).max(1))
+}
+
+/// Cuts all runs of a spec for which `is_done` is false into slices of `per_slice`.
+#[must_use]
+pub fn slices(spec: &Spec, per_slice: u64, is_done: Option<&dyn Fn(u64) -> bool>) -> Vec<SliceSpan> {
+    let end = spec.run_numbers();
+    if spec.space.is_plain() && is_done.is_none() {
+        return (0..end.div_ceil(per_slice))
+            .map(|slice| {
+                let start = slice * per_slice;
+                let end = (start + per_slice).min(end);
+                SliceSpan { start, end, runs: end - start }
+            })
+            .collect();
+    }
+    let mut slices = Vec::new();
+    let mut open: Option<SliceSpan> = None;
+    for index in spec.walk(0, end) {
+        if is_done.is_some_and(|done| done(index)) {
+            continue;
+        }
+        let slice = open.get_or_insert(SliceSpan { start: index, end: index, runs: 0 });
+        slice.end = index + 1;
+        slice.runs += 1;
+        if slice.runs == per_slice {
+            slices.extend(open.take());
+        }
+    }
+    slices.extend(open);
+    slices
+}
+
+/// What a sweep will take, before anything of it exists.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Name of the sweep.
+    pub name: String,
+    /// Points of the space.
+    pub trials: u64,
+    /// Trials × seeds.
+    pub runs: u64,
+    /// Seeds.
+    pub seeds: Vec<u64>,
+    /// Pieces of work.
+    pub slices: u64,
+    /// Runs of the largest slice.
+    pub runs_per_slice: u64,
+    /// Every axis with its length, block by block.
+    pub shape: Vec<Vec<(String, u64)>>,
+    /// The first points: values by path.
+    pub first: Vec<Vec<(String, Option<crate::recipe::Value>)>>,
+    /// About how many bytes results and curves will take.
+    pub bytes: u64,
+    /// About how many files the sweep directory will hold.
+    pub files: u64,
+    /// What is asked of Slurm.
+    pub slurm: Vec<(String, String)>,
+    /// `train`, or the command's first word.
+    pub work: String,
+}
+
+/// Points that a plan shows.
+const SHOWN_POINTS: usize = 5;
+
+/// Bytes of one run's end and of one epoch's curves, measured over the built-in trainer's.
+const BYTES_PER_END: u64 = 1300;
+const BYTES_PER_EPOCH: u64 = 420;
+
+/// Plans a spec for so many slots.
+#[must_use]
+pub fn plan(spec: &Spec, slots: u64) -> Plan {
+    let trials = spec.space.trials();
+    let runs = spec.runs();
+    let per_slice = runs_per_slice(runs, slots, spec.slurm.runs_per_task);
+    let slices = runs.div_ceil(per_slice);
+    let first: Vec<u64> = spec.space.walk(0, spec.space.points()).take(SHOWN_POINTS).collect();
+    let points = first
+        .iter()
+        .filter_map(|point| spec.space.values(*point))
+        .map(|values| spec.space.paths().iter().cloned().zip(values).collect())
+        .collect();
+    let epochs = first.first().and_then(|p| spec.space.work(*p)).map_or(1, |work| match work {
+        Work::Train(settings) => settings.at("epochs").as_i64().map_or(1, i64::unsigned_abs),
+        Work::Command(_) => 10,
+    });
+    Plan {
+        name: spec.name.clone(),
+        trials,
+        runs,
+        seeds: spec.seeds.clone(),
+        slices,
+        runs_per_slice: per_slice.min(runs),
+        shape: spec.space.shape(),
+        first: points,
+        bytes: runs.saturating_mul(BYTES_PER_END + epochs * BYTES_PER_EPOCH),
+        files: slices * 3 + 5,
+        slurm: spec.slurm.given.iter().map(|(k, v)| (k.clone(), v.replace('\u{1f}', " "))).collect(),
+        work: match spec.space.base() {
+            Base::Train(_) => "train".into(),
+            Base::Command(words) => words.first().cloned().unwrap_or_default(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(text: &str) -> Spec {
+        crate::spec::read("x.yaml", text.as_bytes(), 100_000_000).expect("spec").0
+    }
+
+    fn command(parameters: &str, rest: &str) -> Spec {
+        spec(&format!(
+            "command: [echo]\nobjective: {{minimize: loss}}\nparameters: {parameters}\n{rest}"
+        ))
+    }
+
+    #[test]
+    fn slices_hold_every_run_once() {
+        let spec = command("{a: {int: [1, 7]}, b: {int: [1, 3]}}", "seeds: 2\nexclude: [\"a > b + 3\"]\n");
+        for per in 1..9 {
+            let slices = slices(&spec, per, None);
+            let mut seen = Vec::new();
+            for slice in &slices {
+                let runs: Vec<u64> = spec.walk(slice.start, slice.end).collect();
+                assert_eq!(runs.len() as u64, slice.runs);
+                assert!(slice.runs <= per);
+                seen.extend(runs);
+            }
+            assert_eq!(seen, spec.walk(0, u64::MAX).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn runs_that_are_done_are_not_sliced() {
+        let spec = command("{a: {int: [0, 9]}}", "");
+        let slices = slices(&spec, 2, Some(&|i| i % 2 == 0));
+        assert_eq!(slices.iter().map(|s| s.runs).collect::<Vec<_>>(), [2, 2, 1]);
+        assert_eq!(slices[0], SliceSpan { start: 1, end: 4, runs: 2 });
+    }
+
+    #[test]
+    fn automatic_slices_are_few() {
+        assert_eq!(runs_per_slice(84, 2, None), 6);
+        assert_eq!(runs_per_slice(10_000_000, 64, None), 19_532);
+        assert_eq!(runs_per_slice(5, 8, None), 1);
+        assert_eq!(runs_per_slice(100, 8, Some(7)), 7);
+    }
+
+    #[test]
+    fn ten_million_runs_are_planned_without_holding_them() {
+        let spec = command(
+            "{a: {int: [1, 100]}, b: {int: [1, 100]}, c: {int: [1, 100]}}",
+            "seeds: 10\n",
+        );
+        let plan = plan(&spec, 4);
+        assert_eq!((plan.trials, plan.runs, plan.slices), (1_000_000, 10_000_000, 32));
+        assert_eq!(plan.first.len(), 5);
+    }
+}

@@ -1,0 +1,235 @@
+//! From a sweep and its results to what a report is made of. The only part of the report that
+//! knows the store and the spec.
+use rayon::prelude::*;
+
+use super::status::{Running, Status};
+use super::{Aim, Fact, Plan, Query, Report, ReportError, Source, Title, build, list};
+use crate::exec::claim::{self, Standing};
+use crate::judge::{Liveness, State, Traces, judge};
+use crate::spec::{At, Goal, Objective, Spec};
+use crate::store::MetricId;
+use crate::store::layout::SweepDir;
+use crate::store::merge::{LastEvent, Merged, Results, RunState};
+use crate::sweep::Sweep;
+use crate::trial::TrialId;
+
+/// A sweep to tell about.
+pub struct Subject<'a> {
+    /// What it is called.
+    pub title: Title,
+    /// Its spec.
+    pub spec: &'a Spec,
+    /// Its runs, as the manifest counts them.
+    pub runs: u64,
+    /// Runs of each slice that the sweep trains itself.
+    pub slices: Vec<u64>,
+    /// What its segments say.
+    pub results: &'a Results,
+    /// What the executor knows of the newest attempt at a slice.
+    pub liveness: &'a (dyn Fn(u32) -> Liveness + Sync),
+}
+
+impl<'a> Subject<'a> {
+    /// A sweep with its results.
+    #[must_use]
+    pub fn new(
+        sweep: &'a Sweep,
+        results: &'a Results,
+        liveness: &'a (dyn Fn(u32) -> Liveness + Sync),
+    ) -> Self {
+        let title = Title {
+            name: sweep.manifest.name.clone(),
+            id: sweep.manifest.id.clone(),
+            dir: sweep.dir.path().display().to_string(),
+        };
+        let slices = sweep.manifest.slices.iter().map(|slice| slice.runs).collect();
+        Self { title, spec: &sweep.spec, runs: sweep.manifest.runs, slices, results, liveness }
+    }
+}
+
+impl Subject<'_> {
+    /// The leaderboard.
+    ///
+    /// # Errors
+    /// If the query names what does not exist, or its condition is none.
+    pub fn report(&self, query: Query) -> Result<Report, ReportError> {
+        let plan = Plan::new(query, self.spec.space.paths())?;
+        self.with(plan.metrics(), |source| build(source, &plan))
+    }
+
+    /// How it is getting on at `now`, in seconds since the Unix epoch.
+    #[must_use]
+    pub fn status(&self, now: f64) -> Status {
+        self.with(&[], |source| {
+            let running = source.facts.iter().filter(|f| f.state == State::Running);
+            let mut running: Vec<Running> =
+                running.filter_map(|f| self.running(source, f.index, now)).collect();
+            running.sort_by_key(|r| r.index);
+            Status::of(source, running)
+        })
+    }
+
+    /// Its line in a list of sweeps; `created` in seconds since the Unix epoch.
+    #[must_use]
+    pub fn entry(&self, created: f64) -> list::Entry {
+        self.with(&[], |source| list::Entry {
+            sweep: source.sweep.clone(),
+            created,
+            aim: source.aim.clone(),
+            counts: super::counts(source),
+            missing: source.missing,
+            best: super::best(source).and_then(|row| row.objective.finite()),
+            problem: None,
+        })
+    }
+
+    fn running(&self, source: &Source<'_>, index: u64, now: f64) -> Option<Running> {
+        let (point, seed) = self.spec.place(index)?;
+        let last = self.results.runs.get(&index)?.last.as_ref()?;
+        let (seconds, epoch) = match last.what {
+            LastEvent::Checkpoint { epoch, .. } => (None, Some(epoch)),
+            _ => (Some((now - last.time).max(0.0)), None),
+        };
+        let trial = (source.trial)(point)?.short();
+        Some(Running { index, trial, seed: Some(seed), seconds, epoch })
+    }
+
+    fn with<T>(&self, metrics: &[String], then: impl FnOnce(&Source<'_>) -> T) -> T {
+        let (spec, results) = (self.spec, self.results);
+        let facts = self.facts(metrics);
+        let values = |point| spec.space.values(point);
+        let trial = |point| spec.space.work(point).map(|work| TrialId::of(&work));
+        let plain = spec.space.is_plain();
+        let is_point = |point| plain || spec.space.contains(point);
+        let metric_names = || results.names.sorted().into_iter().map(str::to_owned).collect();
+        then(&Source {
+            sweep: self.title.clone(),
+            aim: aim(&spec.objective),
+            parameters: spec.space.paths(),
+            seeds: &spec.seeds,
+            points: spec.space.points(),
+            runs: self.runs,
+            missing: self.missing(&facts),
+            facts,
+            values: &values,
+            is_point: &is_point,
+            trial: &trial,
+            metric_names: &metric_names,
+            damaged_lines: results.damaged(),
+            damage: damage(results),
+            duplicate_ends: results.duplicate_ends,
+            notes: notes(results),
+        })
+    }
+
+    fn facts(&self, metrics: &[String]) -> Vec<Fact<'_>> {
+        let numbers = self.spec.run_numbers();
+        let names = &self.results.names;
+        let aim = names.id(&self.spec.objective.metric);
+        let metrics: Vec<Option<MetricId>> = metrics.iter().map(|name| names.id(name)).collect();
+        self.results
+            .runs
+            .par_iter()
+            .filter(|(index, _)| **index < numbers)
+            .map(|(index, run)| {
+                let state = self.state(run);
+                let end = run.end.as_ref();
+                let done = end.filter(|_| state == State::Done);
+                let metric =
+                    |id: &Option<MetricId>| id.and_then(|id| done.and_then(|end| end.metric(id)));
+                Fact {
+                    index: *index,
+                    state,
+                    objective: aim
+                        .zip(done)
+                        .and_then(|(id, end)| objective(end, id, &self.spec.objective)),
+                    metrics: metrics.iter().map(metric).collect(),
+                    seconds: end.map_or(0.0, |end| end.seconds),
+                    why: end.and_then(|end| end.why.as_deref()),
+                }
+            })
+            .collect()
+    }
+
+    fn state(&self, run: &RunState) -> State {
+        let outcome = run.end.as_ref().map(|end| end.outcome);
+        let Some(last) = run.last.as_ref().filter(|_| outcome.is_none()) else {
+            return judge(&Traces { outcome, ..Traces::default() }, 0, Liveness::Unknown);
+        };
+        let segment = self.results.segments.get(&last.at.segment());
+        let stopped = matches!(last.what, LastEvent::Stopped { .. });
+        let saved = matches!(
+            last.what,
+            LastEvent::Checkpoint { .. } | LastEvent::Stopped { saved: true, .. }
+        );
+        let closed = segment.is_some_and(|s| s.closed);
+        let traces = Traces { outcome, attempt: last.at.attempt, stopped, saved, closed };
+        judge(&traces, self.results.attempts(last.at.slice), (self.liveness)(last.at.slice))
+    }
+
+    /// Runs not ended in slices that no process works on or will.
+    fn missing(&self, facts: &[Fact<'_>]) -> u64 {
+        let mut open = self.slices.clone();
+        for fact in facts.iter().filter(|f| f.state.is_ended()) {
+            let end = self.results.end(fact.index).filter(|end| end.at.attempt > 0);
+            let slice = end.and_then(|end| open.get_mut(usize::try_from(end.at.slice).ok()?));
+            if let Some(open) = slice {
+                *open = open.saturating_sub(1);
+            }
+        }
+        let gone = |slice: &u32| (self.liveness)(*slice) == Liveness::Gone;
+        (0..).zip(open).filter(|(slice, open)| *open > 0 && gone(slice)).map(|(_, open)| open).sum()
+    }
+}
+
+/// What the claim on a sweep says of all its slices: of a sweep that runs on a machine.
+#[must_use]
+pub fn local_liveness(dir: &SweepDir) -> Liveness {
+    match claim::holder(dir) {
+        Ok(Some((_, standing))) => match standing {
+            Standing::Alive => Liveness::Alive,
+            Standing::Gone => Liveness::Gone,
+            Standing::Elsewhere => Liveness::Unknown,
+        },
+        Ok(None) => Liveness::Gone,
+        Err(_) => Liveness::Unknown,
+    }
+}
+
+fn aim(objective: &Objective) -> Aim {
+    Aim {
+        metric: objective.metric.clone(),
+        maximize: objective.goal == Goal::Maximize,
+        best: objective.at == At::Best,
+    }
+}
+
+fn objective(end: &Merged, id: MetricId, objective: &Objective) -> Option<f64> {
+    match objective.at {
+        At::Last => end.metric(id),
+        At::Best => end.best(id).map(|best| best.value.0).or_else(|| end.metric(id)),
+    }
+}
+
+fn damage(results: &Results) -> Vec<String> {
+    let line = |d: &crate::store::Damage| format!("{} line {} {}", d.segment, d.line, d.what);
+    results.damage.iter().map(line).collect()
+}
+
+fn notes(results: &Results) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some((name, why)) = results.unreadable.first() {
+        notes.push(format!(
+            "{} segments could not be read: {name}: {why}",
+            results.unreadable.len()
+        ));
+    }
+    if let Some(name) = results.vanished.first() {
+        notes.push(format!("{} segments are gone that were there: {name}", results.vanished.len()));
+    }
+    let disagree = results.runs.values().filter(|run| run.disagree).count();
+    if disagree > 0 {
+        notes.push(format!("{disagree} runs ended twice with different numbers"));
+    }
+    notes
+}

@@ -1,0 +1,113 @@
+//! The report as CSV: one line a trial (or a run), all digits, for other programs.
+use super::text::clean;
+use super::{Report, Row, Summary};
+use crate::judge::State;
+use crate::recipe::Value;
+
+/// Renders the report, one line a trial.
+///
+/// Text that a spreadsheet would take for a formula (`=`, `+`, `-`, `@`, tab or return in
+/// front) gets a `'` in front; numbers never do. What is missing is empty.
+#[must_use]
+pub fn render(report: &Report) -> String {
+    let mut head = vec!["rank".to_owned(), "trial".into()];
+    head.extend(report.parameters.iter().map(|p| text(p)));
+    head.extend(summary_heads(&report.aim.metric));
+    for metric in &report.metrics {
+        head.extend(summary_heads(metric).into_iter().take(2));
+    }
+    head.extend(["seeds", "seconds", "seconds_mean"].map(str::to_owned));
+    head.extend(crate::judge::STATES.map(|state| state.word().to_owned()));
+    write(std::iter::once(head).chain(report.rows.iter().map(|row| line(row, report.seeds))))
+}
+
+fn summary_heads(metric: &str) -> [String; 3] {
+    [text(metric), text(&format!("{metric} sd")), "n".into()]
+}
+
+fn line(row: &Row, seeds: u64) -> Vec<String> {
+    let mut cells = vec![row.rank.map_or_else(String::new, |rank| rank.to_string()), row.name()];
+    cells.extend(row.parameters.iter().map(|v| v.as_ref().map_or_else(String::new, value)));
+    cells.extend(summary(&row.objective));
+    for metric in &row.metrics {
+        cells.extend(summary(metric).into_iter().take(2));
+    }
+    cells.extend([seeds.to_string(), number(row.seconds), number(row.seconds_mean)]);
+    cells.extend(row.counts.iter().map(|(_, runs)| runs.to_string()));
+    cells
+}
+
+fn summary(s: &Summary) -> [String; 3] {
+    let optional = |x: Option<f64>| x.map_or_else(String::new, number);
+    [optional(s.mean), optional(s.sd), s.n.to_string()]
+}
+
+/// Renders every run of the rows shown, one line a run.
+#[must_use]
+pub fn render_runs(report: &Report) -> String {
+    let mut head = vec!["rank".to_owned(), "trial".into(), "run".into(), "seed".into()];
+    head.extend(report.parameters.iter().map(|p| text(p)));
+    head.extend(["state".to_owned(), text(&report.aim.metric), "seconds".into(), "why".into()]);
+    let lines = report.rows.iter().flat_map(|row| {
+        row.runs.iter().map(move |run| {
+            let mut cells = vec![
+                row.rank.map_or_else(String::new, |rank| rank.to_string()),
+                row.name(),
+                run.index.to_string(),
+                run.seed.map_or_else(String::new, |seed| seed.to_string()),
+            ];
+            cells.extend(row.parameters.iter().map(|v| v.as_ref().map_or_else(String::new, value)));
+            cells.push(run.state.word().into());
+            cells.push(run.objective.map_or_else(String::new, number));
+            cells.push(if run.state == State::Running {
+                String::new()
+            } else {
+                number(run.seconds)
+            });
+            cells.push(text(run.why.as_deref().unwrap_or("")));
+            cells
+        })
+    });
+    write(std::iter::once(head).chain(lines))
+}
+
+/// Cells as CSV lines.
+pub(super) fn write(lines: impl Iterator<Item = Vec<String>>) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for line in lines {
+        writer.write_record(&line).expect("every line has as many cells, and memory takes all");
+    }
+    let bytes = writer.into_inner().expect("flushing to memory cannot fail");
+    String::from_utf8(bytes).expect("made of text only")
+}
+
+fn value(v: &Value) -> String {
+    match v {
+        Value::Int(i) => i.to_string(),
+        Value::Float(f) => number(*f),
+        other => text(&other.to_string()),
+    }
+}
+
+/// A number with all its digits.
+pub(super) fn number(x: f64) -> String {
+    if x.is_nan() {
+        "NaN".into()
+    } else if x.is_infinite() {
+        if x > 0.0 { "inf".into() } else { "-inf".into() }
+    } else {
+        format!("{x:?}")
+    }
+}
+
+/// Text that a spreadsheet takes for text.
+pub(super) fn text(raw: &str) -> String {
+    let cleaned = clean(raw);
+    if raw.starts_with(['=', '+', '-', '@', '\t', '\r'])
+        || cleaned.starts_with(['=', '+', '-', '@'])
+    {
+        format!("'{cleaned}")
+    } else {
+        cleaned.into_owned()
+    }
+}

@@ -1,0 +1,83 @@
+//! The report as a Markdown table, for issues and notes.
+use super::table::{not_done, objectives, parameter, runs, summaries, totals};
+use super::text::{clean, duration};
+use super::{Report, Row, Summary};
+use crate::judge::State;
+
+/// Renders the report. Everything that Markdown would act on is escaped.
+#[must_use]
+pub fn render(report: &Report) -> String {
+    let mut head = vec![("rank".to_owned(), true), ("trial".into(), false)];
+    head.extend(report.parameters.iter().enumerate().map(|(place, path)| {
+        let mut values = report.rows.iter().filter_map(|row| row.parameters[place].as_ref());
+        (escape(path), values.all(|v| v.as_f64().is_some()))
+    }));
+    head.push((escape(&report.aim.metric), true));
+    head.extend(report.metrics.iter().map(|name| (escape(name), true)));
+    let unfinished = report.rows.iter().any(|row| row.counts.get(State::Done) < row.counts.total());
+    head.push(("runs".into(), true));
+    if unfinished {
+        head.push(("not done".into(), false));
+    }
+    head.push(("time".into(), true));
+    let objectives = objectives(report);
+    let metrics: Vec<Vec<String>> = (0..report.metrics.len())
+        .map(|place| {
+            let all: Vec<Summary> = report.rows.iter().map(|row| row.metrics[place]).collect();
+            summaries(&all, |_| "-")
+        })
+        .collect();
+    let rows = report.rows.iter().enumerate().map(|(at, row)| {
+        let mut cells = start(row);
+        cells.push(objectives[at].trim_end().to_owned());
+        cells.extend(metrics.iter().map(|column| column[at].trim_end().to_owned()));
+        cells.push(runs(row, report.seeds));
+        if unfinished {
+            cells.push(not_done(row));
+        }
+        cells.push(duration(row.seconds));
+        cells
+    });
+    let mut out = write(&head, rows);
+    out.push('\n');
+    out.push_str(&totals(report).replace(" (all: --all)", ""));
+    out.push('\n');
+    out
+}
+
+fn start(row: &Row) -> Vec<String> {
+    let mut cells = vec![row.rank.map_or_else(|| "-".into(), |rank| rank.to_string()), row.name()];
+    cells.extend(row.parameters.iter().map(|value| escape(&parameter(value.as_ref()))));
+    cells
+}
+
+/// A table; `true` sets a column to the right.
+pub(super) fn write(head: &[(String, bool)], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let names: Vec<String> = head.iter().map(|(name, _)| name.clone()).collect();
+    let rules: Vec<String> =
+        head.iter().map(|(_, right)| if *right { "---:" } else { "---" }.to_owned()).collect();
+    let mut out = line(&names) + &line(&rules);
+    for row in rows {
+        out.push_str(&line(&row));
+    }
+    out
+}
+
+/// Text that Markdown shows as it is.
+pub(super) fn escape(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    for c in clean(raw).chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '#' | '~' | '!' | '$' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}

@@ -1,0 +1,334 @@
+//! How a sweep is getting on: one screen, or JSON.
+use serde_json::{Map, Value as Json, json};
+
+use super::table::{BOLD, GREEN, RED, View, YELLOW, parameter, style};
+use super::text::{Digits, clean, cut, duration, grouped, plural};
+use super::{Aim, Cause, Range, Row, Source, Summary, Title, json, ranges};
+use crate::judge::{Counts, State};
+
+/// Version of the JSON of `dlgrid status`; fields are added, never changed or taken away.
+pub const STATUS_SCHEMA: &str = "dlgrid.status/1";
+
+/// Running runs that are named on the screen.
+const NAMED: usize = 8;
+/// Causes that are named on the screen.
+const CAUSES: usize = 3;
+/// Most cells of the bar.
+const BAR: usize = 60;
+
+/// How a sweep is getting on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    /// The sweep.
+    pub sweep: Title,
+    /// What it is after.
+    pub aim: Aim,
+    /// The parameters that vary.
+    pub parameters: Vec<String>,
+    /// Seeds of every trial.
+    pub seeds: u64,
+    /// Runs by state.
+    pub counts: Counts,
+    /// Runs not ended that no process will get to.
+    pub missing: u64,
+    /// Runs that have not ended, and whether there are more ranges of them.
+    pub open: (Vec<Range>, bool),
+    /// The trial that leads.
+    pub best: Option<Row>,
+    /// The runs that are being trained.
+    pub running: Vec<Running>,
+    /// How fast it goes.
+    pub pace: Option<Pace>,
+    /// Runs that did not end well, by cause.
+    pub causes: Vec<Cause>,
+    /// Lines of segments that could not be read.
+    pub damaged_lines: u64,
+    /// What is wrong with the first of them, a line each.
+    pub damage: Vec<String>,
+}
+
+impl Status {
+    /// How the sweep of a report's source is getting on.
+    #[must_use]
+    pub fn of(source: &Source<'_>, running: Vec<Running>) -> Self {
+        let counts = super::counts(source);
+        let ended = || source.facts.iter().filter(|f| f.state.is_ended()).map(|f| f.seconds);
+        let runs = counts.ended();
+        let seconds_a_run = (runs > 0).then(|| ended().sum::<f64>() / float(runs));
+        Self {
+            sweep: source.sweep.clone(),
+            aim: source.aim.clone(),
+            parameters: source.parameters.to_vec(),
+            seeds: source.seeds.len() as u64,
+            counts,
+            missing: source.missing,
+            open: super::open_runs(source),
+            best: super::best(source),
+            running,
+            pace: Pace::of(&counts, seconds_a_run),
+            causes: super::cause::group(&source.facts),
+            damaged_lines: source.damaged_lines,
+            damage: source.damage.clone(),
+        }
+    }
+}
+
+/// A run that is being trained.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Running {
+    /// Its place in the sweep.
+    pub index: u64,
+    /// Its trial, by the eight digits that people see.
+    pub trial: String,
+    /// Its seed.
+    pub seed: Option<u64>,
+    /// Seconds since it was begun, if the record says when.
+    pub seconds: Option<f64>,
+    /// Epochs that a durable checkpoint holds.
+    pub epoch: Option<u32>,
+}
+
+/// How fast a sweep goes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pace {
+    /// Mean seconds of a run that ended.
+    pub seconds_a_run: f64,
+    /// Runs that are trained at once.
+    pub at_once: u64,
+    /// Runs an hour.
+    pub runs_an_hour: f64,
+    /// Seconds until the last run ends, estimated.
+    pub seconds_left: f64,
+}
+
+impl Pace {
+    /// The pace of a sweep whose ended runs took so many seconds each; nothing while none has
+    /// ended or none is being trained. Of a run being trained, half is taken to be left.
+    #[must_use]
+    pub fn of(counts: &Counts, seconds_a_run: Option<f64>) -> Option<Self> {
+        let seconds_a_run = seconds_a_run.filter(|s| s.is_finite() && *s > 0.0)?;
+        let at_once = counts.get(State::Running);
+        if at_once == 0 {
+            return None;
+        }
+        let (streams, idle) = (float(at_once), float(counts.idle()));
+        Some(Self {
+            seconds_a_run,
+            at_once,
+            runs_an_hour: 3600.0 * streams / seconds_a_run,
+            seconds_left: (idle / streams + 0.5) * seconds_a_run,
+        })
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+const fn float(n: u64) -> f64 {
+    n as f64
+}
+
+/// Renders one screen.
+#[must_use]
+pub fn render(status: &Status, view: View) -> String {
+    let counts = &status.counts;
+    let (ended, total) = (counts.ended(), counts.total());
+    // Rounded down: 100 % is said only of all.
+    let share =
+        if total == 0 { 0.0 } else { (1000.0 * float(ended) / float(total)).floor() / 10.0 };
+    let mut lines = vec![
+        format!(
+            "{}  {} of {} ended ({share:.1} %)",
+            style(view, BOLD, &clean(&status.sweep.name)),
+            grouped(ended),
+            plural(total, "run")
+        ),
+        bar(counts, view),
+        counts.to_string(),
+        String::new(),
+    ];
+    lines.extend(best(status, view));
+    lines.extend(running(status));
+    if let Some(pace) = &status.pace {
+        lines.push(format!(
+            "pace     {} a run, {} at once; about {} left",
+            duration(pace.seconds_a_run),
+            grouped(pace.at_once),
+            duration(pace.seconds_left)
+        ));
+    }
+    if !status.open.0.is_empty() {
+        lines.push(format!("open     runs {}", ranges::words(&status.open.0, status.open.1)));
+    }
+    lines.extend(trouble(status, view));
+    lines.push(format!("next     {}", next(status)));
+    lines.join("\n") + "\n"
+}
+
+/// Done, at work, ended badly and open, each with its own sign.
+fn bar(counts: &Counts, view: View) -> String {
+    let cells = view.width.unwrap_or(80).saturating_sub(2).clamp(10, BAR);
+    let total = counts.total().max(1);
+    let bad = counts.get(State::Diverged) + counts.get(State::Failed) + counts.get(State::Lost);
+    let parts = [
+        (counts.get(State::Done), '█', GREEN),
+        (counts.get(State::Running), '▓', YELLOW),
+        (bad, 'x', RED),
+    ];
+    let mut out = String::new();
+    let (mut sum, mut drawn) = (0, 0);
+    for (runs, sign, color) in parts {
+        sum += runs;
+        let until =
+            usize::try_from(u128::from(sum) * cells as u128 / u128::from(total)).unwrap_or(cells);
+        let part: String = std::iter::repeat_n(sign, until - drawn).collect();
+        if !part.is_empty() {
+            out.push_str(&style(view, color, &part));
+        }
+        drawn = until;
+    }
+    out.extend(std::iter::repeat_n('░', cells - drawn));
+    out
+}
+
+fn best(status: &Status, view: View) -> Vec<String> {
+    let Some(row) = &status.best else { return Vec::new() };
+    let number = number(&row.objective);
+    let seeds = if row.is_partial(status.seeds) {
+        format!("{} of {} seeds", row.objective.n, status.seeds)
+    } else {
+        plural(row.objective.n, "seed")
+    };
+    let mut lines = vec![format!(
+        "best     {} {number} over {seeds}, trial {}",
+        clean(&status.aim.metric),
+        row.name()
+    )];
+    let values: Vec<String> = status
+        .parameters
+        .iter()
+        .zip(&row.parameters)
+        .filter(|(_, value)| value.is_some())
+        .map(|(path, value)| format!("{}={}", clean(path), parameter(value.as_ref())))
+        .collect();
+    if !values.is_empty() {
+        let room = view.width.unwrap_or(200).saturating_sub(9).max(20);
+        lines.push(format!("         {}", cut(&values.join(" "), room)));
+    }
+    lines
+}
+
+/// A mean and its spread: `0.9712 ± 0.0011`.
+pub(super) fn number(s: &Summary) -> String {
+    let digits = Digits::for_all(s.mean);
+    match (s.mean, s.sd) {
+        (Some(mean), Some(sd)) => format!("{} ± {}", digits.write(mean), digits.write(sd)),
+        (Some(mean), None) => digits.write(mean),
+        (None, _) => "-".into(),
+    }
+}
+
+fn running(status: &Status) -> Vec<String> {
+    let mut lines: Vec<String> = status
+        .running
+        .iter()
+        .take(NAMED)
+        .enumerate()
+        .map(|(place, run)| {
+            let seed = run.seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
+            let since = run.seconds.map_or_else(String::new, |s| format!(", for {}", duration(s)));
+            let saved = run.epoch.map_or_else(String::new, |e| format!(", {e} epochs saved"));
+            let head = if place == 0 { "running" } else { "" };
+            format!("{head:<8} run {}, trial {}{seed}{since}{saved}", run.index, run.trial)
+        })
+        .collect();
+    if status.running.len() > NAMED {
+        lines.push(format!("         and {} more", grouped((status.running.len() - NAMED) as u64)));
+    }
+    lines
+}
+
+fn trouble(status: &Status, view: View) -> Vec<String> {
+    let room = view.width.unwrap_or(200).saturating_sub(24).max(20);
+    let mut lines: Vec<String> = status
+        .causes
+        .iter()
+        .take(CAUSES)
+        .map(|c| format!("{:<8} {}: {}", c.state.word(), plural(c.runs, "run"), cut(&c.text, room)))
+        .collect();
+    if let Some(first) = status.damage.first() {
+        let count = plural(status.damaged_lines, "line");
+        lines.push(format!("damaged  {count}: {}", cut(first, room)));
+    }
+    lines
+}
+
+fn next(status: &Status) -> String {
+    let name = clean(&status.sweep.name);
+    let counts = &status.counts;
+    if status.missing > 0 {
+        return format!(
+            "dlgrid submit {}/spec.yaml   (trains the {} missing)",
+            clean(&status.sweep.dir),
+            plural(status.missing, "run")
+        );
+    }
+    if let Some(cause) = status.causes.iter().find(|c| c.state == State::Failed) {
+        return format!("dlgrid logs {name} {}", cause.example);
+    }
+    if counts.ended() > 0 {
+        format!("dlgrid report {name}")
+    } else {
+        format!("dlgrid status {name}")
+    }
+}
+
+/// Renders JSON, on one line: `schema`, `sweep {name, id, dir}`, `objective {metric, goal,
+/// at}`, `counts`, `total`, `ended`, `missing`, `open`, `open_truncated`, `best {trial,
+/// parameters, objective}` or null, `running [{index, trial, seed, seconds, epochs_saved}]`, `pace
+/// {seconds_a_run, at_once, runs_an_hour, seconds_left}` or null, `failures`, `damaged_lines`.
+#[must_use]
+pub fn render_json(status: &Status) -> String {
+    let best = status.best.as_ref().map(|row| {
+        let parameters: Map<String, Json> = status
+            .parameters
+            .iter()
+            .zip(&row.parameters)
+            .filter_map(|(path, value)| Some((path.clone(), value.as_ref()?.to_json())))
+            .collect();
+        let state = row.objective_state().unwrap_or("ok");
+        json!({
+            "trial": row.name(),
+            "trial_id": row.trial,
+            "parameters": parameters,
+            "objective": json::summary(&row.objective, state),
+        })
+    });
+    let running: Vec<Json> = status
+        .running
+        .iter()
+        .map(|r| {
+            json!({"index": r.index, "trial": r.trial, "seed": r.seed,
+                   "seconds": r.seconds.map(json::finite), "epochs_saved": r.epoch})
+        })
+        .collect();
+    let pace = status.pace.map(|p| {
+        json!({"seconds_a_run": json::finite(p.seconds_a_run), "at_once": p.at_once,
+               "runs_an_hour": json::finite(p.runs_an_hour),
+               "seconds_left": json::finite(p.seconds_left)})
+    });
+    json::object(&[
+        ("schema", json!(STATUS_SCHEMA).to_string()),
+        ("sweep", json!(json::title(&status.sweep)).to_string()),
+        ("objective", json!(json::aim(&status.aim)).to_string()),
+        ("counts", json!(json::counts(&status.counts)).to_string()),
+        ("total", json!(status.counts.total()).to_string()),
+        ("ended", json!(status.counts.ended()).to_string()),
+        ("missing", json!(status.missing).to_string()),
+        ("open", json!(status.open.0).to_string()),
+        ("open_truncated", json!(status.open.1).to_string()),
+        ("best", json!(best).to_string()),
+        ("running", json!(running).to_string()),
+        ("pace", json!(pace).to_string()),
+        ("failures", json!(json::failures(&status.causes)).to_string()),
+        ("damaged_lines", json!(status.damaged_lines).to_string()),
+    ]) + "\n"
+}

@@ -1,0 +1,615 @@
+//! Whole reports, from facts to text.
+use super::table::View;
+use super::*;
+use crate::recipe::{Command, Work};
+
+const WIDE: View = View { width: Some(120), color: false };
+const NARROW: View = View { width: Some(80), color: false };
+const POINTS: u64 = 6;
+const SEEDS: [u64; 3] = [1, 2, 3];
+
+/// Two layers' numbers times three learning rates; the momentum exists for half of them.
+fn values(point: u64) -> Option<Vec<Option<Value>>> {
+    let lr = [0.0001, 0.003, 0.1][usize::try_from(point / 2).ok()?];
+    let odd = point % 2 == 1;
+    Some(vec![
+        Some(Value::Int(if odd { 4 } else { 2 })),
+        Some(Value::Text(if odd { "sgd" } else { "adam" }.into())),
+        Some(Value::Float(lr)),
+        odd.then_some(Value::Float(0.9)),
+    ])
+}
+
+fn trial(point: u64) -> Option<TrialId> {
+    let parameters = [("p".to_owned(), Value::Int(i64::try_from(point).ok()?))].into();
+    Some(TrialId::of(&Work::Command(Command { template: vec![], parameters })))
+}
+
+fn paths() -> Vec<String> {
+    ["model.layers", "optimizer.kind", "optimizer.lr", "optimizer.momentum"].map(Into::into).into()
+}
+
+fn done(point: u64, seed: u64, objective: f64) -> Fact<'static> {
+    Fact {
+        index: seed * POINTS + point,
+        state: State::Done,
+        objective: Some(objective),
+        metrics: vec![],
+        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+        seconds: 61.5 + point as f64,
+        why: None,
+    }
+}
+
+fn other(point: u64, seed: u64, state: State, why: Option<&'static str>) -> Fact<'static> {
+    let blank = done(point, seed, 0.0);
+    Fact { state, objective: None, why, ..blank }
+}
+
+/// A sweep with everything in it: ties, missing seeds, a NaN, runs in every state.
+fn facts() -> Vec<Fact<'static>> {
+    vec![
+        done(0, 0, 0.91),
+        done(0, 1, 0.93),
+        done(0, 2, 0.92),
+        done(1, 0, 0.9712),
+        done(1, 1, 0.9701),
+        done(1, 2, 0.9723),
+        done(2, 0, 0.9712),
+        done(2, 1, 0.9712),
+        other(2, 2, State::Running, None),
+        done(3, 0, f64::NAN),
+        done(3, 1, 0.5),
+        other(3, 2, State::Failed, Some("cannot allocate 512 MiB\nbacktrace")),
+        other(4, 0, State::Diverged, Some("loss is NaN in epoch 3")),
+        other(4, 1, State::Diverged, Some("loss is NaN in epoch 12")),
+        other(4, 2, State::Lost, None),
+        other(5, 0, State::Interrupted, None),
+    ]
+}
+
+fn with<T>(facts: Vec<Fact<'static>>, then: impl FnOnce(&Source<'_>) -> T) -> T {
+    let parameters = paths();
+    let names = || vec!["valid/f1".to_owned(), "train/loss".into()];
+    then(&Source {
+        sweep: Title {
+            name: "fashion-depth".into(),
+            id: "0123456789abcdef0123456789abcdef".into(),
+            dir: "runs/fashion-depth-01234567".into(),
+        },
+        aim: Aim { metric: "valid/f1".into(), maximize: true, best: false },
+        parameters: &parameters,
+        seeds: &SEEDS,
+        points: POINTS,
+        runs: POINTS * 3,
+        facts,
+        missing: 3,
+        values: &values,
+        is_point: &|_| true,
+        trial: &trial,
+        metric_names: &names,
+        damaged_lines: 1,
+        damage: vec!["c000001.a1.7f3c91aa line 4 does not match its checksum".into()],
+        duplicate_ends: 1,
+        notes: vec![],
+    })
+}
+
+fn report(query: Query) -> Result<Report, ReportError> {
+    let plan = Plan::new(query, &paths())?;
+    let loss = |fact: &Fact<'_>| fact.objective.map(|x| 1.0 - x);
+    let tell = |mut fact: Fact<'static>| {
+        let metrics = plan.metrics().iter().map(|name| match name.as_str() {
+            "valid/f1" => fact.objective,
+            "train/loss" => loss(&fact),
+            _ => None,
+        });
+        fact.metrics = metrics.collect();
+        fact
+    };
+    with(facts().into_iter().map(tell).collect(), |source| build(source, &plan))
+}
+
+fn asked() -> Query {
+    Query { metrics: vec!["train/loss".into()], ..Query::default() }
+}
+
+#[test]
+fn a_wide_terminal_shows_all() {
+    let report = report(asked()).expect("a report");
+    insta::assert_snapshot!(table::render(&report, WIDE), @r"
+    fashion-depth  maximize valid/f1 at the last epoch, mean ± sd over 3 seeds
+
+    rank  trial     layers  kind      lr  momentum         valid/f1         train/loss    runs  not done
+       1  643514da       2  adam   0.003         -  0.9712 ± 0.0000  0.02880 ± 0.00000  2 of 3  1 running
+       1  b50ccf7d       4  sgd   0.0001       0.9  0.9712 ± 0.0011  0.02880 ± 0.00110       3
+       3  a4c8dd69       2  adam  0.0001         -  0.9200 ± 0.0100  0.08000 ± 0.01000       3
+       -  f48d5347       4  sgd    0.003       0.9              NaN                  -  2 of 3  1 failed
+       -  f398a916       4  sgd      0.1       0.9      interrupted                  -  0 of 3  2 waiting, 1 interrupted
+       -  7cfe92e6       2  adam     0.1         -         diverged                  -  0 of 3  1 lost, 2 diverged
+    left out for want of width: time, a run (see them all: --format csv)
+
+    6 trials; 18 runs: 10 done, 1 running, 2 waiting, 1 interrupted, 1 lost, 2 diverged, 1 failed
+    not ended: runs 5, 11, 14, 16-17
+    2 diverged: loss is NaN in epoch …
+      see: dlgrid logs fashion-depth 4
+    1 failed: cannot allocate 512 MiB
+      see: dlgrid logs fashion-depth 15
+    1 lost: the worker is gone without a word: killed, or the machine went down
+      see: dlgrid logs fashion-depth 16
+    1 damaged line: c000001.a1.7f3c91aa line 4 does not match its checksum
+    next: dlgrid submit runs/fashion-depth-01234567/spec.yaml   (trains what is missing)
+    ");
+}
+
+#[test]
+fn a_narrow_terminal_leaves_columns_out_and_says_so() {
+    let report = report(asked()).expect("a report");
+    let text = table::render(&report, NARROW);
+    let (table, _) = text.split_once("left out").expect("the note");
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{text}");
+    insta::assert_snapshot!(text, @r"
+    fashion-depth  maximize valid/f1 at the last epoch, mean ± sd over 3 seeds
+
+    rank  trial     layers  kind      lr  momentum         valid/f1    runs
+       1  643514da       2  adam   0.003         -  0.9712 ± 0.0000  2 of 3
+       1  b50ccf7d       4  sgd   0.0001       0.9  0.9712 ± 0.0011       3
+       3  a4c8dd69       2  adam  0.0001         -  0.9200 ± 0.0100       3
+       -  f48d5347       4  sgd    0.003       0.9              NaN  2 of 3
+       -  f398a916       4  sgd      0.1       0.9      interrupted  0 of 3
+       -  7cfe92e6       2  adam     0.1         -         diverged  0 of 3
+    left out for want of width: train/loss, not done, time, a run (see them all: --format csv)
+
+    6 trials; 18 runs: 10 done, 1 running, 2 waiting, 1 interrupted, 1 lost, 2 diverged, 1 failed
+    not ended: runs 5, 11, 14, 16-17
+    2 diverged: loss is NaN in epoch …
+      see: dlgrid logs fashion-depth 4
+    1 failed: cannot allocate 512 MiB
+      see: dlgrid logs fashion-depth 15
+    1 lost: the worker is gone without a word: killed, or the machine went down
+      see: dlgrid logs fashion-depth 16
+    1 damaged line: c000001.a1.7f3c91aa line 4 does not match its checksum
+    next: dlgrid submit runs/fashion-depth-01234567/spec.yaml   (trains what is missing)
+    ");
+}
+
+#[test]
+fn csv_has_all_digits() {
+    let report = report(Query { top: Some(3), ..asked() }).expect("a report");
+    insta::assert_snapshot!(csv::render(&report), @r"
+    rank,trial,model.layers,optimizer.kind,optimizer.lr,optimizer.momentum,valid/f1,valid/f1 sd,n,train/loss,train/loss sd,seeds,seconds,seconds_mean,done,running,waiting,interrupted,lost,diverged,failed
+    1,643514da,2,adam,0.003,,0.9712,0.0,2,0.028800000000000048,0.0,3,127.0,63.5,2,1,0,0,0,0,0
+    1,b50ccf7d,4,sgd,0.0001,0.9,0.9712,0.0011000000000000454,3,0.02880000000000001,0.0011000000000000454,3,187.5,62.5,3,0,0,0,0,0,0
+    3,a4c8dd69,2,adam,0.0001,,0.92,0.010000000000000009,3,0.07999999999999996,0.010000000000000009,3,184.5,61.5,3,0,0,0,0,0,0
+    ");
+}
+
+#[test]
+fn csv_of_runs_has_a_line_each() {
+    let report = report(Query {
+        runs: true,
+        filter: Some("rank is not defined or rank > 3".into()),
+        ..Query::default()
+    });
+    insta::assert_snapshot!(csv::render_runs(&report.expect("a report")), @r"
+    rank,trial,run,seed,model.layers,optimizer.kind,optimizer.lr,optimizer.momentum,state,valid/f1,seconds,why
+    ,f48d5347,3,1,4,sgd,0.003,0.9,done,NaN,64.5,
+    ,f48d5347,9,2,4,sgd,0.003,0.9,done,0.5,64.5,
+    ,f48d5347,15,3,4,sgd,0.003,0.9,failed,,64.5,cannot allocate 512 MiB backtrace
+    ,f398a916,5,1,4,sgd,0.1,0.9,interrupted,,66.5,
+    ,7cfe92e6,4,1,2,adam,0.1,,diverged,,65.5,loss is NaN in epoch 3
+    ,7cfe92e6,10,2,2,adam,0.1,,diverged,,65.5,loss is NaN in epoch 12
+    ,7cfe92e6,16,3,2,adam,0.1,,lost,,65.5,
+    ");
+}
+
+#[test]
+fn markdown_is_a_table() {
+    let report = report(Query { top: Some(3), ..asked() }).expect("a report");
+    insta::assert_snapshot!(markdown::render(&report), @r"
+    | rank | trial | model.layers | optimizer.kind | optimizer.lr | optimizer.momentum | valid/f1 | train/loss | runs | not done | time |
+    | ---: | --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | --- | ---: |
+    | 1 | 643514da | 2 | adam | 0.003 | - | 0.9712 ± 0.0000 | 0.02880 ± 0.00000 | 2 of 3 | 1 running | 2m 07s |
+    | 1 | b50ccf7d | 4 | sgd | 0.0001 | 0.9 | 0.9712 ± 0.0011 | 0.02880 ± 0.00110 | 3 |  | 3m 08s |
+    | 3 | a4c8dd69 | 2 | adam | 0.0001 | - | 0.9200 ± 0.0100 | 0.08000 ± 0.01000 | 3 |  | 3m 05s |
+
+    3 of 6 trials; 18 runs: 10 done, 1 running, 2 waiting, 1 interrupted, 1 lost, 2 diverged, 1 failed
+    ");
+}
+
+#[test]
+fn json_is_one_object_with_a_version() {
+    let report = report(Query { runs: true, ..asked() }).expect("a report");
+    let text = json::render(&report);
+    assert!(text.starts_with(r#"{"schema":"dlgrid.report/1","sweep":{"#), "{text}");
+    let mut json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let rows = json["rows"].as_array_mut().expect("rows");
+    assert_eq!(rows.len(), 6);
+    rows.retain(|row| ["2", "3"].contains(&row["point"].to_string().as_str()));
+    insta::assert_snapshot!(serde_json::to_string_pretty(&json).expect("JSON"), @r#"
+    {
+      "counts": {
+        "diverged": 2,
+        "done": 10,
+        "failed": 1,
+        "interrupted": 1,
+        "lost": 1,
+        "running": 1,
+        "waiting": 2
+      },
+      "damage": [
+        "c000001.a1.7f3c91aa line 4 does not match its checksum"
+      ],
+      "damaged_lines": 1,
+      "duplicate_ends": 1,
+      "failures": [
+        {
+          "example": 4,
+          "runs": 2,
+          "state": "diverged",
+          "why": "loss is NaN in epoch …"
+        },
+        {
+          "example": 15,
+          "runs": 1,
+          "state": "failed",
+          "why": "cannot allocate 512 MiB"
+        },
+        {
+          "example": 16,
+          "runs": 1,
+          "state": "lost",
+          "why": "the worker is gone without a word: killed, or the machine went down"
+        }
+      ],
+      "missing": 3,
+      "notes": [],
+      "objective": {
+        "at": "last",
+        "goal": "maximize",
+        "metric": "valid/f1"
+      },
+      "open": [
+        {
+          "first": 5,
+          "last": 5
+        },
+        {
+          "first": 11,
+          "last": 11
+        },
+        {
+          "first": 14,
+          "last": 14
+        },
+        {
+          "first": 16,
+          "last": 17
+        }
+      ],
+      "open_truncated": false,
+      "parameters": [
+        "model.layers",
+        "optimizer.kind",
+        "optimizer.lr",
+        "optimizer.momentum"
+      ],
+      "rows": [
+        {
+          "counts": {
+            "diverged": 0,
+            "done": 2,
+            "failed": 0,
+            "interrupted": 0,
+            "lost": 0,
+            "running": 1,
+            "waiting": 0
+          },
+          "metrics": {
+            "train/loss": {
+              "mean": 0.028800000000000048,
+              "n": 2,
+              "sd": 0.0,
+              "state": "ok"
+            }
+          },
+          "objective": {
+            "mean": 0.9712,
+            "n": 2,
+            "sd": 0.0,
+            "state": "ok"
+          },
+          "parameters": {
+            "model.layers": 2,
+            "optimizer.kind": "adam",
+            "optimizer.lr": 0.003
+          },
+          "point": 2,
+          "rank": 1,
+          "runs": [
+            {
+              "index": 2,
+              "objective": 0.9712,
+              "seconds": 63.5,
+              "seed": 1,
+              "state": "done"
+            },
+            {
+              "index": 8,
+              "objective": 0.9712,
+              "seconds": 63.5,
+              "seed": 2,
+              "state": "done"
+            },
+            {
+              "index": 14,
+              "objective": null,
+              "seconds": 63.5,
+              "seed": 3,
+              "state": "running"
+            }
+          ],
+          "seconds": 127.0,
+          "seconds_mean": 63.5,
+          "trial": "643514da",
+          "trial_id": "643514da49d616b0408a64349072cb31"
+        },
+        {
+          "counts": {
+            "diverged": 0,
+            "done": 2,
+            "failed": 1,
+            "interrupted": 0,
+            "lost": 0,
+            "running": 0,
+            "waiting": 0
+          },
+          "metrics": {
+            "train/loss": {
+              "mean": null,
+              "n": 2,
+              "sd": null,
+              "state": "nan"
+            }
+          },
+          "objective": {
+            "mean": null,
+            "n": 2,
+            "sd": null,
+            "state": "nan"
+          },
+          "parameters": {
+            "model.layers": 4,
+            "optimizer.kind": "sgd",
+            "optimizer.lr": 0.003,
+            "optimizer.momentum": 0.9
+          },
+          "point": 3,
+          "rank": null,
+          "runs": [
+            {
+              "index": 3,
+              "objective": null,
+              "seconds": 64.5,
+              "seed": 1,
+              "state": "done"
+            },
+            {
+              "index": 9,
+              "objective": 0.5,
+              "seconds": 64.5,
+              "seed": 2,
+              "state": "done"
+            },
+            {
+              "index": 15,
+              "objective": null,
+              "seconds": 64.5,
+              "seed": 3,
+              "state": "failed",
+              "why": "cannot allocate 512 MiB\nbacktrace"
+            }
+          ],
+          "seconds": 193.5,
+          "seconds_mean": 64.5,
+          "trial": "f48d5347",
+          "trial_id": "f48d5347b1b3f3df3be4044fdad2a022"
+        }
+      ],
+      "schema": "dlgrid.report/1",
+      "seeds": 3,
+      "sweep": {
+        "dir": "runs/fashion-depth-01234567",
+        "id": "0123456789abcdef0123456789abcdef",
+        "name": "fashion-depth"
+      },
+      "trials": 6
+    }
+    "#);
+}
+
+fn points(query: Query) -> Vec<u64> {
+    report(query).expect("a report").rows.iter().map(|row| row.point).collect()
+}
+
+#[test]
+fn rows_come_in_the_order_asked_for() {
+    for (sort, expected) in [
+        (None, vec![2, 1, 0, 3, 5, 4]),
+        (Some("rank"), vec![2, 1, 0, 3, 5, 4]),
+        (Some("-objective"), vec![2, 1, 0, 3, 5, 4]),
+        (Some("objective"), vec![0, 2, 1, 3, 5, 4]),
+        (Some("optimizer.lr"), vec![1, 0, 2, 3, 5, 4]),
+        (Some("-optimizer.lr"), vec![5, 4, 2, 3, 1, 0]),
+        (Some("optimizer.kind"), vec![2, 0, 4, 1, 3, 5]),
+        (Some("-optimizer.momentum"), vec![1, 3, 5, 2, 0, 4]),
+        (Some("-train/loss"), vec![0, 2, 1, 3, 5, 4]),
+    ] {
+        let query = Query { sort: sort.map(Into::into), ..Query::default() };
+        assert_eq!(points(query), expected, "{sort:?}");
+    }
+}
+
+#[test]
+fn conditions_choose_trials() {
+    for (filter, expected) in [
+        ("optimizer.lr < 1e-3 and model.layers >= 3", vec![1]),
+        ("optimizer.kind == 'adam'", vec![2, 0, 4]),
+        ("optimizer.momentum is defined", vec![1, 3, 5]),
+        ("valid.f1 > 0.95", vec![2, 1]),
+        ("train.loss < 0.05", vec![2, 1]),
+        ("objective < 0.95", vec![0]),
+        ("rank <= 2", vec![2, 1]),
+        ("seeds == 2", vec![2, 3]),
+        ("seconds > 1e9", vec![]),
+    ] {
+        let found = points(Query { filter: Some(filter.into()), ..Query::default() });
+        assert_eq!(found, expected, "{filter}");
+    }
+}
+
+#[test]
+fn names_that_nothing_has_are_refused_with_a_hint() {
+    let metric = |name: &str| Query { metrics: vec![name.into()], ..Query::default() };
+    let sort = |name: &str| Query { sort: Some(name.into()), ..Query::default() };
+    let filter = |text: &str| Query { filter: Some(text.into()), ..Query::default() };
+    for (query, fact, hint) in [
+        (sort("optimizer.l"), "`optimizer.l` names", "did you mean `optimizer.lr`?"),
+        (sort("-lr"), "`lr` names", "did you mean `optimizer.lr`?"),
+        (filter("model.layer > 3"), "`model.layer` names", "did you mean `model.layers`?"),
+        (filter("valid/f1 > 0.9"), "`f1` names", "in a condition a metric is written `valid.f1`"),
+        (metric("valid/f2"), "`valid/f2` names", "did you mean `valid/f1`?"),
+        (filter("lr <"), "is no condition", "a condition looks like"),
+        (filter("a = 3"), "is no condition", "a condition looks like"),
+    ] {
+        // A metric that no run has reported.
+        let plan = Plan::new(query.clone(), &paths());
+        let blank = |f: Fact<'static>| Fact { metrics: vec![None; 3], ..f };
+        let error = plan
+            .and_then(|plan| {
+                with(facts().into_iter().map(blank).collect(), |source| build(source, &plan))
+            })
+            .expect_err("refused");
+        assert!(error.to_string().contains(fact), "{query:?}: {error}");
+        assert!(error.hint().contains(hint), "{query:?}: {}", error.hint());
+    }
+}
+
+#[test]
+fn text_from_users_cannot_act() {
+    let mut report = report(Query { top: Some(1), ..Query::default() }).expect("a report");
+    report.sweep.name = "x\x1b[2J\u{202e}y".into();
+    report.parameters[1] = "=cmd|' /C calc'!A0".into();
+    report.rows[0].parameters[1] = Some(Value::Text("@SUM(1)|\x1b[31m<b>\n*x*".into()));
+    report.rows[0].parameters[3] = Some(Value::Float(-0.5));
+    for text in [table::render(&report, WIDE), csv::render(&report), markdown::render(&report)] {
+        assert!(!text.contains(['\x1b', '\u{202e}']), "{text}");
+    }
+    insta::assert_snapshot!(csv::render(&report), @r"
+    rank,trial,model.layers,'=cmd|' /C calc'!A0,optimizer.lr,optimizer.momentum,valid/f1,valid/f1 sd,n,seeds,seconds,seconds_mean,done,running,waiting,interrupted,lost,diverged,failed
+    1,643514da,2,'@SUM(1)|<b> *x*,0.003,-0.5,0.9712,0.0,2,3,127.0,63.5,2,1,0,0,0,0,0
+    ");
+    let markdown = markdown::render(&report);
+    assert!(markdown.contains(r"@SUM(1)\|&lt;b&gt; \*x\*"), "{markdown}");
+}
+
+#[test]
+fn a_sweep_without_ends_has_a_board_without_rows() {
+    let plan = Plan::new(Query::default(), &paths()).expect("a plan");
+    let report = with(vec![], |source| build(source, &plan)).expect("a report");
+    assert_eq!(report.counts.get(State::Waiting), 18);
+    insta::assert_snapshot!(table::render(&report, NARROW), @r"
+    fashion-depth  maximize valid/f1 at the last epoch, mean ± sd over 3 seeds
+
+    no run has begun yet
+
+    0 trials; 18 runs: 18 waiting
+    not ended: runs 0-17
+    1 damaged line: c000001.a1.7f3c91aa line 4 does not match its checksum
+    next: dlgrid submit runs/fashion-depth-01234567/spec.yaml   (trains what is missing)
+    ");
+}
+
+#[test]
+fn one_screen_tells_how_it_goes() {
+    let status = with(facts(), |source| {
+        status::Status::of(
+            source,
+            vec![status::Running {
+                index: 14,
+                trial: trial(2).expect("a trial").short(),
+                seed: Some(3),
+                seconds: Some(62.0),
+                epoch: Some(4),
+            }],
+        )
+    });
+    let status = status::Status { missing: 0, ..status };
+    insta::assert_snapshot!(status::render(&status, NARROW), @r"
+    fashion-depth  13 of 18 runs ended (72.2 %)
+    █████████████████████████████████▓▓▓xxxxxxxxxxxxxx░░░░░░░░░░
+    10 done, 1 running, 2 waiting, 1 interrupted, 1 lost, 2 diverged, 1 failed
+
+    best     valid/f1 0.9712 ± 0.0000 over 2 of 3 seeds, trial 643514da
+             model.layers=2 optimizer.kind=adam optimizer.lr=0.003
+    running  run 14, trial 643514da, seed 3, for 1m 02s, 4 epochs saved
+    pace     1m 03s a run, 1 at once; about 4m 45s left
+    open     runs 5, 11, 14, 16-17
+    diverged 2 runs: loss is NaN in epoch …
+    failed   1 run: cannot allocate 512 MiB
+    lost     1 run: the worker is gone without a word: killed, or the machi…
+    damaged  1 line: c000001.a1.7f3c91aa line 4 does not match its checksum
+    next     dlgrid logs fashion-depth 15
+    ");
+    insta::assert_snapshot!(status::render_json(&status), @r#"
+    {"schema":"dlgrid.status/1","sweep":{"dir":"runs/fashion-depth-01234567","id":"0123456789abcdef0123456789abcdef","name":"fashion-depth"},"objective":{"at":"last","goal":"maximize","metric":"valid/f1"},"counts":{"diverged":2,"done":10,"failed":1,"interrupted":1,"lost":1,"running":1,"waiting":2},"total":18,"ended":13,"missing":0,"open":[{"first":5,"last":5},{"first":11,"last":11},{"first":14,"last":14},{"first":16,"last":17}],"open_truncated":false,"best":{"objective":{"mean":0.9712,"n":2,"sd":0.0,"state":"ok"},"parameters":{"model.layers":2,"optimizer.kind":"adam","optimizer.lr":0.003},"trial":"643514da","trial_id":"643514da49d616b0408a64349072cb31"},"running":[{"epochs_saved":4,"index":14,"seconds":62.0,"seed":3,"trial":"643514da"}],"pace":{"at_once":1,"runs_an_hour":56.830601092896174,"seconds_a_run":63.34615384615385,"seconds_left":285.0576923076923},"failures":[{"example":4,"runs":2,"state":"diverged","why":"loss is NaN in epoch …"},{"example":15,"runs":1,"state":"failed","why":"cannot allocate 512 MiB"},{"example":16,"runs":1,"state":"lost","why":"the worker is gone without a word: killed, or the machine went down"}],"damaged_lines":1}
+    "#);
+}
+
+#[test]
+fn pace_is_guessed_from_what_ended() {
+    let mut counts = Counts::of([State::Running; 4]);
+    counts.add(State::Waiting, 40);
+    let pace = status::Pace::of(&counts, Some(30.0)).expect("a pace");
+    assert_eq!((pace.seconds_left, pace.runs_an_hour), (315.0, 480.0));
+    assert_eq!(status::Pace::of(&counts, None), None);
+    assert_eq!(status::Pace::of(&Counts::of([State::Waiting]), Some(30.0)), None);
+}
+
+#[test]
+fn sweeps_are_listed() {
+    let entry = |name: &str, counts, missing, problem: Option<&str>| list::Entry {
+        sweep: Title { name: name.into(), id: "ab".repeat(16), dir: format!("runs/{name}") },
+        created: 1_000.0,
+        aim: Aim { metric: "valid/f1".into(), maximize: true, best: false },
+        counts,
+        missing,
+        best: Some(0.9712),
+        problem: problem.map(Into::into),
+    };
+    let entries = [
+        entry("depth", Counts::of([State::Done, State::Running]), 0, None),
+        entry("width", Counts::of([State::Done, State::Waiting]), 1, None),
+        entry("old", Counts::default(), 0, Some("`SWEEP.json` is of a later version")),
+    ];
+    insta::assert_snapshot!(list::render(&entries, 8_200.0, NARROW), @r"
+    sweep  id           age  ended    best  metric    state
+    depth  abababab  2h 00m    1/2  0.9712  valid/f1  running
+    width  abababab  2h 00m    1/2  0.9712  valid/f1  stopped
+    old    abababab  2h 00m    0/0  0.9712  valid/f1  unreadable
+    ");
+    insta::assert_snapshot!(list::render_csv(&entries), @r"
+    sweep,id,dir,created,state,metric,best,runs,done,running,waiting,interrupted,lost,diverged,failed
+    depth,abababababababababababababababab,runs/depth,1000.0,running,valid/f1,0.9712,2,1,1,0,0,0,0,0
+    width,abababababababababababababababab,runs/width,1000.0,stopped,valid/f1,0.9712,2,1,0,1,0,0,0,0
+    old,abababababababababababababababab,runs/old,1000.0,unreadable,valid/f1,0.9712,0,0,0,0,0,0,0,0
+    ");
+    insta::assert_snapshot!(list::render_markdown(&entries, 8_200.0), @r"
+    | sweep | id | age | ended | best | state |
+    | --- | --- | ---: | ---: | ---: | --- |
+    | depth | abababab | 2h 00m | 1/2 | 0.9712 | running |
+    | width | abababab | 2h 00m | 1/2 | 0.9712 | stopped |
+    | old | abababab | 2h 00m | 0/0 | 0.9712 | unreadable |
+    ");
+    assert!(list::render_json(&entries).starts_with("{\"schema\":\"dlgrid.list/1\",\"sweeps\":[{"));
+}

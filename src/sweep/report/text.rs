@@ -1,0 +1,229 @@
+//! How names, numbers and durations are written for people; and what is taken out of text
+//! from users before a terminal gets it.
+use std::borrow::Cow;
+
+/// Text without anything that acts on a terminal or reorders what is read: control
+/// characters, ANSI escapes, bidirectional controls and other invisible ones. Line ends and
+/// tabs become spaces.
+#[must_use]
+pub fn clean(text: &str) -> Cow<'_, str> {
+    if text.chars().all(|c| !acts(c)) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\n' | '\t' | '\r' => out.push(' '),
+            '\u{1b}' => skip_escape(&mut chars),
+            '\u{9b}' => skip_sequence(&mut chars),
+            c if acts(c) => {}
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+/// After ESC: a control sequence, a string up to its terminator, or one more character.
+fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    match chars.next() {
+        Some('[') => skip_sequence(chars),
+        Some(']' | 'P' | 'X' | '^' | '_') => {
+            while let Some(c) = chars.next() {
+                if c == '\u{7}' || c == '\u{9c}' {
+                    break;
+                }
+                if c == '\u{1b}' {
+                    chars.next_if_eq(&'\\');
+                    break;
+                }
+            }
+        }
+        Some(' '..='/') => {
+            chars.next();
+        }
+        _ => {}
+    }
+}
+
+fn skip_sequence(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    while chars.next_if(|c| matches!(c, ' '..='?')).is_some() {}
+    chars.next_if(|c| matches!(c, '@'..='~'));
+}
+
+/// Cleaned, and cut to so many characters with `…` in place of the rest.
+#[must_use]
+pub fn cut(text: &str, most: usize) -> String {
+    let text = clean(text);
+    if text.chars().count() <= most {
+        return text.into_owned();
+    }
+    let mut out: String = text.chars().take(most.saturating_sub(1)).collect();
+    out.push('…');
+    out
+}
+
+/// A count with commas: `1,234,567`.
+#[must_use]
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A count and its noun: `1 run`, `1,200 runs`.
+#[must_use]
+pub fn plural(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(n), if n == 1 { "" } else { "s" })
+}
+
+/// A span of seconds in its two largest units: `0.4s`, `12s`, `3m 05s`, `2h 10m`, `4d 03h`.
+#[must_use]
+pub fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return "-".into();
+    }
+    if seconds < 9.95 {
+        return format!("{seconds:.1}s");
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "not negative, and saturating is right"
+    )]
+    let whole = seconds.round() as u64;
+    let (days, hours, minutes) = (whole / 86_400, whole / 3_600 % 24, whole / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{whole}s"),
+        (0, 0, _) => format!("{minutes}m {:02}s", whole % 60),
+        (0, ..) => format!("{hours}h {minutes:02}m"),
+        _ => format!("{days}d {hours:02}h"),
+    }
+}
+
+/// How the numbers of one column are written: all with the same number of digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Digits {
+    /// So many after the point.
+    Plain(usize),
+    /// So many after the point of the mantissa.
+    Scientific(usize),
+}
+
+impl Digits {
+    /// The digits that tell such numbers apart: four after the point for those near one,
+    /// fewer for larger ones, an exponent where a plain number would be all zeros.
+    #[must_use]
+    pub fn for_all(numbers: impl IntoIterator<Item = f64>) -> Self {
+        let largest =
+            numbers.into_iter().filter(|x| x.is_finite()).map(f64::abs).fold(0.0, f64::max);
+        match largest {
+            0.0 => Self::Plain(4),
+            x if x < 0.001 => Self::Scientific(3),
+            x if x < 0.1 => Self::Plain(5),
+            x if x < 10.0 => Self::Plain(4),
+            x if x < 100.0 => Self::Plain(3),
+            x if x < 1_000.0 => Self::Plain(2),
+            x if x < 1e6 => Self::Plain(1),
+            _ => Self::Scientific(3),
+        }
+    }
+
+    /// A number in these digits; `NaN`, `inf` and `-inf` by name.
+    #[must_use]
+    pub fn write(self, x: f64) -> String {
+        if x.is_nan() {
+            return "NaN".into();
+        }
+        if x.is_infinite() {
+            return if x > 0.0 { "inf".into() } else { "-inf".into() };
+        }
+        match self {
+            Self::Plain(n) => {
+                let text = format!("{x:.n$}");
+                let is_zero = text.bytes().all(|b| matches!(b, b'-' | b'0' | b'.'));
+                if is_zero { text.trim_start_matches('-').to_owned() } else { text }
+            }
+            Self::Scientific(n) => format!("{x:.n$e}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_acts_on_a_terminal_is_taken_out() {
+        for (text, expected) in [
+            ("plain äöü 図", "plain äöü 図"),
+            ("a\x1b[31mred\x1b[0m", "ared"),
+            ("a\x1b]0;title\x07b", "ab"),
+            ("a\x1b]8;;http://x\x1b\\b", "ab"),
+            ("a\u{9b}2Jb", "ab"),
+            ("x\u{202e}gpj.exe", "xgpj.exe"),
+            ("a\nb\tc\0d\u{7f}", "a b cd"),
+            ("\x1b(Bx", "x"),
+            ("zero\u{200b}width", "zerowidth"),
+            ("end\x1b", "end"),
+            ("end\x1b[", "end"),
+        ] {
+            assert_eq!(clean(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn durations_read_short() {
+        for (seconds, expected) in [
+            (0.0, "0.0s"),
+            (9.94, "9.9s"),
+            (9.96, "10s"),
+            (59.6, "1m 00s"),
+            (185.0, "3m 05s"),
+            (7_800.0, "2h 10m"),
+            (356_400.0, "4d 03h"),
+            (f64::NAN, "-"),
+            (-1.0, "-"),
+        ] {
+            assert_eq!(duration(seconds), expected, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn a_column_has_one_number_of_digits() {
+        for (numbers, x, expected) in [
+            (&[0.97, 0.1][..], 0.1, "0.1000"),
+            (&[12.5, f64::NAN], f64::NAN, "NaN"),
+            (&[0.02, 0.05], 0.05, "0.05000"),
+            (&[1e-6, 2e-6], 2e-6, "2.000e-6"),
+            (&[250.0], 250.0, "250.00"),
+            (&[1e9, 1.0], 1.0, "1.000e0"),
+            (&[], f64::NEG_INFINITY, "-inf"),
+            (&[1.0], -0.000_01, "0.0000"),
+        ] {
+            assert_eq!(Digits::for_all(numbers.iter().copied()).write(x), expected);
+        }
+    }
+
+    #[test]
+    fn counts_have_commas_and_nouns() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(plural(1, "run"), "1 run");
+        assert_eq!(plural(1_200, "run"), "1,200 runs");
+        assert_eq!(cut("abcdef", 4), "abc…");
+    }
+}

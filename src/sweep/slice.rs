@@ -1,0 +1,171 @@
+//! One attempt at a slice: which of its runs are left, and the segment that their ends go to.
+use std::time::Duration;
+
+use crate::exit;
+use crate::host;
+use crate::store::StoreError;
+use crate::store::read::{self, RetryPolicy};
+use crate::store::record::{End, Epoch, Metrics, Outcome, Stop};
+use crate::store::segment::{HeadFacts, SegmentWriter};
+use crate::sweep::Sweep;
+use crate::trial::{Run, RunId};
+
+/// An attempt at a slice.
+#[derive(Debug)]
+pub struct SliceWork<'s> {
+    sweep: &'s Sweep,
+    slice: u32,
+    writer: SegmentWriter,
+    todo: Vec<u64>,
+    failed: u64,
+    stopped: bool,
+}
+
+/// Attempts that may die over one run, without saving anything of it, before it counts as failed.
+const MAX_DEATHS: u32 = 3;
+/// While the disk is full: time between two tries to record an end, and for how long.
+const RETRY_EVERY: Duration = Duration::from_secs(5);
+const RETRY_FOR: Duration = Duration::from_secs(15 * 60);
+
+impl<'s> SliceWork<'s> {
+    /// Begins the next attempt at a slice. `device` is `cpu`, `cuda:0`, or `command`.
+    ///
+    /// A run over which earlier attempts died again and again is not tried once more: its end
+    /// is recorded as failed, so that it can't hold up the others for ever.
+    ///
+    /// # Errors
+    /// If the slice's segments can't be read or a new one can't be written.
+    pub fn begin(
+        sweep: &'s Sweep,
+        slice: u32,
+        device: &str,
+        again: RetryPolicy,
+    ) -> Result<Self, StoreError> {
+        let results = read::load_slice(&sweep.dir, slice, &sweep.manifest.id)?;
+        let facts = HeadFacts {
+            sweep: sweep.manifest.id.clone(),
+            device: device.to_owned(),
+            dlgrid: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let writer = SegmentWriter::begin(&sweep.dir, slice, facts)?;
+        let mut work = Self { sweep, slice, writer, todo: Vec::new(), failed: 0, stopped: false };
+        let mut hopeless = Vec::new();
+        for index in sweep.slice_runs(slice) {
+            let state = results.runs.get(&index);
+            match state.and_then(|s| s.end.as_ref()) {
+                Some(end) if !is_again(end.outcome, again) => {}
+                Some(_) => work.todo.push(index),
+                None if state.is_some_and(|s| s.deaths() >= MAX_DEATHS) => hopeless.push(index),
+                None => work.todo.push(index),
+            }
+        }
+        for index in hopeless {
+            let Some(run) = sweep.run(index) else { continue };
+            work.end(&died(&run))?;
+        }
+        Ok(work)
+    }
+
+    /// The runs that are left, by number, in order.
+    #[must_use]
+    pub fn todo(&self) -> &[u64] {
+        &self.todo
+    }
+
+    /// Number of this attempt, from 1.
+    #[must_use]
+    pub const fn attempt(&self) -> u32 {
+        self.writer.name().attempt
+    }
+
+    /// The slice.
+    #[must_use]
+    pub const fn slice(&self) -> u32 {
+        self.slice
+    }
+
+    /// The sweep.
+    #[must_use]
+    pub const fn sweep(&self) -> &'s Sweep {
+        self.sweep
+    }
+
+    /// Notes that work on a run begins.
+    pub fn start(&mut self, run: &Run) {
+        // Without this line a death over the run is not counted; nothing else is lost.
+        let _noted = self.writer.start(run);
+    }
+
+    /// Notes the metrics of an epoch.
+    pub fn epoch(&mut self, epoch: &Epoch) {
+        self.writer.epoch(epoch);
+    }
+
+    /// Notes a durable checkpoint.
+    pub fn checkpoint(&mut self, checkpoint: &crate::store::record::Checkpoint) {
+        // The checkpoint's own name says all; this line only tells people.
+        let _noted = self.writer.checkpoint(checkpoint);
+    }
+
+    /// Records the end of a run. Durable when it returns. While the disk is full it waits for
+    /// space, up to a quarter of an hour.
+    ///
+    /// # Errors
+    /// If it can't be recorded: the run has not ended then.
+    pub fn end(&mut self, end: &End) -> Result<(), StoreError> {
+        self.failed += u64::from(end.outcome == Outcome::Failed);
+        self.writer.end_with_patience(end, RETRY_EVERY, RETRY_FOR, |pause, _| {
+            std::thread::sleep(pause);
+        })
+    }
+
+    /// Records that work stops before a run, or the slice, has ended.
+    ///
+    /// # Errors
+    /// If it can't be recorded.
+    pub fn stop(&mut self, run: Option<RunId>, why: &str, saved: bool) -> Result<(), StoreError> {
+        self.stopped = true;
+        self.writer.stop(&Stop { run, why: why.to_owned(), saved, time: host::now() })
+    }
+
+    /// Ends the attempt in order; the exit code that it gives a process of its own.
+    ///
+    /// # Errors
+    /// If the last line can't be written. All ends that were acknowledged are kept.
+    pub fn close(self) -> Result<u8, StoreError> {
+        let code = match (self.stopped, self.failed) {
+            (true, _) => exit::STOPPED,
+            (false, 0) => exit::OK,
+            (false, _) => exit::RUNS_FAILED,
+        };
+        self.writer.close()?;
+        Ok(code)
+    }
+}
+
+const fn is_again(outcome: Outcome, again: RetryPolicy) -> bool {
+    match outcome {
+        Outcome::Done => false,
+        Outcome::Diverged => again.diverged,
+        Outcome::Failed => again.failed,
+    }
+}
+
+fn died(run: &Run) -> End {
+    End {
+        run: run.id,
+        index: run.index,
+        seed: run.seed,
+        outcome: Outcome::Failed,
+        why: Some(format!("its worker died {MAX_DEATHS} times while working on it (out of memory?)")),
+        epochs: 0,
+        metrics: Metrics::new(),
+        best: std::collections::BTreeMap::new(),
+        seconds: 0.0,
+        samples_per_s: None,
+        confusion: None,
+        weights: None,
+        from: None,
+        time: host::now(),
+    }
+}

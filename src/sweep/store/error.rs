@@ -1,0 +1,152 @@
+//! What can go wrong in a sweep directory, as typed facts with a way out.
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+/// Something in the sweep directory could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The system refused.
+    #[error("cannot {action} `{}`", path.display())]
+    Io {
+        /// What was tried, as a verb phrase: `write to`, `sync`.
+        action: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// What the system answered.
+        #[source]
+        cause: io::Error,
+    },
+    /// A write took fewer bytes than it was given; the file is not written to again.
+    #[error("only {written} of {asked} bytes could be written to `{}`", path.display())]
+    Short {
+        /// The file.
+        path: PathBuf,
+        /// Bytes that were taken.
+        written: usize,
+        /// Bytes that were given.
+        asked: usize,
+    },
+    /// A file that is created once is there already.
+    #[error("`{}` exists already", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is not what its name says.
+    #[error("`{}` cannot be understood", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        cause: serde_json::Error,
+    },
+    /// The file was written by a later dlgrid.
+    #[error(
+        "`{}` has schema {found}, written by dlgrid `{by}`; dlgrid {} knows schemas up to {known}",
+        path.display(),
+        env!("CARGO_PKG_VERSION")
+    )]
+    LaterSchema {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: u32,
+        /// The latest one that this dlgrid reads.
+        known: u32,
+        /// The version that wrote it.
+        by: String,
+    },
+    /// A record that was merged is no longer where it was.
+    #[error("line {n} of segment `{segment}` is gone or damaged")]
+    Gone {
+        /// The segment.
+        segment: String,
+        /// The sequence number of the line.
+        n: u64,
+    },
+}
+
+impl StoreError {
+    pub(super) fn io(action: &'static str, path: &Path, cause: impl Into<io::Error>) -> Self {
+        Self::Io { action, path: path.to_owned(), cause: cause.into() }
+    }
+
+    /// Whether space, inodes or a quota ran out: waiting can help. A short write counts, for a
+    /// full disk is what makes one.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Short { .. })
+            || matches!(self.errno(), Some(Errno::NOSPC | Errno::DQUOT))
+    }
+
+    /// Whether the file or folder is not there.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.errno() == Some(Errno::NOENT)
+    }
+
+    /// Whether a file that is created once was there already.
+    #[must_use]
+    pub const fn is_exists(&self) -> bool {
+        matches!(self, Self::Exists { .. })
+    }
+
+    fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::Io { cause, .. } => cause.raw_os_error().map(Errno::from_raw_os_error),
+            _ => None,
+        }
+    }
+
+    /// The way out, where there is one: what to type or to look at.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let near = |path: &Path| path.parent().unwrap_or(path).display().to_string();
+        match self {
+            Self::Io { path, .. } => hint_of(self.errno()?, &near(path)),
+            Self::Short { path, .. } => hint_of(Errno::NOSPC, &near(path)),
+            Self::Exists { .. } => Some(
+                "another dlgrid created it first; run the command again to go on with what is there"
+                    .into(),
+            ),
+            Self::Malformed { .. } => Some(
+                "restore the file from a backup, or start the sweep anew with `dlgrid submit`".into(),
+            ),
+            Self::LaterSchema { by, .. } => Some(format!("use dlgrid {by} or later for this sweep")),
+            Self::Gone { .. } => {
+                Some("files of the sweep were changed or purged; read the sweep again".into())
+            }
+        }
+    }
+}
+
+fn hint_of(errno: Errno, folder: &str) -> Option<String> {
+    Some(match errno {
+        Errno::NOSPC | Errno::DQUOT => format!(
+            "the disk or your quota is full: see `df -h {folder}`, `df -i {folder}` and `quota`, free \
+             some space, then `dlgrid submit` again: everything that was finished is kept"
+        ),
+        Errno::ROFS => format!(
+            "`{folder}` is mounted read-only here: put the sweep on a file system that compute nodes \
+             may write to"
+        ),
+        Errno::ACCESS | Errno::PERM => {
+            format!(
+                "you may not do that here: see `ls -ld {folder}`; a sweep belongs to who submitted it"
+            )
+        }
+        Errno::LOOP => "it is a symbolic link; dlgrid writes through none".into(),
+        Errno::NAMETOOLONG => "choose a shorter name or folder for the sweep".into(),
+        Errno::MFILE | Errno::NFILE => {
+            "too many open files: raise the limit with `ulimit -n`".into()
+        }
+        Errno::STALE | Errno::IO => format!(
+            "the file server gave up on `{folder}`: try again when it is back (`ls {folder}` shows it)"
+        ),
+        Errno::NOENT => format!("nothing is there: see `ls {folder}`"),
+        _ => return None,
+    })
+}

@@ -1,0 +1,382 @@
+//! The one module that writes files of a sweep: each append, sync, link and rename is here.
+//!
+//! A file is either appended to by one process, or appears once, complete, under its final
+//! name and never changes. A sync that succeeded is the only proof that bytes are kept: on
+//! network file systems a full disk shows in the sync alone, and only once.
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+
+use super::error::StoreError;
+use crate::host;
+
+#[cfg(test)]
+pub(super) mod fault;
+
+/// How often a file is opened again when the server has forgotten the handle.
+const STALE_TRIES: u32 = 5;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// A file that this process created and that it alone appends to.
+#[derive(Debug)]
+pub struct AppendFile {
+    file: File,
+    path: PathBuf,
+}
+
+/// Creates a file that was not there, for appending, and its folders where they are missing.
+/// Follows no symbolic link. The name is durable when this returns.
+///
+/// # Errors
+/// [`StoreError::Exists`] if the name is taken; else what the system refused.
+pub fn create_new(path: &Path) -> Result<AppendFile> {
+    create_dirs(folder(path))?;
+    let file = open_new(path, OFlags::APPEND)?;
+    if let Err(cause) = sync_dir(folder(path)) {
+        drop(remove(path));
+        return Err(cause);
+    }
+    Ok(AppendFile { file, path: path.to_owned() })
+}
+
+/// Creates a file for what a worker prints, and its folder where it is missing. It is talk:
+/// nothing of it is synced.
+///
+/// # Errors
+/// As [`create_new`].
+pub fn create_log(path: &Path) -> Result<File> {
+    create_dirs(folder(path))?;
+    open_new(path, OFlags::APPEND)
+}
+
+fn open_new(path: &Path, extra: OFlags) -> Result<File> {
+    #[cfg(test)]
+    fault::gate("create", path)?;
+    let flags =
+        OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | extra;
+    match rustix::fs::open(path, flags, Mode::from_raw_mode(0o640)) {
+        Ok(fd) => Ok(File::from(fd)),
+        Err(Errno::EXIST) => Err(StoreError::Exists { path: path.to_owned() }),
+        Err(cause) => Err(StoreError::io("create", path, cause)),
+    }
+}
+
+impl AppendFile {
+    /// Appends these bytes by one write.
+    ///
+    /// # Errors
+    /// After any error the file may end in a part of them: write to it no more.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        #[cfg(test)]
+        fault::append(&mut self.file, bytes, &self.path)?;
+        loop {
+            return match self.file.write(bytes) {
+                Ok(written) if written == bytes.len() => Ok(()),
+                Ok(written) => {
+                    Err(StoreError::Short { path: self.path.clone(), written, asked: bytes.len() })
+                }
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => continue,
+                Err(cause) => Err(StoreError::io("write to", &self.path, cause)),
+            };
+        }
+    }
+
+    /// Makes durable what was appended.
+    ///
+    /// # Errors
+    /// After any error nothing since the last successful sync is known to be kept, and a second
+    /// sync that succeeds proves nothing: write to the file no more.
+    pub fn sync(&mut self) -> Result<()> {
+        #[cfg(test)]
+        fault::gate("sync", &self.path)?;
+        self.file.sync_all().map_err(|cause| StoreError::io("sync", &self.path, cause))
+    }
+
+    /// Syncs and closes. What a network file system would say at close, it says at the sync.
+    ///
+    /// # Errors
+    /// As [`Self::sync`].
+    pub fn close(mut self) -> Result<()> {
+        self.sync()
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A file in the making, invisible to readers until it is published; dropped, it is removed.
+#[derive(Debug)]
+pub struct Draft {
+    file: File,
+    temp: PathBuf,
+}
+
+/// Starts a file that will appear in that folder, whose folders are made where missing.
+///
+/// # Errors
+/// What the system refused.
+pub fn draft(folder: &Path) -> Result<Draft> {
+    draft_as(folder, "")
+}
+
+/// As [`draft`]; the hidden name starts with `label`, so that leftovers can be told apart.
+pub(super) fn draft_as(folder: &Path, label: &str) -> Result<Draft> {
+    create_dirs(folder)?;
+    let temp = folder.join(format!(".{label}.{}.tmp", nonce()?));
+    Ok(Draft { file: open_new(&temp, OFlags::empty())?, temp })
+}
+
+impl Draft {
+    /// Adds these bytes.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        #[cfg(test)]
+        fault::append(&mut self.file, bytes, &self.temp)?;
+        self.file.write_all(bytes).map_err(|cause| StoreError::io("write to", &self.temp, cause))
+    }
+
+    fn sync(&self) -> Result<()> {
+        #[cfg(test)]
+        fault::gate("sync", &self.temp)?;
+        self.file.sync_all().map_err(|cause| StoreError::io("sync", &self.temp, cause))
+    }
+
+    /// Gives it its final name in the same folder, which nobody may have taken; durable when
+    /// this returns.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] if the name is taken; else what the system refused.
+    pub fn publish(self, path: &Path) -> Result<()> {
+        self.sync()?;
+        #[cfg(test)]
+        fault::gate("link", path)?;
+        match rustix::fs::linkat(CWD, &self.temp, CWD, path, AtFlags::empty()) {
+            Ok(()) => {}
+            // The server's answer can be lost after it did the work: the count of links tells.
+            Err(_) if rustix::fs::fstat(&self.file).is_ok_and(|s| s.st_nlink == 2) => {}
+            Err(Errno::EXIST) => return Err(StoreError::Exists { path: path.to_owned() }),
+            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {
+                return self.publish_without_links(path);
+            }
+            Err(cause) => return Err(StoreError::io("create", path, cause)),
+        }
+        remove(&self.temp)?;
+        sync_dir(folder(path))
+    }
+
+    fn publish_without_links(&self, path: &Path) -> Result<()> {
+        match rustix::fs::renameat_with(CWD, &self.temp, CWD, path, RenameFlags::NOREPLACE) {
+            Ok(()) => sync_dir(folder(path)),
+            Err(Errno::EXIST) => Err(StoreError::Exists { path: path.to_owned() }),
+            Err(cause) => Err(StoreError::io("create", path, cause)),
+        }
+    }
+
+    /// Gives it its final name by renaming, for names that say what the file holds, so that
+    /// replacing one changes nothing; durable when this returns.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub fn rename(self, path: &Path) -> Result<()> {
+        self.sync()?;
+        #[cfg(test)]
+        fault::gate("rename", path)?;
+        rustix::fs::rename(&self.temp, path)
+            .map_err(|cause| StoreError::io("rename a file to", path, cause))?;
+        sync_dir(folder(path))
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // After success nothing is there; after failure a leftover is hidden and harmless.
+        let _gone_or_hidden = rustix::fs::unlink(&self.temp);
+    }
+}
+
+/// Creates a file with this content, at once and durably; it is never replaced.
+///
+/// # Errors
+/// [`StoreError::Exists`] if it is there already; else what the system refused.
+pub fn publish(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut draft = draft(folder(path))?;
+    draft.write(bytes)?;
+    draft.publish(path)
+}
+
+/// Makes a folder and those above it, with mode 0750, where they are missing; durably.
+///
+/// # Errors
+/// What the system refused.
+pub fn create_dirs(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let above = folder(path);
+    if above != path {
+        create_dirs(above)?;
+    }
+    match rustix::fs::mkdir(path, Mode::from_raw_mode(0o750)) {
+        Ok(()) => sync_dir(above),
+        Err(Errno::EXIST) if path.is_dir() => Ok(()),
+        Err(cause) => Err(StoreError::io("make the folder", path, cause)),
+    }
+}
+
+/// Makes durable which names a folder holds. A file system that knows no such thing is taken
+/// at its word.
+fn sync_dir(path: &Path) -> Result<()> {
+    #[cfg(test)]
+    fault::gate("sync the folder", path)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let dir = rustix::fs::open(path, flags, Mode::empty())
+        .map_err(|cause| StoreError::io("open the folder", path, cause))?;
+    match rustix::fs::fsync(&dir) {
+        Ok(()) | Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Err(cause) => Err(StoreError::io("sync the folder", path, cause)),
+    }
+}
+
+/// Removes a file; one that is gone already is no error.
+///
+/// # Errors
+/// What the system refused.
+pub fn remove(path: &Path) -> Result<()> {
+    match rustix::fs::unlink(path) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(cause) => Err(StoreError::io("remove", path, cause)),
+    }
+}
+
+/// Removes an empty folder; one that is gone, or that is not empty, is left and is no error.
+///
+/// # Errors
+/// What the system refused.
+pub fn remove_empty_dir(path: &Path) -> Result<()> {
+    match rustix::fs::rmdir(path) {
+        Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
+        Err(cause) => Err(StoreError::io("remove the folder", path, cause)),
+    }
+}
+
+/// Opens a file for reading and does `work` with it, again from the start if the file server
+/// has forgotten the handle (up to five times).
+///
+/// # Errors
+/// What the system refused; a file that is not there: [`StoreError::is_not_found`].
+pub fn reading<T>(path: &Path, mut work: impl FnMut(&File) -> io::Result<T>) -> Result<T> {
+    let mut tries = 1;
+    loop {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let done = rustix::fs::open(path, flags, Mode::empty())
+            .map_err(io::Error::from)
+            .and_then(|fd| work(&File::from(fd)));
+        match done {
+            Ok(value) => return Ok(value),
+            Err(cause) if is_stale(&cause) && tries < STALE_TRIES => tries += 1,
+            Err(cause) => return Err(StoreError::io("read", path, cause)),
+        }
+    }
+}
+
+fn is_stale(cause: &io::Error) -> bool {
+    cause.raw_os_error() == Some(Errno::STALE.raw_os_error())
+}
+
+/// The whole content of a file.
+///
+/// # Errors
+/// As [`reading`].
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    reading(path, |mut file| {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    })
+}
+
+/// The names in a folder, sorted, without hidden ones (what a network file system keeps for
+/// files removed while open, and files in the making). The folder is opened, never only asked
+/// for its times, for a client's cache can be blind to new names for half a minute. A folder
+/// that is not there holds nothing.
+///
+/// # Errors
+/// What the system refused.
+pub fn list_dir(path: &Path) -> Result<Vec<String>> {
+    let mut names = list_all(path)?;
+    names.retain(|name| !name.starts_with('.'));
+    Ok(names)
+}
+
+/// As [`list_dir`], with hidden names.
+pub(super) fn list_all(path: &Path) -> Result<Vec<String>> {
+    let mut tries = 1;
+    loop {
+        match list_once(path) {
+            Ok(mut names) => {
+                names.sort_unstable();
+                return Ok(names);
+            }
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(cause) if is_stale(&cause) && tries < STALE_TRIES => tries += 1,
+            Err(cause) => return Err(StoreError::io("list", path, cause)),
+        }
+    }
+}
+
+fn list_once(path: &Path) -> io::Result<Vec<String>> {
+    // A name that is not UTF-8 is none of ours.
+    std::fs::read_dir(path)?
+        .filter_map(|entry| entry.map(|e| e.file_name().into_string().ok()).transpose())
+        .collect()
+}
+
+/// What a file system has left for this user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Free {
+    /// Bytes.
+    pub bytes: u64,
+    /// Files; nothing where the file system does not count them.
+    pub files: Option<u64>,
+}
+
+/// What is free where this file or folder lies. A user's quota can be smaller.
+///
+/// # Errors
+/// What the system refused.
+pub fn free(path: &Path) -> Result<Free> {
+    let stat = rustix::fs::statvfs(path)
+        .map_err(|cause| StoreError::io("ask for the free space of", path, cause))?;
+    Ok(Free {
+        bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
+        files: (stat.f_files > 0).then_some(stat.f_favail),
+    })
+}
+
+/// Eight random hex digits.
+///
+/// # Errors
+/// Where the system gives no random bytes.
+pub(super) fn nonce() -> Result<String> {
+    let bytes = host::random::<4>().map_err(|cause| {
+        StoreError::io("draw random bytes from", Path::new("/dev/urandom"), cause)
+    })?;
+    Ok(format!("{:08x}", u32::from_be_bytes(bytes)))
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(above) if above.as_os_str().is_empty() => Path::new("."),
+        Some(above) => above,
+        None => path,
+    }
+}

@@ -1,0 +1,162 @@
+//! Every path of a sweep directory, computed here and nowhere else.
+use std::path::{Path, PathBuf};
+
+use crate::trial::RunId;
+
+/// A sweep directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SweepDir(PathBuf);
+
+/// What a segment file is called by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SegmentName {
+    /// The slice.
+    pub slice: u32,
+    /// The attempt at it, from 1; 0 holds runs taken over from other sweeps.
+    pub attempt: u32,
+    /// Eight hex digits that tell two attempts of the same number apart.
+    pub nonce: String,
+}
+
+impl SweepDir {
+    /// The sweep directory at this path.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// The directory itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Its last component, `<name>-<id>`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        self.0.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
+    }
+
+    /// The manifest.
+    #[must_use]
+    pub fn manifest(&self) -> PathBuf {
+        self.0.join("SWEEP.json")
+    }
+
+    /// The bytes that the user gave.
+    #[must_use]
+    pub fn spec(&self) -> PathBuf {
+        self.0.join("spec.yaml")
+    }
+
+    /// Events of submission.
+    #[must_use]
+    pub fn submit(&self) -> PathBuf {
+        self.0.join("submit")
+    }
+
+    /// All segments, in folders of 256 slices.
+    #[must_use]
+    pub fn segments(&self) -> PathBuf {
+        self.0.join("seg")
+    }
+
+    /// The folder of a slice's segments.
+    #[must_use]
+    pub fn segment_folder(&self, slice: u32) -> PathBuf {
+        self.segments().join(format!("{:02}", slice / 256))
+    }
+
+    /// A segment of ends.
+    #[must_use]
+    pub fn ends(&self, name: &SegmentName) -> PathBuf {
+        self.segment_folder(name.slice).join(format!("{name}.jsonl"))
+    }
+
+    /// The curves that go with a segment.
+    #[must_use]
+    pub fn curves(&self, name: &SegmentName) -> PathBuf {
+        self.segment_folder(name.slice).join(format!("{name}.curves"))
+    }
+
+    /// The file whose creation makes an attempt's number taken.
+    #[must_use]
+    pub fn claim(&self, slice: u32, attempt: u32) -> PathBuf {
+        self.segment_folder(slice).join(format!("c{slice:06}.a{attempt}.claim"))
+    }
+
+    /// The folder of a run's checkpoints.
+    #[must_use]
+    pub fn checkpoints(&self, run: &RunId) -> PathBuf {
+        self.0.join("ckpt").join(run.to_string())
+    }
+
+    /// What the worker of an attempt printed.
+    #[must_use]
+    pub fn log(&self, slice: u32, tag: &str) -> PathBuf {
+        self.0.join("logs").join(format!("c{slice:06}.{tag}.log"))
+    }
+
+    /// The folder of logs.
+    #[must_use]
+    pub fn logs(&self) -> PathBuf {
+        self.0.join("logs")
+    }
+}
+
+impl std::fmt::Display for SegmentName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "c{:06}.a{}.{}", self.slice, self.attempt, self.nonce)
+    }
+}
+
+impl SegmentName {
+    /// Reads the name of a segment file (`c000012.a2.7f3c91aa.jsonl`); nothing for any other file,
+    /// nor for another spelling of the same name.
+    #[must_use]
+    pub fn parse(file_name: &str) -> Option<Self> {
+        let stem =
+            file_name.strip_suffix(".jsonl").or_else(|| file_name.strip_suffix(".curves"))?;
+        let mut parts = stem.split('.');
+        let slice = parts.next()?.strip_prefix('c')?.parse().ok()?;
+        let attempt = parts.next()?.strip_prefix('a')?.parse().ok()?;
+        let nonce = parts.next()?;
+        let hex = nonce.len() == 8 && nonce.bytes().all(|b| b.is_ascii_hexdigit());
+        (hex && parts.next().is_none())
+            .then(|| Self { slice, attempt, nonce: nonce.to_owned() })
+            .filter(|name| {
+                name.to_string() == stem && !nonce.bytes().any(|b| b.is_ascii_uppercase())
+            })
+    }
+}
+
+/// Reads the name of a claim (`c000012.a2.claim`): slice and attempt.
+#[must_use]
+pub(super) fn parse_claim(file_name: &str) -> Option<(u32, u32)> {
+    let (slice, attempt) = file_name.strip_suffix(".claim")?.split_once('.')?;
+    Some((slice.strip_prefix('c')?.parse().ok()?, attempt.strip_prefix('a')?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segment_names_read_back_and_others_do_not() {
+        let name = SegmentName { slice: 12, attempt: 2, nonce: "7f3c91aa".into() };
+        assert_eq!(SegmentName::parse(&format!("{name}.jsonl")), Some(name));
+        let others = [
+            ".nfs0001",
+            "c000001.a1.zzzzzzzz.jsonl",
+            "c000001.a1.7f3c91aa.jsonl.tmp",
+            "c1.a1.7f3c91aa.jsonl",
+            "c000001.a01.7f3c91aa.jsonl",
+            "c000001.a1.7F3C91AA.jsonl",
+            "c000001.a1.claim",
+            "x",
+        ];
+        for foreign in others {
+            assert_eq!(SegmentName::parse(foreign), None, "{foreign}");
+        }
+    }
+}

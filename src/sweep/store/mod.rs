@@ -1,0 +1,27 @@
+//! The sweep directory: append-only segments with one writer each, and their readers.
+//!
+//! [`fs`] alone writes files. [`segment`] writes what a worker has to say, [`read`] and
+//! [`merge`] turn the set of all segments into one answer, whatever the order in which they
+//! are met. Nothing here decides by a clock or by a file's time.
+pub mod adopt;
+pub mod checkpoint;
+pub mod curves;
+pub mod ends;
+pub mod error;
+pub mod fs;
+pub mod layout;
+mod line;
+pub mod manifest;
+pub mod merge;
+mod metric;
+mod parse;
+pub mod read;
+pub mod record;
+pub mod segment;
+
+pub use error::StoreError;
+pub use line::{Damage, DamageKind};
+pub use metric::{MetricId, MetricNames};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,246 @@
+//! A sweep: its directory, its manifest and its spec, opened or created.
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use crate::host;
+use crate::plan::{self, SliceSpan};
+use crate::spec::{self, Spec, SpecErrors};
+use crate::store::layout::SweepDir;
+use crate::store::manifest::{Creation, MANIFEST_SCHEMA, Manifest};
+use crate::store::record::{End, Epoch, Outcome};
+use crate::store::segment::HeadFacts;
+use crate::store::{StoreError, adopt, curves, ends, fs};
+use crate::trial::{Run, RunId};
+
+/// A sweep that exists.
+#[derive(Debug)]
+pub struct Sweep {
+    /// Its directory.
+    pub dir: SweepDir,
+    /// What was written down when it was created.
+    pub manifest: Manifest,
+    /// Its spec.
+    pub spec: Spec,
+}
+
+/// Why a sweep can't be opened or created.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// The directory can't be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The spec in the directory is no longer one that this dlgrid accepts.
+    #[error("the spec in `{}` is not accepted by this version of dlgrid", .0.display())]
+    Spec(PathBuf, #[source] Box<SpecErrors>),
+    /// The spec in the directory is not the one that the sweep was created from.
+    #[error("`{}` was changed after the sweep was created", .0.display())]
+    Changed(PathBuf),
+}
+
+impl SweepError {
+    /// The way out.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Store(error) => error.hint(),
+            Self::Spec(..) => Some("use the version of dlgrid that made it, or submit the spec anew".into()),
+            Self::Changed(_) => {
+                Some("put the file back as it was; a changed spec is submitted as a sweep of its own".into())
+            }
+        }
+    }
+}
+
+/// A sweep's directory was just made, or was there.
+#[derive(Debug)]
+pub struct Created {
+    /// The sweep.
+    pub sweep: Sweep,
+    /// Whether it was there before.
+    pub existed: bool,
+    /// Runs taken over from other sweeps of the same name.
+    pub adopted: u64,
+}
+
+impl Sweep {
+    /// Opens a sweep directory.
+    ///
+    /// # Errors
+    /// If it can't be read, or was written by a later dlgrid, or its spec was changed.
+    pub fn open(dir: SweepDir) -> Result<Self, SweepError> {
+        let manifest = Manifest::read(&dir)?;
+        let path = dir.spec();
+        let bytes = fs::read(&path)?;
+        let (spec, _) = spec::read(&manifest.name, &bytes, u64::MAX)
+            .map_err(|errors| SweepError::Spec(path.clone(), Box::new(errors)))?;
+        if spec.hash != manifest.id {
+            return Err(SweepError::Changed(path));
+        }
+        Ok(Self { dir, manifest, spec })
+    }
+
+    /// The directory below `root` that a spec's sweep has: the same spec always has the same.
+    #[must_use]
+    pub fn folder(root: &Path, spec: &Spec) -> SweepDir {
+        SweepDir::new(root.join(format!("{}-{}", spec.name, &spec.hash[..8])))
+    }
+
+    /// Creates the sweep of a spec below `root`, or opens it where it exists. Ends that other
+    /// sweeps of the same name have of its runs are taken over.
+    ///
+    /// The manifest is written last, by link: of two that create at once, one does, and the
+    /// other opens what that one made. A creation that was cut short is simply done again.
+    ///
+    /// # Errors
+    /// If the directory can't be written.
+    pub fn create(root: &Path, spec: Spec, bytes: &[u8], slots: u64) -> Result<Created, SweepError> {
+        let dir = Self::folder(root, &spec);
+        match Manifest::read(&dir) {
+            Ok(_) => return Self::open(dir).map(|sweep| Created { sweep, existed: true, adopted: 0 }),
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error.into()),
+        }
+        let found = ends_elsewhere(root, &dir, &spec)?;
+        let done: HashSet<u64> = found.iter().map(|f| f.end.index).collect();
+        let left = spec.runs() - done.len() as u64;
+        let per_slice = plan::runs_per_slice(left.max(1), slots, spec.slurm.runs_per_task);
+        let is_done = |index: u64| done.contains(&index);
+        let is_done: Option<&dyn Fn(u64) -> bool> = if done.is_empty() { None } else { Some(&is_done) };
+        let slices = plan::slices(&spec, per_slice, is_done);
+        match fs::publish(&dir.spec(), bytes) {
+            Ok(()) | Err(StoreError::Exists { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let adopted = found.len() as u64;
+        let facts = HeadFacts {
+            sweep: spec.hash.clone(),
+            device: "adopted".into(),
+            dlgrid: env!("CARGO_PKG_VERSION").into(),
+        };
+        adopt::adopt(&dir, &facts, with_curves(found))?;
+        let manifest = new_manifest(&spec, slices);
+        match manifest.create(&dir)? {
+            Creation::Created => {
+                Ok(Created { sweep: Self { dir, manifest, spec }, existed: false, adopted })
+            }
+            Creation::Existed(_) => {
+                Self::open(dir).map(|sweep| Created { sweep, existed: true, adopted: 0 })
+            }
+        }
+    }
+
+    /// The run with this number.
+    #[must_use]
+    pub fn run(&self, index: u64) -> Option<Run> {
+        self.spec.run(index)
+    }
+
+    /// The numbers of a slice's runs, in order.
+    pub fn slice_runs(&self, slice: u32) -> impl Iterator<Item = u64> + '_ {
+        let span = self.manifest.slices.get(slice as usize).copied();
+        span.into_iter().flat_map(|span| self.spec.walk(span.start, span.end))
+    }
+
+    /// The slice that a run belongs to; nothing for one that was taken over.
+    #[must_use]
+    pub fn slice_of(&self, index: u64) -> Option<u32> {
+        let at = self.manifest.slices.partition_point(|span| span.end <= index);
+        let span = self.manifest.slices.get(at)?;
+        (span.start <= index).then(|| u32::try_from(at).ok()).flatten()
+    }
+}
+
+fn new_manifest(spec: &Spec, slices: Vec<SliceSpan>) -> Manifest {
+    Manifest {
+        schema: MANIFEST_SCHEMA,
+        id: spec.hash.clone(),
+        name: spec.name.clone(),
+        spec_hash: spec.hash.clone(),
+        recipe_schema: crate::recipe::RECIPE_SCHEMA,
+        trials: spec.space.trials(),
+        runs: spec.runs(),
+        slices,
+        created: host::now(),
+        dlgrid: env!("CARGO_PKG_VERSION").into(),
+        git: host::git_revision(),
+        host: host::name(),
+        objective: spec.objective.to_string(),
+    }
+}
+
+/// An end that another sweep has of a run of this one.
+struct FoundEnd {
+    /// With its number in this sweep.
+    end: End,
+    /// Where it comes from.
+    dir: SweepDir,
+    /// Its number there.
+    number: u64,
+    /// The slice there whose segments have it.
+    slice: u32,
+}
+
+/// Ends of this spec's runs in other sweeps of the same name below the root, in the order of
+/// the segments that they come from.
+fn ends_elsewhere(root: &Path, own: &SweepDir, spec: &Spec) -> Result<Vec<FoundEnd>, SweepError> {
+    let prefix = format!("{}-", spec.name);
+    let mut known: HashMap<RunId, FoundEnd> = HashMap::new();
+    let names = match fs::list_dir(root) {
+        Ok(names) => names,
+        Err(error) if error.is_not_found() => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    for name in names.iter().filter(|n| n.starts_with(&prefix) && **n != own.label()) {
+        let dir = SweepDir::new(root.join(name));
+        // A folder that only looks like a sweep, or a damaged one, is no reason not to submit.
+        let Ok(manifest) = Manifest::read(&dir) else { continue };
+        if manifest.name != spec.name || manifest.recipe_schema != crate::recipe::RECIPE_SCHEMA {
+            continue;
+        }
+        for (slice, end) in ends::all(&dir, &manifest.id)? {
+            if end.outcome == Outcome::Done {
+                let from = end.from.clone().or_else(|| Some(manifest.id.clone()));
+                let number = end.index;
+                let found = FoundEnd { end: End { from, ..end }, dir: dir.clone(), number, slice };
+                known.entry(found.end.run).or_insert(found);
+            }
+        }
+    }
+    if known.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut found: Vec<FoundEnd> = spec
+        .walk(0, spec.run_numbers())
+        .filter_map(|index| {
+            let mut found = known.remove(&spec.run(index)?.id)?;
+            found.end.index = index;
+            Some(found)
+        })
+        .collect();
+    found.sort_by(|a, b| (a.dir.path(), a.slice).cmp(&(b.dir.path(), b.slice)));
+    Ok(found)
+}
+
+/// Adds the curves, those of one slice at a time. Curves that can't be read are left behind:
+/// the ends are what counts.
+fn with_curves(found: Vec<FoundEnd>) -> impl Iterator<Item = (End, Vec<Epoch>)> {
+    let mut groups: Vec<Vec<FoundEnd>> = Vec::new();
+    for one in found {
+        match groups.last_mut() {
+            Some(group) if group[0].dir == one.dir && group[0].slice == one.slice => group.push(one),
+            _ => groups.push(vec![one]),
+        }
+    }
+    groups.into_iter().flat_map(|group| {
+        let numbers: HashSet<u64> = group.iter().map(|f| f.number).collect();
+        let slice = group[0].slice;
+        let mut curves = curves::curves_of(&group[0].dir, Some(&numbers), |s| s == slice)
+            .map(|c| c.runs)
+            .unwrap_or_default();
+        group.into_iter().map(move |found| {
+            let mut epochs = curves.remove(&found.number).unwrap_or_default();
+            epochs.iter_mut().for_each(|e| e.index = found.end.index);
+            (found.end, epochs)
+        })
+    })
+}

@@ -1,0 +1,140 @@
+//! Serves samples in batches: selects rows on the device and scales their bytes there.
+use tch::{Device, Kind, Tensor};
+
+use super::Dataset;
+use crate::raw;
+
+/// Some samples, ready for a model.
+#[derive(Debug)]
+pub struct Batch {
+    /// Inputs, `[samples, features]`, scaled.
+    pub inputs: Tensor,
+    /// The class of each, `[samples]`.
+    pub labels: Tensor,
+    /// How many there are.
+    pub samples: usize,
+}
+
+/// Serves the samples of one pass after another in batches.
+#[derive(Debug)]
+pub struct Loader<'a> {
+    data: &'a Dataset,
+    factor: f32,
+    offset: f32,
+    /// On the CPU every batch is made in this memory: a batch is read before the next is made.
+    inputs: Tensor,
+    labels: Tensor,
+    order: Order,
+}
+
+#[derive(Debug)]
+enum Order {
+    Host(Vec<i64>),
+    Device(Tensor),
+}
+
+impl<'a> Loader<'a> {
+    /// Serves batches of at most so many samples, bytes 0 to 255 scaled to an interval.
+    #[must_use]
+    pub fn new(data: &'a Dataset, scale: (f64, f64), most: usize) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "inputs are single precision")]
+        let (factor, offset) = (((scale.1 - scale.0) / 255.0) as f32, scale.0 as f32);
+        let device = data.images.device();
+        let rows = if device == Device::Cpu { whole(most) } else { 0 };
+        Self {
+            data,
+            factor,
+            offset,
+            inputs: Tensor::zeros([rows, whole(data.features)], (Kind::Float, device)),
+            labels: Tensor::zeros([rows], (Kind::Int64, device)),
+            order: Order::Host(Vec::new()),
+        }
+    }
+
+    /// Begins a pass over these rows of the data set, in this order.
+    pub fn begin(&mut self, rows: Vec<i64>) {
+        let device = self.data.images.device();
+        self.order = if device == Device::Cpu {
+            Order::Host(rows)
+        } else {
+            Order::Device(Tensor::from_slice(&rows).to_device(device))
+        };
+    }
+
+    /// The batch of the pass's samples `from..to`. On the CPU its memory is the loader's: the
+    /// next call overwrites it.
+    pub fn load(&mut self, from: usize, to: usize) -> Batch {
+        match &self.order {
+            Order::Host(rows) => {
+                let rows = &rows[from..to];
+                let batch = Batch {
+                    inputs: self.inputs.narrow(0, 0, whole(rows.len())),
+                    labels: self.labels.narrow(0, 0, whole(rows.len())),
+                    samples: rows.len(),
+                };
+                let scale = (self.factor, self.offset);
+                gather(self.data, scale, rows, &mut self.inputs, &mut self.labels);
+                batch
+            }
+            Order::Device(rows) => {
+                let rows = rows.narrow(0, whole(from), whole(to - from));
+                let bytes = self.data.images.index_select(0, &rows).to_kind(Kind::Float);
+                Batch {
+                    inputs: bytes * f64::from(self.factor) + f64::from(self.offset),
+                    labels: self.data.labels.index_select(0, &rows),
+                    samples: to - from,
+                }
+            }
+        }
+    }
+}
+
+/// Copies rows to the front of `inputs` and `labels`, scaling each byte on the way.
+fn gather(
+    data: &Dataset,
+    (factor, offset): (f32, f32),
+    rows: &[i64],
+    inputs: &mut Tensor,
+    labels: &mut Tensor,
+) {
+    let (images, classes) = (raw::bytes(&data.images), raw::wholes(&data.labels));
+    let inputs = raw::floats_mut(inputs).chunks_exact_mut(data.features);
+    let labels = raw::wholes_mut(labels);
+    raw::wide(
+        #[inline(always)]
+        || {
+            for ((&row, input), label) in rows.iter().zip(inputs).zip(labels) {
+                let row = usize::try_from(row).expect("rows of a split count from 0");
+                *label = classes[row];
+                let image = &images[row * data.features..][..data.features];
+                for (x, &byte) in input.iter_mut().zip(image) {
+                    *x = f32::from(byte) * factor + offset;
+                }
+            }
+        },
+    );
+}
+
+fn whole(n: usize) -> i64 {
+    i64::try_from(n).expect("what fits in memory fits in an i64")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_scaled_to_the_interval_and_rows_follow_the_order() {
+        let images: Vec<u8> = (0..6).flat_map(|row| [0, 255, row * 51]).collect();
+        let data = Dataset::new(&images, &[0, 1, 2, 0, 1, 2], 3, Device::Cpu);
+        let mut loader = Loader::new(&data, (-1.0, 1.0), 4);
+        loader.begin(vec![5, 0, 3]);
+        let batch = loader.load(0, 2);
+        assert_eq!(batch.inputs.size(), [2, 3]);
+        assert_eq!(raw::wholes(&batch.labels), [2, 0]);
+        let expected = [-1.0, 1.0, 1.0, -1.0, 1.0, -1.0];
+        let close = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-6;
+        assert!(raw::floats(&batch.inputs).iter().zip(&expected).all(close), "{batch:?}");
+        assert_eq!(raw::wholes(&loader.load(2, 3).labels), [0]);
+    }
+}

@@ -1,0 +1,24 @@
+//! Dropout with masks that are derived, not drawn from a shared generator.
+use tch::{Device, Tensor};
+
+use super::Mode;
+use crate::random::Purpose;
+use crate::raw;
+
+/// Drops a share of the outputs of hidden layer `layer` in a training step and scales the
+/// others up (inverted dropout, Srivastava et al. 2014); nothing otherwise.
+pub fn dropout(outputs: Tensor, probability: f64, layer: u32, mode: Mode) -> Tensor {
+    let Mode::Train { place, batch } = mode else { return outputs };
+    if probability == 0.0 {
+        return outputs;
+    }
+    let mut stream = place.stream(Purpose::Dropout { batch, layer });
+    if outputs.device() == Device::Cpu {
+        let mut mask = outputs.detach().empty_like();
+        stream.fill_dropout(raw::floats_mut(&mut mask), probability);
+        return outputs * mask;
+    }
+    // On another device a mask made here would have to wait for the copy, every step.
+    tch::manual_seed(stream.seed());
+    outputs.dropout(probability, true)
+}

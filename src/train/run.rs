@@ -1,0 +1,190 @@
+//! One run from its recipe to its end: what the worker calls for each run of its slice.
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use dlgrid_sweep::recipe::{Recipe, Task};
+use dlgrid_sweep::store::record::{Best, Metrics};
+use dlgrid_sweep::trial::RunId;
+
+use crate::data::{Dataset, SplitError};
+use crate::engine::checkpoint::{self, CheckpointError};
+use crate::engine::{self, Ending, EpochEnd, Optimizer, Plan, Progress, Stop, Training, fit};
+use crate::parameters::Parameters;
+use crate::random::{Place, Purpose};
+use crate::task::classify::Classify;
+
+/// A run to train.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// Its identity, which its checkpoints bear.
+    pub id: RunId,
+    /// What to do.
+    pub recipe: &'a Recipe,
+    /// Its seed: all randomness follows from it.
+    pub seed: u64,
+    /// What to learn from; also says on which device.
+    pub data: &'a Dataset,
+    /// How often to save while training goes on.
+    pub save_every: Duration,
+}
+
+/// Who is told what while a run is trained.
+pub struct Log<'a> {
+    /// Is told the end of every epoch.
+    pub epoch: &'a mut dyn FnMut(&EpochEnd),
+    /// Keeps a checkpoint (epochs finished, steps finished, the bytes); says whether it could.
+    pub save: &'a mut dyn FnMut(u32, u64, &[u8]) -> bool,
+}
+
+/// What became of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trained {
+    /// How it came to its end.
+    pub ending: Ending,
+    /// Epochs trained.
+    pub epochs: u32,
+    /// Every metric after the last epoch whose losses were finite.
+    pub metrics: Metrics,
+    /// The best of each metric.
+    pub best: BTreeMap<String, Best>,
+    /// Seconds over all attempts, evaluation included.
+    pub seconds: f64,
+    /// Training samples a second, evaluation left out.
+    pub samples_per_s: Option<f64>,
+    /// Counts on the validation samples, `[true class][predicted class]`, of a run that is done.
+    pub confusion: Option<Vec<Vec<u64>>>,
+    /// Numbers of the model.
+    pub weights: u64,
+    /// The numbers themselves, in the order of the model's declaration, `[weights]`.
+    pub parameters: Vec<f32>,
+}
+
+/// Why a run can't be trained.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The data set is too small for the split.
+    #[error("the data can't be split")]
+    Split(#[from] SplitError),
+    /// The checkpoint to go on from is not one of this run.
+    #[error("the checkpoint can't be used")]
+    Checkpoint(#[from] CheckpointError),
+    /// The model doesn't fit in memory.
+    #[error("{numbers} weights do not fit in memory")]
+    Memory {
+        /// Numbers of the model.
+        numbers: usize,
+    },
+    /// libtorch refused something: for want of memory, most often.
+    #[error("libtorch: {0}")]
+    Libtorch(String),
+}
+
+impl RunError {
+    /// Whether every run after this one would fail too: the device itself has failed.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::Libtorch(why) if why.contains("CUDA error"))
+    }
+}
+
+/// Whether a panic's text is that of an exception in libtorch.
+#[must_use]
+pub fn is_from_libtorch(panic: &str) -> bool {
+    panic.contains(THROWN)
+}
+
+/// How the text of a panic over a libtorch exception goes on after the tensor library's words.
+const THROWN: &str = "an `Err` value: Torch(\"";
+
+/// Trains a run, from a checkpoint if there is one. What libtorch throws is an error of the run.
+///
+/// # Errors
+/// Where the data or memory doesn't suffice, the checkpoint doesn't fit, or libtorch refuses.
+///
+/// # Panics
+/// On a bug of this crate.
+pub fn train(
+    job: &Job<'_>,
+    from: Option<&[u8]>,
+    stop: &Stop,
+    log: &mut Log<'_>,
+) -> Result<Trained, RunError> {
+    let train = || match job.recipe.task {
+        Task::Classify => classify(job, from, stop, log),
+    };
+    // All that the closure changes dies with it, but what `log` writes: whole lines and files.
+    std::panic::catch_unwind(AssertUnwindSafe(train)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map_or("", String::as_str);
+        match text.split_once(THROWN) {
+            Some((_, thrown)) => Err(RunError::Libtorch(first_line(thrown))),
+            None => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+/// The first line of an exception's text, which Rust has escaped; a C++ backtrace follows it.
+fn first_line(thrown: &str) -> String {
+    let line = thrown.split("\\n").next().unwrap_or(thrown);
+    line.trim_end_matches("\")").replace("\\\"", "\"").chars().take(500).collect()
+}
+
+fn classify(
+    job: &Job<'_>,
+    from: Option<&[u8]>,
+    stop: &Stop,
+    log: &mut Log<'_>,
+) -> Result<Trained, RunError> {
+    let mut task = Classify::new(job.recipe, job.data, job.seed)?;
+    let mut training = begin(job, &task)?;
+    if let Some(bytes) = from {
+        let template = engine::Task::counted(&task);
+        let counted = checkpoint::decode(bytes, job.id, &mut training, &template)?;
+        engine::Task::recount(&mut task, &counted);
+    }
+    let plan = Plan {
+        epochs: job.recipe.epochs,
+        batch_size: job.recipe.batch_size as usize,
+        save_every: job.save_every,
+    };
+    let ending = fit(
+        &mut task,
+        &mut training,
+        &plan,
+        stop,
+        &mut engine::Log {
+            epoch: &mut *log.epoch,
+            save: &mut |training, counted| {
+                checkpoint::encode(training, counted, job.id).is_ok_and(|bytes| {
+                    (log.save)(training.progress.epoch, training.optimizer.steps(), &bytes)
+                })
+            },
+        },
+    );
+    let confusion = (ending == Ending::Done).then(|| task.confusion());
+    Ok(trained(ending, &training, confusion))
+}
+
+fn begin(job: &Job<'_>, task: &Classify<'_>) -> Result<Training, RunError> {
+    let mut stream = Place::start(job.seed).stream(Purpose::Weights);
+    let device = job.data.images.device();
+    let parameters = Parameters::new(task.model().declare(), &mut stream, device)
+        .map_err(|numbers| RunError::Memory { numbers })?;
+    let optimizer = Optimizer::new(job.recipe.optimizer, job.recipe.regularize, &parameters);
+    Ok(Training { seed: job.seed, parameters, optimizer, progress: Progress::default() })
+}
+
+fn trained(ending: Ending, training: &Training, confusion: Option<Vec<Vec<u64>>>) -> Trained {
+    let progress = training.progress.clone();
+    Trained {
+        ending,
+        epochs: progress.epoch,
+        samples_per_s: progress.samples_per_s(),
+        metrics: progress.metrics,
+        best: progress.best,
+        seconds: progress.seconds,
+        confusion,
+        weights: training.parameters.count() as u64,
+        parameters: training.parameters.numbers(),
+    }
+}

@@ -1,0 +1,7 @@
+//! The training half as a library: what it computes, against oracles and against itself.
+mod optimizers;
+mod penalties;
+mod quality;
+mod resume;
+mod runs;
+mod support;

@@ -1,0 +1,47 @@
+//! The course's first network on real data learns what it should.
+//! Measured on one core: MNIST 0.96 valid accuracy in 3 epochs, Fashion-MNIST 0.86 in 5.
+use dlgrid_sweep::recipe::Value;
+use dlgrid_sweep::{dataset, host};
+use dlgrid_train::data::Dataset;
+use dlgrid_train::engine::Stop;
+use dlgrid_train::tch::Device;
+
+use super::support::{recipe, run, text};
+
+#[expect(clippy::print_stderr, reason = "a test that can't run says why")]
+fn best_accuracy(name: &str, epochs: i64) -> Option<f64> {
+    let folder = host::cache().join("data").join(name);
+    let classes = dataset::find(name).map(|set| set.classes as usize);
+    let data = match Dataset::read(&folder, classes, None, Device::Cpu) {
+        Ok(data) => data,
+        Err(error) => {
+            eprintln!("skipped: {error}");
+            return None;
+        }
+    };
+    let recipe = recipe(&[
+        ("data.path", Value::Null),
+        ("data.set", text(name)),
+        ("model.layers", Value::Int(3)),
+        ("model.width", Value::Int(64)),
+        ("optimizer.lr", Value::Float(0.003)),
+        ("batch_size", Value::Int(256)),
+        ("epochs", Value::Int(epochs)),
+    ]);
+    let told = run(&recipe, &data, None, &Stop::default());
+    Some(told.trained.best["valid/accuracy"].value.0)
+}
+
+#[test]
+fn mnist_is_learnt_in_three_epochs() {
+    if let Some(accuracy) = best_accuracy("mnist", 3) {
+        assert!(accuracy >= 0.96, "{accuracy}");
+    }
+}
+
+#[test]
+fn fashion_mnist_is_learnt_in_five_epochs() {
+    if let Some(accuracy) = best_accuracy("fashion-mnist", 5) {
+        assert!(accuracy >= 0.86, "{accuracy}");
+    }
+}
