@@ -1,5 +1,5 @@
 //! `dlgrid logs`: what the worker of a run printed.
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::Result;
 use clap::Args;
@@ -54,7 +54,7 @@ pub fn run(args: LogsArgs) -> Result<u8> {
     show(&path, args.path)
 }
 
-fn show(path: &PathBuf, only_path: bool) -> Result<u8> {
+fn show(path: &Path, only_path: bool) -> Result<u8> {
     if only_path {
         print(&format!("{}\n", path.display()))?;
         return Ok(exit::OK);

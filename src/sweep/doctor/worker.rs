@@ -26,7 +26,7 @@ pub struct About {
     pub cuda: bool,
     /// How many GPUs it sees.
     #[serde(default)]
-    pub gpus: usize,
+    pub cuda_devices: usize,
 }
 
 /// Why there is no worker to train with.
@@ -226,7 +226,7 @@ mod tests {
         let version = env!("CARGO_PKG_VERSION");
         let said = format!(r#"{{"dlgrid":"{version}","libtorch":"2.11.0","cuda":true,"more":1}}"#);
         let about = judged(0, &said, "some warning\n").unwrap();
-        assert_eq!((about.libtorch.as_str(), about.cuda, about.gpus), ("2.11.0", true, 0));
+        assert_eq!((about.libtorch.as_str(), about.cuda, about.cuda_devices), ("2.11.0", true, 0));
 
         let loader = "/w: error while loading shared libraries: libtorch_cpu.so: cannot open \
                       shared object file: No such file or directory";

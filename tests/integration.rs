@@ -1,0 +1,13 @@
+//! Tests of the whole program: real processes, real files, whole streams compared.
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod support;
+
+#[path = "integration/architecture.rs"]
+mod architecture;
+#[path = "integration/faults.rs"]
+mod faults;
+#[path = "integration/life.rs"]
+mod life;
+#[path = "integration/reading.rs"]
+mod reading;

@@ -1,0 +1,123 @@
+//! A sweep's life: submitted, widened, failed, tried again, looked at.
+use crate::support::{REPORT, Sandbox, script};
+
+#[test]
+fn a_sweep_runs_and_is_ranked() {
+    let here = Sandbox::new();
+    here.write("toy.yaml", script(6, REPORT));
+    here.run(["submit", "toy.yaml", "--local"]).code(0).says("6 of 6 runs done").says("next: dlgrid report toy");
+    let report = here.run(["report", "toy", "--format", "json"]).code(0).json();
+    assert_eq!(report["schema"], "dlgrid.report/1");
+    assert_eq!(report["rows"].as_array().unwrap().len(), 6);
+    assert_eq!(report["rows"][0]["parameters"]["x"], 0);
+    assert_eq!(report["rows"][0]["objective"]["mean"], 0.0);
+    assert_eq!(report["counts"]["done"], 6);
+    here.run(["status"]).code(0).says("6 of 6 runs ended");
+    let list = here.run(["list", "--format", "csv"]).code(0);
+    assert_eq!(list.out.lines().count(), 2, "{}", list.out);
+}
+
+#[test]
+fn submitted_again_nothing_is_trained_twice() {
+    let here = Sandbox::new();
+    here.write("toy.yaml", script(4, REPORT));
+    here.run(["submit", "toy.yaml"]).code(0);
+    // Comments and layout make no other sweep.
+    here.write("toy.yaml", format!("# the same\n{}\n\n", script(4, REPORT)));
+    here.run(["submit", "toy.yaml"]).code(0).says("going on with");
+    assert_eq!(here.count("end"), 4);
+    assert_eq!(here.sweeps().len(), 1);
+}
+
+#[test]
+fn a_wider_grid_trains_only_what_is_new() {
+    let here = Sandbox::new();
+    here.write("toy.yaml", script(4, REPORT));
+    here.run(["submit", "toy.yaml"]).code(0);
+    here.write("toy.yaml", script(6, REPORT));
+    here.run(["submit", "toy.yaml"]).code(0).says("4 of its runs are taken over").says("2 runs to do");
+    let started: Vec<_> = here.lines().into_iter().filter(|l| l["t"] == "start").collect();
+    assert_eq!(started.len(), 6);
+    let report = here.run(["report", "--format", "json"]).code(0).json();
+    assert_eq!(report["counts"]["done"], 6);
+    assert_eq!(report["rows"][5]["parameters"]["x"], 5);
+    // The older sweep can be deleted: what was taken over is kept.
+    let older = here.sweeps().into_iter().find(|s| {
+        serde_json::from_slice::<serde_json::Value>(&std::fs::read(s.join("SWEEP.json")).unwrap()).unwrap()["runs"] == 4
+    });
+    std::fs::remove_dir_all(older.unwrap()).unwrap();
+    assert_eq!(here.run(["report", "--format", "json"]).code(0).json()["counts"]["done"], 6);
+}
+
+#[test]
+fn failures_are_named_counted_and_tried_again() {
+    let here = Sandbox::new();
+    let body = format!("if [ $DLGRID_PARAM_X = 2 ] && [ ! -e mended ]; then echo 'out of luck' >&2; exit 7; fi; {REPORT}");
+    here.write("toy.yaml", script(4, &body));
+    here.run(["submit", "toy.yaml"]).code(3).says("3 of 4 runs done, 1 failed").says("dlgrid retry toy");
+    here.run(["report"]).code(3).says("exit code 7: out of luck");
+    // Submitting again does not try failed runs again: that is asked for.
+    here.run(["submit", "toy.yaml"]).code(3);
+    assert_eq!(here.count("end"), 4);
+    let log = here.run(["logs", "toy", "2"]).code(0);
+    assert!(log.out.contains("out of luck"), "{}", log.out);
+    here.write("mended", "");
+    here.run(["retry"]).code(0).says("4 of 4 runs done");
+    assert_eq!(here.count("end"), 5);
+    here.run(["report"]).code(0);
+}
+
+#[test]
+fn values_travel_as_they_are() {
+    let here = Sandbox::new();
+    let nasty = ["$(touch pwned)", "`touch pwned`", "a b", "it's", "\"q\"", "; touch pwned", "*", "-n", "\u{202e}rtl"];
+    let list: Vec<String> = nasty.iter().map(|v| serde_json::to_string(v).unwrap()).collect();
+    here.write(
+        "nasty.yaml",
+        format!(
+            "command: [sh, -c, 'printf %s \"$1\" > \"out.$DLGRID_RUN\"; echo \"{{\\\"loss\\\": 1}}\" >> \"$DLGRID_METRICS\"', sh, \"{{v}}\"]\nparameters: {{v: [{}]}}\nobjective: {{minimize: loss}}\n",
+            list.join(", ")
+        ),
+    );
+    here.run(["submit", "nasty.yaml"]).code(0);
+    let mut seen: Vec<String> = std::fs::read_dir(here.path())
+        .unwrap()
+        .map(|e| e.unwrap())
+        .filter(|e| e.file_name().to_string_lossy().starts_with("out."))
+        .map(|e| std::fs::read_to_string(e.path()).unwrap())
+        .collect();
+    seen.sort();
+    let mut expected: Vec<String> = nasty.iter().map(ToString::to_string).collect();
+    expected.sort();
+    assert_eq!(seen, expected);
+    assert!(!here.path().join("pwned").exists());
+    let table = here.run(["report"]).code(0);
+    assert!(!table.out.contains('\u{202e}'));
+}
+
+#[test]
+fn sweeps_are_found_by_name_beginning_id_and_path() {
+    let here = Sandbox::new();
+    here.write("toy.yaml", script(2, REPORT));
+    here.run(["submit", "toy.yaml"]).code(0);
+    let folder = here.sweeps().remove(0);
+    let label = folder.file_name().unwrap().to_string_lossy().into_owned();
+    let id = label.rsplit('-').next().unwrap();
+    for wanted in ["toy", "to", id, label.as_str(), folder.to_str().unwrap()] {
+        here.run(["report", wanted]).code(0);
+    }
+    here.run(["report", "tony"]).code(2).says("did you mean `toy`?");
+    Sandbox::new().run(["report"]).code(2).says("hint:");
+}
+
+#[test]
+fn data_goes_to_stdout_and_talk_to_stderr() {
+    let here = Sandbox::new();
+    here.write("toy.yaml", script(2, REPORT));
+    let said = here.run(["submit", "toy.yaml"]).code(0);
+    assert_eq!(said.out, "");
+    assert!(!said.err.contains('\u{1b}'), "no colour without a terminal");
+    let csv = here.run(["report", "--format", "csv"]).code(0);
+    assert_eq!(csv.err, "");
+    assert_eq!(csv.out.lines().count(), 3);
+}
