@@ -16,7 +16,12 @@ pub const SWEEP: &str = "00112233445566778899aabbccddeeff";
 /// What the system refused.
 pub fn generate(dir: &SweepDir, slices: u32, runs: u64) -> Result<(), StoreError> {
     for slice in 0..slices {
-        let facts = HeadFacts { sweep: SWEEP.into(), device: "cpu".into(), dlgrid: "0.1.0".into() };
+        let facts = HeadFacts {
+            sweep: SWEEP.into(),
+            device: "cpu".into(),
+            log: None,
+            dlgrid: "0.1.0".into(),
+        };
         let mut writer = SegmentWriter::begin(dir, slice, facts)?;
         let first = u64::from(slice) * runs;
         let ends: Vec<End> = (first..first + runs).map(end).collect();

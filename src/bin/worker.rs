@@ -88,7 +88,8 @@ fn work(args: &Args) -> anyhow::Result<u8> {
     };
     let name = device::Name(device);
     eprintln!("{} on {} ({name}), process {}", sweep.dir.label(), host::name(), host::pid());
-    let mut station = slice::Station { sweep: &sweep, device: name, shelf: Shelf::new(device), stop };
+    let mut station =
+        slice::Station { sweep: &sweep, device: name, shelf: Shelf::new(device), stop };
     match args.work {
         Work::Slice(number) => station.serve(number, args.redo),
         Work::Fed => serve_fed(&mut station, args),

@@ -168,7 +168,7 @@ impl fmt::Display for Counts {
             if !first {
                 f.write_str(", ")?;
             }
-            write!(f, "{} {state}", crate::report::text::grouped(runs))?;
+            write!(f, "{} {state}", crate::text::grouped(runs))?;
             first = false;
         }
         if first { f.write_str("no runs") } else { Ok(()) }

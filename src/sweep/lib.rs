@@ -3,18 +3,19 @@
 //! It knows no tensor and no device. It meets the training half in [`recipe`], [`trial`] and
 //! [`store`], nowhere else. Nothing here prints: rendering returns text.
 pub mod dataset;
-pub mod exec;
 pub mod doctor;
+pub mod exec;
 pub mod exit;
+pub mod find;
 pub mod host;
+pub mod judge;
 pub mod plan;
 pub mod recipe;
+pub mod report;
+pub mod slice;
 pub mod space;
 pub mod spec;
-pub mod slice;
-pub mod sweep;
 pub mod store;
+pub mod sweep;
+pub mod text;
 pub mod trial;
-pub mod find;
-pub mod judge;
-pub mod report;

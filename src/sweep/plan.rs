@@ -21,7 +21,11 @@ pub fn runs_per_slice(runs: u64, slots: u64, asked: Option<u64>) -> u64 {
 
 /// Cuts all runs of a spec for which `is_done` is false into slices of `per_slice`.
 #[must_use]
-pub fn slices(spec: &Spec, per_slice: u64, is_done: Option<&dyn Fn(u64) -> bool>) -> Vec<SliceSpan> {
+pub fn slices(
+    spec: &Spec,
+    per_slice: u64,
+    is_done: Option<&dyn Fn(u64) -> bool>,
+) -> Vec<SliceSpan> {
     let end = spec.run_numbers();
     if spec.space.is_plain() && is_done.is_none() {
         return (0..end.div_ceil(per_slice))
@@ -113,7 +117,12 @@ pub fn plan(spec: &Spec, slots: u64) -> Plan {
         first: points,
         bytes: runs.saturating_mul(BYTES_PER_END + epochs * BYTES_PER_EPOCH),
         files: slices * 3 + 5,
-        slurm: spec.slurm.given.iter().map(|(k, v)| (k.clone(), v.replace('\u{1f}', " "))).collect(),
+        slurm: spec
+            .slurm
+            .given
+            .iter()
+            .map(|(k, v)| (k.clone(), v.replace('\u{1f}', " ")))
+            .collect(),
         work: match spec.space.base() {
             Base::Train(_) => "train".into(),
             Base::Command(words) => words.first().cloned().unwrap_or_default(),
@@ -137,7 +146,8 @@ mod tests {
 
     #[test]
     fn slices_hold_every_run_once() {
-        let spec = command("{a: {int: [1, 7]}, b: {int: [1, 3]}}", "seeds: 2\nexclude: [\"a > b + 3\"]\n");
+        let spec =
+            command("{a: {int: [1, 7]}, b: {int: [1, 3]}}", "seeds: 2\nexclude: [\"a > b + 3\"]\n");
         for per in 1..9 {
             let slices = slices(&spec, per, None);
             let mut seen = Vec::new();
@@ -169,10 +179,8 @@ mod tests {
 
     #[test]
     fn ten_million_runs_are_planned_without_holding_them() {
-        let spec = command(
-            "{a: {int: [1, 100]}, b: {int: [1, 100]}, c: {int: [1, 100]}}",
-            "seeds: 10\n",
-        );
+        let spec =
+            command("{a: {int: [1, 100]}, b: {int: [1, 100]}, c: {int: [1, 100]}}", "seeds: 10\n");
         let plan = plan(&spec, 4);
         assert_eq!((plan.trials, plan.runs, plan.slices), (1_000_000, 10_000_000, 32));
         assert_eq!(plan.first.len(), 5);

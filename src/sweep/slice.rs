@@ -24,7 +24,7 @@ pub struct SliceWork<'s> {
 /// Attempts that may die over one run, without saving anything of it, before it counts as failed.
 const MAX_DEATHS: u32 = 3;
 /// While the disk is full: time between two tries to record an end, and for how long.
-const RETRY_EVERY: Duration = Duration::from_secs(5);
+const RETRY_EVERY: Duration = Duration::from_secs(2);
 const RETRY_FOR: Duration = Duration::from_secs(15 * 60);
 
 impl<'s> SliceWork<'s> {
@@ -45,9 +45,10 @@ impl<'s> SliceWork<'s> {
         let facts = HeadFacts {
             sweep: sweep.manifest.id.clone(),
             device: device.to_owned(),
+            log: host::env("DLGRID_LOG").map(|name| name.to_string_lossy().into_owned()),
             dlgrid: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        let writer = SegmentWriter::begin(&sweep.dir, slice, facts)?;
+        let writer = patiently(|| SegmentWriter::begin(&sweep.dir, slice, facts.clone()))?;
         let mut work = Self { sweep, slice, writer, todo: Vec::new(), failed: 0, stopped: false };
         let mut hopeless = Vec::new();
         for index in sweep.slice_runs(slice) {
@@ -114,9 +115,7 @@ impl<'s> SliceWork<'s> {
     /// If it can't be recorded: the run has not ended then.
     pub fn end(&mut self, end: &End) -> Result<(), StoreError> {
         self.failed += u64::from(end.outcome == Outcome::Failed);
-        self.writer.end_with_patience(end, RETRY_EVERY, RETRY_FOR, |pause, _| {
-            std::thread::sleep(pause);
-        })
+        patiently(|| self.writer.end(end))
     }
 
     /// Records that work stops before a run, or the slice, has ended.
@@ -143,6 +142,20 @@ impl<'s> SliceWork<'s> {
     }
 }
 
+/// Does something that a full disk hinders, again and again until there is space, up to a
+/// quarter of an hour.
+fn patiently<T>(mut attempt: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let begun = host::instant();
+    loop {
+        match attempt() {
+            Err(full) if full.is_disk_full() && begun.elapsed() < RETRY_FOR => {
+                std::thread::sleep(RETRY_EVERY);
+            }
+            done => return done,
+        }
+    }
+}
+
 const fn is_again(outcome: Outcome, again: RetryPolicy) -> bool {
     match outcome {
         Outcome::Done => false,
@@ -157,7 +170,9 @@ fn died(run: &Run) -> End {
         index: run.index,
         seed: run.seed,
         outcome: Outcome::Failed,
-        why: Some(format!("its worker died {MAX_DEATHS} times while working on it (out of memory?)")),
+        why: Some(format!(
+            "its worker died {MAX_DEATHS} times while working on it (out of memory?)"
+        )),
         epochs: 0,
         metrics: Metrics::new(),
         best: std::collections::BTreeMap::new(),

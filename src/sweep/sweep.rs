@@ -43,10 +43,13 @@ impl SweepError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Store(error) => error.hint(),
-            Self::Spec(..) => Some("use the version of dlgrid that made it, or submit the spec anew".into()),
-            Self::Changed(_) => {
-                Some("put the file back as it was; a changed spec is submitted as a sweep of its own".into())
+            Self::Spec(..) => {
+                Some("use the version of dlgrid that made it, or submit the spec anew".into())
             }
+            Self::Changed(_) => Some(
+                "put the file back as it was; a changed spec is submitted as a sweep of its own"
+                    .into(),
+            ),
         }
     }
 }
@@ -93,10 +96,17 @@ impl Sweep {
     ///
     /// # Errors
     /// If the directory can't be written.
-    pub fn create(root: &Path, spec: Spec, bytes: &[u8], slots: u64) -> Result<Created, SweepError> {
+    pub fn create(
+        root: &Path,
+        spec: Spec,
+        bytes: &[u8],
+        slots: u64,
+    ) -> Result<Created, SweepError> {
         let dir = Self::folder(root, &spec);
         match Manifest::read(&dir) {
-            Ok(_) => return Self::open(dir).map(|sweep| Created { sweep, existed: true, adopted: 0 }),
+            Ok(_) => {
+                return Self::open(dir).map(|sweep| Created { sweep, existed: true, adopted: 0 });
+            }
             Err(error) if error.is_not_found() => {}
             Err(error) => return Err(error.into()),
         }
@@ -105,7 +115,8 @@ impl Sweep {
         let left = spec.runs() - done.len() as u64;
         let per_slice = plan::runs_per_slice(left.max(1), slots, spec.slurm.runs_per_task);
         let is_done = |index: u64| done.contains(&index);
-        let is_done: Option<&dyn Fn(u64) -> bool> = if done.is_empty() { None } else { Some(&is_done) };
+        let is_done: Option<&dyn Fn(u64) -> bool> =
+            if done.is_empty() { None } else { Some(&is_done) };
         let slices = plan::slices(&spec, per_slice, is_done);
         match fs::publish(&dir.spec(), bytes) {
             Ok(()) | Err(StoreError::Exists { .. }) => {}
@@ -115,6 +126,7 @@ impl Sweep {
         let facts = HeadFacts {
             sweep: spec.hash.clone(),
             device: "adopted".into(),
+            log: None,
             dlgrid: env!("CARGO_PKG_VERSION").into(),
         };
         adopt::adopt(&dir, &facts, with_curves(found))?;
@@ -227,7 +239,9 @@ fn with_curves(found: Vec<FoundEnd>) -> impl Iterator<Item = (End, Vec<Epoch>)> 
     let mut groups: Vec<Vec<FoundEnd>> = Vec::new();
     for one in found {
         match groups.last_mut() {
-            Some(group) if group[0].dir == one.dir && group[0].slice == one.slice => group.push(one),
+            Some(group) if group[0].dir == one.dir && group[0].slice == one.slice => {
+                group.push(one)
+            }
             _ => groups.push(vec![one]),
         }
     }

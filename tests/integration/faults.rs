@@ -71,9 +71,15 @@ fn a_killed_submit_leaves_nothing_running_and_loses_nothing() {
 fn killed_workers_are_replaced_and_their_runs_done_again() {
     let here = Sandbox::new();
     // The first attempt of run 1 kills the worker that started it.
-    let body = format!("if [ $DLGRID_PARAM_X = 1 ] && [ ! -e killed ]; then touch killed; kill -9 $PPID; sleep 1; fi; {REPORT}");
+    let body = format!(
+        "if [ $DLGRID_PARAM_X = 1 ] && [ ! -e killed ]; then touch killed; kill -9 $PPID; sleep 1; fi; {REPORT}"
+    );
     here.write("toy.yaml", script(4, &body));
-    here.run(["submit", "toy.yaml"]).code(0).says("was killed by signal 9").says("another takes over").says("4 of 4 runs done");
+    here.run(["submit", "toy.yaml"])
+        .code(0)
+        .says("was killed by signal 9")
+        .says("another takes over")
+        .says("4 of 4 runs done");
     assert_eq!(here.run(["report", "--format", "json"]).code(0).json()["counts"]["done"], 4);
 }
 
@@ -135,7 +141,8 @@ fn a_full_disk_is_waited_out() {
     let here = Sandbox::new();
     let disk = here.path().join("disk");
     std::fs::create_dir(&disk).unwrap();
-    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(&disk).status();
+    let mount =
+        Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(&disk).status();
     if !mount.is_ok_and(|s| s.success()) {
         eprintln!("skipped: only root can mount a small file system");
         return;
@@ -177,6 +184,9 @@ fn training_without_a_worker_is_refused_before_anything_is_made() {
     here.write("broken", "#!/bin/sh\necho 'error while loading shared libraries: libtorch_cpu.so: cannot open shared object file' >&2; exit 127\n");
     let broken = here.path().join("broken");
     Command::new("chmod").arg("+x").arg(&broken).status().unwrap();
-    here.run(["submit", "m.yaml", "--worker", broken.to_str().unwrap()]).code(4).says("libtorch_cpu.so").says("hint:");
+    here.run(["submit", "m.yaml", "--worker", broken.to_str().unwrap()])
+        .code(4)
+        .says("libtorch_cpu.so")
+        .says("hint:");
     assert!(here.sweeps().is_empty());
 }

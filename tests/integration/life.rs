@@ -5,7 +5,10 @@ use crate::support::{REPORT, Sandbox, script};
 fn a_sweep_runs_and_is_ranked() {
     let here = Sandbox::new();
     here.write("toy.yaml", script(6, REPORT));
-    here.run(["submit", "toy.yaml", "--local"]).code(0).says("6 of 6 runs done").says("next: dlgrid report toy");
+    here.run(["submit", "toy.yaml", "--local"])
+        .code(0)
+        .says("6 of 6 runs done")
+        .says("next: dlgrid report toy");
     let report = here.run(["report", "toy", "--format", "json"]).code(0).json();
     assert_eq!(report["schema"], "dlgrid.report/1");
     assert_eq!(report["rows"].as_array().unwrap().len(), 6);
@@ -35,7 +38,10 @@ fn a_wider_grid_trains_only_what_is_new() {
     here.write("toy.yaml", script(4, REPORT));
     here.run(["submit", "toy.yaml"]).code(0);
     here.write("toy.yaml", script(6, REPORT));
-    here.run(["submit", "toy.yaml"]).code(0).says("4 of its runs are taken over").says("2 runs to do");
+    here.run(["submit", "toy.yaml"])
+        .code(0)
+        .says("4 of its runs are taken over")
+        .says("2 runs to do");
     let started: Vec<_> = here.lines().into_iter().filter(|l| l["t"] == "start").collect();
     assert_eq!(started.len(), 6);
     let report = here.run(["report", "--format", "json"]).code(0).json();
@@ -43,7 +49,9 @@ fn a_wider_grid_trains_only_what_is_new() {
     assert_eq!(report["rows"][5]["parameters"]["x"], 5);
     // The older sweep can be deleted: what was taken over is kept.
     let older = here.sweeps().into_iter().find(|s| {
-        serde_json::from_slice::<serde_json::Value>(&std::fs::read(s.join("SWEEP.json")).unwrap()).unwrap()["runs"] == 4
+        serde_json::from_slice::<serde_json::Value>(&std::fs::read(s.join("SWEEP.json")).unwrap())
+            .unwrap()["runs"]
+            == 4
     });
     std::fs::remove_dir_all(older.unwrap()).unwrap();
     assert_eq!(here.run(["report", "--format", "json"]).code(0).json()["counts"]["done"], 6);
@@ -52,9 +60,14 @@ fn a_wider_grid_trains_only_what_is_new() {
 #[test]
 fn failures_are_named_counted_and_tried_again() {
     let here = Sandbox::new();
-    let body = format!("if [ $DLGRID_PARAM_X = 2 ] && [ ! -e mended ]; then echo 'out of luck' >&2; exit 7; fi; {REPORT}");
+    let body = format!(
+        "if [ $DLGRID_PARAM_X = 2 ] && [ ! -e mended ]; then echo 'out of luck' >&2; exit 7; fi; {REPORT}"
+    );
     here.write("toy.yaml", script(4, &body));
-    here.run(["submit", "toy.yaml"]).code(3).says("3 of 4 runs done, 1 failed").says("dlgrid retry toy");
+    here.run(["submit", "toy.yaml"])
+        .code(3)
+        .says("3 of 4 runs done, 1 failed")
+        .says("dlgrid retry toy");
     here.run(["report"]).code(3).says("exit code 7: out of luck");
     // Submitting again does not try failed runs again: that is asked for.
     here.run(["submit", "toy.yaml"]).code(3);
@@ -70,7 +83,17 @@ fn failures_are_named_counted_and_tried_again() {
 #[test]
 fn values_travel_as_they_are() {
     let here = Sandbox::new();
-    let nasty = ["$(touch pwned)", "`touch pwned`", "a b", "it's", "\"q\"", "; touch pwned", "*", "-n", "\u{202e}rtl"];
+    let nasty = [
+        "$(touch pwned)",
+        "`touch pwned`",
+        "a b",
+        "it's",
+        "\"q\"",
+        "; touch pwned",
+        "*",
+        "-n",
+        "\u{202e}rtl",
+    ];
     let list: Vec<String> = nasty.iter().map(|v| serde_json::to_string(v).unwrap()).collect();
     here.write(
         "nasty.yaml",

@@ -8,7 +8,10 @@ fn a_right_spec_is_summed_up_in_a_line() {
     let here = Sandbox::new();
     here.write("deep.yaml", format!("{MNIST}parameters: {{model.layers: [1, 2], optimizer.lr: {{log: [1e-3, 1e-1], steps: 3}}}}\nseeds: 2\n"));
     let said = here.run(["check", "deep.yaml"]).code(0);
-    assert_eq!(said.out, "deep: ok, 6 trials (model.layers 2 × optimizer.lr 3) × 2 seeds = 12 runs\n");
+    assert_eq!(
+        said.out,
+        "deep: ok, 6 trials (model.layers 2 × optimizer.lr 3) × 2 seeds = 12 runs\n"
+    );
     assert_eq!(said.err, "");
 }
 
@@ -66,12 +69,34 @@ fn bad_files_are_refused_fast_and_clearly() {
         ("deep", "[".repeat(200_000).into_bytes(), "brackets are open"),
         ("laughs", laughs.into_bytes(), "error"),
         ("twice", format!("{MNIST}seeds: 1\nseeds: 2\n").into_bytes(), "stands twice"),
-        ("minus", b"train: {data: {set: mnist}, optimizer: {lr: -1}}\n".to_vec(), "greater than 0, got `-1`"),
-        ("words", b"train: {data: {set: mnist}, optimizer: {lr: abc}}\n".to_vec(), "got the text \"abc\""),
-        ("nothing", format!("{MNIST}parameters: {{foo.bar: [1]}}\n").into_bytes(), "names no setting"),
+        (
+            "minus",
+            b"train: {data: {set: mnist}, optimizer: {lr: -1}}\n".to_vec(),
+            "greater than 0, got `-1`",
+        ),
+        (
+            "words",
+            b"train: {data: {set: mnist}, optimizer: {lr: abc}}\n".to_vec(),
+            "got the text \"abc\"",
+        ),
+        (
+            "nothing",
+            format!("{MNIST}parameters: {{foo.bar: [1]}}\n").into_bytes(),
+            "names no setting",
+        ),
         ("section", format!("{MNIST}parameters: {{model: [mlp]}}\n").into_bytes(), "is a section"),
-        ("huge", format!("command: [echo]\nobjective: {{minimize: loss}}\nparameters:\n{wide}").into_bytes(), "10^30 runs"),
-        ("none left", format!("{MNIST}parameters: {{epochs: [1, 2]}}\nexclude: [\"epochs < 3\"]\n").into_bytes(), "the grid is empty"),
+        (
+            "huge",
+            format!("command: [echo]\nobjective: {{minimize: loss}}\nparameters:\n{wide}")
+                .into_bytes(),
+            "10^30 runs",
+        ),
+        (
+            "none-left",
+            format!("{MNIST}parameters: {{epochs: [1, 2]}}\nexclude: [\"epochs < 3\"]\n")
+                .into_bytes(),
+            "the grid is empty",
+        ),
     ] {
         let file = format!("{name}.yaml");
         here.write(&file, bytes);
@@ -79,7 +104,10 @@ fn bad_files_are_refused_fast_and_clearly() {
         here.run(["check", &file]).code(2).says(says);
         assert!(begun.elapsed().as_secs() < 20, "{name}");
     }
-    here.run(["check", "absent.yaml"]).code(2).says("cannot read `absent.yaml`").says("hint: `dlgrid init`");
+    here.run(["check", "absent.yaml"])
+        .code(2)
+        .says("cannot read `absent.yaml`")
+        .says("hint: `dlgrid init`");
     here.run(["check", "."]).code(2).says("hint: name the YAML file");
 }
 
@@ -89,7 +117,10 @@ fn a_plan_is_documented_json() {
     here.write("toy.yaml", script(7, REPORT));
     let plan = here.run(["plan", "toy.yaml", "--format", "json", "--slots", "2"]).code(0).json();
     assert_eq!(plan["schema"], "dlgrid.plan/1");
-    assert_eq!((&plan["trials"], &plan["runs"], &plan["slices"]), (&7.into(), &7.into(), &7.into()));
+    assert_eq!(
+        (&plan["trials"], &plan["runs"], &plan["slices"]),
+        (&7.into(), &7.into(), &7.into())
+    );
     assert_eq!(plan["first"][1]["x"], 1);
     here.run(["plan", "toy.yaml"]).code(0).says("trials     7").says("first      x = 0");
 }
@@ -98,14 +129,19 @@ fn a_plan_is_documented_json() {
 fn limits_are_raised_on_purpose() {
     let here = Sandbox::new();
     here.write("wide.yaml", script(200_000, REPORT));
-    here.run(["check", "wide.yaml"]).code(2).says("200000 runs, more than the limit of 100000").says("--max-runs 200000");
+    here.run(["check", "wide.yaml"])
+        .code(2)
+        .says("200000 runs, more than the limit of 100000")
+        .says("--max-runs 200000");
     here.run(["check", "wide.yaml", "--max-runs", "200000"]).code(0);
 }
 
 #[test]
 fn what_init_writes_is_right_and_is_never_overwritten() {
     let here = Sandbox::new();
-    for (args, file) in [(vec!["init"], "sweep.yaml"), (vec!["init", "--command", "any.yaml"], "any.yaml")] {
+    for (args, file) in
+        [(vec!["init"], "sweep.yaml"), (vec!["init", "--command", "any.yaml"], "any.yaml")]
+    {
         assert_eq!(here.command(&args).status().unwrap().code(), Some(0));
         here.run(["check", file]).code(0);
         assert_eq!(here.command(&args).status().unwrap().code(), Some(2));

@@ -125,7 +125,12 @@ impl Said {
     #[track_caller]
     pub fn says(self, text: &str) -> Self {
         let all = format!("{}{}", self.out, self.err);
-        assert!(all.contains(text), "not said: {text}\nstdout:\n{}\nstderr:\n{}", self.out, self.err);
+        assert!(
+            all.contains(text),
+            "not said: {text}\nstdout:\n{}\nstderr:\n{}",
+            self.out,
+            self.err
+        );
         self
     }
 

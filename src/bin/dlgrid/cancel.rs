@@ -1,11 +1,10 @@
 //! `dlgrid cancel`: asks the process that works on a sweep to stop gently.
 use std::time::Duration;
 
-use dlgrid_sweep::exec::claim::{self, Standing};
-use dlgrid_sweep::{exit, host};
 use crate::pick::{self, Root};
 use crate::talk::{refuse, talk};
-
+use dlgrid_sweep::exec::claim::{self, Standing};
+use dlgrid_sweep::{exit, host};
 
 /// Arguments of `cancel`.
 #[derive(Debug, clap::Args)]
@@ -29,7 +28,10 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     if standing == Standing::Elsewhere {
         return Err(refuse(
             exit::INPUT,
-            format!("`{label}` is worked on by process {} on `{}`, not on this machine", holder.pid, holder.host),
+            format!(
+                "`{label}` is worked on by process {} on `{}`, not on this machine",
+                holder.pid, holder.host
+            ),
             format!("there: `kill {}`, once; it stops gently", holder.pid),
         ));
     }

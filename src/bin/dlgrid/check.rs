@@ -2,12 +2,11 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 
+use crate::show::print;
+use crate::talk::{refuse, style, talk};
 use anyhow::Context as _;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::spec::{self, Spec};
-use crate::talk::{refuse, style, talk};
-use crate::show::print;
-
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]

@@ -2,9 +2,8 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use dlgrid_sweep::exit;
 use crate::talk::{refuse, talk};
-
+use dlgrid_sweep::exit;
 
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]

@@ -5,8 +5,8 @@ use anyhow::Result;
 use clap::Args;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::find::run::{Log, find_log, find_run};
-use dlgrid_sweep::report::text::clean;
 use dlgrid_sweep::store::fs;
+use dlgrid_sweep::text::clean;
 
 use super::pick::{Picked, Root};
 use super::show::{Terminal, note, print, print_bytes, wrong_input};

@@ -1,10 +1,9 @@
 //! `dlgrid completions` and `dlgrid man`: made from the arguments themselves.
 use std::path::PathBuf;
 
+use crate::show::print;
 use anyhow::Context as _;
 use dlgrid_sweep::exit;
-use crate::show::print;
-
 
 /// Arguments of `completions`.
 #[derive(Debug, clap::Args)]

@@ -8,7 +8,6 @@ use serde_json::json;
 use crate::show::{Format, print};
 use crate::{check, work};
 
-
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -84,8 +83,14 @@ fn table(plan: &Plan, slots: u64) -> String {
     let seeds: Vec<String> = plan.seeds.iter().take(10).map(ToString::to_string).collect();
     let more = if plan.seeds.len() > 10 { ", …" } else { "" };
     line("runs", format!("{} (seeds {}{more})", plan.runs, seeds.join(", ")));
-    line("slices", format!("{} of up to {} runs, for {slots} slots here", plan.slices, plan.runs_per_slice));
-    line("disk", format!("about {} in about {} files", dlgrid_sweep::doctor::size(plan.bytes), plan.files));
+    line(
+        "slices",
+        format!("{} of up to {} runs, for {slots} slots here", plan.slices, plan.runs_per_slice),
+    );
+    line(
+        "disk",
+        format!("about {} in about {} files", dlgrid_sweep::doctor::size(plan.bytes), plan.files),
+    );
     for (number, (key, value)) in plan.slurm.iter().enumerate() {
         line(if number == 0 { "slurm" } else { "" }, format!("{key}: {value}"));
     }

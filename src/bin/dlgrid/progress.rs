@@ -9,8 +9,8 @@ use dlgrid_sweep::store::record::Outcome;
 use dlgrid_sweep::sweep::Sweep;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::work;
 use crate::talk::{duration, style, talk};
+use crate::work;
 
 /// Follows a sweep while it runs.
 pub struct Progress<'s> {
@@ -35,7 +35,11 @@ impl<'s> Progress<'s> {
     /// Begins to follow; `before` is what the store said before the work.
     pub fn new(sweep: &'s Sweep, before: Results, workers: usize, again: RetryPolicy) -> Self {
         let total = sweep.manifest.runs;
-        let ended = before.runs.values().filter(|r| r.end.as_ref().is_some_and(|e| !work::is_left(Some(e), again))).count() as u64;
+        let ended = before
+            .runs
+            .values()
+            .filter(|r| r.end.as_ref().is_some_and(|e| !work::is_left(Some(e), again)))
+            .count() as u64;
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(4));
         let style = if style().0 {
             "{bar:32.green/dim} {pos}/{len} runs  {msg}"
@@ -46,7 +50,10 @@ impl<'s> Progress<'s> {
             bar.set_style(style.progress_chars("━━─"));
         }
         let plural = if workers == 1 { "" } else { "s" };
-        talk(&format!("{} runs to do, {workers} worker{plural} (Ctrl-C once stops gently)\n", total - ended));
+        talk(&format!(
+            "{} runs to do, {workers} worker{plural} (Ctrl-C once stops gently)\n",
+            total - ended
+        ));
         let now = host::instant();
         Self {
             reader: StoreReader::new(sweep.dir.clone(), sweep.manifest.id.clone()),
@@ -72,7 +79,9 @@ impl<'s> Progress<'s> {
         if asked > self.asked {
             self.asked = asked;
             self.say(match asked {
-                1 => "stopping: each worker saves the run it is at (Ctrl-C again ends them at once)",
+                1 => {
+                    "stopping: each worker saves the run it is at (Ctrl-C again ends them at once)"
+                }
                 _ => "ending at once",
             });
         }
@@ -83,7 +92,14 @@ impl<'s> Progress<'s> {
         // A look that fails is no reason to stop: the workers go on, and the next may succeed.
         let Ok(_) = self.reader.poll() else { return };
         let again = self.again;
-        let ended = self.reader.results().runs.values().filter_map(|r| r.end.as_ref()).filter(|e| !work::is_left(Some(e), again)).count() as u64;
+        let ended = self
+            .reader
+            .results()
+            .runs
+            .values()
+            .filter_map(|r| r.end.as_ref())
+            .filter(|e| !work::is_left(Some(e), again))
+            .count() as u64;
         let message = self.message(ended);
         self.bar.set_position(ended);
         self.bar.set_message(message.clone());
@@ -95,7 +111,13 @@ impl<'s> Progress<'s> {
 
     fn message(&self, ended: u64) -> String {
         let mut parts = Vec::new();
-        let failed = self.reader.results().runs.values().filter(|r| r.end.as_ref().is_some_and(|e| e.outcome == Outcome::Failed)).count();
+        let failed = self
+            .reader
+            .results()
+            .runs
+            .values()
+            .filter(|r| r.end.as_ref().is_some_and(|e| e.outcome == Outcome::Failed))
+            .count();
         if failed > 0 {
             parts.push(format!("{failed} failed"));
         }
@@ -126,7 +148,9 @@ impl<'s> Progress<'s> {
         let (best, index) = results
             .runs
             .iter()
-            .filter_map(|(index, run)| Some((run.end.as_ref().filter(|e| e.outcome == Outcome::Done)?, *index)))
+            .filter_map(|(index, run)| {
+                Some((run.end.as_ref().filter(|e| e.outcome == Outcome::Done)?, *index))
+            })
             .filter_map(|(end, index)| Some((value(end)?, index)))
             .filter(|(x, _)| x.is_finite())
             .max_by(|a, b| better(a.0, b.0).then(b.1.cmp(&a.1)))?;

@@ -6,7 +6,6 @@ use dlgrid_sweep::sweep::Sweep;
 use crate::pick::{self, Root};
 use crate::work::{self, LocalArgs};
 
-
 /// Arguments of `retry`.
 #[derive(Debug, clap::Args)]
 pub struct Args {

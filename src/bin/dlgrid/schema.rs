@@ -3,7 +3,6 @@ use dlgrid_sweep::{exit, spec};
 
 use crate::show::{Format, print};
 
-
 /// Arguments of `schema`.
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::host::env;
 use dlgrid_sweep::report::table::View;
-use dlgrid_sweep::report::text::clean;
+use dlgrid_sweep::text::clean;
 
 /// In which form data is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

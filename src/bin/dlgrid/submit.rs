@@ -5,10 +5,10 @@ use dlgrid_sweep::store::read::RetryPolicy;
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::{exit, host, spec};
 
-use crate::work::{self, LocalArgs};
 use crate::check;
 use crate::pick::Root;
 use crate::talk::{refuse, talk};
+use crate::work::{self, LocalArgs};
 
 /// Arguments of `submit`.
 #[derive(Debug, clap::Args)]

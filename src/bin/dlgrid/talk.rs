@@ -2,7 +2,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use dlgrid_sweep::report::text::clean;
+use dlgrid_sweep::text::clean;
 
 use crate::show::{Refusal, Terminal};
 
@@ -47,7 +47,9 @@ mod tests {
 
     #[test]
     fn durations_read_well() {
-        for (seconds, said) in [(0.2, "0 s"), (75.0, "75 s"), (200.0, "3 min"), (7800.0, "2 h 10 min")] {
+        for (seconds, said) in
+            [(0.2, "0 s"), (75.0, "75 s"), (200.0, "3 min"), (7800.0, "2 h 10 min")]
+        {
             assert_eq!(duration(seconds), said);
         }
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::talk::{refuse, talk};
 use anyhow::Context as _;
 use dlgrid_sweep::exec::feed::{Report, Slices};
 use dlgrid_sweep::exec::program::{self, Around, Ended, Finished};
@@ -15,8 +16,6 @@ use dlgrid_sweep::store::record::End;
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::trial::Run;
 use dlgrid_sweep::{exit, host};
-use crate::talk::{refuse, talk};
-
 
 /// Arguments of `task`: the same as the worker's.
 #[derive(Debug, clap::Args)]
@@ -45,9 +44,16 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let stop = listen()?;
     let sweep = Sweep::open(SweepDir::new(&args.sweep))?;
     if sweep.spec.trains() {
-        return Err(refuse(exit::INPUT, "this sweep trains with the built-in trainer", "dlgrid-worker works on it"));
+        return Err(refuse(
+            exit::INPUT,
+            "this sweep trains with the built-in trainer",
+            "dlgrid-worker works on it",
+        ));
     }
-    let scratch = tempfile::Builder::new().prefix("dlgrid-").tempdir().context("cannot make a scratch folder")?;
+    let scratch = tempfile::Builder::new()
+        .prefix("dlgrid-")
+        .tempdir()
+        .context("cannot make a scratch folder")?;
     let again = RetryPolicy {
         failed: args.redo.iter().any(|w| w == "failed"),
         diverged: args.redo.iter().any(|w| w == "diverged"),
@@ -74,7 +80,8 @@ fn listen() -> anyhow::Result<Arc<AtomicBool>> {
     use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR2};
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGUSR2] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot listen for signals")?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))
+            .context("cannot listen for signals")?;
     }
     Ok(stop)
 }
@@ -112,7 +119,11 @@ fn one_run(
     work.start(run);
     talk(&format!("run {}: {}\n", run.id.short(), command.words(run.seed)?.join(" ")));
     let checkpoints = sweep.dir.checkpoints(&run.id);
-    let around = Around { scratch: scratch.path(), checkpoints: &checkpoints, objective: &sweep.spec.objective };
+    let around = Around {
+        scratch: scratch.path(),
+        checkpoints: &checkpoints,
+        objective: &sweep.spec.objective,
+    };
     let asked = || stop.load(Ordering::SeqCst);
     let finished = program::run(run, command, &around, &asked, &mut |epoch| work.epoch(&epoch))
         .context("cannot exchange files with the program")?;
@@ -123,7 +134,12 @@ fn one_run(
         }
         Finished::Ended(ended) => {
             let why = ended.why.as_deref().unwrap_or("well");
-            talk(&format!("run {}: {:?} after {:.1} s: {why}\n", run.id.short(), ended.outcome, ended.seconds));
+            talk(&format!(
+                "run {}: {:?} after {:.1} s: {why}\n",
+                run.id.short(),
+                ended.outcome,
+                ended.seconds
+            ));
             work.end(&end(run, *ended))?;
             Ok(true)
         }

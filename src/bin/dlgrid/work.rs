@@ -34,7 +34,8 @@ pub struct LocalArgs {
 pub fn slots(asked: Option<usize>, threads: Option<u64>) -> Vec<Slot> {
     let gpus = host::gpus();
     let threads = threads.and_then(|n| usize::try_from(n).ok()).unwrap_or(1).max(1);
-    let count = asked.unwrap_or_else(|| if gpus > 0 { gpus } else { (host::cores() / threads).max(1) });
+    let count =
+        asked.unwrap_or_else(|| if gpus > 0 { gpus } else { (host::cores() / threads).max(1) });
     (0..count)
         .map(|n| Slot {
             device: if gpus > 0 { format!("cuda:{}", n % gpus) } else { "cpu".into() },
@@ -70,11 +71,16 @@ fn catalogue_data(set: &str) -> anyhow::Result<()> {
         let hint = error.hint();
         missing(anyhow::Error::new(error), hint)
     })?;
-    let faults = dataset::find(set).map_or_else(Vec::new, |facts| dataset::verify::verify(&folder, facts));
+    let faults =
+        dataset::find(set).map_or_else(Vec::new, |facts| dataset::verify::verify(&folder, facts));
     if faults.is_empty() {
         return Ok(());
     }
-    let fact = format!("data set `{set}` at `{}` is damaged: {}", folder.display(), dataset::verify::in_words(&faults));
+    let fact = format!(
+        "data set `{set}` at `{}` is damaged: {}",
+        folder.display(),
+        dataset::verify::in_words(&faults)
+    );
     Err(refuse(exit::MISSING, fact, format!("dlgrid data fetch {set}")))
 }
 
@@ -82,9 +88,14 @@ fn catalogue_data(set: &str) -> anyhow::Result<()> {
 fn own_data(folder: &str) -> anyhow::Result<()> {
     let there = |name: &str| {
         let plain = std::path::Path::new(folder).join(name);
-        plain.is_file() || plain.with_extension("gz").is_file() || std::path::Path::new(folder).join(format!("{name}.gz")).is_file()
+        plain.is_file()
+            || plain.with_extension("gz").is_file()
+            || std::path::Path::new(folder).join(format!("{name}.gz")).is_file()
     };
-    let absent: Vec<&str> = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"].into_iter().filter(|n| !there(n)).collect();
+    let absent: Vec<&str> = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"]
+        .into_iter()
+        .filter(|n| !there(n))
+        .collect();
     if absent.is_empty() {
         return Ok(());
     }
@@ -119,13 +130,7 @@ pub fn run(
     let stops = count_signals()?;
     let slots = slots(args.slots.map(usize::from), sweep.spec.slurm.cpus);
     let mut progress = Progress::new(sweep, before, slots.len().min(slices.len()), again);
-    let job = Job {
-        dir: sweep.dir.clone(),
-        slices,
-        slots,
-        worker,
-        extra: redo_words(again),
-    };
+    let job = Job { dir: sweep.dir.clone(), slices, slots, worker, extra: redo_words(again) };
     let mut troubles: Vec<Event> = Vec::new();
     local::run(job, &stops, &mut |events| {
         for event in events {
@@ -138,11 +143,16 @@ pub fn run(
     })
     .context("cannot start a worker")?;
     progress.finish();
-    if let Some(Event::Unusable { how, log }) = troubles.iter().find(|e| matches!(e, Event::Unusable { .. })) {
+    if let Some(Event::Unusable { how, log }) =
+        troubles.iter().find(|e| matches!(e, Event::Unusable { .. }))
+    {
         let tail = tail(log, 5);
         return Err(refuse(
             exit::MISSING,
-            format!("the worker {how}{}", if tail.is_empty() { String::new() } else { format!("\n{tail}") }),
+            format!(
+                "the worker {how}{}",
+                if tail.is_empty() { String::new() } else { format!("\n{tail}") }
+            ),
             format!("`dlgrid doctor` checks this machine; the whole log is `{}`", log.display()),
         ));
     }
@@ -159,8 +169,12 @@ fn busy(sweep: &Sweep, claim: &claim::Claim, standing: Standing) -> anyhow::Erro
         sweep.dir.label()
     );
     let hint = match standing {
-        Standing::Elsewhere => format!("`dlgrid status {name}` shows how far it is; if that process is gone, add `--take-over`"),
-        Standing::Alive | Standing::Gone => format!("`dlgrid status {name}` shows how far it is, `dlgrid cancel {name}` stops it"),
+        Standing::Elsewhere => format!(
+            "`dlgrid status {name}` shows how far it is; if that process is gone, add `--take-over`"
+        ),
+        Standing::Alive | Standing::Gone => {
+            format!("`dlgrid status {name}` shows how far it is, `dlgrid cancel {name}` stops it")
+        }
     };
     refuse(exit::BUSY, fact, hint)
 }
@@ -223,8 +237,11 @@ fn trouble(event: &Event) -> Option<String> {
 /// Says what came of it, and what to do next; the exit code.
 fn conclude(sweep: &Sweep, results: &Results, stopped: bool) -> u8 {
     let count = |outcome| {
-        results.runs.values().filter(|r| r.end.as_ref().is_some_and(|e| e.outcome == outcome)).count()
-            as u64
+        results
+            .runs
+            .values()
+            .filter(|r| r.end.as_ref().is_some_and(|e| e.outcome == outcome))
+            .count() as u64
     };
     let (done, diverged, failed) =
         (count(Outcome::Done), count(Outcome::Diverged), count(Outcome::Failed));

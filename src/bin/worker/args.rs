@@ -75,7 +75,8 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, String>
             "--help" | "-h" => return Ok(Asked::Help),
             _ => {}
         }
-        let value = words.next().ok_or_else(|| format!("`{option}` needs a value, or is unknown"))?;
+        let value =
+            words.next().ok_or_else(|| format!("`{option}` needs a value, or is unknown"))?;
         let text = value.to_string_lossy();
         match option.as_str() {
             "--sweep" => sweep = Some(PathBuf::from(&value)),

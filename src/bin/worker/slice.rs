@@ -82,7 +82,10 @@ impl Station<'_> {
 
     fn train(&mut self, run: &Run, work: &RefCell<SliceWork<'_>>) -> anyhow::Result<After> {
         let Work::Train(settings) = &run.work else {
-            anyhow::bail!("run {} is a `command`, which dlgrid-worker does not run", run.id.short());
+            anyhow::bail!(
+                "run {} is a `command`, which dlgrid-worker does not run",
+                run.id.short()
+            );
         };
         let recipe = match Recipe::new(settings) {
             Ok(recipe) => recipe,

@@ -90,10 +90,12 @@ fn claim_again(dir: &SweepDir, take_over: bool) -> Result<Claimed, StoreError> {
 /// # Errors
 /// If the sweep directory can't be read.
 pub fn holder(dir: &SweepDir) -> Result<Option<(Claim, Standing)>, StoreError> {
-    Ok(latest(dir)?.map(|(_, claim)| {
-        let standing = standing(&claim);
-        (claim, standing)
-    }).filter(|(_, standing)| *standing != Standing::Gone))
+    Ok(latest(dir)?
+        .map(|(_, claim)| {
+            let standing = standing(&claim);
+            (claim, standing)
+        })
+        .filter(|(_, standing)| *standing != Standing::Gone))
 }
 
 /// The latest claim that has not been given back.
@@ -180,7 +182,10 @@ mod tests {
         let other = Claim { host: "elsewhere".into(), pid: 1, started: 1, time: 0.0 };
         let bytes = serde_json::to_vec(&other).expect("json");
         fs::publish(&dir.submit().join("local-000001.json"), &bytes).expect("publish");
-        assert!(matches!(claim(&dir, false).expect("claim"), Claimed::Taken(_, Standing::Elsewhere)));
+        assert!(matches!(
+            claim(&dir, false).expect("claim"),
+            Claimed::Taken(_, Standing::Elsewhere)
+        ));
         assert!(matches!(claim(&dir, true).expect("claim"), Claimed::Ours(_)));
     }
 }

@@ -107,7 +107,8 @@ pub fn run(
     let (events, inbox) = mpsc::channel();
     let queue = Queue { open: job.slices.iter().map(|s| (*s, 1)).collect(), stopped: false };
     let slots: Vec<Slot> = job.slots.iter().take(job.slices.len()).cloned().collect();
-    let shared = Arc::new(Shared { job, queue: Mutex::new(queue), living: Mutex::default(), events });
+    let shared =
+        Arc::new(Shared { job, queue: Mutex::new(queue), living: Mutex::default(), events });
     let threads: Vec<_> = slots
         .into_iter()
         .enumerate()
@@ -170,7 +171,8 @@ fn serve(shared: &Shared, number: usize, slot: &Slot) -> std::io::Result<()> {
     let mut generation = 0;
     while let Some(first) = shared.take() {
         generation += 1;
-        let log = shared.job.dir.logs().join(format!("local-{}-{number}-{generation}.log", host::pid()));
+        let log =
+            shared.job.dir.logs().join(format!("local-{}-{number}-{generation}.log", host::pid()));
         let (mut child, stdout) = start(shared, slot, &log)?;
         shared.living().push(child.id());
         if shared.queue().stopped {

@@ -135,7 +135,11 @@ pub fn run(
         return Ok(Finished::Stopped);
     }
     let why = if status.success() { None } else { Some(cause(status, &tail)) };
-    Ok(Finished::Ended(Box::new(follower.seen.end(why, around.objective, begun.elapsed().as_secs_f64()))))
+    Ok(Finished::Ended(Box::new(follower.seen.end(
+        why,
+        around.objective,
+        begun.elapsed().as_secs_f64(),
+    ))))
 }
 
 fn failed(why: String, seconds: f64) -> Finished {
@@ -271,7 +275,9 @@ impl Seen {
         let (outcome, why) = match (why, value) {
             (Some(why), _) => (Outcome::Failed, Some(why)),
             (None, Some(value)) if value.0.is_finite() => (Outcome::Done, None),
-            (None, Some(value)) => (Outcome::Diverged, Some(format!("`{}` is {}", objective.metric, value.0))),
+            (None, Some(value)) => {
+                (Outcome::Diverged, Some(format!("`{}` is {}", objective.metric, value.0)))
+            }
             (None, None) => (Outcome::Failed, Some(self.silence(&objective.metric))),
         };
         Ended { outcome, why, metrics: self.metrics, best: self.best, epochs: self.epochs, seconds }
@@ -279,9 +285,14 @@ impl Seen {
 
     fn silence(&self, metric: &str) -> String {
         if self.unreadable > 0 && self.epochs == 0 {
-            return format!("it wrote {} lines to the file named in DLGRID_METRICS, and none is a JSON object of numbers", self.unreadable);
+            return format!(
+                "it wrote {} lines to the file named in DLGRID_METRICS, and none is a JSON object of numbers",
+                self.unreadable
+            );
         }
-        format!("it ended well and never reported `{metric}`: append lines such as {{\"{metric}\": 0.5}} to the file named in DLGRID_METRICS")
+        format!(
+            "it ended well and never reported `{metric}`: append lines such as {{\"{metric}\": 0.5}} to the file named in DLGRID_METRICS"
+        )
     }
 }
 
@@ -290,7 +301,11 @@ impl Seen {
 struct Tail(Arc<Mutex<VecDeque<String>>>);
 
 impl Tail {
-    fn follow(&self, from: impl Read + Send + 'static, remember: bool) -> std::thread::JoinHandle<()> {
+    fn follow(
+        &self,
+        from: impl Read + Send + 'static,
+        remember: bool,
+    ) -> std::thread::JoinHandle<()> {
         let lines = self.0.clone();
         std::thread::spawn(move || {
             let mut reader = BufReader::new(from);
@@ -349,7 +364,9 @@ mod tests {
 
     #[test]
     fn a_program_reports_by_lines() {
-        let end = ended("echo '{\"loss\": 0.5}' >> $DLGRID_METRICS; echo '{\"loss\": 0.75, \"acc\": 1}' >> $DLGRID_METRICS");
+        let end = ended(
+            "echo '{\"loss\": 0.5}' >> $DLGRID_METRICS; echo '{\"loss\": 0.75, \"acc\": 1}' >> $DLGRID_METRICS",
+        );
         assert_eq!((end.outcome, end.epochs), (Outcome::Done, 2));
         assert_eq!(end.metrics["loss"], Number(0.75));
         assert_eq!(end.best["loss"], Best { epoch: 1, value: Number(0.5) });
@@ -357,7 +374,9 @@ mod tests {
 
     #[test]
     fn a_program_gets_its_parameters_three_ways() {
-        let end = ended("test \"$DLGRID_PARAM_A_B\" = 0.5 && test $DLGRID_SEED = 7 && test {a.b} = 0.5 && grep -q '\"a.b\":0.5' $DLGRID_PARAMETERS && echo '{\"loss\": 1}' >> $DLGRID_METRICS");
+        let end = ended(
+            "test \"$DLGRID_PARAM_A_B\" = 0.5 && test $DLGRID_SEED = 7 && test {a.b} = 0.5 && grep -q '\"a.b\":0.5' $DLGRID_PARAMETERS && echo '{\"loss\": 1}' >> $DLGRID_METRICS",
+        );
         assert_eq!(end.outcome, Outcome::Done, "{:?}", end.why);
     }
 
@@ -366,8 +385,16 @@ mod tests {
         let end = ended("echo first >&2; echo 'no such layer' >&2; exit 3");
         assert_eq!(end.why.as_deref(), Some("exit code 3: no such layer"));
         assert!(ended("true").why.expect("why").contains("never reported `loss`"));
-        assert!(ended("echo hello >> $DLGRID_METRICS").why.expect("why").contains("none is a JSON object"));
-        assert_eq!(ended("echo '{\"loss\": \"NaN\"}' >> $DLGRID_METRICS").outcome, Outcome::Diverged);
+        assert!(
+            ended("echo hello >> $DLGRID_METRICS")
+                .why
+                .expect("why")
+                .contains("none is a JSON object")
+        );
+        assert_eq!(
+            ended("echo '{\"loss\": \"NaN\"}' >> $DLGRID_METRICS").outcome,
+            Outcome::Diverged
+        );
         assert_eq!(ended("kill -9 $$").why.as_deref(), Some("killed by signal 9 (out of memory?)"));
     }
 

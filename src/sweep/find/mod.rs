@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::report::text::clean;
 use crate::spec::mistake::nearest;
 use crate::store::fs;
 use crate::store::layout::SweepDir;
+use crate::text::clean;
 
 /// A sweep under a root.
 #[derive(Debug, Clone, PartialEq)]

@@ -353,10 +353,7 @@ mod tests {
         let said: Vec<_> = s.faults().iter().map(ToString::to_string).collect();
         assert_eq!(
             said,
-            [
-                "`data.set` is missing",
-                "`epochs` must be a whole number from 1 to 1000000, got `0`",
-            ]
+            ["`data.set` is missing", "`epochs` must be a whole number from 1 to 1000000, got `0`",]
         );
     }
 

@@ -2,8 +2,8 @@
 use std::collections::HashMap;
 
 use super::Fact;
-use super::text::{clean, cut};
 use crate::judge::State;
+use crate::text::{clean, cut};
 
 /// Runs that share a cause.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! The report as CSV: one line a trial (or a run), all digits, for other programs.
-use super::text::clean;
 use super::{Report, Row, Summary};
 use crate::judge::State;
 use crate::recipe::Value;
+use crate::text::clean;
 
 /// Renders the report, one line a trial.
 ///

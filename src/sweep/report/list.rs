@@ -2,9 +2,9 @@
 use serde_json::{Value as Json, json};
 
 use super::table::{Column, View, lay_out};
-use super::text::{Digits, cut, duration, grouped};
 use super::{Aim, Title, csv, json, markdown};
 use crate::judge::{Counts, State};
+use crate::text::{Digits, cut, duration, grouped};
 
 /// Version of the JSON of `dlgrid list`; fields are added, never changed or taken away.
 pub const LIST_SCHEMA: &str = "dlgrid.list/1";

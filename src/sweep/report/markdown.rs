@@ -1,8 +1,8 @@
 //! The report as a Markdown table, for issues and notes.
 use super::table::{not_done, objectives, parameter, runs, summaries, totals};
-use super::text::{clean, duration};
 use super::{Report, Row, Summary};
 use crate::judge::State;
+use crate::text::{clean, duration};
 
 /// Renders the report. Everything that Markdown would act on is escaped.
 #[must_use]

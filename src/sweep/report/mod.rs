@@ -11,7 +11,6 @@ pub mod ranges;
 pub mod rank;
 pub mod status;
 pub mod table;
-pub mod text;
 
 use rayon::prelude::*;
 

@@ -2,9 +2,9 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::table::{BOLD, GREEN, RED, View, YELLOW, parameter, style};
-use super::text::{Digits, clean, cut, duration, grouped, plural};
 use super::{Aim, Cause, Range, Row, Source, Summary, Title, json, ranges};
 use crate::judge::{Counts, State};
+use crate::text::{Digits, clean, cut, duration, grouped, plural};
 
 /// Version of the JSON of `dlgrid status`; fields are added, never changed or taken away.
 pub const STATUS_SCHEMA: &str = "dlgrid.status/1";

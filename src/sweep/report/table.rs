@@ -3,10 +3,10 @@
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use unicode_width::UnicodeWidthStr;
 
-use super::text::{Digits, clean, cut, duration, grouped, plural};
 use super::{Report, Row, Summary, ranges};
 use crate::judge::State;
 use crate::recipe::Value;
+use crate::text::{Digits, clean, cut, duration, grouped, plural};
 
 /// What the text is written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -122,11 +122,14 @@ enum Outcome {
 /// The most combinations whose outcomes are kept.
 const MAX_TABLE: u64 = 1 << 18;
 
+/// The value of a path that no axis sets, given those of the parameters that axes set.
+type BaseValue<'a> = dyn Fn(&str, &dyn Fn(usize) -> Option<Value>) -> Option<Value> + 'a;
+
 /// What a block needs to know of the space around it.
 pub(super) struct Surroundings<'a> {
     pub paths: &'a [String],
     /// The value of a path that no axis of the block sets.
-    pub base: &'a dyn Fn(&str, &dyn Fn(usize) -> Option<Value>) -> Option<Value>,
+    pub base: &'a BaseValue<'a>,
 }
 
 impl Block {
@@ -204,9 +207,10 @@ impl Block {
         }
         let digits = self.digits(index);
         let absent = self.absent(&digits, around);
-        let first = self.axes.iter().zip(&digits).all(|(axis, digit)| {
-            *digit == 0 || !axis.params().iter().all(|p| absent.contains(p))
-        });
+        let first =
+            self.axes.iter().zip(&digits).all(|(axis, digit)| {
+                *digit == 0 || !axis.params().iter().all(|p| absent.contains(p))
+            });
         first && !self.excludes.iter().any(|t| self.look_up(t, &digits, &absent, around))
     }
 
@@ -288,8 +292,7 @@ impl Block {
         around: &Surroundings<'_>,
     ) -> Result<Table, super::condition::NoCondition> {
         let axes = self.dependencies(condition, around);
-        let combinations =
-            axes.iter().try_fold(1_u64, |n, a| n.checked_mul(self.axes[*a].len()));
+        let combinations = axes.iter().try_fold(1_u64, |n, a| n.checked_mul(self.axes[*a].len()));
         let Some(rows) = combinations.filter(|n| *n <= MAX_TABLE) else {
             return Ok(Table { axes, outcome: Outcome::Asked(condition.clone()) });
         };
@@ -339,15 +342,13 @@ impl Block {
     ) -> bool {
         match &table.outcome {
             Outcome::Known(known) => {
-                let row = table
-                    .axes
-                    .iter()
-                    .fold(0_u64, |row, a| row * self.axes[*a].len() + digits[*a]);
+                let row =
+                    table.axes.iter().fold(0_u64, |row, a| row * self.axes[*a].len() + digits[*a]);
                 usize::try_from(row).ok().and_then(|r| known.get(r)).copied().unwrap_or(false)
             }
-            Outcome::Asked(condition) => condition
-                .holds(|path| self.lookup(path, digits, absent, around))
-                .unwrap_or(false),
+            Outcome::Asked(condition) => {
+                condition.holds(|path| self.lookup(path, digits, absent, around)).unwrap_or(false)
+            }
         }
     }
 

@@ -1,5 +1,5 @@
 //! Conditions over parameters: the language of `when`, `exclude` and `--where`.
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 
 use crate::recipe::Value;
 
@@ -52,7 +52,8 @@ impl Condition {
     }
 
     /// Whether it holds where paths have the values that `lookup` gives (nothing: the
-    /// parameter does not exist there).
+    /// parameter does not exist there). A condition that asks for the value of a parameter that
+    /// does not exist does not hold; `… is defined` asks whether it does.
     ///
     /// # Errors
     /// If it compares what can't be compared.
@@ -77,8 +78,13 @@ impl Condition {
         let expression = env.compile_expression(&self.text).map_err(wrong)?;
         (0..rows)
             .map(|row| {
-                let context = minijinja::value::Serde(context(&self.paths, |path| lookup(row, path)));
-                expression.eval(context).map(|v| v.is_true()).map_err(wrong)
+                let context =
+                    minijinja::value::Serde(context(&self.paths, |path| lookup(row, path)));
+                match expression.eval(context) {
+                    Ok(value) => Ok(value.is_true()),
+                    Err(error) if error.kind() == ErrorKind::UndefinedError => Ok(false),
+                    Err(error) => Err(wrong(error)),
+                }
             })
             .collect()
     }
@@ -86,7 +92,7 @@ impl Condition {
 
 fn environment() -> Environment<'static> {
     let mut env = Environment::new();
-    env.set_undefined_behavior(UndefinedBehavior::Chainable);
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
     env.set_fuel(Some(FUEL));
     env
 }
@@ -130,7 +136,10 @@ mod tests {
             ("optimizer.kind == 'sgd'", true),
             ("optimizer.lr > 0.05 and model.layers >= 3", true),
             ("optimizer.lr < 1e-3 or model.layers in [1, 2]", false),
-            ("not optimizer.momentum", true),
+            ("optimizer.momentum < 0.5", false),
+            ("optimizer.momentum > 0.5", false),
+            ("optimizer.momentum is defined and optimizer.momentum < 0.5", false),
+            ("not optimizer.momentum is defined", true),
             ("optimizer.momentum is defined", false),
         ] {
             let condition = Condition::new(text).expect(text);

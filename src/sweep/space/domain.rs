@@ -146,9 +146,11 @@ impl Domain {
     #[must_use]
     pub fn at(&self, index: u64) -> Value {
         match self {
-            Self::List(values) => {
-                usize::try_from(index).ok().and_then(|i| values.get(i)).cloned().unwrap_or(Value::Null)
-            }
+            Self::List(values) => usize::try_from(index)
+                .ok()
+                .and_then(|i| values.get(i))
+                .cloned()
+                .unwrap_or(Value::Null),
             Self::Linear { from, to, steps } => {
                 Value::Float(between(*from, *to, index, *steps, |share| from + (to - from) * share))
                     .canonical()

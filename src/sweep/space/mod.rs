@@ -56,9 +56,8 @@ impl Space {
         let mut space =
             Self { paths, base, blocks: Vec::new(), offsets: vec![0], kept: OnceLock::new() };
         for plot in plots {
-            let block = space.around(|around| {
-                Block::new(plot.axes, plot.whens, plot.excludes, around)
-            })?;
+            let block =
+                space.around(|around| Block::new(plot.axes, plot.whens, plot.excludes, around))?;
             let end = space.points().saturating_add(block.size());
             space.blocks.push(block);
             space.offsets.push(end);
@@ -128,9 +127,8 @@ impl Space {
 
     fn block_has(&self, earlier: &Block, block: usize, index: u64, work: &str) -> bool {
         let mine = self.effective(block, index);
-        let found = self.around(|around| {
-            earlier.find(&|param| mine.get(param).cloned().flatten(), around)
-        });
+        let found =
+            self.around(|around| earlier.find(&|param| mine.get(param).cloned().flatten(), around));
         found.is_some_and(|at| self.work_of(earlier, at).canonical() == work)
     }
 
@@ -170,7 +168,10 @@ impl Space {
                 .map(|path| {
                     let place = key::find(path)?;
                     let key = &key::KEYS[place];
-                    settings.applies(key).then(|| settings.resolved(place)).filter(|v| *v != Value::Null)
+                    settings
+                        .applies(key)
+                        .then(|| settings.resolved(place))
+                        .filter(|v| *v != Value::Null)
                 })
                 .collect(),
             Work::Command(command) => {
@@ -290,7 +291,10 @@ impl Space {
             }
             let number = |row: &Vec<u64>| {
                 self.offsets[b]
-                    + row.iter().zip(axes).fold(0, |index, (digit, axis)| index * axis.len() + digit)
+                    + row
+                        .iter()
+                        .zip(axes)
+                        .fold(0, |index, (digit, axis)| index * axis.len() + digit)
             };
             found.extend(rows.iter().map(number));
         }

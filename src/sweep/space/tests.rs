@@ -33,7 +33,8 @@ fn shown(space: &Space) -> Vec<String> {
 
 #[test]
 fn a_product_counts_the_last_axis_fastest() {
-    let space = command(&["a", "b"], vec![Plot { axes: vec![ints(0, 2), ints(1, 3)], ..Plot::default() }]);
+    let space =
+        command(&["a", "b"], vec![Plot { axes: vec![ints(0, 2), ints(1, 3)], ..Plot::default() }]);
     assert_eq!(shown(&space), ["0 0", "0 1", "0 2", "1 0", "1 1", "1 2"]);
     assert_eq!(space.trials(), 6);
 }
@@ -44,7 +45,10 @@ fn a_parameter_that_does_not_exist_makes_no_points() {
     let space = command(
         &["kind", "momentum"],
         vec![Plot {
-            axes: vec![one(0, vec![text("adam"), text("sgd")]), one(1, vec![Value::Float(0.5), Value::Float(0.9)])],
+            axes: vec![
+                one(0, vec![text("adam"), text("sgd")]),
+                one(1, vec![Value::Float(0.5), Value::Float(0.9)]),
+            ],
             whens: vec![when],
             excludes: vec![],
         }],
@@ -77,7 +81,10 @@ fn excluding_by_values_and_by_condition() {
             axes: vec![ints(0, 3), ints(1, 3)],
             whens: vec![],
             excludes: vec![
-                Exclude::Values(vec![(0, vec![Value::Int(0)]), (1, vec![Value::Int(1), Value::Int(2)])]),
+                Exclude::Values(vec![
+                    (0, vec![Value::Int(0)]),
+                    (1, vec![Value::Int(1), Value::Int(2)]),
+                ]),
                 Exclude::Condition(Condition::new("a + b >= 3").expect("condition")),
             ],
         }],

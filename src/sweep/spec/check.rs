@@ -1,19 +1,32 @@
 //! Checks the whole tree of a spec in one pass.
 use std::path::Path;
 
-use super::metric::{self, At, Goal, Objective};
 use super::mistake::{Mistake, nearest};
+use super::objective::objective;
 use super::parameters::{self, Declared};
 use super::recipes;
-use super::section::{Mistakes, point_at, ticked};
+use super::section::{Mistakes, ticked};
 use super::yaml::{Entry, Kind, Node};
 use super::{Spec, duration, slurm};
 use crate::space::{Base, Space};
 
 /// The keys of a spec.
 pub(super) const TOP: &[&str] = &[
-    "checkpoint", "command", "description", "exclude", "include", "name", "objective",
-    "parameters", "search", "seeds", "slurm", "sweeps", "train", "when", "zip",
+    "checkpoint",
+    "command",
+    "description",
+    "exclude",
+    "include",
+    "name",
+    "objective",
+    "parameters",
+    "search",
+    "seeds",
+    "slurm",
+    "sweeps",
+    "train",
+    "when",
+    "zip",
 ];
 
 /// Seconds between two checkpoints where the spec is silent.
@@ -41,15 +54,15 @@ pub(super) fn check(
     let seeds = find("seeds").map_or_else(|| vec![0], |e| seeds(e, &mut mistakes));
     let trains = matches!(work.base, Base::Train(_));
     let objective = objective(find("objective"), trains, tree, &mut mistakes);
-    let checkpoint_seconds = find("checkpoint").map_or(CHECKPOINT_SECONDS, |e| checkpoint(e, &mut mistakes));
+    let checkpoint_seconds =
+        find("checkpoint").map_or(CHECKPOINT_SECONDS, |e| checkpoint(e, &mut mistakes));
     let slurm = find("slurm").map(|e| slurm::check(&e.value, &mut mistakes)).unwrap_or_default();
     if let Some(entry) = find("search") {
         search(entry, &mut mistakes);
     }
     let declared = parameters::declare(&entries, &work, &mut mistakes);
-    let space = declared.and_then(|declared| {
-        build(declared, &work, seeds.len(), max_runs, tree, &mut mistakes)
-    });
+    let space = declared
+        .and_then(|declared| build(declared, &work, seeds.len(), max_runs, tree, &mut mistakes));
     let (Some(space), Some(name), Some(objective)) = (space, name, objective) else {
         return Err(mistakes.0);
     };
@@ -92,23 +105,37 @@ fn build(
     for (block, rule) in space.idle_excludes() {
         if let Some(span) = exclude_spans.get(block).and_then(|spans| spans.get(rule)) {
             mistakes.add(
-                Mistake::new(span.clone(), "this excludes nothing: no point matches it", "matches no point")
-                    .as_warning(),
+                Mistake::new(
+                    span.clone(),
+                    "this excludes nothing: no point matches it",
+                    "matches no point",
+                )
+                .as_warning(),
             );
         }
     }
     let runs = space.trials().saturating_mul(seeds as u64);
     if runs == 0 {
         mistakes.add(
-            Mistake::new(anchor, "the grid is empty: `when` and `exclude` leave no point", "no point is left")
-                .hint("loosen an `exclude`, or see what each rule matches by taking them out one by one"),
+            Mistake::new(
+                anchor,
+                "the grid is empty: `when` and `exclude` leave no point",
+                "no point is left",
+            )
+            .hint(
+                "loosen an `exclude`, or see what each rule matches by taking them out one by one",
+            ),
         );
         return None;
     }
     if runs > max_runs {
         mistakes.add(
-            Mistake::new(anchor, format!("the sweep has {runs} runs, more than the limit of {max_runs}"), "too many points")
-                .hint(format!("thin out a range, or raise the limit by `--max-runs {runs}`")),
+            Mistake::new(
+                anchor,
+                format!("the sweep has {runs} runs, more than the limit of {max_runs}"),
+                "too many points",
+            )
+            .hint(format!("thin out a range, or raise the limit by `--max-runs {runs}`")),
         );
         return None;
     }
@@ -117,7 +144,8 @@ fn build(
 }
 
 fn unknown_top(entry: &Entry, mistakes: &mut Mistakes) {
-    let recipe = crate::recipe::key::find(&entry.key).is_some() || crate::recipe::key::is_section(&entry.key);
+    let recipe = crate::recipe::key::find(&entry.key).is_some()
+        || crate::recipe::key::is_section(&entry.key);
     let synonym = match entry.key.as_str() {
         "grid" | "params" | "params_grid" | "hyperparameters" | "space" => Some("parameters"),
         "fixed" | "config" | "recipe" => Some("train"),
@@ -134,7 +162,10 @@ fn unknown_top(entry: &Entry, mistakes: &mut Mistakes) {
         "not known here",
     );
     if recipe {
-        mistakes.add(mistake.hint(format!("settings of a recipe stand below `train`: `train: {{{}: …}}`", entry.key)));
+        mistakes.add(mistake.hint(format!(
+            "settings of a recipe stand below `train`: `train: {{{}: …}}`",
+            entry.key
+        )));
     } else if let Some(word) = synonym.or_else(|| nearest(&entry.key, TOP.iter().copied())) {
         mistakes.add(mistake.hint(format!("did you mean `{word}`?")));
     } else {
@@ -148,8 +179,12 @@ fn name(file: &str, entry: Option<&Entry>, mistakes: &mut Mistakes) -> Option<St
         let name = stem.filter(|s| is_name(s));
         if name.is_none() {
             mistakes.add(
-                Mistake::new(0..0, "the sweep has no name, and the file's name can't be one", "no `name`")
-                    .hint("add `name: my-sweep`"),
+                Mistake::new(
+                    0..0,
+                    "the sweep has no name, and the file's name can't be one",
+                    "no `name`",
+                )
+                .hint("add `name: my-sweep`"),
             );
         }
         return name;
@@ -226,99 +261,14 @@ fn search(entry: &Entry, mistakes: &mut Mistakes) {
     }
 }
 
-fn objective(
-    entry: Option<&Entry>,
-    trains: bool,
-    tree: &Node,
-    mistakes: &mut Mistakes,
-) -> Option<Objective> {
-    let Some(entry) = entry else {
-        if trains {
-            return Some(Objective { goal: Goal::Maximize, metric: "valid/accuracy".into(), at: At::Last });
-        }
-        mistakes.add(
-            Mistake::new(tree.span.start..tree.span.start, "a `command` sweep needs an `objective`", "no `objective`")
-                .hint("such as `objective: {minimize: valid/loss}`, by a name that the program reports"),
-        );
-        return None;
-    };
-    let mut goal: Option<(Goal, &Entry)> = None;
-    let mut at = At::Last;
-    for part in mistakes.entries(&entry.value, "`objective`") {
-        match part.key.as_str() {
-            "maximize" | "minimize" => {
-                if let Some((_, first)) = &goal {
-                    mistakes.add(
-                        Mistake::new(part.key_span.clone(), "`objective` has one goal, either to maximize or to minimize", "second goal")
-                            .also(first.key_span.clone(), "first goal"),
-                    );
-                    continue;
-                }
-                let direction = if part.key == "maximize" { Goal::Maximize } else { Goal::Minimize };
-                goal = Some((direction, part));
-            }
-            "at" => match part.value.text() {
-                Some("best") => at = At::Best,
-                Some("last") => at = At::Last,
-                _ => mistakes.wrong_kind(&part.value, "`objective.at`", "`last` or `best`"),
-            },
-            _ => mistakes.unknown_key(part, "`objective`", &["at", "maximize", "minimize"]),
-        }
-    }
-    let Some((goal, part)) = goal else {
-        mistakes.add(
-            Mistake::new(point_at(entry), "`objective` says neither `maximize` nor `minimize`", "no goal")
-                .hint("such as `objective: {maximize: valid/f1}`"),
-        );
-        return None;
-    };
-    let metric = mistakes.text(&part.value, &format!("`objective.{}`", part.key))?;
-    metric_name(&metric, goal, trains, &part.value, mistakes)
-        .then_some(Objective { goal, metric, at })
-}
-
-fn metric_name(name: &str, goal: Goal, trains: bool, node: &Node, mistakes: &mut Mistakes) -> bool {
-    if !trains {
-        let good = !name.is_empty() && name.len() <= 128 && !name.contains(|c: char| c.is_control());
-        if !good {
-            mistakes.wrong_kind(node, "the objective", "the name of a metric");
-        }
-        return good;
-    }
-    let Some((_, better)) = metric::CLASSIFY.iter().find(|(known, _)| *known == name) else {
-        let known: Vec<&str> = metric::CLASSIFY.iter().map(|(n, _)| *n).collect();
-        let mistake =
-            Mistake::new(node.span.clone(), format!("unknown metric `{name}`"), "not reported by `task: classify`");
-        mistakes.add(if name.starts_with("test") {
-            mistake.hint("the test set stays closed while trials are compared: choose on `valid/…`")
-        } else if let Some(word) = nearest(name, known.iter().copied()) {
-            mistake.hint(format!("did you mean `{word}`?"))
-        } else {
-            mistake.hint(format!("known are {}", ticked(&known)))
-        });
-        return false;
-    };
-    if *better != goal {
-        let (wrong, right) = match goal {
-            Goal::Maximize => ("large", "minimize"),
-            Goal::Minimize => ("small", "maximize"),
-        };
-        mistakes.add(
-            Mistake::new(node.span.clone(), format!("a {wrong} `{name}` is not what anyone wants"), "the other way round")
-                .hint(format!("`objective: {{{right}: {name}}}`")),
-        );
-        return false;
-    }
-    true
-}
-
 /// Hash of everything that decides what is trained and how it is ranked.
 fn hash(name: &str, entries: &[&Entry]) -> String {
     const SILENT: &[&str] = &["checkpoint", "description", "name", "slurm"];
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"dlgrid spec 1\n");
     hasher.update(name.as_bytes());
-    let mut sorted: Vec<&&Entry> = entries.iter().filter(|e| !SILENT.contains(&e.key.as_str())).collect();
+    let mut sorted: Vec<&&Entry> =
+        entries.iter().filter(|e| !SILENT.contains(&e.key.as_str())).collect();
     sorted.sort_by(|a, b| a.key.cmp(&b.key));
     for entry in sorted {
         let mut text = format!("\n{}=", entry.key);

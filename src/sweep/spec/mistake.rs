@@ -109,7 +109,13 @@ pub fn place(source: &str, byte: usize) -> (usize, usize) {
 
 /// Mistakes or warnings as text for a terminal, a blank line after each.
 #[must_use]
-pub fn render(file: &str, source: &str, mistakes: &[Mistake], colour: bool, width: usize) -> String {
+pub fn render(
+    file: &str,
+    source: &str,
+    mistakes: &[Mistake],
+    colour: bool,
+    width: usize,
+) -> String {
     let base = if colour { Renderer::styled() } else { Renderer::plain() };
     let renderer = base.term_width(width);
     let mut out = String::new();
@@ -122,12 +128,13 @@ pub fn render(file: &str, source: &str, mistakes: &[Mistake], colour: bool, widt
 
 fn groups<'a>(file: &'a str, source: &'a str, mistake: &'a Mistake) -> Vec<Group<'a>> {
     let level = if mistake.warning { Level::WARNING } else { Level::ERROR };
-    let mut snippet = Snippet::source(source)
-        .path(file)
-        .annotation(AnnotationKind::Primary.span(shown_span(source, &mistake.span)).label(&mistake.label));
+    let mut snippet = Snippet::source(source).path(file).annotation(
+        AnnotationKind::Primary.span(shown_span(source, &mistake.span)).label(&mistake.label),
+    );
     if let Some((span, label)) = &mistake.also {
-        snippet = snippet
-            .annotation(AnnotationKind::Context.span(shown_span(source, span)).label(label.as_str()));
+        snippet = snippet.annotation(
+            AnnotationKind::Context.span(shown_span(source, span)).label(label.as_str()),
+        );
     }
     let mut group = level.primary_title(mistake.fact.as_str()).element(snippet);
     if let Some(hint) = &mistake.hint {
@@ -174,9 +181,12 @@ mod tests {
     #[test]
     fn typos_find_their_word() {
         let keys = ["optimizer.lr", "model.layers", "batch_size", "epochs"];
-        for (typo, word) in
-            [("epoch", "epochs"), ("lr", "optimizer.lr"), ("batchsize", "batch_size"), ("Batch-Size", "batch_size")]
-        {
+        for (typo, word) in [
+            ("epoch", "epochs"),
+            ("lr", "optimizer.lr"),
+            ("batchsize", "batch_size"),
+            ("Batch-Size", "batch_size"),
+        ] {
             assert_eq!(nearest(typo, keys), Some(word), "{typo}");
         }
         assert_eq!(nearest("zebra", keys), None);
@@ -185,8 +195,9 @@ mod tests {
     #[test]
     fn a_mistake_looks_like_rustc() {
         let source = "train:\n  epohcs: 3\n";
-        let mistake = Mistake::new(9..15, "unknown key `epohcs` in `train`", "not a setting of a recipe")
-            .hint("did you mean `epochs`?");
+        let mistake =
+            Mistake::new(9..15, "unknown key `epohcs` in `train`", "not a setting of a recipe")
+                .hint("did you mean `epochs`?");
         insta::assert_snapshot!(render("sweep.yaml", source, &[mistake], false, 80), @r"
         error: unknown key `epohcs` in `train`
          --> sweep.yaml:2:3

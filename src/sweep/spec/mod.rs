@@ -1,10 +1,13 @@
 //! From the text of a spec to a checked sweep, or to everything that is wrong with it.
 mod check;
+mod domain;
 mod duration;
 pub mod metric;
 pub mod mistake;
+mod objective;
 mod parameters;
 mod recipes;
+mod rules;
 pub mod schema;
 mod section;
 pub mod slurm;
@@ -67,7 +70,13 @@ impl Spec {
     pub fn run(&self, index: u64) -> Option<crate::trial::Run> {
         let (point, seed) = self.place(index)?;
         let work = self.space.work(point)?;
-        Some(crate::trial::Run { index, point, seed, id: crate::trial::RunId::of(&work, seed), work })
+        Some(crate::trial::Run {
+            index,
+            point,
+            seed,
+            id: crate::trial::RunId::of(&work, seed),
+            work,
+        })
     }
 
     /// The numbers of all runs from `start` to before `end`, in order.
@@ -129,7 +138,11 @@ pub fn read(file: &str, bytes: &[u8], max_runs: u64) -> Result<(Spec, Vec<Mistak
         }
     };
     let tree = yaml::read(text).map_err(|wrong| {
-        let mut mistake = Mistake::new(wrong.span, format!("this is no YAML that dlgrid reads: {}", wrong.fact), "here");
+        let mut mistake = Mistake::new(
+            wrong.span,
+            format!("this is no YAML that dlgrid reads: {}", wrong.fact),
+            "here",
+        );
         mistake.hint = wrong.hint;
         fail(text, vec![mistake])
     })?;

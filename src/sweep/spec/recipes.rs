@@ -5,7 +5,9 @@ use std::ops::Range;
 use super::mistake::{Mistake, nearest};
 use super::section::{Mistakes, point_at};
 use super::yaml::{Entry, Kind, Node};
-use crate::recipe::{self, COUPLED, Recipe, SettingError, Settings, Value, Work as RunWork, describe, key};
+use crate::recipe::{
+    self, COUPLED, Recipe, SettingError, Settings, Value, Work as RunWork, describe, key,
+};
 use crate::space::{Base, Space};
 
 /// What every point starts from, and where the spec says so.
@@ -29,8 +31,12 @@ pub(super) fn base(
     match (train, command) {
         (Some(train), Some(command)) => {
             mistakes.add(
-                Mistake::new(command.key_span.clone(), "a spec has either `train` or `command`, not both", "second")
-                    .also(train.key_span.clone(), "first"),
+                Mistake::new(
+                    command.key_span.clone(),
+                    "a spec has either `train` or `command`, not both",
+                    "second",
+                )
+                .also(train.key_span.clone(), "first"),
             );
             train_section(train, mistakes)
         }
@@ -38,8 +44,12 @@ pub(super) fn base(
         (None, Some(command)) => command_section(command, mistakes),
         (None, None) => {
             mistakes.add(
-                Mistake::new(tree.span.start..tree.span.start, "a spec needs `train` (the built-in trainer) or `command` (any program)", "neither is here")
-                    .hint("such as `train: {data: {set: mnist}}`"),
+                Mistake::new(
+                    tree.span.start..tree.span.start,
+                    "a spec needs `train` (the built-in trainer) or `command` (any program)",
+                    "neither is here",
+                )
+                .hint("such as `train: {data: {set: mnist}}`"),
             );
             Work { base: Base::Command(Vec::new()), given: BTreeMap::new(), anchor: 0..0 }
         }
@@ -56,7 +66,11 @@ fn train_section(entry: &Entry, mistakes: &mut Mistakes) -> Work {
     } else {
         walk.section(&entry.value, "", mistakes);
     }
-    Work { base: Base::Train(Box::new(walk.settings)), given: walk.given, anchor: entry.key_span.clone() }
+    Work {
+        base: Base::Train(Box::new(walk.settings)),
+        given: walk.given,
+        anchor: entry.key_span.clone(),
+    }
 }
 
 struct TrainWalk {
@@ -66,9 +80,14 @@ struct TrainWalk {
 
 impl TrainWalk {
     fn section(&mut self, node: &Node, prefix: &str, mistakes: &mut Mistakes) {
-        let what = if prefix.is_empty() { "`train`".to_owned() } else { format!("`train.{prefix}`") };
+        let what =
+            if prefix.is_empty() { "`train`".to_owned() } else { format!("`train.{prefix}`") };
         for entry in mistakes.entries(node, &what) {
-            let path = if prefix.is_empty() { entry.key.clone() } else { format!("{prefix}.{}", entry.key) };
+            let path = if prefix.is_empty() {
+                entry.key.clone()
+            } else {
+                format!("{prefix}.{}", entry.key)
+            };
             if let Some(place) = key::find(&path) {
                 self.setting(place, entry, mistakes);
             } else if key::is_section(&path) {
@@ -83,8 +102,12 @@ impl TrainWalk {
         let key = &key::KEYS[place];
         if let Some(first) = self.given.get(key.path) {
             mistakes.add(
-                Mistake::new(entry.key_span.clone(), format!("`{}` is given twice", key.path), "second")
-                    .also(first.clone(), "first"),
+                Mistake::new(
+                    entry.key_span.clone(),
+                    format!("`{}` is given twice", key.path),
+                    "second",
+                )
+                .also(first.clone(), "first"),
             );
             return;
         }
@@ -130,7 +153,10 @@ fn setting_hint(key: &key::Key, value: Option<&Value>) -> Option<String> {
         (key::Kind::Int { .. } | key::Kind::Float { .. }, Some(text)) => {
             text.parse::<f64>().is_ok().then(|| "remove the quotes".into())
         }
-        (_, None) if matches!(value, Some(Value::List(_))) && !matches!(key.kind, key::Kind::Interval) => {
+        (_, None)
+            if matches!(value, Some(Value::List(_)))
+                && !matches!(key.kind, key::Kind::Interval) =>
+        {
             Some(format!("to vary it, move it to `parameters`: `{}: …`", key.path))
         }
         _ => None,
@@ -141,7 +167,11 @@ fn unknown_setting(entry: &Entry, prefix: &str, what: &str, mistakes: &mut Mista
     let here: Vec<&str> = key::KEYS
         .iter()
         .filter_map(|k| {
-            if prefix.is_empty() { Some(k.path) } else { k.path.strip_prefix(prefix)?.strip_prefix('.') }
+            if prefix.is_empty() {
+                Some(k.path)
+            } else {
+                k.path.strip_prefix(prefix)?.strip_prefix('.')
+            }
         })
         .collect();
     let mut first: Vec<&str> = here.iter().map(|p| p.split('.').next().unwrap_or(p)).collect();
@@ -187,7 +217,9 @@ fn command_section(entry: &Entry, mistakes: &mut Mistakes) -> Work {
             _ => None,
         };
         match word {
-            Some(word) if word.contains('\0') => mistakes.wrong_kind(item, "a word of `command`", "text without NUL"),
+            Some(word) if word.contains('\0') => {
+                mistakes.wrong_kind(item, "a word of `command`", "text without NUL")
+            }
             Some(word) => words.push(word),
             None => mistakes.wrong_kind(item, "a word of `command`", "text or a number"),
         }
@@ -207,7 +239,8 @@ pub(super) fn check_points(
 ) {
     let mut told: HashSet<String> = HashSet::new();
     let mut idle_everywhere: Option<HashSet<&'static str>> = None;
-    let points: Box<dyn Iterator<Item = u64>> = if space.is_plain() && space.points() > EVERY_POINT {
+    let points: Box<dyn Iterator<Item = u64>> = if space.is_plain() && space.points() > EVERY_POINT
+    {
         Box::new(space.witnesses(COUPLED).into_iter())
     } else {
         Box::new(space.walk(0, space.points()))
@@ -238,8 +271,14 @@ pub(super) fn check_points(
     }
     for path in idle_everywhere.unwrap_or_default() {
         let span = work.given.get(path).cloned().unwrap_or_else(|| work.anchor.clone());
-        mistakes.add(Mistake::new(span, format!("`{path}` does nothing in any trial of this sweep"), "does nothing here")
-            .hint("remove it, or choose what it belongs to"));
+        mistakes.add(
+            Mistake::new(
+                span,
+                format!("`{path}` does nothing in any trial of this sweep"),
+                "does nothing here",
+            )
+            .hint("remove it, or choose what it belongs to"),
+        );
     }
 }
 
@@ -261,7 +300,8 @@ fn idle(
         .map(|(_, key)| key)
         .collect();
     for key in &idle {
-        let varies = space.paths().iter().any(|p| p == key.path) && !work.given.contains_key(key.path);
+        let varies =
+            space.paths().iter().any(|p| p == key.path) && !work.given.contains_key(key.path);
         if !varies || !told.insert(format!("idle {}", key.path)) {
             continue;
         }
@@ -270,14 +310,22 @@ fn idle(
         let span = places.get(key.path).cloned().unwrap_or_else(|| work.anchor.clone());
         let condition = match choices {
             [one] => format!("{selector} == '{one}'"),
-            many => format!("{selector} in [{}]", many.iter().map(|c| format!("'{c}'")).collect::<Vec<_>>().join(", ")),
+            many => format!(
+                "{selector} in [{}]",
+                many.iter().map(|c| format!("'{c}'")).collect::<Vec<_>>().join(", ")
+            ),
         };
         mistakes.add(
-            Mistake::new(span, format!("`{}` does nothing when `{selector}` is `{chosen}`", key.path), "would make trials that differ in name only")
-                .hint(format!("say where it exists: `when: {{{}: \"{condition}\"}}`", key.path)),
+            Mistake::new(
+                span,
+                format!("`{}` does nothing when `{selector}` is `{chosen}`", key.path),
+                "would make trials that differ in name only",
+            )
+            .hint(format!("say where it exists: `when: {{{}: \"{condition}\"}}`", key.path)),
         );
     }
-    let here: HashSet<&'static str> = idle.iter().map(|k| k.path).filter(|p| work.given.contains_key(*p)).collect();
+    let here: HashSet<&'static str> =
+        idle.iter().map(|k| k.path).filter(|p| work.given.contains_key(*p)).collect();
     *everywhere = Some(match everywhere.take() {
         None => here,
         Some(before) => before.intersection(&here).copied().collect(),
@@ -329,6 +377,8 @@ fn unknown_placeholder(path: &str, space: &Space, work: &Work) -> Mistake {
     let known = space.paths().iter().map(String::as_str).chain(["seed"]);
     match nearest(path, known) {
         Some(word) => mistake.hint(format!("did you mean `{{{word}}}`?")),
-        None => mistake.hint(format!("declare it in `parameters`, or write `{{{{{path}}}}}` for the text itself")),
+        None => mistake.hint(format!(
+            "declare it in `parameters`, or write `{{{{{path}}}}}` for the text itself"
+        )),
     }
 }

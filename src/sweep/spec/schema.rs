@@ -30,7 +30,9 @@ pub fn json_schema() -> Json {
         "sweeps": {"type": "array", "items": block, "description": "a union of blocks; duplicates count once"},
         "slurm": slurm(),
     });
-    if let (Some(all), Some(shaping)) = (properties.as_object_mut(), block["properties"].as_object()) {
+    if let (Some(all), Some(shaping)) =
+        (properties.as_object_mut(), block["properties"].as_object())
+    {
         all.extend(shaping.clone());
     }
     json!({
@@ -49,7 +51,11 @@ fn parameters() -> Json {
         .iter()
         .map(|key| {
             let mut domain = domain.clone();
-            domain["description"] = json!(format!("{}: {}", key.doc, domain["description"].as_str().unwrap_or_default()));
+            domain["description"] = json!(format!(
+                "{}: {}",
+                key.doc,
+                domain["description"].as_str().unwrap_or_default()
+            ));
             (key.path.to_owned(), domain)
         })
         .collect();
@@ -67,7 +73,9 @@ fn nested(keys: &[Key]) -> Json {
                 at.insert(part.to_owned(), setting(key));
                 break;
             }
-            let section = at.entry(part).or_insert_with(|| json!({"type": "object", "properties": {}, "additionalProperties": false}));
+            let section = at.entry(part).or_insert_with(
+                || json!({"type": "object", "properties": {}, "additionalProperties": false}),
+            );
             let Some(below) = section["properties"].as_object_mut() else { break };
             at = below;
         }
@@ -80,7 +88,9 @@ fn setting(key: &Key) -> Json {
         Kind::Int { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
         Kind::Float { min, max } => {
             let mut schema = json!({"type": "number"});
-            for (bound, incl, excl) in [(min, "minimum", "exclusiveMinimum"), (max, "maximum", "exclusiveMaximum")] {
+            for (bound, incl, excl) in
+                [(min, "minimum", "exclusiveMinimum"), (max, "maximum", "exclusiveMaximum")]
+            {
                 match bound {
                     Bound::Incl(b) => schema[incl] = json!(b),
                     Bound::Excl(b) => schema[excl] = json!(b),
@@ -92,7 +102,9 @@ fn setting(key: &Key) -> Json {
         Kind::Bool => json!({"type": "boolean"}),
         Kind::Choice(words) => json!({"enum": words}),
         Kind::Text => json!({"type": "string", "minLength": 1}),
-        Kind::Interval => json!({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}),
+        Kind::Interval => {
+            json!({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2})
+        }
     };
     schema["description"] = json!(key.doc);
     if let Preset::Fixed(lit) = key.preset {
@@ -110,7 +122,9 @@ fn slurm() -> Json {
                 SlurmKind::Count => json!({"type": ["integer", "null"], "minimum": 1}),
                 SlurmKind::Whole => json!({"type": ["integer", "null"]}),
                 SlurmKind::CountOrText => json!({"type": ["integer", "string", "null"]}),
-                SlurmKind::CountOrAuto => json!({"oneOf": [{"type": "integer", "minimum": 1}, {"enum": ["auto", null]}]}),
+                SlurmKind::CountOrAuto => {
+                    json!({"oneOf": [{"type": "integer", "minimum": 1}, {"enum": ["auto", null]}]})
+                }
                 SlurmKind::Words => json!({"type": "array", "items": {"type": "string"}}),
             };
             schema["description"] = json!(doc);
@@ -123,10 +137,12 @@ fn slurm() -> Json {
 /// The settings of a recipe as a Markdown table.
 #[must_use]
 pub fn markdown() -> String {
-    let mut out = String::from("| setting | takes | default | what it is |\n| --- | --- | --- | --- |\n");
+    let mut out =
+        String::from("| setting | takes | default | what it is |\n| --- | --- | --- | --- |\n");
     for key in KEYS {
         let only = key.only.filter(|(selector, choices)| {
-            crate::recipe::key::find(selector).is_some_and(|p| KEYS[p].kind != Kind::Choice(choices))
+            crate::recipe::key::find(selector)
+                .is_some_and(|p| KEYS[p].kind != Kind::Choice(choices))
         });
         let when = only.map_or_else(String::new, |(selector, choices)| {
             format!(" (with `{selector}: {}`)", choices.join("`, `"))
@@ -135,12 +151,18 @@ pub fn markdown() -> String {
             Preset::Fixed(crate::recipe::key::Lit::Null) => "none".into(),
             Preset::Fixed(lit) => format!("`{}`", lit.value()),
             Preset::By(cases, rest) => {
-                let cases: Vec<String> = cases.iter().map(|(w, lit)| format!("`{}` with `{w}`", lit.value())).collect();
+                let cases: Vec<String> =
+                    cases.iter().map(|(w, lit)| format!("`{}` with `{w}`", lit.value())).collect();
                 format!("`{}`, {}", rest.value(), cases.join(", "))
             }
             Preset::Required => "must be given".into(),
         };
-        out.push_str(&format!("| `{}` | {} | {default} | {}{when} |\n", key.path, key.kind.expected(), key.doc));
+        out.push_str(&format!(
+            "| `{}` | {} | {default} | {}{when} |\n",
+            key.path,
+            key.kind.expected(),
+            key.doc
+        ));
     }
     out
 }
@@ -159,7 +181,8 @@ mod tests {
             }
             assert_eq!(at["description"], key.doc, "{}", key.path);
         }
-        let top: Vec<&str> = schema["properties"].as_object().expect("map").keys().map(String::as_str).collect();
+        let top: Vec<&str> =
+            schema["properties"].as_object().expect("map").keys().map(String::as_str).collect();
         let mut expected = super::super::check::TOP.to_vec();
         expected.sort_unstable();
         assert_eq!(top, expected);

@@ -16,13 +16,11 @@ impl Mistakes {
     /// The entries of a map, each key once; repeated ones are told.
     pub fn entries<'n>(&mut self, node: &'n Node, what: &str) -> Vec<&'n Entry> {
         let Kind::Map(entries) = &node.kind else {
-            self.add(
-                Mistake::new(
-                    node.span.clone(),
-                    format!("{what} must be a map, got {}", node.describe()),
-                    "expected `key: value` lines",
-                ),
-            );
+            self.add(Mistake::new(
+                node.span.clone(),
+                format!("{what} must be a map, got {}", node.describe()),
+                "expected `key: value` lines",
+            ));
             return Vec::new();
         };
         let mut known: Vec<&Entry> = Vec::with_capacity(entries.len());

@@ -35,7 +35,11 @@ pub const KEYS: &[(&str, SlurmKind, &str)] = &[
     ("gpus", SlurmKind::CountOrText, "GPUs of a task, such as 1 or `a100:1`"),
     ("gres", SlurmKind::Text, "generic resources of a task"),
     ("max_running", SlurmKind::Count, "tasks that may run at once"),
-    ("memory", SlurmKind::CountOrText, "memory of a task, in Slurm's units (`16G`; a bare number is MiB)"),
+    (
+        "memory",
+        SlurmKind::CountOrText,
+        "memory of a task, in Slurm's units (`16G`; a bare number is MiB)",
+    ),
     ("nice", SlurmKind::Whole, "how far to stand back"),
     ("nodes", SlurmKind::Count, "nodes of a task"),
     ("partition", SlurmKind::Text, "the partition"),
@@ -64,8 +68,12 @@ pub(super) fn check(node: &Node, mistakes: &mut Mistakes) -> SlurmSettings {
         let Some((name, kind, _)) = KEYS.iter().find(|k| k.0 == entry.key) else {
             match synonym(&entry.key) {
                 Some(word) => mistakes.add(
-                    Mistake::new(entry.key_span.clone(), format!("unknown key `{}` in `slurm`", entry.key), "not known here")
-                        .hint(format!("did you mean `{word}`?")),
+                    Mistake::new(
+                        entry.key_span.clone(),
+                        format!("unknown key `{}` in `slurm`", entry.key),
+                        "not known here",
+                    )
+                    .hint(format!("did you mean `{word}`?")),
                 ),
                 None => mistakes.unknown_key(entry, "`slurm`", &names),
             }
@@ -107,7 +115,8 @@ fn admit(kind: SlurmKind, node: &Node) -> Option<String> {
         Kind::Int(n) if *n >= 1 => Some(n.to_string()),
         _ => None,
     };
-    let text = node.text().filter(|t| !t.trim().is_empty() && !t.contains(|c: char| c.is_control()));
+    let text =
+        node.text().filter(|t| !t.trim().is_empty() && !t.contains(|c: char| c.is_control()));
     match kind {
         SlurmKind::Text => text.map(str::to_owned),
         SlurmKind::Count => count,
@@ -115,9 +124,13 @@ fn admit(kind: SlurmKind, node: &Node) -> Option<String> {
             Kind::Int(n) => Some(n.to_string()),
             _ => None,
         },
-        SlurmKind::Time => text.filter(|t| duration::seconds(t).is_some() || is_slurm_time(t)).map(str::to_owned),
+        SlurmKind::Time => {
+            text.filter(|t| duration::seconds(t).is_some() || is_slurm_time(t)).map(str::to_owned)
+        }
         SlurmKind::CountOrText => count.or_else(|| text.map(str::to_owned)),
-        SlurmKind::CountOrAuto => count.or_else(|| text.filter(|t| *t == "auto").map(str::to_owned)),
+        SlurmKind::CountOrAuto => {
+            count.or_else(|| text.filter(|t| *t == "auto").map(str::to_owned))
+        }
         SlurmKind::Words => match &node.kind {
             Kind::List(items) => {
                 let words: Option<Vec<&str>> = items.iter().map(Node::text).collect();

@@ -88,10 +88,16 @@ fn identity_outlives_order_spelling_and_wider_grids() {
         ids.sort();
         ids
     };
-    let narrow = ids("train: {data: {set: mnist}, epochs: 2}\nparameters: {optimizer.lr: {log: [1e-3, 1e-1], steps: 3}, model.width: [32, 64]}\n");
-    let spelt = ids("parameters:\n  model.width: [64, 32.0]\n  optimizer.lr: [0.001, 1e-2, .1]\ntrain:\n  epochs: 2\n  data.set: mnist\n");
+    let narrow = ids(
+        "train: {data: {set: mnist}, epochs: 2}\nparameters: {optimizer.lr: {log: [1e-3, 1e-1], steps: 3}, model.width: [32, 64]}\n",
+    );
+    let spelt = ids(
+        "parameters:\n  model.width: [64, 32.0]\n  optimizer.lr: [0.001, 1e-2, .1]\ntrain:\n  epochs: 2\n  data.set: mnist\n",
+    );
     assert_eq!(narrow, spelt);
-    let wide = ids("train: {data: {set: mnist}, epochs: 2}\nparameters: {optimizer.lr: {log: [1e-4, 1e0], steps: 5}, model.width: [16, 32, 64]}\nseeds: 2\n");
+    let wide = ids(
+        "train: {data: {set: mnist}, epochs: 2}\nparameters: {optimizer.lr: {log: [1e-4, 1e0], steps: 5}, model.width: [16, 32, 64]}\nseeds: 2\n",
+    );
     assert!(narrow.iter().all(|id| wide.contains(id)));
     assert_eq!(wide.len(), 30);
 }
@@ -100,26 +106,43 @@ fn identity_outlives_order_spelling_and_wider_grids() {
 fn the_hash_sees_what_matters_only() {
     let hash = |text: &str| good(text).hash;
     let base = hash("train: {data: {set: mnist}}\nparameters: {epochs: [1, 2]}\n");
-    assert_eq!(base, hash("# comment\nparameters:\n  epochs: [1, 2]\ntrain:\n  data:\n    set: mnist\nslurm: {time: 1h}\ndescription: x\n"));
+    assert_eq!(
+        base,
+        hash(
+            "# comment\nparameters:\n  epochs: [1, 2]\ntrain:\n  data:\n    set: mnist\nslurm: {time: 1h}\ndescription: x\n"
+        )
+    );
     assert_ne!(base, hash("train: {data: {set: mnist}}\nparameters: {epochs: [1, 3]}\n"));
 }
 
 #[test]
 fn shapes_of_the_space() {
-    let trials = |text: &str| good(&format!("train: {{data: {{set: mnist}}}}\n{text}")).space.trials();
+    let trials =
+        |text: &str| good(&format!("train: {{data: {{set: mnist}}}}\n{text}")).space.trials();
     assert_eq!(trials(""), 1);
     assert_eq!(trials("zip:\n  - {batch_size: [64, 256], optimizer.lr: [0.001, 0.004]}\n"), 2);
     assert_eq!(
-        trials("parameters:\n  optimizer.kind: [adam, sgd]\n  optimizer.momentum: [0.5, 0.9]\nwhen:\n  optimizer.momentum: \"optimizer.kind == 'sgd'\"\n"),
+        trials(
+            "parameters:\n  optimizer.kind: [adam, sgd]\n  optimizer.momentum: [0.5, 0.9]\nwhen:\n  optimizer.momentum: \"optimizer.kind == 'sgd'\"\n"
+        ),
         3
     );
     assert_eq!(
-        trials("parameters: {model.layers: [3, 4], batch_size: [64, 128]}\nexclude:\n  - {model.layers: 4, batch_size: 64}\n"),
+        trials(
+            "parameters: {model.layers: [3, 4], batch_size: [64, 128]}\nexclude:\n  - {model.layers: 4, batch_size: 64}\n"
+        ),
         3
     );
-    assert_eq!(trials("parameters: {model.layers: [1, 2]}\ninclude:\n  - {model.layers: 2}\n  - {model.layers: 6}\n"), 3);
     assert_eq!(
-        trials("sweeps:\n  - parameters: {model.layers: [1, 2]}\n  - parameters: {model.layers: [2, 3]}\n"),
+        trials(
+            "parameters: {model.layers: [1, 2]}\ninclude:\n  - {model.layers: 2}\n  - {model.layers: 6}\n"
+        ),
+        3
+    );
+    assert_eq!(
+        trials(
+            "sweeps:\n  - parameters: {model.layers: [1, 2]}\n  - parameters: {model.layers: [2, 3]}\n"
+        ),
         3
     );
     assert_eq!(trials("parameters: {model.layers: {int: [1, 8], step: 2}}\n"), 4);
@@ -129,7 +152,9 @@ fn shapes_of_the_space() {
 
 #[test]
 fn a_setting_that_some_trials_use_may_stand_below_train() {
-    let spec = good("train: {data: {set: mnist}, optimizer: {momentum: 0.9}}\nparameters: {optimizer.kind: [adam, sgd]}\n");
+    let spec = good(
+        "train: {data: {set: mnist}, optimizer: {momentum: 0.9}}\nparameters: {optimizer.kind: [adam, sgd]}\n",
+    );
     assert_eq!(spec.space.trials(), 2);
 }
 
@@ -155,10 +180,19 @@ sedes: 3
 #[test]
 fn yaml_traps_are_errors() {
     for (text, says) in [
-        ("train: {data: {set: mnist}}\nparameters: {optimizer.lr: [0.1], optimizer.lr: [0.2]}\n", "stands twice"),
+        (
+            "train: {data: {set: mnist}}\nparameters: {optimizer.lr: [0.1], optimizer.lr: [0.2]}\n",
+            "stands twice",
+        ),
         ("train: {data: {set: mnist}, data: {set: mnist}}\n", "stands twice"),
-        ("train: {data: {set: mnist}}\nparameters: {optimizer.lr: [\"1e-4\"]}\n", "remove the quotes"),
-        ("train: {data: {set: mnist}, optimizer: {kind: sgd, momentum: 0.9, nesterov: yes}}\n", "true or false"),
+        (
+            "train: {data: {set: mnist}}\nparameters: {optimizer.lr: [\"1e-4\"]}\n",
+            "remove the quotes",
+        ),
+        (
+            "train: {data: {set: mnist}, optimizer: {kind: sgd, momentum: 0.9, nesterov: yes}}\n",
+            "true or false",
+        ),
         ("train: {data: {set: mnist}, epochs: 1e400}\n", "non-finite"),
         ("train: !!python/object {data: {set: mnist}}\n", "tag"),
         ("- a\n- b\n", "must be a map"),
@@ -177,20 +211,22 @@ fn what_is_no_text_is_refused() {
 
 #[test]
 fn huge_spaces_are_refused_at_once_with_their_product() {
-    let axes: String = (0..10)
-        .map(|i| format!("  p{i}: {{int: [1, 1000]}}\n"))
-        .collect();
+    let axes: String = (0..10).map(|i| format!("  p{i}: {{int: [1, 1000]}}\n")).collect();
     let text = format!("command: [echo]\nobjective: {{minimize: loss}}\nparameters:\n{axes}");
     let facts = facts(&text);
     assert_eq!(
         facts,
-        ["3: the sweep has 10^30 runs, more than the limit of 100000 (thin out the ranges, or fix a parameter under `train`)"]
+        [
+            "3: the sweep has 10^30 runs, more than the limit of 100000 (thin out the ranges, or fix a parameter under `train`)"
+        ]
     );
 }
 
 #[test]
 fn an_empty_grid_is_an_error() {
-    let said = facts("train: {data: {set: mnist}}\nparameters: {epochs: [1, 2]}\nexclude: [\"epochs < 5\"]\n");
+    let said = facts(
+        "train: {data: {set: mnist}}\nparameters: {epochs: [1, 2]}\nexclude: [\"epochs < 5\"]\n",
+    );
     assert!(said[0].contains("the grid is empty"), "{said:?}");
 }
 
@@ -214,12 +250,21 @@ fn rules_that_do_nothing_are_told() {
 fn single_mistakes_and_their_hints() {
     let train = "train: {data: {set: mnist}}\n";
     for (text, says) in [
-        ("train:\n  data: {set: mnist}\n  optimizer: {lr: -1}\n", "3: `optimizer.lr` must be a number greater than 0, got `-1`"),
-        ("train:\n  data: {set: mnist}\n  optimizer: {lr: abc}\n", "3: `optimizer.lr` must be a number greater than 0, got the text \"abc\""),
+        (
+            "train:\n  data: {set: mnist}\n  optimizer: {lr: -1}\n",
+            "3: `optimizer.lr` must be a number greater than 0, got `-1`",
+        ),
+        (
+            "train:\n  data: {set: mnist}\n  optimizer: {lr: abc}\n",
+            "3: `optimizer.lr` must be a number greater than 0, got the text \"abc\"",
+        ),
         ("train: {data: {set: minst}}\n", "did you mean `mnist`?"),
         ("train: {epochs: 3}\n", "1: `data.set` is missing"),
         ("train: {data: {set: mnist}, lr: 0.1}\n", "did you mean `optimizer.lr`?"),
-        ("train: {data: {set: mnist}, batch_size: 60000}\n", "more than the 48000 training samples"),
+        (
+            "train: {data: {set: mnist}, batch_size: 60000}\n",
+            "more than the 48000 training samples",
+        ),
         ("train: {data: {set: mnist}, model: {layers: [1, 2]}}\n", "move it to `parameters`"),
         (&format!("{train}parameters: {{optimizer: [adam]}}\n"), "`optimizer` is a section"),
         (&format!("{train}parameters: {{learning_rate: [0.1]}}\n"), "did you mean `optimizer.lr`?"),
@@ -227,12 +272,24 @@ fn single_mistakes_and_their_hints() {
         (&format!("{train}parameters: {{optimizer.lr: {{log: [0, 1], steps: 3}}}}\n"), "above 0"),
         (&format!("{train}parameters: {{optimizer.lr: {{log: [0.1, 1]}}}}\n"), "no `steps`"),
         (&format!("{train}parameters: {{optimizer.lr: {{uniform: [0.1, 1]}}}}\n"), "sample from"),
-        (&format!("{train}parameters: {{regularize.dropout: {{from: 0, to: 1, steps: 3}}}}\n"), "this range holds 1"),
+        (
+            &format!("{train}parameters: {{regularize.dropout: {{from: 0, to: 1, steps: 3}}}}\n"),
+            "this range holds 1",
+        ),
         (&format!("{train}parameters: {{epochs: []}}\n"), "the list is empty"),
         (&format!("{train}zip: [{{batch_size: [1, 2], epochs: [1]}}]\n"), "equal length"),
-        (&format!("{train}parameters: {{epochs: [1]}}\nwhen: {{epoch: \"1 == 1\"}}\n"), "did you mean `epochs`?"),
-        (&format!("{train}parameters: {{epochs: [1]}}\nexclude: [\"epochs = 1\"]\n"), "equal is `==`"),
-        (&format!("{train}parameters: {{epochs: [1]}}\nexclude: [\"optimizer.kind == sgd\"]\n"), "quotes of its own"),
+        (
+            &format!("{train}parameters: {{epochs: [1]}}\nwhen: {{epoch: \"1 == 1\"}}\n"),
+            "did you mean `epochs`?",
+        ),
+        (
+            &format!("{train}parameters: {{epochs: [1]}}\nexclude: [\"epochs = 1\"]\n"),
+            "equal is `==`",
+        ),
+        (
+            &format!("{train}parameters: {{epochs: [1]}}\nexclude: [\"optimizer.kind == sgd\"]\n"),
+            "quotes of its own",
+        ),
         (&format!("{train}objective: {{maximize: valid/f2}}\n"), "did you mean `valid/f1`?"),
         (&format!("{train}objective: {{maximize: test/accuracy}}\n"), "stays closed"),
         (&format!("{train}objective: {{maximize: valid/loss}}\n"), "minimize: valid/loss"),
@@ -248,7 +305,10 @@ fn single_mistakes_and_their_hints() {
         ("command: python\nobjective: {minimize: loss}\n", "must be a list"),
         ("command: [a]\n", "needs an `objective`"),
         ("command: [a]\ntrain: {data: {set: mnist}}\n", "not both"),
-        ("command: [a]\nobjective: {minimize: loss}\nparameters: {\"a b\": [1]}\n", "can't name a parameter"),
+        (
+            "command: [a]\nobjective: {minimize: loss}\nparameters: {\"a b\": [1]}\n",
+            "can't name a parameter",
+        ),
         ("name: ../x\ncommand: [a]\nobjective: {minimize: loss}\n", "`name` must be"),
     ] {
         let said = facts(text).join("\n");

@@ -88,7 +88,9 @@ fn refuse_early(source: &str) -> Option<NotYaml> {
         return Some(NotYaml {
             fact: format!("the file has {} KiB, more than 256", source.len() / 1024),
             span: 0..0,
-            hint: Some("describe long lists by a range, such as `{log: [1e-4, 1e-1], steps: 7}`".into()),
+            hint: Some(
+                "describe long lists by a range, such as `{log: [1e-4, 1e-1], steps: 7}`".into(),
+            ),
         });
     }
     if source.trim_start_matches('\u{feff}').trim().is_empty() {
@@ -147,19 +149,16 @@ fn not_yaml(error: &serde_saphyr::Error, source: &str) -> NotYaml {
         .trim_start_matches("error: ")
         .trim_end_matches('.')
         .to_owned();
-    let hint = if fact.contains("non-finite") {
-        Some("quote it if it is text".to_owned())
-    } else {
-        None
-    };
+    let hint =
+        if fact.contains("non-finite") { Some("quote it if it is text".to_owned()) } else { None };
     NotYaml { fact: lower_first(&fact), span, hint }
 }
 
 fn lower_first(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_lowercase().collect::<String>() + chars.as_str()
-    })
+    chars
+        .next()
+        .map_or_else(String::new, |first| first.to_lowercase().collect::<String>() + chars.as_str())
 }
 
 fn span_of(place: &serde_saphyr::Location, source: &str) -> Range<usize> {
@@ -338,8 +337,21 @@ mod tests {
             assert!(matches!(scalar(number), Kind::Float(_)), "{number}");
         }
         for text in [
-            "no", "yes", "on", "off", "y", "n", "007", "017", "1_000", "04:00:00", "1:30",
-            "2024-01-01", "1-00:00:00", "a100:2", "\"1e-4\"",
+            "no",
+            "yes",
+            "on",
+            "off",
+            "y",
+            "n",
+            "007",
+            "017",
+            "1_000",
+            "04:00:00",
+            "1:30",
+            "2024-01-01",
+            "1-00:00:00",
+            "a100:2",
+            "\"1e-4\"",
         ] {
             assert!(matches!(scalar(text), Kind::Text(_)), "{text} {:?}", scalar(text));
         }

@@ -122,6 +122,7 @@ fn head(facts: &HeadFacts, segment: &SegmentName) -> Record {
         pid: host::pid(),
         dlgrid: facts.dlgrid.clone(),
         device: facts.device.clone(),
+        log: facts.log.clone(),
         time: host::now(),
     })
 }

@@ -52,6 +52,9 @@ pub struct Head {
     pub dlgrid: String,
     /// `cpu`, `cuda:0`, or `command`.
     pub device: String,
+    /// Name of the file in the sweep's folder of logs that has what this process printed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
     /// Seconds since the Unix epoch.
     pub time: f64,
 }

@@ -19,6 +19,8 @@ pub struct HeadFacts {
     pub sweep: String,
     /// `cpu`, `cuda:0`, or `command`.
     pub device: String,
+    /// Name of the file in the sweep's folder of logs that has what this process prints.
+    pub log: Option<String>,
     /// Version of dlgrid.
     pub dlgrid: String,
 }
@@ -252,6 +254,7 @@ impl SegmentWriter {
             pid: host::pid(),
             dlgrid: self.facts.dlgrid.clone(),
             device: self.facts.device.clone(),
+            log: self.facts.log.clone(),
             time: host::now(),
         });
         let path = self.dir.ends(&self.name);

@@ -114,8 +114,7 @@ impl Dataset {
             let label = labels.values[at];
             return Err(DataError::Label { path: labels_at, at, label, classes });
         }
-        let samples =
-            limit.map_or(found, |most| usize::try_from(most).unwrap_or(found).min(found));
+        let samples = limit.map_or(found, |most| usize::try_from(most).unwrap_or(found).min(found));
         images.values.truncate(samples * features);
         labels.values.truncate(samples);
         Ok(Self::new(&images.values, &labels.values, classes, device))

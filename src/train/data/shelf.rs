@@ -59,9 +59,8 @@ impl Shelf {
             (None, Some(path)) => Path::new(path).to_owned(),
             (None, None) => return Err(ShelfError::NoPath),
         };
-        let same = |(path, limit, _): &&(PathBuf, Option<u64>, _)| {
-            (path, limit) == (&folder, &data.limit)
-        };
+        let same =
+            |(path, limit, _): &&(PathBuf, Option<u64>, _)| (path, limit) == (&folder, &data.limit);
         if let Some((_, _, held)) = self.held.iter().find(same) {
             return Ok(Rc::clone(held));
         }

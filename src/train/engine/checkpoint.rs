@@ -156,10 +156,7 @@ fn about(bytes: &[u8]) -> Result<About, CheckpointError> {
     serde_json::from_str(json).map_err(wrong)
 }
 
-fn check_names(
-    file: &SafeTensors<'_>,
-    wanted: &[(String, Tensor)],
-) -> Result<(), CheckpointError> {
+fn check_names(file: &SafeTensors<'_>, wanted: &[(String, Tensor)]) -> Result<(), CheckpointError> {
     let mut found: Vec<String> = file.names().into_iter().cloned().collect();
     let mut expected: Vec<String> = wanted.iter().map(|(name, _)| name.clone()).collect();
     found.sort_unstable();

@@ -106,7 +106,9 @@ pub fn fit<T: Task>(
         let end = training.progress.end_epoch(metrics, task.samples());
         (log.epoch)(&end);
         if let Some((name, value)) = unfinite(&end.metrics) {
-            return Ending::Diverged { why: format!("{name} is {value} after epoch {}", end.epoch) };
+            return Ending::Diverged {
+                why: format!("{name} is {value} after epoch {}", end.epoch),
+            };
         }
     }
     Ending::Done

@@ -105,7 +105,8 @@ impl Optimizer {
             }
             (Rule::Sgd { lr, momentum, nesterov, .. }, [(_, velocity)]) => {
                 let _ = velocity.g_mul_scalar_(momentum).g_add_(&gradient);
-                let step = if nesterov { gradient + &*velocity * momentum } else { velocity.copy() };
+                let step =
+                    if nesterov { gradient + &*velocity * momentum } else { velocity.copy() };
                 let _ = weights.g_sub_(&(step * lr));
             }
             (Rule::Adam { lr, .. } | Rule::Sgd { lr, .. }, _) => {
@@ -178,7 +179,8 @@ mod tests {
                     },
                 );
                 let mut stream = Place::start(1).stream(Purpose::Weights);
-                let mut parameters = Parameters::new(declared.into(), &mut stream, Device::Cpu).expect("memory");
+                let mut parameters =
+                    Parameters::new(declared.into(), &mut stream, Device::Cpu).expect("memory");
                 let mut optimizer = Optimizer::new(rule, penalties, &parameters);
                 for step in 1..=10 {
                     let gradients: Vec<Tensor> =

@@ -4,8 +4,8 @@
 use dlgrid_sweep::recipe::Activation;
 use tch::Tensor;
 
-use super::dropout::dropout;
 use super::Mode;
+use super::dropout::dropout;
 use crate::parameters::Declared;
 
 /// Its configuration.

@@ -23,6 +23,7 @@ fn head(name: &SegmentName) -> Record {
         pid: 1,
         dlgrid: "0.1.0".into(),
         device: "cpu".into(),
+        log: None,
         time: 1.0,
     })
 }

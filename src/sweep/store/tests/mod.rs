@@ -24,7 +24,7 @@ use crate::trial::{Run, RunId};
 pub(super) const SWEEP: &str = "00112233445566778899aabbccddeeff";
 
 pub(super) fn facts() -> HeadFacts {
-    HeadFacts { sweep: SWEEP.into(), device: "cpu".into(), dlgrid: "0.1.0".into() }
+    HeadFacts { sweep: SWEEP.into(), device: "cpu".into(), log: None, dlgrid: "0.1.0".into() }
 }
 
 /// A sweep directory that goes when the test ends.

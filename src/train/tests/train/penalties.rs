@@ -17,7 +17,8 @@ fn the_update_follows_the_gradient_of_loss_and_penalties() {
         let mut task = Classify::new(&recipe, &data, 1).expect("a task");
         task.begin(Place::start(1));
         let mut stream = Place::start(1).stream(Purpose::Weights);
-        let mut parameters = Parameters::new(task.model().declare(), &mut stream, Device::Cpu).expect("memory");
+        let mut parameters =
+            Parameters::new(task.model().declare(), &mut stream, Device::Cpu).expect("memory");
         let before = parameters.flat().copy();
         let batch = task.load(0, 7);
         let output = task.forward(parameters.leaves(), &batch, Mode::Eval);

@@ -9,8 +9,7 @@ use super::support::{blobs, recipe, run, small, text, write_idx};
 #[test]
 fn blobs_are_learnt_with_every_activation_and_depth() {
     let data = small();
-    let activations =
-        ["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "sigmoid", "tanh"];
+    let activations = ["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "sigmoid", "tanh"];
     let learn = |activation: &str, layers: i64| {
         let given = [
             ("model.activation", text(activation)),

@@ -33,7 +33,11 @@ pub fn small() -> Dataset {
 }
 
 /// Writes images of `rows * columns` bytes and labels as the files of an IDX data set.
-pub fn write_idx(folder: &Path, (images, labels): &(Vec<u8>, Vec<u8>), (rows, columns): (u32, u32)) {
+pub fn write_idx(
+    folder: &Path,
+    (images, labels): &(Vec<u8>, Vec<u8>),
+    (rows, columns): (u32, u32),
+) {
     let count = u32::try_from(labels.len()).expect("few");
     let file = |shape: &[u32], values: &[u8]| {
         let mut raw = vec![0, 0, 8, u8::try_from(shape.len()).expect("few")];

@@ -1,0 +1,229 @@
+//! The domain of one parameter, as a spec writes it: a list, or one of the ranges.
+use super::mistake::Mistake;
+use super::parameters::Shaping;
+use super::recipes::setting_value;
+use super::section::{Mistakes, point_at};
+use super::yaml::{Entry, Kind, Node};
+use crate::recipe::{Value, key};
+use crate::space::{Domain, DomainError};
+
+impl Shaping<'_> {
+    /// A value of a parameter, or a mistake.
+    pub(super) fn value(
+        &self,
+        param: usize,
+        node: &Node,
+        mistakes: &mut Mistakes,
+    ) -> Option<Value> {
+        let path = &self.paths[param];
+        if let Some(place) = key::find(path).filter(|_| self.trains()) {
+            return setting_value(&key::KEYS[place], node, mistakes);
+        }
+        let value = node.value();
+        if value.is_none() {
+            mistakes.wrong_kind(
+                node,
+                &format!("a value of `{path}`"),
+                "a number, text, or true or false",
+            );
+        }
+        value
+    }
+
+    pub(super) fn domain(
+        &self,
+        param: usize,
+        entry: &Entry,
+        mistakes: &mut Mistakes,
+    ) -> Option<Domain> {
+        let path = &self.paths[param];
+        match &entry.value.kind {
+            Kind::List(items)
+                if !self.is_interval(path)
+                    || items.iter().any(|i| matches!(i.kind, Kind::List(_))) =>
+            {
+                let values: Vec<Value> =
+                    items.iter().filter_map(|i| self.value(param, i, mistakes)).collect();
+                if values.len() < items.len() {
+                    return None;
+                }
+                Domain::list(values)
+                    .map_err(|error| {
+                        let span = match &error {
+                            DomainError::Twice { second, .. } => items[*second].span.clone(),
+                            _ => point_at(entry),
+                        };
+                        mistakes.add(Mistake::new(
+                            span,
+                            format!("`{path}`: {error}"),
+                            "in this domain",
+                        ));
+                    })
+                    .ok()
+            }
+            Kind::Map(_) => {
+                let domain = self.range(path, entry, mistakes)?;
+                self.check_range(param, &domain, entry, mistakes).then_some(domain)
+            }
+            _ => {
+                let value = self.value(param, &entry.value, mistakes)?;
+                Domain::list(vec![value]).ok()
+            }
+        }
+    }
+
+    pub(super) fn is_interval(&self, path: &str) -> bool {
+        self.trains() && key::find(path).is_some_and(|p| key::KEYS[p].kind == key::Kind::Interval)
+    }
+
+    /// `{from, to, steps}`, `{log: [a, b], steps}`, `{int: [a, b], step}`.
+    fn range(&self, path: &str, entry: &Entry, mistakes: &mut Mistakes) -> Option<Domain> {
+        const SHAPES: &str =
+            "`{from: a, to: b, steps: n}`, `{log: [a, b], steps: n}` or `{int: [a, b], step: n}`";
+        let before = mistakes.0.len();
+        let parts = mistakes.entries(&entry.value, &format!("the domain of `{path}`"));
+        let known = ["from", "int", "log", "step", "steps", "to"];
+        for part in &parts {
+            if ["uniform", "log_uniform", "normal", "choice"].contains(&part.key.as_str()) {
+                mistakes.add(
+                    Mistake::new(
+                        part.key_span.clone(),
+                        format!(
+                            "`{}` is a domain to sample from, and this sweep walks a grid",
+                            part.key
+                        ),
+                        "no grid of this",
+                    )
+                    .hint(format!("for a grid write {SHAPES}")),
+                );
+            } else if !known.contains(&part.key.as_str()) {
+                mistakes.unknown_key(part, &format!("the domain of `{path}`"), &known);
+            }
+        }
+        let find = |key: &str| parts.iter().copied().find(|e| e.key == key);
+        let result = if let Some(log) = find("log") {
+            let (from, to) = pair(log, mistakes)?;
+            let steps = steps(find("steps"), entry, path, mistakes)?;
+            Domain::log(from, to, steps)
+        } else if let Some(int) = find("int") {
+            let (from, to) = pair(int, mistakes)?;
+            let whole = |x: f64| Value::Float(x).as_i64();
+            let step = find("step").map_or(Some(1), |e| whole_number(e, mistakes))?;
+            match (whole(from), whole(to)) {
+                (Some(from), Some(to)) => Domain::int(from, to, step),
+                _ => {
+                    mistakes.wrong_kind(&int.value, "`int`", "two whole numbers");
+                    return None;
+                }
+            }
+        } else if let (Some(from), Some(to)) = (find("from"), find("to")) {
+            let (from, to) = (number(from, mistakes)?, number(to, mistakes)?);
+            let steps = steps(find("steps"), entry, path, mistakes)?;
+            Domain::linear(from, to, steps)
+        } else {
+            if mistakes.0.len() == before {
+                mistakes.add(
+                    Mistake::new(
+                        point_at(entry),
+                        format!("`{path}` has no domain that dlgrid knows"),
+                        "not a domain",
+                    )
+                    .hint(format!("write a list, {SHAPES}")),
+                );
+            }
+            return None;
+        };
+        if mistakes.0.len() > before {
+            return None;
+        }
+        result
+            .map_err(|error| {
+                mistakes.add(Mistake::new(
+                    point_at(entry),
+                    format!("`{path}`: {error}"),
+                    "in this domain",
+                ));
+            })
+            .ok()
+    }
+
+    /// Both ends of a range (and so all between) must be values that the setting takes.
+    fn check_range(
+        &self,
+        param: usize,
+        domain: &Domain,
+        entry: &Entry,
+        mistakes: &mut Mistakes,
+    ) -> bool {
+        let path = &self.paths[param];
+        let Some(place) = key::find(path).filter(|_| self.trains()) else { return true };
+        let key = &key::KEYS[place];
+        let few = domain.len().min(1000);
+        let bad = (0..few)
+            .chain([domain.len() - 1])
+            .map(|i| domain.at(i))
+            .find(|v| key.kind.admit(v).is_none());
+        if let Some(value) = bad {
+            mistakes.add(Mistake::new(
+                point_at(entry),
+                format!("`{path}` must be {}, and this range holds {value}", key.kind.expected()),
+                "in this domain",
+            ));
+            return false;
+        }
+        true
+    }
+}
+
+fn pair(entry: &Entry, mistakes: &mut Mistakes) -> Option<(f64, f64)> {
+    if let Kind::List(items) = &entry.value.kind
+        && let [a, b] = items.as_slice()
+        && let (Some(a), Some(b)) =
+            (a.value().and_then(|v| v.as_f64()), b.value().and_then(|v| v.as_f64()))
+    {
+        return Some((a, b));
+    }
+    mistakes.wrong_kind(
+        &entry.value,
+        &format!("`{}`", entry.key),
+        "two numbers, such as `[1e-4, 1e-1]`",
+    );
+    None
+}
+
+fn number(entry: &Entry, mistakes: &mut Mistakes) -> Option<f64> {
+    let x = entry.value.value().and_then(|v| v.as_f64());
+    if x.is_none() {
+        mistakes.wrong_kind(&entry.value, &format!("`{}`", entry.key), "a number");
+    }
+    x
+}
+
+fn whole_number(entry: &Entry, mistakes: &mut Mistakes) -> Option<i64> {
+    let n = entry.value.value().and_then(|v| v.as_i64());
+    if n.is_none() {
+        mistakes.wrong_kind(&entry.value, &format!("`{}`", entry.key), "a whole number");
+    }
+    n
+}
+
+fn steps(
+    entry: Option<&Entry>,
+    domain: &Entry,
+    path: &str,
+    mistakes: &mut Mistakes,
+) -> Option<u64> {
+    let Some(entry) = entry else {
+        mistakes.add(
+            Mistake::new(
+                point_at(domain),
+                format!("the range of `{path}` has no `steps`"),
+                "how many values?",
+            )
+            .hint("add `steps: 5`"),
+        );
+        return None;
+    };
+    let n = whole_number(entry, mistakes)?;
+    u64::try_from(n).map_err(|_| mistakes.wrong_kind(&entry.value, "`steps`", "at least 2")).ok()
+}
