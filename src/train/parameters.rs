@@ -73,13 +73,11 @@ impl Parameters {
 
     /// The leaves that a model computes with and a gradient is taken for: one tensor a
     /// parameter, in its shape, each a view of the flat buffer.
-    #[must_use]
     pub fn leaves(&self) -> &[Tensor] {
         &self.leaves
     }
 
     /// The flat buffer, `[numbers]`.
-    #[must_use]
     pub const fn flat(&self) -> &Tensor {
         &self.flat
     }

@@ -3,20 +3,21 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use dlgrid_sweep::exit;
 use dlgrid_sweep::recipe::value::short_number;
 use dlgrid_sweep::recipe::{Recipe, Work};
 use dlgrid_sweep::slice::SliceWork;
-use dlgrid_sweep::store::StoreError;
 use dlgrid_sweep::store::checkpoint::CheckpointStore;
 use dlgrid_sweep::store::read::RetryPolicy;
 use dlgrid_sweep::store::record::{End, Epoch, Number, Outcome};
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::trial::Run;
-use dlgrid_sweep::{exit, host};
 use dlgrid_train::data::shelf::Shelf;
 use dlgrid_train::device;
 use dlgrid_train::engine::{Ending, Stop};
 use dlgrid_train::run::{Job, Log, RunError, Trained, train};
+
+use crate::ends::{Chain, ended, failed, with_hint};
 
 /// Where slices are worked on.
 pub struct Station<'s> {
@@ -211,62 +212,5 @@ fn saved(checkpoints: &CheckpointStore, run: &Run) -> Option<Vec<u8>> {
             eprintln!("warning: checkpoints can't be read: {}", Chain(&error));
             None
         }
-    }
-}
-
-fn ended(run: &Run, trained: Trained) -> End {
-    let (outcome, why) = match trained.ending {
-        Ending::Diverged { why } => (Outcome::Diverged, Some(why)),
-        Ending::Done | Ending::Stopped { .. } => (Outcome::Done, None),
-    };
-    End {
-        outcome,
-        why,
-        epochs: trained.epochs,
-        metrics: trained.metrics,
-        best: trained.best,
-        seconds: trained.seconds,
-        samples_per_s: trained.samples_per_s,
-        confusion: trained.confusion,
-        weights: Some(trained.weights),
-        ..failed(run, String::new())
-    }
-}
-
-fn failed(run: &Run, why: String) -> End {
-    End {
-        run: run.id,
-        index: run.index,
-        seed: run.seed,
-        outcome: Outcome::Failed,
-        why: Some(why),
-        epochs: 0,
-        metrics: Default::default(),
-        best: Default::default(),
-        seconds: 0.0,
-        samples_per_s: None,
-        confusion: None,
-        weights: None,
-        from: None,
-        time: host::now(),
-    }
-}
-
-/// An error with its causes in one line.
-struct Chain<'e>(&'e dyn std::error::Error);
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        std::iter::successors(self.0.source(), |e| e.source()).try_for_each(|e| write!(f, ": {e}"))
-    }
-}
-
-fn with_hint(error: StoreError) -> anyhow::Error {
-    let hint = error.hint();
-    let error = anyhow::Error::from(error);
-    match hint {
-        Some(hint) => anyhow::anyhow!("{error:#}\nhint: {hint}"),
-        None => error,
     }
 }

@@ -97,21 +97,18 @@ fn environment() -> Environment<'static> {
     env
 }
 
-/// Dotted paths as nested objects.
+/// Dotted paths as nested objects; what does not exist is missing in its section, and the
+/// section is there all the same, so that it can be asked for.
 fn context(paths: &[String], lookup: impl Fn(&str) -> Option<Value>) -> serde_json::Value {
     let mut root = serde_json::Map::new();
     for path in paths {
-        let Some(value) = lookup(path) else { continue };
-        let mut at = &mut root;
-        let mut parts = path.split('.').peekable();
-        while let Some(part) = parts.next() {
-            if parts.peek().is_none() {
-                at.insert(part.to_owned(), value.to_json());
-                break;
-            }
-            let below = at.entry(part).or_insert_with(|| serde_json::Map::new().into());
-            let serde_json::Value::Object(map) = below else { break };
-            at = map;
+        let mut sections: Vec<&str> = path.split('.').collect();
+        let Some(name) = sections.pop() else { continue };
+        let section = sections.iter().try_fold(&mut root, |at, section| {
+            at.entry(*section).or_insert_with(|| serde_json::Map::new().into()).as_object_mut()
+        });
+        if let (Some(section), Some(value)) = (section, lookup(path)) {
+            section.insert(name.to_owned(), value.to_json());
         }
     }
     root.into()

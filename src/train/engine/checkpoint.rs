@@ -8,7 +8,7 @@ use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use super::{Progress, Training};
+use super::{Named, Progress, Training};
 
 /// Version of a checkpoint's contents.
 ///
@@ -76,7 +76,7 @@ pub enum CheckpointError {
 /// Where safetensors refuses; no training that can exist makes it.
 pub fn encode(
     training: &Training,
-    counted: &[(&'static str, Tensor)],
+    counted: &[Named],
     run: RunId,
 ) -> Result<Vec<u8>, CheckpointError> {
     let about = About {
@@ -107,7 +107,7 @@ pub fn decode(
     bytes: &[u8],
     run: RunId,
     training: &mut Training,
-    counted: &[(&'static str, Tensor)],
+    counted: &[Named],
 ) -> Result<Vec<Tensor>, CheckpointError> {
     let file = SafeTensors::deserialize(bytes).map_err(CheckpointError::Format)?;
     let about = about(bytes)?;
@@ -129,7 +129,7 @@ pub fn decode(
 }
 
 /// All tensors of a training by name, in an order that `decode` relies on.
-fn tensors(training: &Training, counted: &[(&'static str, Tensor)]) -> Vec<(String, Tensor)> {
+fn tensors(training: &Training, counted: &[Named]) -> Vec<(String, Tensor)> {
     let parameters = &training.parameters;
     let weights = parameters.declared().iter().zip(parameters.leaves());
     let weights = weights.map(|(d, leaf)| (format!("model.{}", d.name), leaf.detach()));

@@ -5,7 +5,7 @@ use dlgrid_sweep::host;
 use tch::Tensor;
 
 use super::progress::unfinite;
-use super::{EpochEnd, Stop, Task, Training};
+use super::{EpochEnd, Named, Stop, Task, Training};
 use crate::model::Mode;
 use crate::random::Place;
 
@@ -25,7 +25,7 @@ pub struct Log<'a> {
     /// Is told the end of every epoch.
     pub epoch: &'a mut dyn FnMut(&EpochEnd),
     /// Saves a training and what its task has counted, and says whether it could.
-    pub save: &'a mut dyn FnMut(&Training, &[(&'static str, Tensor)]) -> bool,
+    pub save: &'a mut dyn FnMut(&Training, &[Named]) -> bool,
 }
 
 /// How a training came to its end.

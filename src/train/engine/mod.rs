@@ -18,6 +18,9 @@ pub use optimizer::Optimizer;
 pub use progress::{EpochEnd, Progress};
 pub use stop::{PARENT_GONE, Stop};
 
+/// A tensor with what it is called in a checkpoint.
+pub type Named = (&'static str, Tensor);
+
 /// What is learnt: where batches come from, what the model makes of them and how that is judged.
 pub trait Task {
     /// Some samples on the device.
@@ -42,7 +45,7 @@ pub trait Task {
     fn count(&mut self, batch: &Self::Batch, output: &Tensor, loss: &Tensor);
 
     /// What has been counted in this epoch so far, by name.
-    fn counted(&self) -> Vec<(&'static str, Tensor)>;
+    fn counted(&self) -> Vec<Named>;
 
     /// Goes on counting from what [`Task::counted`] gave, in its order.
     fn recount(&mut self, counted: &[Tensor]);

@@ -3,6 +3,7 @@
 use dlgrid_sweep::recipe::{Optimizer as Rule, Regularize};
 use tch::{Device, Tensor};
 
+use super::Named;
 use super::update::{self, Adam, Penalty, Sgd};
 use crate::parameters::Parameters;
 use crate::raw;
@@ -13,7 +14,7 @@ pub struct Optimizer {
     rule: Rule,
     regularize: Regularize,
     steps: u64,
-    state: Vec<(&'static str, Tensor)>,
+    state: Vec<Named>,
 }
 
 impl Optimizer {
@@ -37,8 +38,7 @@ impl Optimizer {
     }
 
     /// Its state by name, each `[numbers]` in the order of the flat parameters.
-    #[must_use]
-    pub fn state(&self) -> &[(&'static str, Tensor)] {
+    pub fn state(&self) -> &[Named] {
         &self.state
     }
 

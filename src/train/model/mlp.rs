@@ -54,7 +54,6 @@ impl Mlp {
     }
 
     /// From inputs `[batch, features]` to `[batch, outputs]`.
-    #[must_use]
     pub fn forward(&self, leaves: &[Tensor], inputs: &Tensor, mode: Mode) -> Tensor {
         let mut x = inputs.shallow_clone();
         let (layers, _) = leaves.as_chunks::<2>();

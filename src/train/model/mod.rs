@@ -49,7 +49,6 @@ impl Model {
     }
 
     /// From inputs `[batch, features]` to logits `[batch, classes]`.
-    #[must_use]
     pub fn forward(&self, leaves: &[Tensor], inputs: &Tensor, mode: Mode) -> Tensor {
         match self {
             Self::Mlp(mlp) => mlp.forward(leaves, inputs, mode),

@@ -6,7 +6,7 @@ use tch::{Reduction, Tensor};
 use super::score::score;
 use super::tally::Tally;
 use crate::data::{Batch, Dataset, Loader, Split, SplitError};
-use crate::engine::Task;
+use crate::engine::{Named, Task};
 use crate::model::{Mode, Model};
 use crate::random::{Place, Purpose};
 
@@ -101,7 +101,7 @@ impl Task for Classify<'_> {
         self.tally.count(output, &batch.labels, loss);
     }
 
-    fn counted(&self) -> Vec<(&'static str, Tensor)> {
+    fn counted(&self) -> Vec<Named> {
         self.tally.tensors()
     }
 

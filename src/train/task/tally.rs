@@ -1,6 +1,7 @@
 //! Counts losses and predictions while batches pass, without waiting for the device.
 use tch::{Device, Kind, Tensor};
 
+use crate::engine::Named;
 use crate::raw;
 
 /// The sum of losses, and how often each class was taken for each.
@@ -73,7 +74,7 @@ impl Tally {
 
     /// What is counted, as tensors that a checkpoint can hold.
     #[must_use]
-    pub fn tensors(&self) -> Vec<(&'static str, Tensor)> {
+    pub fn tensors(&self) -> Vec<Named> {
         let (loss, confusion) = match self {
             Self::Here { loss, confusion, .. } => {
                 (Tensor::from(*loss), Tensor::from_slice(confusion))

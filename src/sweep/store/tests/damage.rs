@@ -50,7 +50,7 @@ fn check(name: &SegmentName, bytes: &[u8], whole: &Results, what: &str) -> Resul
         !read.damage.is_empty() || tail.torn > 0 || !tail.closed,
         "{what}: the damage is not seen"
     );
-    assert_eq!(tail.damaged, read.damage.len() as u64, "{what}");
+    assert_eq!(tail.damaged.min(1000), read.damage.len() as u64, "{what}");
     read
 }
 

@@ -17,7 +17,7 @@ fn recipes() -> Vec<Recipe> {
     vec![
         with(&[]),
         with(&[("optimizer.kind", text("adamw")), ("regularize.l1", Value::Float(1e-3))]),
-        with(&[sgd.clone()]),
+        with(std::slice::from_ref(&sgd)),
         with(&[sgd.clone(), momentum.clone()]),
         with(&[sgd, momentum, ("optimizer.nesterov", Value::Bool(true))]),
     ]
