@@ -10,14 +10,14 @@ use dlgrid_sweep::trial::RunId;
 /// The sweep that the segments are of.
 pub const SWEEP: &str = "00112233445566778899aabbccddeeff";
 
-/// Writes `slices` segments of `runs` ended runs each.
+/// Writes, for the sweep with this id, `slices` segments of `runs` ended runs each.
 ///
 /// # Errors
 /// What the system refused.
-pub fn generate(dir: &SweepDir, slices: u32, runs: u64) -> Result<(), StoreError> {
+pub fn generate(dir: &SweepDir, sweep: &str, slices: u32, runs: u64) -> Result<(), StoreError> {
     for slice in 0..slices {
         let facts = HeadFacts {
-            sweep: SWEEP.into(),
+            sweep: sweep.into(),
             device: "cpu".into(),
             log: None,
             dlgrid: "0.1.0".into(),

@@ -160,6 +160,12 @@ impl Shared {
         if queue.stopped { None } else { queue.open.pop_front() }
     }
 
+    /// No worker of this job will do better: the rest is left.
+    fn give_up(&self, how: String, log: &std::path::Path) {
+        self.queue().stopped = true;
+        self.tell(Event::Unusable { how, log: log.to_owned() });
+    }
+
     fn tell(&self, event: Event) {
         // The receiver lives as long as any worker thread.
         let _heard = self.events.send(event);
@@ -178,17 +184,15 @@ fn serve(shared: &Shared, number: usize, slot: &Slot) -> std::io::Result<()> {
         if shared.queue().stopped {
             host::signal_group(child.id(), host::Signal::Term);
         }
-        let (held, served) = feed(shared, &mut child, stdout, first);
+        let (held, served) = feed(shared, &mut child, stdout, first, &log);
         let status = child.wait()?;
         shared.living().retain(|pid| *pid != child.id());
         let stopped = shared.queue().stopped;
         match held {
             None => {}
             Some(_) if stopped => {}
-            Some((slice, _)) if !served && is_refusal(status) => {
-                shared.queue().stopped = true;
-                shared.tell(Event::Unusable { how: describe(status), log });
-                shared.tell(Event::Done { slice, code: crate::exit::MISSING });
+            Some(_) if !served && is_refusal(status) => {
+                shared.give_up(describe(status), &log);
                 return Ok(());
             }
             Some((slice, tried)) => {
@@ -243,6 +247,7 @@ fn feed(
     child: &mut Child,
     stdout: std::process::ChildStdout,
     first: (u32, u32),
+    log: &std::path::Path,
 ) -> (Option<(u32, u32)>, bool) {
     let mut input = child.stdin.take();
     let mut waiting = Some(first);
@@ -253,6 +258,9 @@ fn feed(
         served = true;
         if let Report::Done { slice, code } = report {
             shared.tell(Event::Done { slice, code });
+            if code == crate::exit::MISSING {
+                shared.give_up("lacks something on this machine".into(), log);
+            }
         }
         let next = waiting.take().filter(|_| !shared.queue().stopped).or_else(|| shared.take());
         let answer = next.map_or_else(|| "end\n".to_owned(), |(slice, _)| format!("{slice}\n"));

@@ -1,0 +1,102 @@
+//! How fast a spec becomes a checked grid, and how fast a finished sweep becomes a leaderboard.
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use dlgrid_sweep::judge::Liveness;
+use dlgrid_sweep::report::collect::Subject;
+use dlgrid_sweep::report::{Query, table};
+use dlgrid_sweep::store::read::load;
+use dlgrid_sweep::store::segment::{HeadFacts, SegmentWriter};
+use dlgrid_sweep::sweep::Sweep;
+use dlgrid_sweep::{plan, spec};
+
+#[path = "support/store.rs"]
+mod support;
+
+/// 20,000 trials × 5 seeds.
+const SPEC: &str = "\
+name: wide
+train: {data: {set: mnist}}
+parameters:
+  optimizer.lr: {log: [1e-5, 1e-1], steps: 100}
+  regularize.dropout: {from: 0, to: 0.9, steps: 20}
+  model.layers: {int: [1, 10]}
+seeds: 5
+objective: {maximize: valid/f1}
+";
+
+/// 1,000,000 trials × 10 seeds.
+const HUGE: &str = "\
+name: huge
+train: {data: {set: mnist}}
+parameters:
+  optimizer.lr: {log: [1e-5, 1e-1], steps: 100}
+  regularize.dropout: {from: 0, to: 0.9, steps: 100}
+  model.width: {int: [1, 100]}
+seeds: 10
+";
+
+fn expansion(c: &mut Criterion) {
+    let mut group = c.benchmark_group("spec");
+    group.sample_size(10);
+    let wide = SPEC.replace("steps: 20", "steps: 100").replace("seeds: 5", "seeds: 1");
+    group.bench_function("check 100,000 recipes", |b| {
+        b.iter(|| black_box(spec::read("wide.yaml", wide.as_bytes(), 100_000).expect("spec")));
+    });
+    let (checked, _) = spec::read("wide.yaml", wide.as_bytes(), 100_000).expect("spec");
+    group.bench_function("identities of 100,000 runs", |b| {
+        b.iter(|| {
+            for index in checked.walk(0, checked.run_numbers()) {
+                black_box(checked.run(index).expect("run").id);
+            }
+        });
+    });
+    group.bench_function("plan 10,000,000 runs", |b| {
+        b.iter(|| {
+            let (huge, _) = spec::read("huge.yaml", HUGE.as_bytes(), 10_000_000).expect("spec");
+            black_box(plan::plan(&huge, 8))
+        });
+    });
+    group.finish();
+}
+
+fn leaderboard(c: &mut Criterion) {
+    let keep = tempfile::tempdir().expect("temporary folder");
+    let (wide, _) = spec::read("wide.yaml", SPEC.as_bytes(), 100_000).expect("spec");
+    let sweep = Sweep::create(keep.path(), wide, SPEC.as_bytes(), 8).expect("sweep").sweep;
+    support::generate(&sweep.dir, &sweep.manifest.id, 200, 500).expect("the segments are written");
+    let gone = |_: u32| Liveness::Gone;
+    let mut group = c.benchmark_group("report");
+    group.sample_size(10);
+    group.bench_function("leaderboard of 100,000 runs", |b| {
+        b.iter(|| {
+            let results = load(&sweep.dir, &sweep.manifest.id).expect("read");
+            let subject = Subject::new(&sweep, &results, &gone);
+            let report = subject.report(Query { top: Some(20), ..Query::default() }).expect("report");
+            black_box(table::render(&report, table::View { width: Some(100), color: false }))
+        });
+    });
+    group.finish();
+}
+
+fn segments(c: &mut Criterion) {
+    let keep = tempfile::tempdir().expect("temporary folder");
+    let dir = dlgrid_sweep::store::layout::SweepDir::new(keep.path());
+    let facts = HeadFacts {
+        sweep: support::SWEEP.into(),
+        device: "cpu".into(),
+        log: None,
+        dlgrid: "0.1.0".into(),
+    };
+    let mut writer = SegmentWriter::begin(&dir, 0, facts).expect("segment");
+    let mut index = 0;
+    c.bench_function("store/append and sync one end", |b| {
+        b.iter(|| {
+            writer.end(&support::end(index)).expect("written");
+            index += 1;
+        });
+    });
+}
+
+criterion_group!(benches, expansion, leaderboard, segments);
+criterion_main!(benches);

@@ -1,0 +1,222 @@
+//! Tests of `dlgrid-worker` under `dlgrid`: real training by real processes, killed and resumed.
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use support::{Said, Sandbox};
+
+/// Four classes of 8 × 8 images: a bright quarter each, under seeded noise.
+fn write_blobs(folder: &Path, train: u32, test: u32) {
+    std::fs::create_dir_all(folder).unwrap();
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut noise = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 56) as u8
+    };
+    for (name, count) in [("train", train), ("t10k", test)] {
+        let mut bytes: Vec<u8> =
+            [0x0803_u32, count, 8, 8].iter().flat_map(|n| n.to_be_bytes()).collect();
+        let mut labels: Vec<u8> =
+            [0x0801_u32, count].iter().flat_map(|n| n.to_be_bytes()).collect();
+        for i in 0..count {
+            let class = (i % 4) as usize;
+            for (row, column) in (0..64).map(|p| (p / 8, p % 8)) {
+                let lit = (row / 4) * 2 + column / 4 == class;
+                bytes.push(if lit { noise() / 2 + 96 } else { noise() / 2 + 32 });
+            }
+            labels.push(class as u8);
+        }
+        std::fs::write(folder.join(format!("{name}-images-idx3-ubyte")), bytes).unwrap();
+        std::fs::write(folder.join(format!("{name}-labels-idx1-ubyte")), labels).unwrap();
+    }
+}
+
+fn spec(epochs: u32, checkpoint: &str) -> String {
+    format!(
+        "name: blobs\ntrain:\n  data: {{set: idx, path: blobs, scale: [-1, 1]}}\n  model: {{layers: 2, width: 16}}\n  regularize: {{dropout: 0.1}}\n  epochs: {epochs}\n  batch_size: 16\nparameters:\n  optimizer.kind: [adam, sgd]\n  optimizer.lr: [0.003, 0.01]\nseeds: 2\nobjective: {{maximize: valid/accuracy}}\ncheckpoint: {checkpoint}\n"
+    )
+}
+
+fn sandbox(epochs: u32, checkpoint: &str) -> Sandbox {
+    let here = Sandbox::new();
+    write_blobs(&here.path().join("blobs"), 400, 80);
+    here.write("blobs.yaml", spec(epochs, checkpoint));
+    here
+}
+
+/// What each run came to, without what a clock says.
+fn results(here: &Sandbox) -> BTreeMap<String, Value> {
+    let mut found = BTreeMap::new();
+    for mut line in here.lines().into_iter().filter(|l| l["t"] == "end") {
+        let fields = line.as_object_mut().unwrap();
+        for name in ["n", "v", "time", "seconds", "samples_per_s"] {
+            fields.remove(name);
+        }
+        let before = found.insert(fields["run"].as_str().unwrap().to_owned(), line);
+        assert!(before.is_none(), "a run ended twice");
+    }
+    found
+}
+
+#[test]
+fn a_sweep_is_trained_and_ranked() {
+    let here = sandbox(8, "5m");
+    here.run(["submit", "blobs.yaml", "--slots", "2"]).code(0).says("8 of 8 runs done");
+    let report = here.run(["report", "--format", "json"]).code(0).json();
+    assert!(report["rows"][0]["objective"]["mean"].as_f64().unwrap() > 0.95, "{report:#}");
+    assert_eq!(report["rows"][0]["objective"]["n"], 2);
+    for end in results(&here).values() {
+        for metric in ["loss", "accuracy", "precision", "recall", "f1"] {
+            assert!(end["metrics"][format!("train/{metric}")].is_number());
+            assert!(end["metrics"][format!("valid/{metric}")].is_number());
+        }
+        let counted: u64 = end["confusion"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|r| r.as_array().unwrap())
+            .map(|c| c.as_u64().unwrap())
+            .sum();
+        assert_eq!(counted, 80, "a fifth of the 400 training samples");
+    }
+    here.run(["logs", "blobs", "0"]).code(0).says("valid/accuracy");
+}
+
+/// The sweep that nothing disturbed.
+fn undisturbed(epochs: u32) -> BTreeMap<String, Value> {
+    let here = sandbox(epochs, "5m");
+    here.run(["submit", "blobs.yaml", "--slots", "2"]).code(0);
+    results(&here)
+}
+
+#[test]
+fn stopped_gently_and_resumed_every_bit_is_the_same() {
+    let expected = undisturbed(60);
+    let here = sandbox(60, "5m");
+    let mut stops = 0;
+    loop {
+        let child = here.start(["submit", "blobs.yaml", "--slots", "2"]);
+        std::thread::sleep(std::time::Duration::from_millis(900));
+        let _gone = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        let said = Said::from(child.wait_with_output().unwrap());
+        if said.code == 0 {
+            break;
+        }
+        said.code(6);
+        stops += 1;
+        assert!(stops < 60, "it never comes to an end");
+    }
+    assert!(stops > 0, "it was never stopped: make the runs longer");
+    assert_eq!(results(&here), expected);
+    assert!(here.lines().iter().any(|l| l["t"] == "stop" && l["saved"] == true));
+}
+
+#[test]
+fn killed_workers_resume_from_checkpoints_and_every_bit_is_the_same() {
+    let expected = undisturbed(60);
+    let here = sandbox(60, "0.2s");
+    let child = here.start(["submit", "blobs.yaml", "--slots", "2"]);
+    let mut killed = 0;
+    for _ in 0..4 {
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        let mark = here.path().to_string_lossy().into_owned();
+        for entry in std::fs::read_dir("/proc").unwrap().filter_map(Result::ok) {
+            let words = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let words = String::from_utf8_lossy(&words).into_owned();
+            let cwd = std::fs::read_link(entry.path().join("cwd")).unwrap_or_default();
+            if words.contains("dlgrid-worker")
+                && words.contains("--slices")
+                && cwd.to_string_lossy() == mark
+            {
+                let pid = entry.file_name().to_string_lossy().into_owned();
+                killed +=
+                    u32::from(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+                break;
+            }
+        }
+    }
+    let said = Said::from(child.wait_with_output().unwrap()).code(0);
+    assert!(killed > 0, "nothing was killed: make the runs longer\n{}", said.err);
+    assert_eq!(results(&here), expected);
+}
+
+#[test]
+fn data_that_is_not_what_it_must_be_is_refused_with_its_name() {
+    let here = sandbox(1, "5m");
+    let images = here.path().join("blobs/train-images-idx3-ubyte");
+    let whole = std::fs::read(&images).unwrap();
+    let mut wrong_magic = whole.clone();
+    wrong_magic[3] = 9;
+    for bytes in [wrong_magic, whole[..whole.len() / 2].to_vec(), Vec::new()] {
+        std::fs::write(&images, bytes).unwrap();
+        here.run(["submit", "blobs.yaml"]).code(4).says("train-images-idx3-ubyte").says("hint:");
+    }
+    std::fs::remove_file(&images).unwrap();
+    here.run(["submit", "blobs.yaml"]).code(4).says("train-images-idx3-ubyte").says("hint:");
+    std::fs::write(&images, whole).unwrap();
+    here.run(["submit", "blobs.yaml"]).code(0);
+}
+
+#[test]
+fn a_data_set_of_the_catalogue_is_verified_byte_for_byte() {
+    let here = Sandbox::new();
+    here.write("m.yaml", "train: {data: {set: mnist}, epochs: 1}\n");
+    let submit = |data: &Path| {
+        let mut command = here.command(["submit", "m.yaml"]);
+        Said::from(command.env("DLGRID_DATA", data).output().unwrap())
+    };
+    let data = here.path().join("data");
+    submit(&data).code(4).says("hint: dlgrid data fetch mnist");
+    let folder = data.join("mnist");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, bytes) in [
+        ("train-images-idx3-ubyte", 47_040_016_u64),
+        ("train-labels-idx1-ubyte", 60_008),
+        ("t10k-images-idx3-ubyte", 7_840_016),
+        ("t10k-labels-idx1-ubyte", 10_008),
+    ] {
+        std::fs::File::create(folder.join(name)).unwrap().set_len(bytes).unwrap();
+    }
+    submit(&data).code(4).says("damaged").says("hint: dlgrid data fetch mnist");
+    assert!(here.sweeps().is_empty());
+}
+
+#[test]
+fn the_worker_says_what_it_is_and_refuses_what_it_has_not() {
+    let worker = env!("CARGO_BIN_EXE_dlgrid-worker");
+    let about =
+        Said::from(Command::new(worker).arg("--about").env_clear().output().unwrap()).code(0);
+    let about = about.json();
+    assert_eq!(about["libtorch"], "2.11.0");
+    if about["cuda"] == true {
+        eprintln!("skipped: a GPU is here, so asking for one can't fail");
+        return;
+    }
+    let here = sandbox(1, "5m");
+    here.run(["submit", "blobs.yaml"]).code(0);
+    let said = Command::new(worker)
+        .arg("--sweep")
+        .arg(here.sweeps().remove(0))
+        .args(["--slice", "0", "--device", "cuda:0"])
+        .output()
+        .unwrap();
+    Said::from(said).code(4).says("hint:");
+}
+
+#[test]
+fn a_loss_that_stops_being_a_number_ends_the_run_as_diverged() {
+    let here = Sandbox::new();
+    write_blobs(&here.path().join("blobs"), 200, 40);
+    here.write("wild.yaml", "train:\n  data: {set: idx, path: blobs, scale: [-1, 1]}\n  optimizer: {kind: sgd, momentum: 0.9}\n  epochs: 3\n  batch_size: 16\nparameters: {optimizer.lr: [0.01, 1.0e+12]}\n");
+    here.run(["submit", "wild.yaml"]).code(0).says("1 diverged");
+    let report = here.run(["report", "--format", "json"]).json();
+    assert_eq!(report["counts"]["diverged"], 1);
+    assert_eq!(report["rows"][0]["parameters"]["optimizer.lr"], 0.01, "the diverged trial is last");
+}
