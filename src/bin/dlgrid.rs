@@ -31,6 +31,8 @@ mod retry;
 mod schema;
 #[path = "dlgrid/show.rs"]
 mod show;
+#[path = "dlgrid/slurm.rs"]
+mod slurm;
 #[path = "dlgrid/status.rs"]
 mod status;
 #[path = "dlgrid/submit.rs"]
@@ -51,7 +53,7 @@ const EXAMPLES: &str = "\
 Examples:
   dlgrid init                      write a first sweep.yaml
   dlgrid check sweep.yaml          all mistakes at once, with their lines
-  dlgrid submit sweep.yaml         run it; again: only what is missing
+  dlgrid submit sweep.yaml         into Slurm's queue, or run here; again: only what is missing
   dlgrid report                    the leaderboard of the newest sweep
 
 Exit codes:
@@ -79,7 +81,7 @@ enum Command {
     Check(check::Args),
     /// Say what a spec would run, and what it would take
     Plan(plan::Args),
-    /// Run a sweep; submitted again, only what is missing or new
+    /// Submit a sweep to Slurm, or run it here; again, only what is missing or new
     Submit(submit::Args),
     /// Show how far a sweep is
     Status(status::StatusArgs),

@@ -14,6 +14,7 @@ use std::io::Write as _;
 
 use anyhow::Context as _;
 use dlgrid_sweep::exec::feed::{Report, Slices};
+use dlgrid_sweep::exec::slurm::task::{ArrayTask, Assigned};
 use dlgrid_sweep::store::layout::SweepDir;
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::{exit, host};
@@ -95,7 +96,32 @@ fn work(args: &Args) -> anyhow::Result<u8> {
     match args.work {
         Work::Slice(number) => station.serve(number, args.redo),
         Work::Fed => serve_fed(&mut station, args),
+        Work::Intent(intent) => serve_task(&mut station, args, intent),
     }
+}
+
+/// Works on the slice of the Slurm array task that this process is. When Slurm says that its
+/// time is nearly over, all is saved first, and then the task goes back into the queue.
+fn serve_task(
+    station: &mut slice::Station<'_>,
+    args: &Args,
+    intent: u32,
+) -> anyhow::Result<u8> {
+    let task = ArrayTask::here().context("`--intent` is for tasks of a Slurm array")?;
+    let slice = match task.assigned(&station.sweep.dir, intent)? {
+        Assigned::Slice(slice) => slice,
+        Assigned::Nothing(why) => {
+            eprintln!("nothing to do: {why}");
+            return Ok(exit::OK);
+        }
+    };
+    let code = station.serve(slice, args.redo)?;
+    // Only the warning before the time limit: what is cancelled stays so, and what is preempted
+    // Slurm itself puts back.
+    if code == exit::STOPPED && station.stop.requested() == Some("SIGUSR2") {
+        eprintln!("time is nearly over: {}", task.go_on_later(station.sweep, slice));
+    }
+    Ok(code)
 }
 
 /// Works on the slices that the feeder names, until it has no more or is gone.

@@ -110,6 +110,12 @@ pub fn pid() -> u32 {
     std::process::id()
 }
 
+/// The number of the user that this process belongs to.
+#[must_use]
+pub fn user() -> u32 {
+    rustix::process::getuid().as_raw()
+}
+
 /// Random bytes from the system, for identities; training never draws from here.
 ///
 /// # Errors

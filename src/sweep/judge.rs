@@ -9,6 +9,8 @@ use crate::store::record::Outcome;
 pub enum Liveness {
     /// A process works on it, or is about to.
     Alive,
+    /// No process works on it, and one will: it waits in a queue.
+    Queued,
     /// No process works on it.
     Gone,
     /// It can't be told from here, such as on another machine.
@@ -39,7 +41,7 @@ pub enum State {
     Running,
     /// No attempt has begun it.
     Waiting,
-    /// Stopped before its end, in order: the next attempt goes on with it.
+    /// Stopped before its end, in order, or put back into the queue: the next attempt goes on.
     Interrupted,
     /// Begun, not ended, and the attempt is gone: it was killed.
     Lost,
@@ -103,7 +105,7 @@ pub fn judge(traces: &Traces, newest: u32, liveness: Liveness) -> State {
     if traces.attempt == 0 {
         return State::Waiting;
     }
-    if traces.stopped {
+    if traces.stopped || liveness == Liveness::Queued {
         return State::Interrupted;
     }
     let at_work = traces.attempt >= newest && !traces.closed && liveness != Liveness::Gone;
@@ -184,7 +186,7 @@ mod tests {
 
     #[test]
     fn states_follow_from_traces() {
-        use Liveness::{Alive, Gone, Unknown};
+        use Liveness::{Alive, Gone, Queued, Unknown};
         let ended = |outcome| Traces { outcome: Some(outcome), ..BEGUN };
         let stopped = Traces { stopped: true, saved: true, ..BEGUN };
         let closed = Traces { closed: true, ..BEGUN };
@@ -192,6 +194,10 @@ mod tests {
             (Traces::default(), 0, Unknown, State::Waiting),
             (Traces::default(), 1, Alive, State::Waiting),
             (Traces::default(), 1, Gone, State::Waiting),
+            (Traces::default(), 1, Queued, State::Waiting),
+            (BEGUN, 2, Queued, State::Interrupted),
+            (closed, 2, Queued, State::Interrupted),
+            (ended(Outcome::Done), 2, Queued, State::Done),
             (BEGUN, 2, Alive, State::Running),
             (BEGUN, 2, Unknown, State::Running),
             (BEGUN, 2, Gone, State::Lost),

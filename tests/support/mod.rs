@@ -39,6 +39,7 @@ impl Sandbox {
             command.env_remove(name);
         }
         command.args(args).current_dir(self.path()).env("NO_COLOR", "1").stdin(Stdio::null());
+        command.env("DLGRID_LOCAL", "1");
         command
     }
 

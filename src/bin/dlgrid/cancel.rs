@@ -1,7 +1,8 @@
-//! `dlgrid cancel`: asks the process that works on a sweep to stop gently.
+//! `dlgrid cancel`: takes a sweep out of Slurm's queue, or asks the process that works on it to stop.
 use std::time::Duration;
 
 use crate::pick::{self, Root};
+use crate::slurm;
 use crate::talk::{refuse, talk};
 use dlgrid_sweep::exec::claim::{self, Standing};
 use dlgrid_sweep::{exit, host};
@@ -21,7 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     let dir = pick::folder(&args.root, args.sweep.as_deref())?;
     let label = dir.label();
+    let in_queue = slurm::cancel(&dir)?;
     let Some((holder, standing)) = claim::holder(&dir)? else {
+        if in_queue {
+            return Ok(exit::OK);
+        }
         talk(&format!("nothing works on `{label}`; all that has ended is kept\n"));
         return Ok(exit::OK);
     };

@@ -1,4 +1,5 @@
 //! The one place that words an error for a person and turns it into an exit code.
+use dlgrid_sweep::exec::slurm::SlurmError;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::find::FindError;
 use dlgrid_sweep::spec::SpecErrors;
@@ -36,6 +37,14 @@ fn classify(error: &anyhow::Error) -> (u8, Option<String>) {
     for cause in error.chain() {
         if let Some(failure) = cause.downcast_ref::<Refusal>() {
             return (failure.code, failure.hint.clone());
+        }
+        if let Some(slurm) = cause.downcast_ref::<SlurmError>() {
+            let code = match slurm {
+                SlurmError::Asked { .. } => exit::INPUT,
+                SlurmError::Unread { .. } => exit::UNEXPECTED,
+                _ => exit::MISSING,
+            };
+            return (code, slurm.hint());
         }
         if let Some(store) = cause.downcast_ref::<StoreError>() {
             return (exit::MISSING, store.hint());

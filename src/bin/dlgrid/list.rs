@@ -7,7 +7,7 @@ use dlgrid_sweep::report::list::{self, Entry};
 use dlgrid_sweep::report::{Aim, Title};
 use dlgrid_sweep::{exit, host};
 
-use super::pick::{Picked, Root};
+use super::pick::{AskSlurm, Picked, Queue, Root};
 use super::show::{Format, Terminal, note, print, wrong_input};
 
 /// List the sweeps, newest first
@@ -18,6 +18,8 @@ pub struct ListArgs {
     /// Form of the output
     #[arg(long, value_enum, env = "DLGRID_FORMAT", default_value_t = Format::Table)]
     format: Format,
+    #[command(flatten)]
+    slurm: AskSlurm,
 }
 
 /// Runs the command; gives the exit code.
@@ -26,7 +28,8 @@ pub struct ListArgs {
 /// If the root can't be read.
 pub fn run(args: ListArgs) -> Result<u8> {
     let found = find::all(&args.root.root).map_err(|error| wrong_input(&error, error.hint()))?;
-    let entries: Vec<Entry> = found.iter().map(entry).collect();
+    let queue = Queue::new(&args.slurm);
+    let entries: Vec<Entry> = found.iter().map(|one| entry(one, &queue)).collect();
     let now = host::now();
     print(&match args.format {
         Format::Table => list::render(&entries, now, Terminal::stdout().view()),
@@ -42,8 +45,8 @@ pub fn run(args: ListArgs) -> Result<u8> {
 }
 
 /// One sweep; one that can't be read is listed with the reason.
-fn entry(found: &Found) -> Entry {
-    match Picked::open(found) {
+fn entry(found: &Found, queue: &Queue) -> Entry {
+    match Picked::open(found, queue) {
         Ok(picked) => picked.subject().entry(found.created),
         Err(error) => Entry {
             sweep: Title {

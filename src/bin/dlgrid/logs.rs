@@ -8,7 +8,7 @@ use dlgrid_sweep::find::run::{Log, find_log, find_run};
 use dlgrid_sweep::store::fs;
 use dlgrid_sweep::text::clean;
 
-use super::pick::{Picked, Root};
+use super::pick::{Picked, Queue, Root};
 use super::show::{Terminal, note, print, print_bytes, wrong_input};
 
 /// Print the log of a run
@@ -32,7 +32,7 @@ pub struct LogsArgs {
 /// # Errors
 /// If the sweep or the run is not found, or there is no log.
 pub fn run(args: LogsArgs) -> Result<u8> {
-    let picked = Picked::new(&args.root, Some(&args.sweep))?;
+    let picked = Picked::new(&args.root, Some(&args.sweep), &Queue::unasked())?;
     let found = find_run(&picked.sweep, &picked.results, &args.run)
         .map_err(|error| wrong_input(&error, error.hint()))?;
     if let Some(text) = &found.note {

@@ -1,9 +1,16 @@
 //! Which sweep a command is about, and what is known of it.
+use std::cell::OnceCell;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
-use dlgrid_sweep::exit;
+use dlgrid_sweep::exec::slurm::call::Slurm;
+use dlgrid_sweep::exec::slurm::ledger::Ledger;
+use dlgrid_sweep::exec::slurm::parse::Row;
+use dlgrid_sweep::exec::slurm::state::Standing;
+use dlgrid_sweep::{exit, host};
 use dlgrid_sweep::find::{self, FindError, Found};
 use dlgrid_sweep::judge::{Counts, Liveness, State};
 use dlgrid_sweep::report::collect::{Subject, local_liveness};
@@ -22,6 +29,43 @@ pub struct Root {
     pub root: PathBuf,
 }
 
+/// Whether to ask Slurm.
+#[derive(Debug, Clone, Args)]
+pub struct AskSlurm {
+    /// Do not ask Slurm what is in its queue (it is asked once, and only of a submitted sweep)
+    #[arg(long)]
+    no_slurm: bool,
+}
+
+/// Slurm's queue, asked at most once, when the first sweep needs it.
+pub struct Queue {
+    ask: bool,
+    rows: OnceCell<Option<Vec<Row>>>,
+}
+
+/// Longest that a look at a sweep waits for a Slurm that can't be reached.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Queue {
+    /// To be asked, unless it shall not.
+    pub const fn new(args: &AskSlurm) -> Self {
+        Self { ask: !args.no_slurm, rows: OnceCell::new() }
+    }
+
+    /// Never asked.
+    pub const fn unasked() -> Self {
+        Self { ask: false, rows: OnceCell::new() }
+    }
+
+    fn rows(&self) -> Option<&[Row]> {
+        let asked = || {
+            let slurm = Slurm::find(PATIENCE).filter(|_| self.ask)?;
+            slurm.queue().map_err(|error| note(&format!("{error}; what runs is not known"))).ok()
+        };
+        self.rows.get_or_init(asked).as_deref()
+    }
+}
+
 /// A sweep, all that its segments say, and whether its slices are being worked on.
 pub struct Picked {
     /// The sweep.
@@ -29,6 +73,7 @@ pub struct Picked {
     /// What its segments say.
     pub results: Results,
     liveness: Box<dyn Fn(u32) -> Liveness + Sync>,
+    standing: Option<Arc<Standing>>,
 }
 
 impl Picked {
@@ -37,29 +82,43 @@ impl Picked {
     ///
     /// # Errors
     /// If there is none, or it can't be read.
-    pub fn new(root: &Root, wanted: Option<&str>) -> Result<Self> {
+    pub fn new(root: &Root, wanted: Option<&str>, queue: &Queue) -> Result<Self> {
         let chosen = find::find(&root.root, wanted).map_err(|error| refusal(&error))?;
         if let Some(text) = &chosen.note {
             note(text);
         }
-        Self::open(&chosen.sweep)
+        Self::open(&chosen.sweep, queue)
     }
 
     /// A sweep that was found, with everything read.
     ///
     /// # Errors
     /// If it can't be read.
-    pub fn open(found: &Found) -> Result<Self> {
+    pub fn open(found: &Found, queue: &Queue) -> Result<Self> {
         let sweep = Sweep::open(found.dir.clone()).map_err(unreadable)?;
         let results = read::load(&sweep.dir, &sweep.manifest.id)?;
-        let all = local_liveness(&sweep.dir);
-        Ok(Self { sweep, results, liveness: Box::new(move |_| all) })
+        let here = local_liveness(&sweep.dir);
+        let ledger = Ledger::read(&sweep.dir)?;
+        let standing = (!ledger.entries.is_empty())
+            .then(|| queue.rows().map(|rows| Standing::of(&ledger, rows, host::now())))
+            .flatten()
+            .map(Arc::new);
+        let liveness: Box<dyn Fn(u32) -> Liveness + Sync> = match (&standing, here) {
+            (Some(standing), Liveness::Gone) => {
+                let standing = Arc::clone(standing);
+                Box::new(move |slice| standing.liveness(slice))
+            }
+            (None, Liveness::Gone) if !ledger.entries.is_empty() => Box::new(|_| Liveness::Unknown),
+            _ => Box::new(move |_| here),
+        };
+        Ok(Self { sweep, results, liveness, standing })
     }
 
     /// What reports are made from.
     #[must_use]
     pub fn subject(&self) -> Subject<'_> {
         Subject::new(&self.sweep, &self.results, &*self.liveness)
+            .with_slurm(self.standing.as_deref())
     }
 }
 

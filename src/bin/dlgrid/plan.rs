@@ -2,11 +2,14 @@
 use std::path::PathBuf;
 
 use dlgrid_sweep::plan::{self, Plan};
+use dlgrid_sweep::store::read;
+use dlgrid_sweep::sweep::{Sweep, SweepError};
 use dlgrid_sweep::{exit, spec};
 use serde_json::json;
 
 use crate::show::{Format, print};
-use crate::{check, work};
+use crate::pick::Root;
+use crate::{check, slurm, work};
 
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
@@ -19,6 +22,14 @@ pub struct Args {
     /// Workers at a time, as `submit` would take them
     #[arg(long, value_name = "N")]
     pub slots: Option<usize>,
+    /// Print the job script and each sbatch line, exactly as `submit` would have them
+    #[arg(long, conflicts_with_all = ["format", "slots"])]
+    pub script: bool,
+    #[command(flatten)]
+    root: Root,
+    /// The worker program [default: dlgrid-worker beside dlgrid, or DLGRID_WORKER]
+    #[arg(long, value_name = "FILE", env = "DLGRID_WORKER", hide_env = true)]
+    pub worker: Option<PathBuf>,
     /// How to print it: table or json
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -26,6 +37,10 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     let (spec, _) = check::read(&args.file, args.max_runs)?;
+    if args.script {
+        print(&script(&spec, args)?)?;
+        return Ok(exit::OK);
+    }
     let slots = work::slots(args.slots, spec.slurm.cpus).len() as u64;
     let plan = plan::plan(&spec, slots);
     let text = match args.format {
@@ -34,6 +49,27 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     };
     print(&text)?;
     Ok(exit::OK)
+}
+
+/// What sbatch would be told of the slices that are missing; all of them where the sweep is new.
+fn script(spec: &spec::Spec, args: &Args) -> anyhow::Result<String> {
+    let dir = Sweep::folder(&args.root.root, spec);
+    let (slices, id) = match Sweep::open(dir.clone()) {
+        Ok(sweep) => {
+            let results = read::load(&sweep.dir, &sweep.manifest.id)?;
+            let left = work::slices_left(&sweep, &results, read::RetryPolicy::default());
+            (left, sweep.manifest.id)
+        }
+        Err(SweepError::Store(error)) if error.is_not_found() => {
+            let slots = slurm::slots(&spec.slurm);
+            let per_slice = plan::runs_per_slice(spec.runs(), slots, spec.slurm.runs_per_task);
+            let count = plan::slices(spec, per_slice, None).len();
+            ((0..u32::try_from(count).unwrap_or(u32::MAX)).collect(), spec.hash.clone())
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let worker = work::program(spec, args.worker.as_deref())?;
+    slurm::show(&dir, &id, &spec.slurm, &worker, slices, spec.trains())
 }
 
 fn to_json(plan: &Plan) -> serde_json::Value {

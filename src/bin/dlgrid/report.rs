@@ -3,7 +3,7 @@ use anyhow::Result;
 use clap::Args;
 use dlgrid_sweep::report::{Query, csv, json, markdown, table};
 
-use super::pick::{Picked, Root, code};
+use super::pick::{AskSlurm, Picked, Queue, Root, code};
 use super::show::{Format, Terminal, print, wrong_input};
 
 /// Trials that a table shows unless asked for more.
@@ -46,6 +46,8 @@ pub struct ReportArgs {
     /// Tell of every run: in JSON below its trial, in CSV one line each
     #[arg(long)]
     runs: bool,
+    #[command(flatten)]
+    slurm: AskSlurm,
 }
 
 /// Runs the command; gives the exit code.
@@ -59,7 +61,7 @@ pub fn run(args: ReportArgs) -> Result<u8> {
             "add `--format csv` or `--format json`",
         ));
     }
-    let picked = Picked::new(&args.root, args.sweep.as_deref())?;
+    let picked = Picked::new(&args.root, args.sweep.as_deref(), &Queue::new(&args.slurm))?;
     let default = (args.format == Format::Table && !args.all).then_some(TOP);
     let query = Query {
         top: args.top.or(default),

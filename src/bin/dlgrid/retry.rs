@@ -4,6 +4,7 @@ use dlgrid_sweep::store::read::RetryPolicy;
 use dlgrid_sweep::sweep::Sweep;
 
 use crate::pick::{self, Root};
+use crate::slurm;
 use crate::work::{self, LocalArgs};
 
 /// Arguments of `retry`.
@@ -25,5 +26,8 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let sweep = Sweep::open(dir)?;
     let worker = work::preflight(&sweep.spec, &args.work)?;
     let again = RetryPolicy { failed: true, diverged: args.diverged };
-    work::run(&sweep, worker, again, &args.work)
+    match slurm::find(&args.work, &sweep.spec.slurm)? {
+        Some(cluster) => slurm::submit(&sweep, &sweep.spec.slurm, &worker, again, &cluster),
+        None => work::run(&sweep, worker, again, &args.work),
+    }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use dlgrid_sweep::host;
 use dlgrid_sweep::report::status;
 
-use super::pick::{Picked, Root, code};
+use super::pick::{AskSlurm, Picked, Queue, Root, code};
 use super::show::{Format, Terminal, print, wrong_input};
 
 /// Show how a sweep is getting on
@@ -17,6 +17,8 @@ pub struct StatusArgs {
     /// Form of the output: table or json
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+    #[command(flatten)]
+    slurm: AskSlurm,
 }
 
 /// Runs the command; gives the exit code.
@@ -30,7 +32,7 @@ pub fn run(args: StatusArgs) -> Result<u8> {
             "use `--format json`, or `dlgrid report` for rows",
         ));
     }
-    let picked = Picked::new(&args.root, args.sweep.as_deref())?;
+    let picked = Picked::new(&args.root, args.sweep.as_deref(), &Queue::new(&args.slurm))?;
     let status = picked.subject().status(host::now());
     print(&match args.format {
         Format::Json => status::render_json(&status),

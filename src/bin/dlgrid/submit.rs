@@ -1,13 +1,14 @@
-//! `dlgrid submit`: runs a sweep; submitted again, only what is missing or new.
+//! `dlgrid submit`: puts a sweep into Slurm's queue, or runs it here; again, only what is missing.
 use std::path::PathBuf;
 
 use dlgrid_sweep::store::read::RetryPolicy;
 use dlgrid_sweep::sweep::Sweep;
-use dlgrid_sweep::{exit, host, spec};
+use dlgrid_sweep::spec;
 
 use crate::check;
 use crate::pick::Root;
-use crate::talk::{refuse, talk};
+use crate::slurm;
+use crate::talk::talk;
 use crate::work::{self, LocalArgs};
 
 /// Arguments of `submit`.
@@ -15,9 +16,6 @@ use crate::work::{self, LocalArgs};
 pub struct Args {
     /// The spec, a YAML file
     pub file: PathBuf,
-    /// Run on this machine [default where no sbatch is found]
-    #[arg(long)]
-    pub local: bool,
     #[command(flatten)]
     root: Root,
     /// Refuse a sweep of more runs than this
@@ -29,15 +27,13 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     let (spec, bytes) = check::read(&args.file, args.max_runs)?;
-    if !args.local && host::which("sbatch").is_some() {
-        return Err(refuse(
-            exit::MISSING,
-            "this version of dlgrid can't submit to Slurm yet",
-            "`--local` runs the sweep on this machine",
-        ));
-    }
     let worker = work::preflight(&spec, &args.work)?;
-    let slots = work::slots(args.work.slots.map(usize::from), spec.slurm.cpus).len() as u64;
+    let settings = spec.slurm.clone();
+    let cluster = slurm::find(&args.work, &settings)?;
+    let slots = match &cluster {
+        Some(_) => slurm::slots(&settings),
+        None => work::slots(args.work.slots.map(usize::from), spec.slurm.cpus).len() as u64,
+    };
     talk(&format!("{}\n", check::summary(&spec)));
     let created = Sweep::create(&args.root.root, spec, &bytes, slots)?;
     let sweep = created.sweep;
@@ -49,5 +45,9 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
             "created `{path}`; {n} of its runs are taken over from an earlier sweep of that name\n"
         )),
     }
-    work::run(&sweep, worker, RetryPolicy::default(), &args.work)
+    let again = RetryPolicy::default();
+    match cluster {
+        Some(cluster) => slurm::submit(&sweep, &settings, &worker, again, &cluster),
+        None => work::run(&sweep, worker, again, &args.work),
+    }
 }

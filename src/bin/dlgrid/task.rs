@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::talk::{refuse, talk};
 use anyhow::Context as _;
 use dlgrid_sweep::exec::feed::{Report, Slices};
+use dlgrid_sweep::exec::slurm::task::{ArrayTask, Assigned};
 use dlgrid_sweep::exec::program::{self, Around, Ended, Finished};
 use dlgrid_sweep::recipe::Work;
 use dlgrid_sweep::slice::SliceWork;
@@ -29,8 +30,11 @@ pub struct Args {
     /// `-`: slices come line by line on standard input
     #[arg(long, allow_hyphen_values = true)]
     slices: Option<String>,
+    /// The slice of this task of a Slurm array, by this intent of the sweep
+    #[arg(long, conflicts_with_all = ["slice", "slices"])]
+    intent: Option<u32>,
     /// Kinds of ended runs to run again: failed, diverged
-    #[arg(long)]
+    #[arg(long, value_delimiter = ',')]
     redo: Vec<String>,
     /// Not used: programs choose their device themselves
     #[arg(long)]
@@ -41,7 +45,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
-    let stop = listen()?;
+    let Listening { stop, time_is_over } = listen()?;
     let sweep = Sweep::open(SweepDir::new(&args.sweep))?;
     if sweep.spec.trains() {
         return Err(refuse(
@@ -62,6 +66,9 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     if let Some(slice) = args.slice {
         return work(slice);
     }
+    if let Some(intent) = args.intent {
+        return array_task(&sweep, intent, &time_is_over, &work);
+    }
     let gone = Arc::clone(&stop);
     let mut slices = Slices::listen(move || gone.store(true, Ordering::SeqCst));
     let mut report = Report::Ready;
@@ -75,15 +82,59 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     Ok(exit::OK)
 }
 
-/// A flag that SIGTERM, SIGINT and SIGUSR2 set.
-fn listen() -> anyhow::Result<Arc<AtomicBool>> {
+/// Works on the slice of the Slurm array task that this process is. When Slurm says that its
+/// time is nearly over, all is saved first, and then the task goes back into the queue.
+fn array_task(
+    sweep: &Sweep,
+    intent: u32,
+    time_is_over: &AtomicBool,
+    work: &dyn Fn(u32) -> anyhow::Result<u8>,
+) -> anyhow::Result<u8> {
+    let task = ArrayTask::here().ok_or_else(|| {
+        refuse(exit::INPUT, "this is no task of a Slurm array", "`dlgrid submit` starts them")
+    })?;
+    talk(&format!(
+        "{}, task {}_{} on {}, start {}\n",
+        sweep.dir.label(),
+        task.array,
+        task.task,
+        host::name(),
+        task.restarts + 1
+    ));
+    let slice = match task.assigned(&sweep.dir, intent)? {
+        Assigned::Slice(slice) => slice,
+        Assigned::Nothing(why) => {
+            talk(&format!("nothing to do: {why}\n"));
+            return Ok(exit::OK);
+        }
+    };
+    let code = work(slice)?;
+    // Only the warning before the time limit: what is cancelled stays so, and what is preempted
+    // Slurm itself puts back.
+    if code == exit::STOPPED && time_is_over.load(Ordering::SeqCst) {
+        talk(&format!("time is nearly over: {}\n", task.go_on_later(sweep, slice)));
+    }
+    Ok(code)
+}
+
+/// What signals have said.
+struct Listening {
+    /// SIGTERM, SIGINT or SIGUSR2: stop.
+    stop: Arc<AtomicBool>,
+    /// SIGUSR2: Slurm's warning that the time limit is near.
+    time_is_over: Arc<AtomicBool>,
+}
+
+fn listen() -> anyhow::Result<Listening> {
     use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR2};
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGUSR2] {
-        signal_hook::flag::register(signal, Arc::clone(&stop))
+    let (stop, time_is_over) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    for (signal, flag) in
+        [(SIGTERM, &stop), (SIGINT, &stop), (SIGUSR2, &time_is_over), (SIGUSR2, &stop)]
+    {
+        signal_hook::flag::register(signal, Arc::clone(flag))
             .context("cannot listen for signals")?;
     }
-    Ok(stop)
+    Ok(Listening { stop, time_is_over })
 }
 
 fn one_slice(

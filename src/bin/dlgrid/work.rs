@@ -19,6 +19,9 @@ use crate::talk::{refuse, tail, talk};
 /// How to work.
 #[derive(Debug, clap::Args)]
 pub struct LocalArgs {
+    /// Run on this machine [default where no sbatch is found]
+    #[arg(long, env = "DLGRID_LOCAL", hide_env = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub local: bool,
     /// Workers at a time [default: one a GPU, else as many as the cores allow]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub slots: Option<u16>,
@@ -46,22 +49,31 @@ pub fn slots(asked: Option<usize>, threads: Option<u64>) -> Vec<Slot> {
 
 /// Everything that the runs of a sweep need from this machine is here, or it is said what isn't.
 pub fn preflight(sweep: &dlgrid_sweep::spec::Spec, args: &LocalArgs) -> anyhow::Result<Worker> {
-    if !sweep.trains() {
-        let program = std::env::current_exe().context("cannot find the running dlgrid")?;
-        return Ok(Worker { program, args: vec!["task".into()] });
-    }
-    let program = doctor::worker::find(args.worker.as_deref())
-        .and_then(|program| doctor::worker::probe(&program).map(|_| program))
-        .map_err(|error| {
-            let hint = error.hint();
-            missing(anyhow::Error::new(error), hint)
-        })?;
+    let worker = program(sweep, args.worker.as_deref())?;
     for (set, path) in sweep.data_sets() {
         match path {
             Some(folder) => own_data(&folder)?,
             None => catalogue_data(&set)?,
         }
     }
+    Ok(worker)
+}
+
+/// The program that works on a sweep; one that trains is asked whether it can.
+pub fn program(
+    sweep: &dlgrid_sweep::spec::Spec,
+    asked: Option<&std::path::Path>,
+) -> anyhow::Result<Worker> {
+    if !sweep.trains() {
+        let program = host::executable().context("cannot find the running dlgrid")?;
+        return Ok(Worker { program, args: vec!["task".into()] });
+    }
+    let program = doctor::worker::find(asked)
+        .and_then(|program| doctor::worker::probe(&program).map(|_| program))
+        .map_err(|error| {
+            let hint = error.hint();
+            missing(anyhow::Error::new(error), hint)
+        })?;
     Ok(Worker { program, args: Vec::new() })
 }
 
@@ -130,7 +142,8 @@ pub fn run(
     let stops = count_signals()?;
     let slots = slots(args.slots.map(usize::from), sweep.spec.slurm.cpus);
     let mut progress = Progress::new(sweep, before, slots.len().min(slices.len()), again);
-    let job = Job { dir: sweep.dir.clone(), slices, slots, worker, extra: redo_words(again) };
+    let extra = redo_words(again).into_iter().map(Into::into).collect();
+    let job = Job { dir: sweep.dir.clone(), slices, slots, worker, extra };
     let mut troubles: Vec<Event> = Vec::new();
     local::run(job, &stops, &mut |events| {
         for event in events {
@@ -160,7 +173,7 @@ pub fn run(
     Ok(conclude(sweep, &after, stops.load(Ordering::SeqCst) > 0))
 }
 
-fn busy(sweep: &Sweep, claim: &claim::Claim, standing: Standing) -> anyhow::Error {
+pub fn busy(sweep: &Sweep, claim: &claim::Claim, standing: Standing) -> anyhow::Error {
     let name = &sweep.manifest.name;
     let fact = format!(
         "another dlgrid (process {} on `{}`) is working on `{}`",
@@ -180,7 +193,7 @@ fn busy(sweep: &Sweep, claim: &claim::Claim, standing: Standing) -> anyhow::Erro
 }
 
 /// Slices that have a run to train.
-fn slices_left(sweep: &Sweep, results: &Results, again: RetryPolicy) -> Vec<u32> {
+pub fn slices_left(sweep: &Sweep, results: &Results, again: RetryPolicy) -> Vec<u32> {
     (0..sweep.manifest.slices.len())
         .filter_map(|slice| u32::try_from(slice).ok())
         .filter(|slice| sweep.slice_runs(*slice).any(|index| is_left(results.end(index), again)))
@@ -197,14 +210,13 @@ pub fn is_left(end: Option<&Merged>, again: RetryPolicy) -> bool {
     }
 }
 
-fn redo_words(again: RetryPolicy) -> Vec<std::ffi::OsString> {
-    let mut words = Vec::new();
-    for (on, word) in [(again.failed, "failed"), (again.diverged, "diverged")] {
-        if on {
-            words.extend(["--redo".into(), word.into()]);
-        }
-    }
-    words
+/// How a worker is told which ended runs to train again.
+pub fn redo_words(again: RetryPolicy) -> Vec<String> {
+    let kinds: Vec<&str> = [(again.failed, "failed"), (again.diverged, "diverged")]
+        .into_iter()
+        .filter_map(|(on, word)| on.then_some(word))
+        .collect();
+    if kinds.is_empty() { Vec::new() } else { vec!["--redo".into(), kinds.join(",")] }
 }
 
 /// Counts SIGINT and SIGTERM: one asks for a gentle end, two for the end.
@@ -235,7 +247,7 @@ fn trouble(event: &Event) -> Option<String> {
 }
 
 /// Says what came of it, and what to do next; the exit code.
-fn conclude(sweep: &Sweep, results: &Results, stopped: bool) -> u8 {
+pub fn conclude(sweep: &Sweep, results: &Results, stopped: bool) -> u8 {
     let count = |outcome| {
         results
             .runs

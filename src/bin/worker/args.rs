@@ -11,11 +11,13 @@ dlgrid-worker: trains the runs of a slice of a sweep; `dlgrid submit` starts it
 
 usage: dlgrid-worker --sweep DIR --slice N [--device DEVICE] [--threads N] [--redo OUTCOMES]
        dlgrid-worker --sweep DIR --slices - [...]
+       dlgrid-worker --sweep DIR --intent N [...]
        dlgrid-worker --about
 
   --sweep DIR        the sweep's directory
   --slice N          the slice to work on
   --slices -         slices come line by line on standard input, reports go to standard output
+  --intent N         the slice of this task of a Slurm array, by intent N of the sweep
   --device DEVICE    auto (a GPU where there is one), cpu or cuda:I [default: auto]
   --threads N        threads for one operation on the CPU [default: 1]
   --redo OUTCOMES    train runs again that ended as failed, diverged, or failed,diverged
@@ -58,6 +60,8 @@ pub enum Work {
     Slice(u32),
     /// Those that come on standard input.
     Fed,
+    /// That of the Slurm array task that this process is, by this intent of the sweep.
+    Intent(u32),
 }
 
 /// Reads the arguments.
@@ -81,6 +85,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, String>
         match option.as_str() {
             "--sweep" => sweep = Some(PathBuf::from(&value)),
             "--slice" => work = Some(Work::Slice(number(&option, &text)?)),
+            "--intent" => work = Some(Work::Intent(number(&option, &text)?)),
             "--slices" if text == "-" => work = Some(Work::Fed),
             "--slices" => return Err("`--slices` takes `-` alone".into()),
             "--device" => device = text.parse().map_err(|error| format!("{error}"))?,
@@ -90,7 +95,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, String>
         }
     }
     let sweep = sweep.ok_or("`--sweep` is missing")?;
-    let work = work.ok_or("`--slice` or `--slices` is missing")?;
+    let work = work.ok_or("`--slice`, `--slices` or `--intent` is missing")?;
     Ok(Asked::Work(Args { sweep, work, device, threads: threads.clamp(1, 1024), redo }))
 }
 

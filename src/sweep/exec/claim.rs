@@ -22,6 +22,19 @@ pub struct Claim {
     pub time: f64,
 }
 
+impl Claim {
+    /// Of this process, now.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        Self {
+            host: host::name(),
+            pid: host::pid(),
+            started: started(host::pid()).unwrap_or(0),
+            time: host::now(),
+        }
+    }
+}
+
 /// Whether a claim still holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -63,12 +76,7 @@ pub fn claim(dir: &SweepDir, take_over: bool) -> Result<Claimed, StoreError> {
         }
         number = last;
     }
-    let mine = Claim {
-        host: host::name(),
-        pid: host::pid(),
-        started: started(host::pid()).unwrap_or(0),
-        time: host::now(),
-    };
+    let mine = Claim::of_this_process();
     let bytes = serde_json::to_vec(&mine).expect("a claim has only text and numbers");
     match fs::publish(&dir.submit().join(format!("local-{:06}.json", number + 1)), &bytes) {
         Ok(()) => Ok(Claimed::Ours(Guard { dir: dir.clone(), number: number + 1 })),
@@ -125,7 +133,7 @@ fn latest(dir: &SweepDir) -> Result<Option<(u32, Claim)>, StoreError> {
     Ok(Some((n, claim)))
 }
 
-fn standing(claim: &Claim) -> Standing {
+pub(super) fn standing(claim: &Claim) -> Standing {
     if claim.host != host::name() {
         return Standing::Elsewhere;
     }
@@ -136,7 +144,7 @@ fn standing(claim: &Claim) -> Standing {
 }
 
 /// When a process of this machine started, in the kernel's ticks; nothing if there is none.
-fn started(pid: u32) -> Option<u64> {
+pub(super) fn started(pid: u32) -> Option<u64> {
     let stat = host::process_stat(pid)?;
     // The second field is the program's name in parentheses and may hold anything.
     let rest = &stat[stat.rfind(')')? + 1..];

@@ -3,3 +3,4 @@ pub mod claim;
 pub mod feed;
 pub mod local;
 pub mod program;
+pub mod slurm;

@@ -4,7 +4,8 @@ use rayon::prelude::*;
 
 use super::status::{Running, Status};
 use super::{Aim, Fact, Plan, Query, Report, ReportError, Source, Title, build, list};
-use crate::exec::claim::{self, Standing};
+use crate::exec::claim;
+use crate::exec::slurm::state::Standing;
 use crate::judge::{Liveness, State, Traces, judge};
 use crate::spec::{At, Goal, Objective, Spec};
 use crate::store::MetricId;
@@ -27,6 +28,8 @@ pub struct Subject<'a> {
     pub results: &'a Results,
     /// What the executor knows of the newest attempt at a slice.
     pub liveness: &'a (dyn Fn(u32) -> Liveness + Sync),
+    /// Where its slices stand in Slurm's queue, if that was asked.
+    pub slurm: Option<&'a Standing>,
 }
 
 impl<'a> Subject<'a> {
@@ -43,7 +46,15 @@ impl<'a> Subject<'a> {
             dir: sweep.dir.path().display().to_string(),
         };
         let slices = sweep.manifest.slices.iter().map(|slice| slice.runs).collect();
-        Self { title, spec: &sweep.spec, runs: sweep.manifest.runs, slices, results, liveness }
+        let (spec, runs) = (&sweep.spec, sweep.manifest.runs);
+        Self { title, spec, runs, slices, results, liveness, slurm: None }
+    }
+
+    /// With what Slurm says.
+    #[must_use]
+    pub const fn with_slurm(mut self, standing: Option<&'a Standing>) -> Self {
+        self.slurm = standing;
+        self
     }
 }
 
@@ -65,7 +76,8 @@ impl Subject<'_> {
             let mut running: Vec<Running> =
                 running.filter_map(|f| self.running(source, f.index, now)).collect();
             running.sort_by_key(|r| r.index);
-            Status::of(source, running)
+            let arrays = self.slurm.map_or_else(Vec::new, |standing| standing.arrays.clone());
+            Status::of(source, running, arrays)
         })
     }
 
@@ -145,10 +157,16 @@ impl Subject<'_> {
                         .and_then(|(id, end)| objective(end, id, &self.spec.objective)),
                     metrics: metrics.iter().map(metric).collect(),
                     seconds: end.map_or(0.0, |end| end.seconds),
-                    why: end.and_then(|end| end.why.as_deref()),
+                    why: end.and_then(|end| end.why.as_deref()).or_else(|| self.cause(run, state)),
                 }
             })
             .collect()
+    }
+
+    /// What Slurm says of the end of a lost run's task.
+    fn cause(&self, run: &RunState, state: State) -> Option<&str> {
+        let last = run.last.as_ref().filter(|_| state == State::Lost)?;
+        self.slurm?.cause(last.at.slice)
     }
 
     fn state(&self, run: &RunState) -> State {
@@ -187,9 +205,9 @@ impl Subject<'_> {
 pub fn local_liveness(dir: &SweepDir) -> Liveness {
     match claim::holder(dir) {
         Ok(Some((_, standing))) => match standing {
-            Standing::Alive => Liveness::Alive,
-            Standing::Gone => Liveness::Gone,
-            Standing::Elsewhere => Liveness::Unknown,
+            claim::Standing::Alive => Liveness::Alive,
+            claim::Standing::Gone => Liveness::Gone,
+            claim::Standing::Elsewhere => Liveness::Unknown,
         },
         Ok(None) => Liveness::Gone,
         Err(_) => Liveness::Unknown,

@@ -3,6 +3,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::table::{BOLD, GREEN, RED, View, YELLOW, parameter, style};
 use super::{Aim, Cause, Range, Row, Source, Summary, Title, json, ranges};
+use crate::exec::slurm::state::Array;
 use crate::judge::{Counts, State};
 use crate::text::{Digits, clean, cut, duration, grouped, plural};
 
@@ -37,6 +38,8 @@ pub struct Status {
     pub best: Option<Row>,
     /// The runs that are being trained.
     pub running: Vec<Running>,
+    /// Slurm arrays that have tasks in the queue.
+    pub arrays: Vec<Array>,
     /// How fast it goes.
     pub pace: Option<Pace>,
     /// Runs that did not end well, by cause.
@@ -50,7 +53,7 @@ pub struct Status {
 impl Status {
     /// How the sweep of a report's source is getting on.
     #[must_use]
-    pub fn of(source: &Source<'_>, running: Vec<Running>) -> Self {
+    pub fn of(source: &Source<'_>, running: Vec<Running>, arrays: Vec<Array>) -> Self {
         let counts = super::counts(source);
         let ended = || source.facts.iter().filter(|f| f.state.is_ended()).map(|f| f.seconds);
         let runs = counts.ended();
@@ -65,6 +68,7 @@ impl Status {
             open: super::open_runs(source),
             best: super::best(source),
             running,
+            arrays,
             pace: Pace::of(&counts, seconds_a_run),
             causes: super::cause::group(&source.facts),
             damaged_lines: source.damaged_lines,
@@ -147,6 +151,7 @@ pub fn render(status: &Status, view: View) -> String {
     ];
     lines.extend(best(status, view));
     lines.extend(running(status));
+    lines.extend(slurm(status, view));
     if let Some(pace) = &status.pace {
         lines.push(format!(
             "pace     {} a run, {} at once; about {} left",
@@ -246,6 +251,50 @@ fn running(status: &Status) -> Vec<String> {
     lines
 }
 
+/// Arrays in the queue, and why those that wait do.
+fn slurm(status: &Status, view: View) -> Vec<String> {
+    let room = view.width.unwrap_or(200).saturating_sub(9).max(20);
+    let mut lines: Vec<String> = status
+        .arrays
+        .iter()
+        .take(NAMED)
+        .enumerate()
+        .map(|(place, array)| {
+            let head = if place == 0 { "slurm" } else { "" };
+            format!("{head:<8} {}", cut(&array_words(array), room))
+        })
+        .collect();
+    if status.arrays.len() > NAMED {
+        let rest = &status.arrays[NAMED..];
+        let waiting: u64 = rest.iter().map(|a| a.waiting).sum();
+        let running: u64 = rest.iter().map(|a| a.running).sum();
+        lines.push(format!(
+            "         and {} more: {} running, {} waiting",
+            plural(rest.len() as u64, "array"),
+            grouped(running),
+            grouped(waiting)
+        ));
+    }
+    lines
+}
+
+fn array_words(array: &Array) -> String {
+    let mut parts = Vec::new();
+    if array.running > 0 {
+        parts.push(format!("{} running", grouped(array.running)));
+    }
+    if array.waiting > 0 {
+        let reasons = array.reasons.iter().map(|r| clean(r)).collect::<Vec<_>>().join(", ");
+        let start = array.start.as_deref().map(|s| format!(", from {} on", clean(s)));
+        parts.push(format!(
+            "{} waiting: {reasons}{}",
+            grouped(array.waiting),
+            start.unwrap_or_default()
+        ));
+    }
+    format!("array {}: {}", array.job, parts.join(", "))
+}
+
 fn trouble(status: &Status, view: View) -> Vec<String> {
     let room = view.width.unwrap_or(200).saturating_sub(24).max(20);
     let mut lines: Vec<String> = status
@@ -283,7 +332,8 @@ fn next(status: &Status) -> String {
 
 /// Renders JSON, on one line: `schema`, `sweep {name, id, dir}`, `objective {metric, goal,
 /// at}`, `counts`, `total`, `ended`, `missing`, `open`, `open_truncated`, `best {trial,
-/// parameters, objective}` or null, `running [{index, trial, seed, seconds, epochs_saved}]`, `pace
+/// parameters, objective}` or null, `running [{index, trial, seed, seconds, epochs_saved}]`,
+/// `slurm [{array, running, waiting, reasons, start}]`, `pace
 /// {seconds_a_run, at_once, runs_an_hour, seconds_left}` or null, `failures`, `damaged_lines`.
 #[must_use]
 pub fn render_json(status: &Status) -> String {
@@ -310,6 +360,14 @@ pub fn render_json(status: &Status) -> String {
                    "seconds": r.seconds.map(json::finite), "epochs_saved": r.epoch})
         })
         .collect();
+    let slurm: Vec<Json> = status
+        .arrays
+        .iter()
+        .map(|a| {
+            json!({"array": a.job, "running": a.running, "waiting": a.waiting,
+                   "reasons": a.reasons, "start": a.start})
+        })
+        .collect();
     let pace = status.pace.map(|p| {
         json!({"seconds_a_run": json::finite(p.seconds_a_run), "at_once": p.at_once,
                "runs_an_hour": json::finite(p.runs_an_hour),
@@ -327,6 +385,7 @@ pub fn render_json(status: &Status) -> String {
         ("open_truncated", json!(status.open.1).to_string()),
         ("best", json!(best).to_string()),
         ("running", json!(running).to_string()),
+        ("slurm", json!(slurm).to_string()),
         ("pace", json!(pace).to_string()),
         ("failures", json!(json::failures(&status.causes)).to_string()),
         ("damaged_lines", json!(status.damaged_lines).to_string()),

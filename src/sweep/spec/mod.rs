@@ -1,7 +1,7 @@
 //! From the text of a spec to a checked sweep, or to everything that is wrong with it.
 mod check;
 mod domain;
-mod duration;
+pub mod duration;
 pub mod metric;
 pub mod mistake;
 mod objective;

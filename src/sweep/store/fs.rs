@@ -213,6 +213,18 @@ pub fn publish(path: &Path, bytes: &[u8]) -> Result<()> {
     draft.publish(path)
 }
 
+/// As [`publish`], for a program: its owner and group may run it.
+///
+/// # Errors
+/// As [`publish`].
+pub fn publish_program(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut draft = draft(folder(path))?;
+    draft.write(bytes)?;
+    rustix::fs::fchmod(&draft.file, Mode::from_raw_mode(0o750))
+        .map_err(|cause| StoreError::io("make a program of", path, cause))?;
+    draft.publish(path)
+}
+
 /// Makes a folder and those above it, with mode 0750, where they are missing; durably.
 ///
 /// # Errors
@@ -366,7 +378,7 @@ pub fn free(path: &Path) -> Result<Free> {
 ///
 /// # Errors
 /// Where the system gives no random bytes.
-pub(super) fn nonce() -> Result<String> {
+pub(crate) fn nonce() -> Result<String> {
     let bytes = host::random::<4>().map_err(|cause| {
         StoreError::io("draw random bytes from", Path::new("/dev/urandom"), cause)
     })?;

@@ -55,6 +55,12 @@ impl SweepDir {
         self.0.join("submit")
     }
 
+    /// The worker that its array tasks run, and their script, by the hash of both.
+    #[must_use]
+    pub fn programs(&self, hash: &str) -> PathBuf {
+        self.0.join("bin").join(hash)
+    }
+
     /// All segments, in folders of 256 slices.
     #[must_use]
     pub fn segments(&self) -> PathBuf {

@@ -1,0 +1,259 @@
+//! The thin actor: starts Slurm's programs, each with a time limit and an environment of its
+//! own, again where Slurm could not be reached. Decides nothing else.
+use std::ffi::{OsStr, OsString};
+use std::process::Output;
+use std::time::Duration;
+
+use super::error::SlurmError;
+use super::parse::{self, Row};
+use crate::host;
+
+/// Variables of the caller that Slurm's programs, and by way of sbatch the jobs, get; all
+/// others stay here: no secret travels, and no `SBATCH_*` or `SLURM_*` of an outer job acts.
+pub const PASSED: &[&str] = &[
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TZ", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE",
+    "LC_NUMERIC", "LC_TIME", "LC_COLLATE", "LC_MESSAGES", "LD_LIBRARY_PATH", "PYTHONPATH",
+    "VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_EXE", "MODULEPATH", "MODULESHOME",
+    "LOADEDMODULES", "_LMFILES_", "LMOD_CMD", "CUDA_HOME", "CUDA_PATH", "XDG_CACHE_HOME",
+    "HF_HOME", "TORCH_HOME", "DLGRID_CACHE", "DLGRID_DATA", "SLURM_CONF", "SLURM_CLUSTERS",
+];
+
+/// Longest that a question may take, and sbatch: it waits two minutes by itself when Slurm is
+/// full.
+const ANSWER: Duration = Duration::from_secs(30);
+const SUBMISSION: Duration = Duration::from_secs(150);
+
+/// Slurm, as it is reached from here.
+#[derive(Debug, Clone)]
+pub struct Slurm {
+    environment: Vec<(OsString, OsString)>,
+    patience: Duration,
+}
+
+/// What came of asking sbatch for an array.
+#[derive(Debug)]
+pub enum Submitted {
+    /// It is this job.
+    Job(u64),
+    /// It is or is not in the queue: sbatch could not tell, in these words.
+    Unknown(String),
+    /// It is not, in these words.
+    Refused(String),
+}
+
+impl Slurm {
+    /// Slurm, if this machine has sbatch. Where it can't be reached it is asked again for as
+    /// long as `patience`.
+    #[must_use]
+    pub fn find(patience: Duration) -> Option<Self> {
+        host::which("sbatch").map(|_| Self::new(patience))
+    }
+
+    /// Slurm, whether or not this machine has its programs.
+    #[must_use]
+    pub fn new(patience: Duration) -> Self {
+        let environment = PASSED
+            .iter()
+            .filter_map(|name| Some((OsString::from(name), host::env(name)?)))
+            .collect();
+        Self { environment, patience }
+    }
+
+    /// Passes these further variables of the caller, too.
+    #[must_use]
+    pub fn passing(mut self, names: &[String]) -> Self {
+        let further = names.iter().filter_map(|name| Some((name.into(), host::env(name)?)));
+        self.environment.extend(further);
+        self
+    }
+
+    /// How long Slurm is asked again while it can't be reached.
+    #[must_use]
+    pub const fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    fn once(
+        &self,
+        program: &'static str,
+        words: &[impl AsRef<OsStr>],
+        limit: Duration,
+    ) -> Result<Output, SlurmError> {
+        let mut command = host::command(program);
+        command.args(words).env_clear().envs(self.environment.iter().map(|(n, v)| (n, v)));
+        // Lists of tasks would be cut off, in some versions without a word.
+        command.env("SLURM_BITSTR_LEN", "0");
+        match host::run_within(&mut command, limit) {
+            Ok(output) => Ok(output),
+            Err(cause) if cause.kind() == std::io::ErrorKind::TimedOut => {
+                let words = format!("nothing, for {} seconds", limit.as_secs());
+                Err(SlurmError::Unreachable { program, words })
+            }
+            Err(cause) => Err(SlurmError::Absent { program, cause }),
+        }
+    }
+
+    /// Asks once; what a program says that ends badly is an error.
+    fn ask_once(&self, program: &'static str, words: &[&str]) -> Result<String, SlurmError> {
+        let output = self.once(program, words, ANSWER)?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let words = said(&output);
+        Err(if parse::is_transient(&words) {
+            SlurmError::Unreachable { program, words }
+        } else {
+            SlurmError::Refused { program, words }
+        })
+    }
+
+    /// Asks until Slurm can be reached. Only for what may be asked twice.
+    fn ask(&self, program: &'static str, words: &[&str]) -> Result<String, SlurmError> {
+        let mut backoff = Backoff::new(self.patience);
+        loop {
+            match self.ask_once(program, words) {
+                Err(SlurmError::Unreachable { .. }) if backoff.wait() => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    /// All jobs of this user, those included that ended a moment ago.
+    ///
+    /// # Errors
+    /// If Slurm does not answer.
+    pub fn queue(&self) -> Result<Vec<Row>, SlurmError> {
+        let user = format!("--user={}", host::user());
+        let format = format!("--format={}", parse::QUEUE_FORMAT);
+        let words = ["--noheader", "--all", "--states=all", &user, &format];
+        Ok(parse::queue(&self.ask("squeue", &words)?))
+    }
+
+    /// As [`Self::queue`], without asking again.
+    ///
+    /// # Errors
+    /// If Slurm does not answer.
+    pub fn queue_now(&self) -> Result<Vec<Row>, SlurmError> {
+        Self { patience: Duration::ZERO, ..self.clone() }.queue()
+    }
+
+    /// `scontrol show config`.
+    ///
+    /// # Errors
+    /// If Slurm does not answer.
+    pub fn config(&self) -> Result<String, SlurmError> {
+        self.ask("scontrol", &["show", "config"])
+    }
+
+    /// All partitions.
+    ///
+    /// # Errors
+    /// If Slurm does not answer.
+    pub fn partitions(&self) -> Result<Vec<parse::Partition>, SlurmError> {
+        Ok(parse::partitions(&self.ask("scontrol", &["--oneliner", "show", "partition"])?))
+    }
+
+    /// Whether Slurm would take such a job; its words where it says when it would start.
+    ///
+    /// # Errors
+    /// If it would not.
+    pub fn would_take(&self, words: &[String]) -> Result<(), SlurmError> {
+        let mut all: Vec<&str> = vec!["--test-only"];
+        all.extend(words.iter().map(String::as_str));
+        self.ask("sbatch", &all).map(drop)
+    }
+
+    /// Submits an array, once.
+    ///
+    /// # Errors
+    /// If sbatch can't be started, or gives no number.
+    pub fn sbatch(&self, words: &[String]) -> Result<Submitted, SlurmError> {
+        let output = match self.once("sbatch", words, SUBMISSION) {
+            Ok(output) => output,
+            Err(SlurmError::Unreachable { words, .. }) => return Ok(Submitted::Unknown(words)),
+            Err(other) => return Err(other),
+        };
+        if output.status.success() {
+            return parse::submitted(&String::from_utf8_lossy(&output.stdout)).map(Submitted::Job);
+        }
+        let words = said(&output);
+        // One that was killed may have done its work before.
+        Ok(if output.status.code().is_none() || parse::is_transient(&words) {
+            Submitted::Unknown(words)
+        } else {
+            Submitted::Refused(words)
+        })
+    }
+
+    /// Lets a held array go.
+    ///
+    /// # Errors
+    /// If Slurm does not answer or refuses.
+    pub fn release(&self, array: u64) -> Result<(), SlurmError> {
+        self.ask("scontrol", &["release", &array.to_string()]).map(drop)
+    }
+
+    /// Cancels an array, if it has this name: Slurm itself compares, so that a number that was
+    /// given to another job in the meantime hits nothing.
+    ///
+    /// # Errors
+    /// If Slurm does not answer or refuses.
+    pub fn cancel(&self, array: u64, token: &str) -> Result<(), SlurmError> {
+        let name = format!("--name={token}");
+        self.ask("scancel", &[&name, &array.to_string()]).map(drop)
+    }
+
+    /// Puts one task of an array back into the queue. Always by both numbers: that of the job
+    /// alone can mean the whole array.
+    ///
+    /// # Errors
+    /// If Slurm does not answer or refuses.
+    pub fn requeue(&self, array: u64, task: u32) -> Result<(), SlurmError> {
+        let output =
+            self.once("scontrol", &["requeue", &format!("{array}_{task}")], ANSWER)?;
+        let words = said(&output);
+        // Where requeuing is off, the exit code is 0 and the words say so.
+        let refused = words.to_lowercase().contains("disabled");
+        if output.status.success() && !refused {
+            return Ok(());
+        }
+        Err(SlurmError::Refused { program: "scontrol", words })
+    }
+}
+
+/// A program's own words, on one line.
+fn said(output: &Output) -> String {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = errors.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    match (lines.is_empty(), output.status.code()) {
+        (false, _) => lines.join("; "),
+        (true, Some(code)) => format!("nothing, and ends with exit code {code}"),
+        (true, None) => "nothing: it was killed".into(),
+    }
+}
+
+/// Pauses that double from half a second to 15 seconds, until patience ends.
+#[derive(Debug)]
+pub struct Backoff {
+    begun: std::time::Instant,
+    patience: Duration,
+    pause: Duration,
+}
+
+impl Backoff {
+    /// Begins now.
+    #[must_use]
+    pub fn new(patience: Duration) -> Self {
+        Self { begun: host::instant(), patience, pause: Duration::from_millis(500) }
+    }
+
+    /// Waits; whether to try again.
+    pub fn wait(&mut self) -> bool {
+        if self.begun.elapsed() + self.pause > self.patience {
+            return false;
+        }
+        std::thread::sleep(self.pause);
+        self.pause = (self.pause * 2).min(Duration::from_secs(15));
+        true
+    }
+}

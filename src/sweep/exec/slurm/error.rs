@@ -1,0 +1,91 @@
+//! What can go wrong between dlgrid and Slurm, as typed facts with a way out.
+use crate::store::StoreError;
+
+/// Something could not be done with Slurm.
+#[derive(Debug, thiserror::Error)]
+pub enum SlurmError {
+    /// A program of Slurm's can't be started.
+    #[error("cannot start `{program}`")]
+    Absent {
+        /// The program.
+        program: &'static str,
+        /// What the system says.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// Slurm could not be reached, or did not answer, however often it was asked.
+    #[error("Slurm does not answer: `{program}` says: {words}")]
+    Unreachable {
+        /// The program.
+        program: &'static str,
+        /// Its own words.
+        words: String,
+    },
+    /// Slurm said no.
+    #[error("Slurm refuses: `{program}` says: {words}")]
+    Refused {
+        /// The program.
+        program: &'static str,
+        /// Its own words.
+        words: String,
+    },
+    /// Slurm's answer is in no form that dlgrid knows.
+    #[error("the answer of `{program}` cannot be understood: {text}")]
+    Unread {
+        /// The program.
+        program: &'static str,
+        /// What it wrote.
+        text: String,
+    },
+    /// The spec asks for what can't be had.
+    #[error("{fact}")]
+    Asked {
+        /// What is wrong.
+        fact: String,
+        /// The way out.
+        hint: String,
+    },
+    /// The sweep directory can't be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl SlurmError {
+    pub(super) fn asked(fact: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Asked { fact: fact.into(), hint: hint.into() }
+    }
+
+    /// The way out, where there is one.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Absent { .. } => {
+                "run this on a login node; `--local` runs the sweep on this machine".into()
+            }
+            Self::Unreachable { .. } => "nothing is lost: the same command goes on when Slurm \
+                is back (`scontrol ping` asks); `--local` runs the sweep on this machine"
+                .into(),
+            Self::Refused { words, .. } => hint_of(words)?.into(),
+            Self::Unread { .. } => return None,
+            Self::Asked { hint, .. } => hint.clone(),
+            Self::Store(error) => return error.hint(),
+        })
+    }
+}
+
+/// What mends what Slurm complains of.
+fn hint_of(words: &str) -> Option<&'static str> {
+    const HINTS: &[(&str, &str)] = &[
+        ("account", "set `slurm.account`; `sacctmgr -n show assoc user=$USER` lists yours"),
+        ("partition", "set `slurm.partition`; `sinfo -s` lists them"),
+        ("qos", "set `slurm.qos`, or wait: a limit may be reached; submit again tops up"),
+        ("limit", "a limit of your account is reached: submit again later tops up"),
+        ("node configuration", "no node has so much: lower `slurm.cpus`, `memory` or `gpus`"),
+        ("time limit", "lower `slurm.time`; `sinfo -s` shows the limits"),
+        ("reservation", "`scontrol show reservation` lists them"),
+        ("feature", "`sinfo -o '%N %f'` lists what `slurm.constraint` may name"),
+        ("option", "see `man sbatch` for what `slurm.extra` may hold"),
+    ];
+    let words = words.to_lowercase();
+    HINTS.iter().find(|(part, _)| words.contains(part)).map(|(_, hint)| *hint)
+}

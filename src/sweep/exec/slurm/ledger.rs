@@ -1,0 +1,258 @@
+//! What the sweep directory knows of its arrays: an intent before each, and what became of it.
+//!
+//! An array is three small files that are each created once: `array-<n>.intent` before Slurm is
+//! asked, `array-<n>.fate` (its job number, or that there is none) when that is known, and
+//! `array-<n>.released` when it was let go. The number `n` is taken by creating the intent, so
+//! whoever creates it has seen all earlier ones. Of two that decide a fate, the first decides.
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::ranges;
+use crate::exec::claim::{self, Claim, Standing};
+use crate::host;
+use crate::store::StoreError;
+use crate::store::fs;
+use crate::store::layout::SweepDir;
+
+/// Version of the files.
+pub const LEDGER_SCHEMA: u32 = 1;
+
+/// That an array is about to be submitted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Version: [`LEDGER_SCHEMA`].
+    pub schema: u32,
+    /// Its number in the sweep, from 1.
+    pub number: u32,
+    /// The name of its job, which no other job has.
+    pub token: String,
+    /// Its slices as ranges; the array's task `i` works on the `i`th.
+    pub slices: String,
+    /// How many of its tasks may run at once, where that is limited.
+    pub share: Option<u64>,
+    /// The array that it waits for, so that no more run than may.
+    pub after: Option<u64>,
+    /// All words that sbatch is given.
+    pub words: Vec<String>,
+    /// The process that submits it.
+    pub by: Claim,
+}
+
+/// What became of an intent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fate {
+    /// It is this job.
+    Job(u64),
+    /// It is no job, and never will be, for this reason.
+    Void(String),
+}
+
+/// An intent and what is known of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The intent.
+    pub intent: Intent,
+    /// What became of it; nothing while its submission is under way, or was cut short.
+    pub fate: Option<Fate>,
+    /// Whether it was let go.
+    pub released: bool,
+}
+
+impl Entry {
+    /// Its slices, in the order of its tasks.
+    #[must_use]
+    pub fn slices(&self) -> Vec<u32> {
+        ranges::read(&self.intent.slices).unwrap_or_default()
+    }
+
+    /// Its job.
+    #[must_use]
+    pub const fn job(&self) -> Option<u64> {
+        match self.fate {
+            Some(Fate::Job(array)) => Some(array),
+            _ => None,
+        }
+    }
+
+    /// Whether some process is submitting it now, as far as can be told at `now` (seconds since
+    /// the Unix epoch): one of another machine is given ten minutes. A wrong guess does no harm,
+    /// for the array is held until its fate is written.
+    #[must_use]
+    pub fn is_under_way(&self, now: f64) -> bool {
+        const ELSEWHERE_SECONDS: f64 = 600.0;
+        self.fate.is_none()
+            && match claim::standing(&self.intent.by) {
+                Standing::Alive => true,
+                Standing::Gone => false,
+                Standing::Elsewhere => now - self.intent.by.time < ELSEWHERE_SECONDS,
+            }
+    }
+}
+
+/// All intents of a sweep, in order.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Ledger {
+    /// The intents.
+    pub entries: Vec<Entry>,
+}
+
+impl Ledger {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// If the files can't be read.
+    pub fn read(dir: &SweepDir) -> Result<Self, StoreError> {
+        let mut entries = BTreeMap::new();
+        let (mut fates, mut released) = (Vec::new(), Vec::new());
+        for name in fs::list_dir(&dir.submit())? {
+            let Some((number, kind)) = parse_name(&name) else { continue };
+            match kind {
+                "intent" => {
+                    let intent: Intent = read_json(dir, &name)?;
+                    entries.insert(number, Entry { intent, fate: None, released: false });
+                }
+                "fate" => fates.push((number, read_json::<Fate>(dir, &name)?)),
+                "released" => released.push(number),
+                _ => {}
+            }
+        }
+        for (number, fate) in fates {
+            if let Some(entry) = entries.get_mut(&number) {
+                entry.fate = Some(fate);
+            }
+        }
+        for number in released {
+            if let Some(entry) = entries.get_mut(&number) {
+                entry.released = true;
+            }
+        }
+        Ok(Self { entries: entries.into_values().collect() })
+    }
+
+    /// The number of the last intent; 0 where there is none.
+    #[must_use]
+    pub fn last(&self) -> u32 {
+        self.entries.last().map_or(0, |e| e.intent.number)
+    }
+}
+
+/// One intent.
+///
+/// # Errors
+/// If it is not there or can't be read.
+pub fn read_intent(dir: &SweepDir, number: u32) -> Result<Intent, StoreError> {
+    read_json(dir, &name(number, "intent"))
+}
+
+/// What became of an intent, if that is known.
+///
+/// # Errors
+/// If it can't be read.
+pub fn read_fate(dir: &SweepDir, number: u32) -> Result<Option<Fate>, StoreError> {
+    match read_json(dir, &name(number, "fate")) {
+        Ok(fate) => Ok(Some(fate)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes an intent, durably.
+///
+/// # Errors
+/// [`StoreError::Exists`] if its number is taken; else if it can't be written.
+pub fn declare(dir: &SweepDir, intent: &Intent) -> Result<(), StoreError> {
+    publish(dir, &name(intent.number, "intent"), intent)
+}
+
+/// Decides the fate of an intent, durably, unless it is decided; the fate that stands.
+///
+/// # Errors
+/// If it can't be written or read.
+pub fn decide(dir: &SweepDir, number: u32, fate: Fate) -> Result<Fate, StoreError> {
+    match publish(dir, &name(number, "fate"), &fate) {
+        Ok(()) => Ok(fate),
+        Err(StoreError::Exists { .. }) => read_json(dir, &name(number, "fate")),
+        Err(error) => Err(error),
+    }
+}
+
+/// Notes that an array was let go.
+///
+/// # Errors
+/// If it can't be written.
+pub fn mark_released(dir: &SweepDir, number: u32) -> Result<(), StoreError> {
+    match publish(dir, &name(number, "released"), &host::now()) {
+        Ok(()) | Err(StoreError::Exists { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn name(number: u32, kind: &str) -> String {
+    format!("array-{number:06}.{kind}")
+}
+
+fn parse_name(name: &str) -> Option<(u32, &str)> {
+    let (digits, kind) = name.strip_prefix("array-")?.split_once('.')?;
+    Some((digits.parse().ok()?, kind))
+}
+
+fn publish(dir: &SweepDir, name: &str, value: &impl Serialize) -> Result<(), StoreError> {
+    let bytes = serde_json::to_vec(value).expect("it has only text, numbers and lists of them");
+    fs::publish(&dir.submit().join(name), &bytes)
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(dir: &SweepDir, name: &str) -> Result<T, StoreError> {
+    let path = dir.submit().join(name);
+    serde_json::from_slice(&fs::read(&path)?)
+        .map_err(|cause| StoreError::Malformed { path, cause })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub fn entry(number: u32, slices: &str, fate: Option<Fate>) -> Entry {
+        let by = Claim { host: "elsewhere".into(), pid: 1, started: 1, time: 0.0 };
+        let intent = Intent {
+            schema: LEDGER_SCHEMA,
+            number,
+            token: format!("dlg-{number}"),
+            slices: slices.into(),
+            share: None,
+            after: None,
+            words: vec![],
+            by,
+        };
+        Entry { intent, fate, released: true }
+    }
+
+    #[test]
+    fn the_first_that_takes_a_number_or_decides_a_fate_has_it() {
+        let tmp = tempfile::tempdir().expect("a folder");
+        let dir = SweepDir::new(tmp.path());
+        let one = entry(1, "0-3", None);
+        declare(&dir, &one.intent).expect("free");
+        assert!(declare(&dir, &one.intent).expect_err("taken").is_exists());
+        assert_eq!(read_fate(&dir, 1).expect("readable"), None);
+        let ours = Fate::Job(7);
+        assert_eq!(decide(&dir, 1, ours.clone()).expect("free"), ours);
+        assert_eq!(decide(&dir, 1, Fate::Void("late".into())).expect("decided"), ours);
+        let ledger = Ledger::read(&dir).expect("readable");
+        assert_eq!(ledger.last(), 1);
+        assert_eq!(ledger.entries[0].job(), Some(7));
+        assert!(!ledger.entries[0].released);
+        mark_released(&dir, 1).expect("free");
+        mark_released(&dir, 1).expect("again");
+        assert!(Ledger::read(&dir).expect("readable").entries[0].released);
+        assert_eq!(Ledger::read(&dir).expect("readable").entries[0].slices(), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_submission_elsewhere_is_under_way_for_ten_minutes() {
+        let open = entry(1, "0", None);
+        assert!(open.is_under_way(599.0) && !open.is_under_way(601.0));
+        assert!(!entry(1, "0", Some(Fate::Job(1))).is_under_way(1.0));
+    }
+}

@@ -1,0 +1,303 @@
+//! Reads what Slurm's programs write: text in forms that all versions from 20.11 on share.
+use super::error::SlurmError;
+
+/// The fields that [`queue`] reads, as an argument of `squeue --format`. None of them holds
+/// what a user typed, but the name, which is last but two and ours where it matters.
+pub const QUEUE_FORMAT: &str = "%F|%K|%T|%j|%S|%N|%r";
+
+/// The number of the job that `sbatch --parsable` made: `22`, or `22;cluster`.
+///
+/// # Errors
+/// If there is none.
+pub fn submitted(stdout: &str) -> Result<u64, SlurmError> {
+    // What plugins print stands before it.
+    let line = stdout.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
+    let number = line.split(';').next().and_then(|n| n.parse().ok());
+    number.ok_or_else(|| SlurmError::Unread { program: "sbatch", text: stdout.trim().into() })
+}
+
+/// The state of a job, as Slurm names it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum JobState {
+    /// Known.
+    Known(Known),
+    /// Not known to this dlgrid, verbatim.
+    Unknown(String),
+}
+
+macro_rules! states {
+    ($($(#[$doc:meta])* $state:ident = $word:literal is $phase:ident),+ $(,)?) => {
+        /// Every state that Slurm's manuals name.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Known { $($(#[$doc])* $state),+ }
+
+        impl Known {
+            /// Slurm's word for it.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$state => $word),+ }
+            }
+
+            /// What it means for the task.
+            #[must_use]
+            pub const fn phase(self) -> Phase {
+                match self { $(Self::$state => Phase::$phase),+ }
+            }
+
+            fn of(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$state),)+ _ => None }
+            }
+        }
+
+        #[cfg(test)]
+        const ALL: &[Known] = &[$(Known::$state),+];
+    };
+}
+
+/// What a state means for a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// It will start, or start again.
+    Queued,
+    /// It has a node.
+    Active,
+    /// It is over, and Slurm does not start it again.
+    Over,
+}
+
+states! {
+    /// Waits.
+    Pending = "PENDING" is Queued,
+    /// Was put back into the queue.
+    Requeued = "REQUEUED" is Queued,
+    /// Was put back, and is held.
+    RequeueHold = "REQUEUE_HOLD" is Queued,
+    /// Was put back by a federation.
+    RequeueFed = "REQUEUE_FED" is Queued,
+    /// Was put back, held, with a mark.
+    SpecialExit = "SPECIAL_EXIT" is Queued,
+    /// Runs.
+    Running = "RUNNING" is Active,
+    /// Its node is being made ready.
+    Configuring = "CONFIGURING" is Active,
+    /// Its node is being cleaned up.
+    Completing = "COMPLETING" is Active,
+    /// Has a node and stands still.
+    Suspended = "SUSPENDED" is Active,
+    /// Was stopped by a signal, and keeps its node.
+    Stopped = "STOPPED" is Active,
+    /// Is about to change its size.
+    Resizing = "RESIZING" is Active,
+    /// Is being signalled.
+    Signaling = "SIGNALING" is Active,
+    /// Copies files out.
+    StageOut = "STAGE_OUT" is Active,
+    /// Ended by itself, with exit code 0.
+    Completed = "COMPLETED" is Over,
+    /// Ended by itself, with another exit code.
+    Failed = "FAILED" is Over,
+    /// Reached its time limit.
+    Timeout = "TIMEOUT" is Over,
+    /// Was cancelled.
+    Cancelled = "CANCELLED" is Over,
+    /// Its node failed.
+    NodeFail = "NODE_FAIL" is Over,
+    /// Made room for another job, for good.
+    Preempted = "PREEMPTED" is Over,
+    /// Took more memory than it had.
+    OutOfMemory = "OUT_OF_MEMORY" is Over,
+    /// Reached its deadline.
+    Deadline = "DEADLINE" is Over,
+    /// Its node did not boot.
+    BootFail = "BOOT_FAIL" is Over,
+    /// Another cluster of the federation took it.
+    Revoked = "REVOKED" is Over,
+}
+
+impl JobState {
+    /// Reads a state; what follows the first word (`CANCELLED by 0`, `CANCELLED+`) is left out.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        let word = text.split_whitespace().next().unwrap_or_default().trim_end_matches('+');
+        Known::of(word).map_or_else(|| Self::Unknown(text.trim().to_owned()), Self::Known)
+    }
+
+    /// What it means; of an unknown state nothing is known.
+    #[must_use]
+    pub const fn phase(&self) -> Option<Phase> {
+        match self {
+            Self::Known(known) => Some(known.phase()),
+            Self::Unknown(_) => None,
+        }
+    }
+
+    /// Slurm's word for it.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Known(known) => known.word(),
+            Self::Unknown(word) => word,
+        }
+    }
+}
+
+/// A line of `squeue`: one task, or the tasks of an array that still wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The array.
+    pub array: u64,
+    /// Its tasks as Slurm writes them: `3`, `[4-9%2]`; `N/A` where it names none.
+    pub tasks: String,
+    /// Their state.
+    pub state: JobState,
+    /// The job's name.
+    pub name: String,
+    /// When it started or is thought to start, in Slurm's form, if it is said.
+    pub start: Option<String>,
+    /// Nodes that it has.
+    pub nodes: String,
+    /// Why it waits, in Slurm's word.
+    pub reason: String,
+}
+
+/// Reads what `squeue --noheader --format=`[`QUEUE_FORMAT`] writes. Lines of other forms, such
+/// as the headings of several clusters, are left out.
+#[must_use]
+pub fn queue(text: &str) -> Vec<Row> {
+    text.lines().filter_map(row).collect()
+}
+
+fn row(line: &str) -> Option<Row> {
+    let mut fields = line.splitn(7, '|');
+    let mut next = || fields.next().map(str::trim);
+    let (array, tasks, state, name) = (next()?.parse().ok()?, next()?, next()?, next()?);
+    let (start, nodes, reason) = (next()?, next()?, next()?);
+    Some(Row {
+        array,
+        tasks: tasks.to_owned(),
+        state: JobState::read(state),
+        name: name.to_owned(),
+        start: (start != "N/A" && !start.is_empty()).then(|| start.to_owned()),
+        nodes: nodes.to_owned(),
+        reason: reason.to_owned(),
+    })
+}
+
+/// The value of a key in `scontrol show config`.
+#[must_use]
+pub fn setting<'t>(config: &'t str, key: &str) -> Option<&'t str> {
+    config.lines().find_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        (name.trim() == key).then(|| value.trim()).filter(|v| *v != "(null)")
+    })
+}
+
+/// A partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partition {
+    /// Its name.
+    pub name: String,
+    /// Whether jobs that name none go there.
+    pub is_default: bool,
+    /// Its state: `UP`, `DOWN`, `DRAIN`, `INACTIVE`.
+    pub state: String,
+    /// Longest time of a job in seconds; nothing where there is no limit.
+    pub max_seconds: Option<u64>,
+}
+
+/// Reads `scontrol --oneliner show partition`.
+#[must_use]
+pub fn partitions(text: &str) -> Vec<Partition> {
+    text.lines()
+        .filter_map(|line| {
+            let of = |key: &str| {
+                line.split_whitespace().find_map(|w| w.strip_prefix(key)?.strip_prefix('='))
+            };
+            Some(Partition {
+                name: of("PartitionName")?.to_owned(),
+                is_default: of("Default") == Some("YES"),
+                state: of("State").unwrap_or("UNKNOWN").to_owned(),
+                max_seconds: of("MaxTime").and_then(seconds),
+            })
+        })
+        .collect()
+}
+
+/// Seconds of a time in Slurm's forms: `MM`, `MM:SS`, `HH:MM:SS`, `D-HH`, `D-HH:MM`,
+/// `D-HH:MM:SS`; nothing for any other text, such as `UNLIMITED`.
+#[must_use]
+pub fn seconds(text: &str) -> Option<u64> {
+    let (days, rest) = match text.trim().split_once('-') {
+        Some((days, rest)) => (Some(days.parse::<u64>().ok()?), rest),
+        None => (None, text.trim()),
+    };
+    let fields: Option<Vec<u64>> = rest.split(':').map(|f| f.parse().ok()).collect();
+    let (h, m, s) = match (days.is_some(), fields?.as_slice()) {
+        (true, [h]) => (*h, 0, 0),
+        (true, [h, m]) | (_, [h, m, 0]) => (*h, *m, 0),
+        (_, [h, m, s]) => (*h, *m, *s),
+        (false, [m]) => (0, *m, 0),
+        (false, [m, s]) => (0, *m, *s),
+        _ => return None,
+    };
+    Some(days.unwrap_or(0) * 86_400 + h * 3600 + m * 60 + s)
+}
+
+/// Whether these words of a program mean that Slurm could not be reached or is busy: whether it
+/// has done what it was asked is not known then.
+#[must_use]
+pub fn is_transient(words: &str) -> bool {
+    const SIGNS: &[&str] = &[
+        "unable to contact slurm controller",
+        "socket timed out",
+        "zero bytes were transmitted",
+        "connection refused",
+        "connection reset",
+        "connection timed out",
+        "connect failure",
+        "communication connection failure",
+        "temporarily unable",
+        "temporarily unavailable",
+        "transport endpoint",
+        "unexpected message received",
+        "in standby mode",
+        "message receive failure",
+        "message send failure",
+    ];
+    let words = words.to_lowercase();
+    SIGNS.iter().any(|sign| words.contains(sign))
+}
+
+/// Why a task waits, in words; Slurm's own where there are none.
+#[must_use]
+pub fn reason(code: &str) -> String {
+    let words = match code {
+        "Resources" => "waits for free nodes",
+        "Priority" => "others go first",
+        "JobArrayTaskLimit" => "as many run as `max_running` allows",
+        "Dependency" => "waits for another array, as `max_running` asks",
+        "DependencyNeverSatisfied" => "waits for what will never be: cancel and submit again",
+        "BeginTime" => "was put back into the queue and waits a moment",
+        "JobHeldUser" => "is held: `scontrol release` lets it go",
+        "JobHeldAdmin" => "is held by an administrator",
+        "None" | "" | "(null)" => "not looked at yet",
+        "PartitionDown" => "the partition is down",
+        "PartitionInactive" => "the partition takes no jobs now",
+        "PartitionTimeLimit" => "asks for more time than the partition allows",
+        "PartitionNodeLimit" | "PartitionConfig" => "asks for more than the partition has",
+        "ReqNodeNotAvail" => "the nodes that it asks for are down or reserved",
+        "Licenses" => "waits for licenses",
+        "Reservation" => "waits for its reservation",
+        "InvalidAccount" => "the account is not valid",
+        "InvalidQOS" => "the quality of service is not valid",
+        other if other.starts_with("QOS") || other.starts_with("Assoc") => {
+            return format!("a limit of the account or its quality of service is reached ({other})");
+        }
+        other => return other.to_owned(),
+    };
+    if code.is_empty() || code == "(null)" { words.to_owned() } else { format!("{words} ({code})") }
+}
+
+#[cfg(test)]
+#[path = "parse/tests.rs"]
+mod tests;

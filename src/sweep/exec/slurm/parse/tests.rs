@@ -1,0 +1,109 @@
+//! What Slurm 20.11 to 26.05 really wrote, and what is read from it.
+use super::*;
+
+#[test]
+fn the_number_of_a_job_is_read_in_both_forms() {
+    for (text, number) in
+        [("22\n", Some(22)), ("22;slc32\n", Some(22)), ("note: be kind\n7\n", Some(7)), ("", None)]
+    {
+        assert_eq!(submitted(text).ok(), number, "{text}");
+    }
+    assert!(submitted("Submitted batch job x").is_err());
+}
+
+#[test]
+fn every_state_is_read_back_and_others_stay_as_they_are() {
+    for state in ALL {
+        assert_eq!(JobState::read(state.word()), JobState::Known(*state));
+    }
+    for (text, state) in [
+        ("CANCELLED by 0", JobState::Known(Known::Cancelled)),
+        ("CANCELLED+", JobState::Known(Known::Cancelled)),
+        ("NEW_STATE", JobState::Unknown("NEW_STATE".into())),
+    ] {
+        assert_eq!(JobState::read(text), state);
+    }
+    assert_eq!(JobState::read("NEW_STATE").phase(), None);
+    assert_eq!(JobState::read("NEW_STATE").word(), "NEW_STATE");
+}
+
+#[test]
+fn a_recorded_queue_is_read() {
+    let text = "\
+CLUSTER: slc32
+2|2-5%2|PENDING|dlg-aa|N/A||JobArrayTaskLimit
+2|0|RUNNING|dlg-aa|2026-11-24T11:34:54|n1|None
+2|N/A|CANCELLED|dlg-aa|2026-11-24T11:34:55||JobArrayTaskLimit
+77|N/A|RUNNING|evil|RUNNING|x|2026-11-24T11:34:54|n1|None
+118|[1-3%1]|PENDING|dlg-b|N/A||launch failed | requeued held
+broken
+";
+    let rows = queue(text);
+    assert_eq!(rows.len(), 5);
+    assert_eq!((rows[0].array, rows[0].tasks.as_str()), (2, "2-5%2"));
+    assert_eq!(rows[0].state, JobState::Known(Known::Pending));
+    assert_eq!(rows[0].start, None);
+    assert_eq!(rows[1].start.as_deref(), Some("2026-11-24T11:34:54"));
+    assert_eq!((rows[1].nodes.as_str(), rows[1].name.as_str()), ("n1", "dlg-aa"));
+    assert_eq!(rows[2].tasks, "N/A");
+    assert_eq!(rows[3].name, "evil", "a bar in a name shifts only what stands after it");
+    assert_eq!(rows[4].reason, "launch failed | requeued held");
+}
+
+#[test]
+fn a_recorded_configuration_and_its_partitions_are_read() {
+    let config = "Configuration data as of 2026-11-24\nClusterName             = slc47\nMaxArraySize            = 11\nAccountingStoreFlags    = (null)\n";
+    assert_eq!(setting(config, "MaxArraySize"), Some("11"));
+    assert_eq!(setting(config, "AccountingStoreFlags"), None);
+    assert_eq!(setting(config, "Size"), None);
+    let text = "PartitionName=low AllowGroups=ALL Default=YES QoS=N/A DefaultTime=01:00:00 MaxNodes=UNLIMITED MaxTime=UNLIMITED State=UP TotalCPUs=16\nPartitionName=gpu Default=NO MaxTime=1-00:00:00 State=DRAIN\n";
+    let found = partitions(text);
+    assert_eq!(found.len(), 2);
+    assert!(found[0].is_default && found[0].max_seconds.is_none() && found[0].state == "UP");
+    assert_eq!((found[1].max_seconds, found[1].state.as_str()), (Some(86_400), "DRAIN"));
+}
+
+#[test]
+fn times_are_read_in_all_of_slurms_forms() {
+    for (text, expected) in [
+        ("30", Some(1800)),
+        ("01:30", Some(90)),
+        ("02:00:00", Some(7200)),
+        ("02:00:05", Some(7205)),
+        ("1-12", Some(129_600)),
+        ("1-00:30", Some(88_200)),
+        ("1-00:00:30", Some(86_430)),
+        ("UNLIMITED", None),
+        ("infinite", None),
+        ("", None),
+        ("1:2:3:4", None),
+    ] {
+        assert_eq!(seconds(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn words_that_leave_it_open_are_told_from_a_refusal() {
+    for words in [
+        "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)",
+        "slurm_load_jobs error: Socket timed out on send/recv operation",
+        "sbatch: error: Batch job submission failed: Zero Bytes were transmitted or received",
+    ] {
+        assert!(is_transient(words), "{words}");
+    }
+    for words in [
+        "sbatch: error: invalid partition specified: gpuu",
+        "sbatch: error: Batch job submission failed: Invalid job array specification",
+        "sbatch: error: AssocMaxSubmitJobLimit",
+    ] {
+        assert!(!is_transient(words), "{words}");
+    }
+}
+
+#[test]
+fn reasons_are_told_in_words() {
+    assert_eq!(reason("Resources"), "waits for free nodes (Resources)");
+    assert_eq!(reason("Novel"), "Novel");
+    assert_eq!(reason("(null)"), "not looked at yet");
+    assert!(reason("QOSMaxJobsPerUserLimit").contains("QOSMaxJobsPerUserLimit"));
+}

@@ -1,0 +1,270 @@
+//! What sbatch is told: everything that a user chose goes as its arguments, and nothing of it
+//! into the script.
+use std::path::Path;
+
+use super::error::SlurmError;
+use super::parse;
+use crate::spec::SlurmSettings;
+use crate::spec::duration;
+
+/// Between two words of a list in [`SlurmSettings`].
+const SEPARATOR: char = '\u{1f}';
+
+/// Settings that are sbatch options of this name.
+const OPTIONS: &[(&str, &str)] = &[
+    ("account", "--account"),
+    ("constraint", "--constraint"),
+    ("cpus", "--cpus-per-task"),
+    ("exclude", "--exclude"),
+    ("gpus", "--gpus"),
+    ("gres", "--gres"),
+    ("memory", "--mem"),
+    ("nice", "--nice"),
+    ("partition", "--partition"),
+    ("qos", "--qos"),
+    ("reservation", "--reservation"),
+];
+
+/// Options that dlgrid sets itself, and that `slurm.extra` may not.
+const OURS: &[&str] = &[
+    "--array", "--job-name", "--hold", "--output", "--error", "--open-mode", "--parsable",
+    "--requeue", "--no-requeue", "--signal", "--export", "--export-file", "--comment",
+    "--dependency", "--test-only", "--wait", "--wrap", "--input", "--nodes", "--ntasks",
+    "--time", "--ignore-pbs", "--quiet", "--clusters", "--begin",
+];
+const OURS_SHORT: &str = "aJHoeWiNntQMdb";
+
+/// Options of all arrays of a sweep whose directory is `folder` (absolute).
+///
+/// # Errors
+/// The first setting that can't be had.
+pub fn options(
+    settings: &SlurmSettings,
+    trains: bool,
+    folder: &Path,
+) -> Result<Vec<String>, SlurmError> {
+    refuse_unknown_ways(settings, trains)?;
+    let given = |key: &str| settings.given.get(key).map(String::as_str);
+    let mut words: Vec<String> =
+        ["--parsable", "--hold", "--requeue", "--open-mode=append", "--export=ALL"]
+            .map(str::to_owned)
+            .to_vec();
+    words.extend(["--nodes=1".to_owned(), "--ntasks=1".to_owned()]);
+    words.push(format!("--output={}", log_pattern(folder)?));
+    words.push(format!("--signal=B:USR2@{}", grace(time_seconds(settings))));
+    if let Some(seconds) = time_seconds(settings) {
+        words.push(format!("--time={}", slurm_time(seconds)));
+    }
+    for (key, option) in OPTIONS {
+        words.extend(given(key).map(|value| format!("{option}={value}")));
+    }
+    for word in extra(settings) {
+        check_extra(word)?;
+        words.push(word.to_owned());
+    }
+    Ok(words)
+}
+
+fn refuse_unknown_ways(settings: &SlurmSettings, trains: bool) -> Result<(), SlurmError> {
+    let given = |key: &str| settings.given.get(key).map(String::as_str);
+    if let Some(site) = given("site") {
+        return Err(SlurmError::asked(
+            format!("`slurm.site: {site}`: this version of dlgrid has no profiles of sites"),
+            "leave it out, and write `partition`, `account` and the like into `slurm`",
+        ));
+    }
+    if given("nodes").is_some_and(|n| n != "1") {
+        return Err(SlurmError::asked(
+            "`slurm.nodes` must be 1: a task is one worker on one node",
+            "leave it out; many tasks run on many nodes at once by themselves",
+        ));
+    }
+    let many = given("gpus").is_some_and(|n| n.rsplit(':').next() != Some("1"));
+    if trains && many {
+        return Err(SlurmError::asked(
+            "`slurm.gpus` must be 1 (or such as `a100:1`): a worker trains on one GPU",
+            "ask for 1; many tasks use many GPUs at once by themselves",
+        ));
+    }
+    Ok(())
+}
+
+fn extra(settings: &SlurmSettings) -> impl Iterator<Item = &str> {
+    let words = settings.given.get("extra").map(String::as_str).unwrap_or_default();
+    words.split(SEPARATOR).filter(|word| !word.is_empty())
+}
+
+/// A word that is no option would be taken for the script, and an option of dlgrid's own would
+/// break what it promises. Slurm also accepts the beginnings of long options.
+fn check_extra(word: &str) -> Result<(), SlurmError> {
+    let name = word.split('=').next().unwrap_or(word);
+    let long = name.starts_with("--") && name.len() > 2;
+    let short = word.strip_prefix('-').filter(|_| !long).and_then(|w| w.chars().next());
+    if !long && !short.is_some_and(|c| c.is_ascii_alphabetic()) {
+        return Err(SlurmError::asked(
+            format!("`slurm.extra` holds `{word}`, which is no option"),
+            "write option and value as one word, such as `--mail-user=me@example.org`",
+        ));
+    }
+    let ours = long && OURS.iter().any(|ours| ours.starts_with(name))
+        || short.is_some_and(|c| OURS_SHORT.contains(c));
+    if ours {
+        return Err(SlurmError::asked(
+            format!("`slurm.extra` holds `{word}`, an option that dlgrid sets itself"),
+            "leave it out; `dlgrid plan --script` shows all that is set",
+        ));
+    }
+    Ok(())
+}
+
+/// The time limit in seconds, if the spec gives one.
+#[must_use]
+pub fn time_seconds(settings: &SlurmSettings) -> Option<u64> {
+    let text = settings.given.get("time")?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of a job")]
+    let ours = duration::seconds(text).map(|s| s.ceil() as u64);
+    ours.or_else(|| parse::seconds(text))
+}
+
+/// Seconds before the time limit at which a worker is asked to save: two minutes, or a quarter
+/// of a short limit. Slurm looks only every 30 seconds, so that it can be less.
+#[must_use]
+pub fn grace(limit: Option<u64>) -> u64 {
+    limit.map_or(120, |seconds| (seconds / 4).clamp(20, 120))
+}
+
+/// Seconds in Slurm's longest form.
+#[must_use]
+pub fn slurm_time(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    format!("{days}-{:02}:{:02}:{:02}", rest / 3600, rest % 3600 / 60, rest % 60)
+}
+
+/// Where tasks print to: `%A` and `%a` are Slurm's, every other `%` is the folder's own.
+fn log_pattern(folder: &Path) -> Result<String, SlurmError> {
+    let text = plain(folder)?;
+    if text.contains('\\') || text.chars().any(char::is_control) {
+        return Err(SlurmError::asked(
+            format!("Slurm can't write logs to `{text}`: it reads backslashes its own way"),
+            "`--root DIR` puts sweeps elsewhere",
+        ));
+    }
+    Ok(format!("{}/logs/%A_%a.log", text.replace('%', "%%")))
+}
+
+/// A path as text.
+///
+/// # Errors
+/// If it is not UTF-8.
+pub fn plain(path: &Path) -> Result<&str, SlurmError> {
+    path.to_str().ok_or_else(|| {
+        SlurmError::asked(
+            format!("the path `{}` is not UTF-8", path.display()),
+            "`--root DIR` puts sweeps elsewhere",
+        )
+    })
+}
+
+/// Options of one array: its name, its tasks, and how many of them may run at once.
+#[must_use]
+pub fn array_options(
+    token: &str,
+    tasks: usize,
+    share: Option<u64>,
+    after: Option<u64>,
+) -> Vec<String> {
+    let last = tasks.saturating_sub(1);
+    let limit = share.map_or_else(String::new, |n| format!("%{n}"));
+    let mut words = vec![format!("--job-name={token}"), format!("--comment={token}")];
+    words.push(format!("--array=0-{last}{limit}"));
+    words.extend(after.map(|array| format!("--dependency=afterany:{array}")));
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(pairs: &[(&str, &str)]) -> SlurmSettings {
+        let given = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        SlurmSettings { given, ..SlurmSettings::default() }
+    }
+
+    fn fact(pairs: &[(&str, &str)]) -> String {
+        options(&settings(pairs), true, Path::new("/s")).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn what_the_user_chose_goes_as_one_word_each() {
+        let chosen = settings(&[
+            ("partition", "gpu; rm -rf /"),
+            ("time", "1h30m"),
+            ("gpus", "a100:1"),
+            ("memory", "16G"),
+            ("extra", "--mail-type=END\u{1f}-x n3"),
+        ]);
+        let words = options(&chosen, true, Path::new("/a b/%A's")).expect("options");
+        insta::assert_snapshot!(words.join("\n"), @r"
+        --parsable
+        --hold
+        --requeue
+        --open-mode=append
+        --export=ALL
+        --nodes=1
+        --ntasks=1
+        --output=/a b/%%A's/logs/%A_%a.log
+        --signal=B:USR2@120
+        --time=0-01:30:00
+        --gpus=a100:1
+        --mem=16G
+        --partition=gpu; rm -rf /
+        --mail-type=END
+        -x n3
+        ");
+    }
+
+    #[test]
+    fn what_can_not_be_had_is_refused_in_words() {
+        for (pairs, part) in [
+            (&[("site", "x")][..], "no profiles"),
+            (&[("nodes", "2")], "must be 1"),
+            (&[("gpus", "4")], "one GPU"),
+            (&[("gpus", "a100:2")], "one GPU"),
+            (&[("extra", "--array=0-3")], "sets itself"),
+            (&[("extra", "--arr=0-3")], "sets itself"),
+            (&[("extra", "-J x")], "sets itself"),
+            (&[("extra", "script.sh")], "no option"),
+            (&[("extra", "--")], "no option"),
+        ] {
+            assert!(fact(pairs).contains(part), "{pairs:?}: {}", fact(pairs));
+        }
+        assert!(options(&settings(&[("gpus", "4")]), false, Path::new("/s")).is_ok());
+        assert!(options(&settings(&[]), true, Path::new("/a\\b")).is_err());
+    }
+
+    #[test]
+    fn times_are_told_to_slurm_in_its_own_form() {
+        for (text, told) in [
+            ("30m", "0-00:30:00"),
+            ("90s", "0-00:01:30"),
+            ("2d", "2-00:00:00"),
+            ("04:00:00", "0-04:00:00"),
+            ("1-12", "1-12:00:00"),
+        ] {
+            let seconds = time_seconds(&settings(&[("time", text)])).expect("a time");
+            assert_eq!(slurm_time(seconds), told, "{text}");
+        }
+        for (limit, asked) in [(None, 120), (Some(60), 20), (Some(200), 50), (Some(9000), 120)] {
+            assert_eq!(grace(limit), asked);
+        }
+    }
+
+    #[test]
+    fn an_array_is_named_and_limited() {
+        assert_eq!(
+            array_options("dlg-x", 11, Some(4), Some(7)).join(" "),
+            "--job-name=dlg-x --comment=dlg-x --array=0-10%4 --dependency=afterany:7"
+        );
+        assert_eq!(array_options("t", 1, None, None)[2], "--array=0-0");
+    }
+}

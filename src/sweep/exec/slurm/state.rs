@@ -1,0 +1,215 @@
+//! From the intents of a sweep and the queue to where each slice stands.
+use std::collections::{BTreeMap, HashMap};
+
+use super::lanes::Live;
+use super::ledger::{Entry, Fate, Ledger};
+use super::parse::{self, JobState, Phase, Row};
+use super::ranges;
+use crate::judge::Liveness;
+
+/// Where a slice stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A task for it waits, for this reason (Slurm's word).
+    Waiting(String),
+    /// A task works on it.
+    Running,
+    /// Its task is over, in this state (Slurm's word).
+    Over(String),
+    /// Its task is in a state that dlgrid does not know.
+    Unknown(String),
+    /// Slurm no longer knows its task, or never did.
+    Gone,
+}
+
+impl Place {
+    /// Whether a task will work on it without anyone doing more.
+    #[must_use]
+    pub const fn is_in_queue(&self) -> bool {
+        matches!(self, Self::Waiting(_) | Self::Running | Self::Unknown(_))
+    }
+
+    const fn liveness(&self) -> Liveness {
+        match self {
+            Self::Waiting(_) => Liveness::Queued,
+            Self::Running => Liveness::Alive,
+            Self::Unknown(_) => Liveness::Unknown,
+            Self::Over(_) | Self::Gone => Liveness::Gone,
+        }
+    }
+}
+
+/// An array that has tasks in the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Array {
+    /// Its job.
+    pub job: u64,
+    /// Its token.
+    pub token: String,
+    /// Tasks that wait.
+    pub waiting: u64,
+    /// Tasks that have a node.
+    pub running: u64,
+    /// Why those that wait do, in Slurm's words.
+    pub reasons: Vec<String>,
+    /// When Slurm thinks that one starts, in its form.
+    pub start: Option<String>,
+}
+
+/// Where all slices of a sweep stand.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Standing {
+    slices: HashMap<u32, Place>,
+    /// Arrays with tasks in the queue, in order.
+    pub arrays: Vec<Array>,
+    /// What shares `max_running`.
+    pub live: Vec<Live>,
+}
+
+impl Standing {
+    /// Where the slices of these intents stand, by these rows of the queue, at `now` (seconds
+    /// since the Unix epoch). A row counts only if it has both the number and the token.
+    #[must_use]
+    pub fn of(ledger: &Ledger, rows: &[Row], now: f64) -> Self {
+        let mut by_token: HashMap<&str, Vec<&Row>> = HashMap::new();
+        for row in rows {
+            by_token.entry(row.name.as_str()).or_default().push(row);
+        }
+        let mut standing = Self::default();
+        for entry in &ledger.entries {
+            let rows = by_token.get(entry.intent.token.as_str()).map_or(&[][..], Vec::as_slice);
+            standing.add(entry, rows, now);
+        }
+        standing
+    }
+
+    fn add(&mut self, entry: &Entry, rows: &[&Row], now: f64) {
+        let slices = entry.slices();
+        match &entry.fate {
+            Some(Fate::Void(_)) => {}
+            None => {
+                // Held until its fate is written: the next submit takes it up where it was left.
+                if entry.is_under_way(now) || rows.iter().any(|r| is_alive(&r.state)) {
+                    for slice in slices {
+                        self.set(slice, Place::Waiting("JobHeldUser".into()));
+                    }
+                }
+            }
+            Some(Fate::Job(job)) => {
+                let rows: Vec<&Row> = rows.iter().copied().filter(|r| r.array == *job).collect();
+                let tasks = tasks(&rows);
+                for (task, slice) in (0..).zip(slices) {
+                    let place = tasks.get(&task).map_or(Place::Gone, |row| place(row));
+                    self.set(slice, place);
+                }
+                self.arrays.extend(array(*job, &entry.intent.token, &tasks));
+                if tasks.values().any(|row| is_alive(&row.state)) {
+                    let (share, after) = (entry.intent.share, entry.intent.after);
+                    self.live.push(Live { array: *job, share, after });
+                }
+            }
+        }
+    }
+
+    /// A later array speaks for a slice, unless an earlier one still has it in the queue.
+    fn set(&mut self, slice: u32, place: Place) {
+        let kept = self.slices.get(&slice).is_some_and(Place::is_in_queue);
+        if place.is_in_queue() || !kept {
+            self.slices.insert(slice, place);
+        }
+    }
+
+    /// Where a slice stands.
+    #[must_use]
+    pub fn place(&self, slice: u32) -> &Place {
+        self.slices.get(&slice).unwrap_or(&Place::Gone)
+    }
+
+    /// Whether a process works on a slice.
+    #[must_use]
+    pub fn liveness(&self, slice: u32) -> Liveness {
+        self.place(slice).liveness()
+    }
+
+    /// Why the last attempt at a slice may have ended without a word, by its task's state.
+    #[must_use]
+    pub fn cause(&self, slice: u32) -> Option<&'static str> {
+        let Place::Over(word) = self.place(slice) else { return None };
+        Some(match word.as_str() {
+            "TIMEOUT" => "its task reached the time limit (TIMEOUT): ask for more `slurm.time`",
+            "OUT_OF_MEMORY" => {
+                "its task took more memory than it had (OUT_OF_MEMORY): ask for more `slurm.memory`"
+            }
+            "NODE_FAIL" => "the node of its task failed (NODE_FAIL)",
+            "PREEMPTED" => "its task had to make room for another job (PREEMPTED)",
+            "CANCELLED" => "its task was cancelled (CANCELLED)",
+            "BOOT_FAIL" => "the node of its task did not boot (BOOT_FAIL)",
+            "DEADLINE" => "its task reached its deadline (DEADLINE)",
+            "FAILED" => "its task failed (FAILED): its log says more",
+            _ => return None,
+        })
+    }
+}
+
+/// Arrays in the queue, or over, that have this name, in order.
+#[must_use]
+pub fn arrays_named(rows: &[Row], token: &str) -> Vec<u64> {
+    let mut found: Vec<u64> = rows.iter().filter(|r| r.name == token).map(|r| r.array).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// Whether a job in this state is in the queue; one in an unknown state may be.
+#[must_use]
+pub fn is_alive(state: &JobState) -> bool {
+    state.phase() != Some(Phase::Over)
+}
+
+/// The row of each task; one of its own wins over that of all that wait.
+fn tasks<'r>(rows: &[&'r Row]) -> BTreeMap<u32, &'r Row> {
+    let mut tasks = BTreeMap::new();
+    let is_single = |row: &Row| row.tasks.bytes().all(|b| b.is_ascii_digit());
+    for single in [false, true] {
+        for row in rows.iter().copied().filter(|row| is_single(row) == single) {
+            for task in ranges::read(&row.tasks).unwrap_or_default() {
+                tasks.insert(task, row);
+            }
+        }
+    }
+    tasks
+}
+
+fn place(row: &Row) -> Place {
+    let word = || row.state.word().to_owned();
+    match row.state.phase() {
+        Some(Phase::Queued) => Place::Waiting(row.reason.clone()),
+        Some(Phase::Active) => Place::Running,
+        Some(Phase::Over) => Place::Over(word()),
+        None => Place::Unknown(word()),
+    }
+}
+
+fn array(job: u64, token: &str, tasks: &BTreeMap<u32, &Row>) -> Option<Array> {
+    let waiting = |row: &&&Row| matches!(row.state.phase(), Some(Phase::Queued) | None);
+    let mut reasons: Vec<String> =
+        tasks.values().filter(waiting).map(|row| parse::reason(&row.reason)).collect();
+    let count = reasons.len() as u64;
+    reasons.sort_unstable();
+    reasons.dedup();
+    let running =
+        tasks.values().filter(|row| row.state.phase() == Some(Phase::Active)).count() as u64;
+    let start = tasks.values().filter(waiting).filter_map(|row| row.start.clone()).min();
+    (count + running > 0).then(|| Array {
+        job,
+        token: token.to_owned(),
+        waiting: count,
+        running,
+        reasons,
+        start,
+    })
+}
+
+#[cfg(test)]
+#[path = "state/tests.rs"]
+mod tests;

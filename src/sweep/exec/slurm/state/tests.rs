@@ -1,0 +1,68 @@
+//! Where slices stand by recorded answers of squeue.
+use super::*;
+use crate::exec::slurm::ledger::tests::entry;
+
+fn standing(entries: Vec<Entry>, queue: &str) -> Standing {
+    Standing::of(&Ledger { entries }, &parse::queue(queue), 1e9)
+}
+
+#[test]
+fn each_slice_stands_where_its_task_does() {
+    let queue = "\
+2|[4-5%2]|PENDING|dlg-1|N/A||JobArrayTaskLimit
+2|0|COMPLETED|dlg-1|2026-11-24T11:34:54|n1|None
+2|1|TIMEOUT|dlg-1|2026-11-24T11:34:54|n1|None
+2|3|RUNNING|dlg-1|2026-11-24T11:34:54|n1|None
+2|4|NEW|dlg-1|2026-11-24T11:34:54|n1|None
+";
+    let all = standing(vec![entry(1, "10-15", Some(Fate::Job(2)))], queue);
+    let places: Vec<_> = (10..17).map(|slice| all.place(slice).clone()).collect();
+    assert_eq!(
+        places,
+        [
+            Place::Over("COMPLETED".into()),
+            Place::Over("TIMEOUT".into()),
+            Place::Gone,
+            Place::Running,
+            Place::Unknown("NEW".into()),
+            Place::Waiting("JobArrayTaskLimit".into()),
+            Place::Gone,
+        ]
+    );
+    assert_eq!(all.liveness(15), Liveness::Queued);
+    assert_eq!(all.liveness(14), Liveness::Unknown);
+    assert!(all.cause(11).unwrap().contains("TIMEOUT"));
+    assert_eq!((all.arrays[0].waiting, all.arrays[0].running), (2, 1));
+    assert_eq!(all.live.len(), 1);
+}
+
+#[test]
+fn a_job_number_alone_proves_nothing() {
+    let reused = "2|0|RUNNING|somebody-else|N/A|n1|None\n";
+    let all = standing(vec![entry(1, "0", Some(Fate::Job(2)))], reused);
+    assert_eq!(all.place(0), &Place::Gone);
+    let twin = "3|0|RUNNING|dlg-1|N/A|n1|None\n";
+    let all = standing(vec![entry(1, "0", Some(Fate::Job(2)))], twin);
+    assert_eq!(all.place(0), &Place::Gone);
+    assert_eq!(arrays_named(&parse::queue(twin), "dlg-1"), [3]);
+}
+
+#[test]
+fn of_two_arrays_the_one_in_the_queue_speaks_for_a_slice() {
+    let queue = "2|0|RUNNING|dlg-1|N/A|n1|None\n3|0|CANCELLED|dlg-2|N/A||None\n";
+    let entries =
+        vec![entry(1, "0", Some(Fate::Job(2))), entry(2, "0", Some(Fate::Job(3)))];
+    assert_eq!(standing(entries.clone(), queue).place(0), &Place::Running);
+    let over = queue.replace("RUNNING", "TIMEOUT");
+    assert_eq!(standing(entries, &over).place(0), &Place::Over("CANCELLED".into()));
+}
+
+#[test]
+fn an_intent_that_was_cut_short_holds_its_slices_only_while_a_job_has_its_name() {
+    let held = "5|[0-1]|PENDING|dlg-1|N/A||JobHeldUser\n";
+    let cut = vec![entry(1, "7-8", None)];
+    assert!(standing(cut.clone(), held).place(8).is_in_queue());
+    assert!(!standing(cut, "").place(8).is_in_queue());
+    let void = vec![entry(1, "7-8", Some(Fate::Void("no".into())))];
+    assert!(!standing(void, held).place(8).is_in_queue());
+}
