@@ -102,11 +102,7 @@ fn work(args: &Args) -> anyhow::Result<u8> {
 
 /// Works on the slice of the Slurm array task that this process is. When Slurm says that its
 /// time is nearly over, all is saved first, and then the task goes back into the queue.
-fn serve_task(
-    station: &mut slice::Station<'_>,
-    args: &Args,
-    intent: u32,
-) -> anyhow::Result<u8> {
+fn serve_task(station: &mut slice::Station<'_>, args: &Args, intent: u32) -> anyhow::Result<u8> {
     let task = ArrayTask::here().context("`--intent` is for tasks of a Slurm array")?;
     let slice = match task.assigned(&station.sweep.dir, intent)? {
         Assigned::Slice(slice) => slice,

@@ -10,7 +10,6 @@ use dlgrid_sweep::exec::slurm::call::Slurm;
 use dlgrid_sweep::exec::slurm::ledger::Ledger;
 use dlgrid_sweep::exec::slurm::parse::Row;
 use dlgrid_sweep::exec::slurm::state::Standing;
-use dlgrid_sweep::{exit, host};
 use dlgrid_sweep::find::{self, FindError, Found};
 use dlgrid_sweep::judge::{Counts, Liveness, State};
 use dlgrid_sweep::report::collect::{Subject, local_liveness};
@@ -18,6 +17,7 @@ use dlgrid_sweep::store::layout::SweepDir;
 use dlgrid_sweep::store::merge::Results;
 use dlgrid_sweep::store::read;
 use dlgrid_sweep::sweep::{Sweep, SweepError};
+use dlgrid_sweep::{exit, host};
 
 use super::show::{Refusal, note};
 

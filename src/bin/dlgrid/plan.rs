@@ -7,8 +7,8 @@ use dlgrid_sweep::sweep::{Sweep, SweepError};
 use dlgrid_sweep::{exit, spec};
 use serde_json::json;
 
-use crate::show::{Format, print};
 use crate::pick::Root;
+use crate::show::{Format, print};
 use crate::{check, slurm, work};
 
 /// Arguments of `plan`.

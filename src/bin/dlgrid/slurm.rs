@@ -51,6 +51,7 @@ pub fn find(args: &LocalArgs, settings: &SlurmSettings) -> anyhow::Result<Option
             ));
         }
     }
+    let slurm = slurm.passing(&script::further_variables(settings)?);
     let cluster = preflight::cluster(&slurm)?;
     preflight::check(&cluster, settings)?;
     Ok(Some(Found { slurm, cluster }))
@@ -168,7 +169,9 @@ pub fn cancel(dir: &SweepDir) -> anyhow::Result<bool> {
         }
     }
     if ledger.entries.iter().any(|e| e.is_under_way(host::now())) {
-        talk("warning: another dlgrid is submitting this sweep now: cancel again when it is done\n");
+        talk(
+            "warning: another dlgrid is submitting this sweep now: cancel again when it is done\n",
+        );
     }
     Ok(any)
 }
@@ -227,9 +230,12 @@ mod tests {
 
     #[test]
     fn words_are_quoted_for_a_shell() {
-        for (word, quoted) in
-            [("--array=0-10%4", "--array=0-10%4"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("", "''")]
-        {
+        for (word, quoted) in [
+            ("--array=0-10%4", "--array=0-10%4"),
+            ("a b", "'a b'"),
+            ("it's", r"'it'\''s'"),
+            ("", "''"),
+        ] {
             assert_eq!(quote(word), quoted);
         }
     }

@@ -1,9 +1,9 @@
 //! `dlgrid submit`: puts a sweep into Slurm's queue, or runs it here; again, only what is missing.
 use std::path::PathBuf;
 
+use dlgrid_sweep::spec;
 use dlgrid_sweep::store::read::RetryPolicy;
 use dlgrid_sweep::sweep::Sweep;
-use dlgrid_sweep::spec;
 
 use crate::check;
 use crate::pick::Root;

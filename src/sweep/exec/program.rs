@@ -43,6 +43,8 @@ pub struct Ended {
 /// Seconds that a program has to stop by itself after it was asked to.
 const GRACE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
+/// How much later than its program a worker may hear a signal that was meant for both.
+const HEARSAY: Duration = Duration::from_millis(200);
 /// Metrics of one program at most, so that a faulty one fills no store.
 const MAX_METRICS: usize = 256;
 
@@ -131,15 +133,19 @@ pub fn run(
     follower.poll(&metrics_file, epoch)?;
     host::remove_scratch(&metrics_file);
     host::remove_scratch(&parameters_file);
-    if asked.is_some() {
+    if asked.is_some() || stop() {
         return Ok(Finished::Stopped);
     }
     let why = if status.success() { None } else { Some(cause(status, &tail)) };
-    Ok(Finished::Ended(Box::new(follower.seen.end(
-        why,
-        around.objective,
-        begun.elapsed().as_secs_f64(),
-    ))))
+    let ended = follower.seen.end(why, around.objective, begun.elapsed().as_secs_f64());
+    // Slurm signals all processes of a task at once: this one may hear of it after the program.
+    if ended.outcome != Outcome::Done {
+        std::thread::sleep(HEARSAY);
+        if stop() {
+            return Ok(Finished::Stopped);
+        }
+    }
+    Ok(Finished::Ended(Box::new(ended)))
 }
 
 fn failed(why: String, seconds: f64) -> Finished {
@@ -343,6 +349,10 @@ mod tests {
     use crate::trial::RunId;
 
     fn sh(script: &str) -> Finished {
+        sh_until(script, &|| false)
+    }
+
+    fn sh_until(script: &str, stop: &dyn Fn() -> bool) -> Finished {
         let command = Command {
             template: vec!["sh".into(), "-c".into(), script.into()],
             parameters: [("a.b".to_owned(), Value::Float(0.5))].into(),
@@ -352,7 +362,7 @@ mod tests {
         let tmp = tempfile::tempdir().expect("folder");
         let objective = Objective { goal: Goal::Minimize, metric: "loss".into(), at: At::Last };
         let around = Around { scratch: tmp.path(), checkpoints: tmp.path(), objective: &objective };
-        run(&this, &command, &around, &|| false, &mut |_| {}).expect("run")
+        run(&this, &command, &around, stop, &mut |_| {}).expect("run")
     }
 
     fn ended(script: &str) -> Ended {
@@ -396,6 +406,15 @@ mod tests {
             Outcome::Diverged
         );
         assert_eq!(ended("kill -9 $$").why.as_deref(), Some("killed by signal 9 (out of memory?)"));
+    }
+
+    #[test]
+    fn a_program_that_heard_the_signal_first_is_stopped_and_has_not_failed() {
+        for script in ["exit 1", "kill -15 $$", "exit 0"] {
+            let begun = host::instant();
+            let late = || begun.elapsed() > Duration::from_millis(80);
+            assert_eq!(sh_until(script, &late), Finished::Stopped, "{script}");
+        }
     }
 
     #[test]

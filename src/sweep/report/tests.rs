@@ -1,6 +1,7 @@
 //! Whole reports, from facts to text.
 use super::table::View;
 use super::*;
+use crate::exec::slurm::state::Array;
 use crate::recipe::{Command, Work};
 
 const WIDE: View = View { width: Some(120), color: false };
@@ -542,6 +543,14 @@ fn one_screen_tells_how_it_goes() {
                 seconds: Some(62.0),
                 epoch: Some(4),
             }],
+            vec![Array {
+                job: 118,
+                token: "dlg-x".into(),
+                waiting: 2,
+                running: 1,
+                reasons: vec!["waits for free nodes (Resources)".into()],
+                start: Some("2026-11-24T11:34:54".into()),
+            }],
         )
     });
     let status = status::Status { missing: 0, ..status };
@@ -553,6 +562,7 @@ fn one_screen_tells_how_it_goes() {
     best     valid/f1 0.9712 ± 0.0000 over 2 of 3 seeds, trial 643514da
              model.layers=2 optimizer.kind=adam optimizer.lr=0.003
     running  run 14, trial 643514da, seed 3, for 1m 02s, 4 epochs saved
+    slurm    array 118: 1 running, 2 waiting: waits for free nodes (Resources), fro…
     pace     1m 03s a run, 1 at once; about 4m 45s left
     open     runs 5, 11, 14, 16-17
     diverged 2 runs: loss is NaN in epoch …
@@ -562,7 +572,7 @@ fn one_screen_tells_how_it_goes() {
     next     dlgrid logs fashion-depth 15
     ");
     insta::assert_snapshot!(status::render_json(&status), @r#"
-    {"schema":"dlgrid.status/1","sweep":{"dir":"runs/fashion-depth-01234567","id":"0123456789abcdef0123456789abcdef","name":"fashion-depth"},"objective":{"at":"last","goal":"maximize","metric":"valid/f1"},"counts":{"diverged":2,"done":10,"failed":1,"interrupted":1,"lost":1,"running":1,"waiting":2},"total":18,"ended":13,"missing":0,"open":[{"first":5,"last":5},{"first":11,"last":11},{"first":14,"last":14},{"first":16,"last":17}],"open_truncated":false,"best":{"objective":{"mean":0.9712,"n":2,"sd":0.0,"state":"ok"},"parameters":{"model.layers":2,"optimizer.kind":"adam","optimizer.lr":0.003},"trial":"643514da","trial_id":"643514da49d616b0408a64349072cb31"},"running":[{"epochs_saved":4,"index":14,"seconds":62.0,"seed":3,"trial":"643514da"}],"pace":{"at_once":1,"runs_an_hour":56.830601092896174,"seconds_a_run":63.34615384615385,"seconds_left":285.0576923076923},"failures":[{"example":4,"runs":2,"state":"diverged","why":"loss is NaN in epoch …"},{"example":15,"runs":1,"state":"failed","why":"cannot allocate 512 MiB"},{"example":16,"runs":1,"state":"lost","why":"the worker is gone without a word: killed, or the machine went down"}],"damaged_lines":1}
+    {"schema":"dlgrid.status/1","sweep":{"dir":"runs/fashion-depth-01234567","id":"0123456789abcdef0123456789abcdef","name":"fashion-depth"},"objective":{"at":"last","goal":"maximize","metric":"valid/f1"},"counts":{"diverged":2,"done":10,"failed":1,"interrupted":1,"lost":1,"running":1,"waiting":2},"total":18,"ended":13,"missing":0,"open":[{"first":5,"last":5},{"first":11,"last":11},{"first":14,"last":14},{"first":16,"last":17}],"open_truncated":false,"best":{"objective":{"mean":0.9712,"n":2,"sd":0.0,"state":"ok"},"parameters":{"model.layers":2,"optimizer.kind":"adam","optimizer.lr":0.003},"trial":"643514da","trial_id":"643514da49d616b0408a64349072cb31"},"running":[{"epochs_saved":4,"index":14,"seconds":62.0,"seed":3,"trial":"643514da"}],"slurm":[{"array":118,"reasons":["waits for free nodes (Resources)"],"running":1,"start":"2026-11-24T11:34:54","waiting":2}],"pace":{"at_once":1,"runs_an_hour":56.830601092896174,"seconds_a_run":63.34615384615385,"seconds_left":285.0576923076923},"failures":[{"example":4,"runs":2,"state":"diverged","why":"loss is NaN in epoch …"},{"example":15,"runs":1,"state":"failed","why":"cannot allocate 512 MiB"},{"example":16,"runs":1,"state":"lost","why":"the worker is gone without a word: killed, or the machine went down"}],"damaged_lines":1}
     "#);
 }
 

@@ -30,6 +30,7 @@ pub const KEYS: &[(&str, SlurmKind, &str)] = &[
     ("account", SlurmKind::Text, "the account that pays"),
     ("constraint", SlurmKind::Text, "features that a node must have"),
     ("cpus", SlurmKind::Count, "cores for each worker; also threads of a local worker"),
+    ("env", SlurmKind::Words, "names of further variables of yours that travel into jobs"),
     ("exclude", SlurmKind::Text, "nodes to keep away from"),
     ("extra", SlurmKind::Words, "further words for sbatch"),
     ("gpus", SlurmKind::CountOrText, "GPUs of a task, such as 1 or `a100:1`"),

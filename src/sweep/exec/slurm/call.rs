@@ -2,6 +2,8 @@
 //! own, again where Slurm could not be reached. Decides nothing else.
 use std::ffi::{OsStr, OsString};
 use std::process::Output;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::error::SlurmError;
@@ -11,23 +13,55 @@ use crate::host;
 /// Variables of the caller that Slurm's programs, and by way of sbatch the jobs, get; all
 /// others stay here: no secret travels, and no `SBATCH_*` or `SLURM_*` of an outer job acts.
 pub const PASSED: &[&str] = &[
-    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TZ", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE",
-    "LC_NUMERIC", "LC_TIME", "LC_COLLATE", "LC_MESSAGES", "LD_LIBRARY_PATH", "PYTHONPATH",
-    "VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_EXE", "MODULEPATH", "MODULESHOME",
-    "LOADEDMODULES", "_LMFILES_", "LMOD_CMD", "CUDA_HOME", "CUDA_PATH", "XDG_CACHE_HOME",
-    "HF_HOME", "TORCH_HOME", "DLGRID_CACHE", "DLGRID_DATA", "SLURM_CONF", "SLURM_CLUSTERS",
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TZ",
+    "LANG",
+    "LANGUAGE",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LC_NUMERIC",
+    "LC_TIME",
+    "LC_COLLATE",
+    "LC_MESSAGES",
+    "LD_LIBRARY_PATH",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "CONDA_DEFAULT_ENV",
+    "CONDA_EXE",
+    "MODULEPATH",
+    "MODULESHOME",
+    "LOADEDMODULES",
+    "_LMFILES_",
+    "LMOD_CMD",
+    "CUDA_HOME",
+    "CUDA_PATH",
+    "XDG_CACHE_HOME",
+    "HF_HOME",
+    "TORCH_HOME",
+    "DLGRID_CACHE",
+    "DLGRID_DATA",
+    "SLURM_CONF",
+    "SLURM_CLUSTERS",
 ];
 
 /// Longest that a question may take, and sbatch: it waits two minutes by itself when Slurm is
 /// full.
 const ANSWER: Duration = Duration::from_secs(30);
 const SUBMISSION: Duration = Duration::from_secs(150);
+const NODES_ARE_BACK: Duration = Duration::from_secs(60);
 
 /// Slurm, as it is reached from here.
 #[derive(Debug, Clone)]
 pub struct Slurm {
     environment: Vec<(OsString, OsString)>,
     patience: Duration,
+    /// Whether it could not be reached at some time: its nodes may not be back yet.
+    was_away: Arc<AtomicBool>,
 }
 
 /// What came of asking sbatch for an array.
@@ -56,7 +90,7 @@ impl Slurm {
             .iter()
             .filter_map(|name| Some((OsString::from(name), host::env(name)?)))
             .collect();
-        Self { environment, patience }
+        Self { environment, patience, was_away: Arc::default() }
     }
 
     /// Passes these further variables of the caller, too.
@@ -95,7 +129,9 @@ impl Slurm {
 
     /// Asks once; what a program says that ends badly is an error.
     fn ask_once(&self, program: &'static str, words: &[&str]) -> Result<String, SlurmError> {
-        let output = self.once(program, words, ANSWER)?;
+        // Who only looks does not wait long for one answer either.
+        let limit = ANSWER.min(self.patience + Duration::from_secs(8));
+        let output = self.once(program, words, limit)?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
@@ -112,7 +148,9 @@ impl Slurm {
         let mut backoff = Backoff::new(self.patience);
         loop {
             match self.ask_once(program, words) {
-                Err(SlurmError::Unreachable { .. }) if backoff.wait() => {}
+                Err(SlurmError::Unreachable { .. }) if backoff.wait() => {
+                    self.was_away.store(true, Ordering::Relaxed);
+                }
                 answer => return answer,
             }
         }
@@ -160,7 +198,15 @@ impl Slurm {
     pub fn would_take(&self, words: &[String]) -> Result<(), SlurmError> {
         let mut all: Vec<&str> = vec!["--test-only"];
         all.extend(words.iter().map(String::as_str));
-        self.ask("sbatch", &all).map(drop)
+        // A controller that has just come back knows no nodes for a while.
+        let mut backoff = Backoff::new(self.patience.min(NODES_ARE_BACK));
+        loop {
+            match self.ask("sbatch", &all) {
+                Err(SlurmError::Refused { .. })
+                    if self.was_away.load(Ordering::Relaxed) && backoff.wait() => {}
+                answer => return answer.map(drop),
+            }
+        }
     }
 
     /// Submits an array, once.
@@ -209,8 +255,7 @@ impl Slurm {
     /// # Errors
     /// If Slurm does not answer or refuses.
     pub fn requeue(&self, array: u64, task: u32) -> Result<(), SlurmError> {
-        let output =
-            self.once("scontrol", &["requeue", &format!("{array}_{task}")], ANSWER)?;
+        let output = self.once("scontrol", &["requeue", &format!("{array}_{task}")], ANSWER)?;
         let words = said(&output);
         // Where requeuing is off, the exit code is 0 and the words say so.
         let refused = words.to_lowercase().contains("disabled");

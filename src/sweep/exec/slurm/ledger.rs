@@ -205,8 +205,7 @@ fn publish(dir: &SweepDir, name: &str, value: &impl Serialize) -> Result<(), Sto
 
 fn read_json<T: serde::de::DeserializeOwned>(dir: &SweepDir, name: &str) -> Result<T, StoreError> {
     let path = dir.submit().join(name);
-    serde_json::from_slice(&fs::read(&path)?)
-        .map_err(|cause| StoreError::Malformed { path, cause })
+    serde_json::from_slice(&fs::read(&path)?).map_err(|cause| StoreError::Malformed { path, cause })
 }
 
 #[cfg(test)]

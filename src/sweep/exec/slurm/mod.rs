@@ -7,8 +7,8 @@
 pub mod call;
 pub mod error;
 pub mod install;
-pub mod ledger;
 pub mod lanes;
+pub mod ledger;
 pub mod parse;
 pub mod preflight;
 pub mod ranges;

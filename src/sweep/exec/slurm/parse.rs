@@ -291,7 +291,9 @@ pub fn reason(code: &str) -> String {
         "InvalidAccount" => "the account is not valid",
         "InvalidQOS" => "the quality of service is not valid",
         other if other.starts_with("QOS") || other.starts_with("Assoc") => {
-            return format!("a limit of the account or its quality of service is reached ({other})");
+            return format!(
+                "a limit of the account or its quality of service is reached ({other})"
+            );
         }
         other => return other.to_owned(),
     };

@@ -27,10 +27,31 @@ const OPTIONS: &[(&str, &str)] = &[
 
 /// Options that dlgrid sets itself, and that `slurm.extra` may not.
 const OURS: &[&str] = &[
-    "--array", "--job-name", "--hold", "--output", "--error", "--open-mode", "--parsable",
-    "--requeue", "--no-requeue", "--signal", "--export", "--export-file", "--comment",
-    "--dependency", "--test-only", "--wait", "--wrap", "--input", "--nodes", "--ntasks",
-    "--time", "--ignore-pbs", "--quiet", "--clusters", "--begin",
+    "--array",
+    "--job-name",
+    "--hold",
+    "--output",
+    "--error",
+    "--open-mode",
+    "--parsable",
+    "--requeue",
+    "--no-requeue",
+    "--signal",
+    "--export",
+    "--export-file",
+    "--comment",
+    "--dependency",
+    "--test-only",
+    "--wait",
+    "--wrap",
+    "--input",
+    "--nodes",
+    "--ntasks",
+    "--time",
+    "--ignore-pbs",
+    "--quiet",
+    "--clusters",
+    "--begin",
 ];
 const OURS_SHORT: &str = "aJHoeWiNntQMdb";
 
@@ -90,8 +111,31 @@ fn refuse_unknown_ways(settings: &SlurmSettings, trains: bool) -> Result<(), Slu
 }
 
 fn extra(settings: &SlurmSettings) -> impl Iterator<Item = &str> {
-    let words = settings.given.get("extra").map(String::as_str).unwrap_or_default();
+    list(settings, "extra")
+}
+
+fn list<'s>(settings: &'s SlurmSettings, key: &str) -> impl Iterator<Item = &'s str> {
+    let words = settings.given.get(key).map(String::as_str).unwrap_or_default();
     words.split(SEPARATOR).filter(|word| !word.is_empty())
+}
+
+/// Names of further variables that travel into jobs.
+///
+/// # Errors
+/// If one is Slurm's, which would act on sbatch.
+pub fn further_variables(settings: &SlurmSettings) -> Result<Vec<String>, SlurmError> {
+    const SLURMS: [&str; 5] = ["SLURM", "SBATCH", "SRUN", "PMI", "OMPI_"];
+    let mut names = Vec::new();
+    for name in list(settings, "env") {
+        if name.contains('=') || SLURMS.iter().any(|start| name.starts_with(start)) {
+            return Err(SlurmError::asked(
+                format!("`slurm.env` holds `{name}`, which can't travel into a job"),
+                "it takes names of your own variables alone; their values are taken from here",
+            ));
+        }
+        names.push(name.to_owned());
+    }
+    Ok(names)
 }
 
 /// A word that is no option would be taken for the script, and an option of dlgrid's own would
@@ -238,6 +282,11 @@ mod tests {
         ] {
             assert!(fact(pairs).contains(part), "{pairs:?}: {}", fact(pairs));
         }
+        assert!(further_variables(&settings(&[("env", "SBATCH_QOS")])).is_err());
+        assert_eq!(
+            further_variables(&settings(&[("env", "A\u{1f}B")])).expect("names"),
+            ["A", "B"]
+        );
         assert!(options(&settings(&[("gpus", "4")]), false, Path::new("/s")).is_ok());
         assert!(options(&settings(&[]), true, Path::new("/a\\b")).is_err());
     }

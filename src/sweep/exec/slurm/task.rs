@@ -39,7 +39,9 @@ impl ArrayTask {
         Some(Self {
             array: number("SLURM_ARRAY_JOB_ID")?,
             task: u32::try_from(number("SLURM_ARRAY_TASK_ID")?).ok()?,
-            restarts: number("SLURM_RESTART_COUNT").and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
+            restarts: number("SLURM_RESTART_COUNT")
+                .and_then(|n| u32::try_from(n).ok())
+                .unwrap_or(0),
         })
     }
 

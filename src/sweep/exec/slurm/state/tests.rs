@@ -50,8 +50,7 @@ fn a_job_number_alone_proves_nothing() {
 #[test]
 fn of_two_arrays_the_one_in_the_queue_speaks_for_a_slice() {
     let queue = "2|0|RUNNING|dlg-1|N/A|n1|None\n3|0|CANCELLED|dlg-2|N/A||None\n";
-    let entries =
-        vec![entry(1, "0", Some(Fate::Job(2))), entry(2, "0", Some(Fate::Job(3)))];
+    let entries = vec![entry(1, "0", Some(Fate::Job(2))), entry(2, "0", Some(Fate::Job(3)))];
     assert_eq!(standing(entries.clone(), queue).place(0), &Place::Running);
     let over = queue.replace("RUNNING", "TIMEOUT");
     assert_eq!(standing(entries, &over).place(0), &Place::Over("CANCELLED".into()));
