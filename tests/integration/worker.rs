@@ -1,14 +1,11 @@
 //! Tests of `dlgrid-worker` under `dlgrid`: real training by real processes, killed and resumed.
-#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Said, Sandbox};
+
+use crate::support::{Said, Sandbox};
 
 /// Four classes of 8 × 8 images: a bright quarter each, under seeded noise.
 fn write_blobs(folder: &Path, train: u32, test: u32) {
