@@ -5,7 +5,7 @@ use crate::support::{REPORT, Sandbox, script};
 fn a_sweep_runs_and_is_ranked() {
     let here = Sandbox::new();
     here.write("toy.yaml", script(6, REPORT));
-    here.run(["submit", "toy.yaml", "--local"])
+    here.run(["submit", "toy.yaml"])
         .code(0)
         .says("6 of 6 runs done")
         .says("next: dlgrid report toy");

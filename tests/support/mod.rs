@@ -32,13 +32,22 @@ impl Sandbox {
         path
     }
 
-    /// `dlgrid` in this folder, with nothing of the caller's settings.
+    /// `dlgrid` in this folder, with nothing of the caller's settings. What is submitted runs
+    /// on this machine, whether or not it has Slurm.
     pub fn command<I: IntoIterator<Item = A>, A: AsRef<OsStr>>(&self, args: I) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dlgrid"));
         for name in ["DLGRID_ROOT", "DLGRID_FORMAT", "COLUMNS", "CLICOLOR_FORCE", "SLURM_CONF"] {
             command.env_remove(name);
         }
-        command.args(args).current_dir(self.path()).env("NO_COLOR", "1").stdin(Stdio::null());
+        let args: Vec<std::ffi::OsString> =
+            args.into_iter().map(|a| a.as_ref().to_owned()).collect();
+        let local = args.first().is_some_and(|a| a == "submit").then_some("--local");
+        command
+            .args(args)
+            .args(local)
+            .current_dir(self.path())
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null());
         command
     }
 
