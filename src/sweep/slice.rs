@@ -4,6 +4,7 @@ use std::time::Duration;
 use crate::exit;
 use crate::host;
 use crate::store::StoreError;
+use crate::store::merge::Merged;
 use crate::store::read::{self, RetryPolicy};
 use crate::store::record::{End, Epoch, Metrics, Outcome, Stop};
 use crate::store::segment::{HeadFacts, SegmentWriter};
@@ -53,7 +54,8 @@ impl<'s> SliceWork<'s> {
         let mut hopeless = Vec::new();
         for index in sweep.slice_runs(slice) {
             let state = results.runs.get(&index);
-            match state.and_then(|s| s.end.as_ref()) {
+            let of_this_run = |end: &&Merged| sweep.run(index).is_some_and(|run| run.id == end.run);
+            match state.and_then(|s| s.end.as_ref()).filter(of_this_run) {
                 Some(end) if !is_again(end.outcome, again) => {}
                 Some(_) => work.todo.push(index),
                 None if state.is_some_and(|s| s.deaths() >= MAX_DEATHS) => hopeless.push(index),

@@ -7,6 +7,7 @@ use crate::plan::{self, SliceSpan};
 use crate::spec::{self, Spec, SpecErrors};
 use crate::store::layout::SweepDir;
 use crate::store::manifest::{Creation, MANIFEST_SCHEMA, Manifest};
+use crate::store::merge::Results;
 use crate::store::record::{End, Epoch, Outcome};
 use crate::store::segment::HeadFacts;
 use crate::store::{StoreError, adopt, curves, ends, fs};
@@ -32,6 +33,9 @@ pub enum SweepError {
     /// The spec in the directory is no longer one that this dlgrid accepts.
     #[error("the spec in `{}` is not accepted by this version of dlgrid", .0.display())]
     Spec(PathBuf, #[source] Box<SpecErrors>),
+    /// Numbers of runs mean other runs to this dlgrid than to the one that wrote them down.
+    #[error("`{}` numbers its runs in another order than this version of dlgrid", .0.display())]
+    OtherOrder(PathBuf),
     /// The spec in the directory is not the one that the sweep was created from.
     #[error("`{}` was changed after the sweep was created", .0.display())]
     Changed(PathBuf),
@@ -43,7 +47,7 @@ impl SweepError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Store(error) => error.hint(),
-            Self::Spec(..) => {
+            Self::Spec(..) | Self::OtherOrder(_) => {
                 Some("use the version of dlgrid that made it, or submit the spec anew".into())
             }
             Self::Changed(_) => Some(
@@ -74,7 +78,7 @@ impl Sweep {
         let manifest = Manifest::read(&dir)?;
         let path = dir.spec();
         let bytes = fs::read(&path)?;
-        let (spec, _) = spec::read(&manifest.name, &bytes, u64::MAX)
+        let spec = spec::read_again(&manifest.name, &bytes)
             .map_err(|errors| SweepError::Spec(path.clone(), Box::new(errors)))?;
         if spec.hash != manifest.id {
             return Err(SweepError::Changed(path));
@@ -139,6 +143,23 @@ impl Sweep {
                 Self::open(dir).map(|sweep| Created { sweep, existed: true, adopted: 0 })
             }
         }
+    }
+
+    /// Whether the ends in the store are of the runs that their numbers say; a sample of them
+    /// is compared.
+    ///
+    /// # Errors
+    /// [`SweepError::OtherOrder`], if one is not.
+    pub fn verify(&self, results: &Results) -> Result<(), SweepError> {
+        const SAMPLE: usize = 100;
+        let step = results.runs.len() / SAMPLE + 1;
+        let ends = results.runs.values().step_by(step).filter_map(|state| state.end.as_ref());
+        for end in ends {
+            if self.run(end.index).is_none_or(|run| run.id != end.run) {
+                return Err(SweepError::OtherOrder(self.dir.path().to_owned()));
+            }
+        }
+        Ok(())
     }
 
     /// The run with this number.

@@ -52,6 +52,7 @@ impl Picked {
     pub fn open(found: &Found) -> Result<Self> {
         let sweep = Sweep::open(found.dir.clone()).map_err(unreadable)?;
         let results = read::load(&sweep.dir, &sweep.manifest.id)?;
+        sweep.verify(&results).map_err(unreadable)?;
         let all = local_liveness(&sweep.dir);
         Ok(Self { sweep, results, liveness: Box::new(move |_| all) })
     }

@@ -5,7 +5,7 @@ use dlgrid_sweep::plan::{self, Plan};
 use dlgrid_sweep::{exit, spec};
 use serde_json::json;
 
-use crate::show::{Format, print};
+use crate::show::{Format, print, wrong_input};
 use crate::{check, work};
 
 /// Arguments of `plan`.
@@ -25,12 +25,15 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
+    if !matches!(args.format, Format::Table | Format::Json) {
+        return Err(wrong_input("a plan is no table of rows", "use `--format json`"));
+    }
     let (spec, _) = check::read(&args.file, args.max_runs)?;
     let slots = work::slots(args.slots, spec.slurm.cpus).len() as u64;
     let plan = plan::plan(&spec, slots);
     let text = match args.format {
         Format::Json => format!("{:#}\n", to_json(&plan)),
-        Format::Table | Format::Csv | Format::Markdown => table(&plan, slots),
+        _ => table(&plan, slots),
     };
     print(&text)?;
     Ok(exit::OK)

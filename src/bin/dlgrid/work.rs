@@ -123,6 +123,7 @@ pub fn run(
         Claimed::Taken(claim, standing) => return Err(busy(sweep, &claim, standing)),
     };
     let before = read::load(&sweep.dir, &sweep.manifest.id)?;
+    sweep.verify(&before)?;
     let slices = slices_left(sweep, &before, again);
     if slices.is_empty() {
         return Ok(conclude(sweep, &before, false));
