@@ -42,7 +42,9 @@ pub struct Ended {
 
 /// Seconds that a program has to stop by itself after it was asked to.
 const GRACE: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(20);
+/// Time between two looks at a program: short at first, for short programs, then longer.
+const FIRST_LOOK: Duration = Duration::from_micros(500);
+const LONGEST_LOOK: Duration = Duration::from_millis(20);
 /// Metrics of one program at most, so that a faulty one fills no store.
 const MAX_METRICS: usize = 256;
 
@@ -103,6 +105,7 @@ pub fn run(
     ];
     let mut follower = Follower { run, begun, read: 0, partial: Vec::new(), seen: Seen::default() };
     let mut asked: Option<std::time::Instant> = None;
+    let mut pause = FIRST_LOOK;
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
@@ -118,7 +121,8 @@ pub fn run(
             }
             _ => {}
         }
-        std::thread::sleep(POLL);
+        std::thread::sleep(pause);
+        pause = (pause * 5 / 4).min(LONGEST_LOOK);
     };
     // What the program left behind in its group must not outlive it.
     host::signal_group(child.id(), host::Signal::Kill);
