@@ -48,6 +48,10 @@ const LONGEST_LOOK: Duration = Duration::from_millis(20);
 /// Metrics of one program at most, so that a faulty one fills no store.
 const MAX_METRICS: usize = 256;
 
+/// Lines of one program that go into its curve; later ones still count for its last and best
+/// values.
+const MAX_LINES: u64 = 100_000;
+
 /// What a program is given beside its words.
 #[derive(Debug, Clone, Copy)]
 pub struct Around<'a> {
@@ -103,7 +107,8 @@ pub fn run(
         child.stdout.take().map(|out| tail.follow(out, false)),
         child.stderr.take().map(|err| tail.follow(err, true)),
     ];
-    let mut follower = Follower { run, begun, read: 0, partial: Vec::new(), seen: Seen::default() };
+    let mut follower =
+        Follower { run, begun, read: 0, partial: Vec::new(), lines: 0, seen: Seen::default() };
     let mut asked: Option<std::time::Instant> = None;
     let mut pause = FIRST_LOOK;
     let status = loop {
@@ -130,7 +135,7 @@ pub fn run(
         // A copier only fails if its thread panicked, and then the log is merely shorter.
         let _ended = copy.join();
     }
-    follower.poll(&metrics_file, epoch)?;
+    while follower.poll(&metrics_file, epoch)? {}
     follower.partial.push(b'\n');
     follower.poll(&metrics_file, epoch)?;
     host::remove_scratch(&metrics_file);
@@ -204,17 +209,24 @@ struct Follower<'r> {
     begun: std::time::Instant,
     read: u64,
     partial: Vec<u8>,
+    lines: u64,
     seen: Seen,
 }
 
 impl Follower<'_> {
-    fn poll(&mut self, file: &Path, epoch: &mut dyn FnMut(Epoch)) -> std::io::Result<()> {
+    /// Takes what is new; whether there was something.
+    fn poll(&mut self, file: &Path, epoch: &mut dyn FnMut(Epoch)) -> std::io::Result<bool> {
         let new = host::read_scratch(file, self.read)?;
+        let news = !new.is_empty();
         self.read += new.len() as u64;
         self.partial.extend(new);
-        while let Some(end) = self.partial.iter().position(|b| *b == b'\n') {
-            let line: Vec<u8> = self.partial.drain(..=end).collect();
-            if let Some((number, metrics)) = self.seen.line(&line) {
+        let whole = self.partial.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+        let rest = self.partial.split_off(whole);
+        let lines = std::mem::replace(&mut self.partial, rest);
+        for line in lines.split(|b| *b == b'\n') {
+            let Some((number, metrics)) = self.seen.line(line) else { continue };
+            self.lines += 1;
+            if self.lines <= MAX_LINES {
                 epoch(Epoch {
                     run: self.run.id,
                     index: self.run.index,
@@ -225,7 +237,7 @@ impl Follower<'_> {
                 });
             }
         }
-        Ok(())
+        Ok(news)
     }
 }
 
