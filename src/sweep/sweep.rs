@@ -10,7 +10,7 @@ use crate::store::manifest::{Creation, MANIFEST_SCHEMA, Manifest};
 use crate::store::merge::Results;
 use crate::store::record::{End, Epoch, Outcome};
 use crate::store::segment::HeadFacts;
-use crate::store::{StoreError, adopt, curves, ends, fs};
+use crate::store::{StoreError, adopt, curves, ends, fs, read};
 use crate::trial::{Run, RunId};
 
 /// A sweep that exists.
@@ -78,7 +78,7 @@ impl Sweep {
         let manifest = Manifest::read(&dir)?;
         let path = dir.spec();
         let bytes = fs::read(&path)?;
-        let spec = spec::read_again(&manifest.name, &bytes)
+        let spec = spec::read_again(&format!("{}.yaml", manifest.name), &bytes)
             .map_err(|errors| SweepError::Spec(path.clone(), Box::new(errors)))?;
         if spec.hash != manifest.id {
             return Err(SweepError::Changed(path));
@@ -108,13 +108,11 @@ impl Sweep {
     ) -> Result<Created, SweepError> {
         let dir = Self::folder(root, &spec);
         match Manifest::read(&dir) {
-            Ok(_) => {
-                return Self::open(dir).map(|sweep| Created { sweep, existed: true, adopted: 0 });
-            }
+            Ok(_) => return Self::open(dir).and_then(|sweep| sweep.gone_on_with(root)),
             Err(error) if error.is_not_found() => {}
             Err(error) => return Err(error.into()),
         }
-        let found = ends_elsewhere(root, &dir, &spec)?;
+        let found = ends_elsewhere(root, &dir, &spec, &|_| true)?;
         let done: HashSet<u64> = found.iter().map(|f| f.end.index).collect();
         let left = spec.runs() - done.len() as u64;
         let per_slice = plan::runs_per_slice(left.max(1), slots, spec.slurm.runs_per_task);
@@ -127,13 +125,7 @@ impl Sweep {
             Err(error) => return Err(error.into()),
         }
         let adopted = found.len() as u64;
-        let facts = HeadFacts {
-            sweep: spec.hash.clone(),
-            device: "adopted".into(),
-            log: None,
-            dlgrid: env!("CARGO_PKG_VERSION").into(),
-        };
-        adopt::adopt(&dir, &facts, with_curves(found))?;
+        adopt::adopt(&dir, &adopting(&spec), with_curves(found))?;
         let manifest = new_manifest(&spec, slices);
         match manifest.create(&dir)? {
             Creation::Created => {
@@ -143,6 +135,21 @@ impl Sweep {
                 Self::open(dir).map(|sweep| Created { sweep, existed: true, adopted: 0 })
             }
         }
+    }
+
+    /// The sweep was there before: what has ended elsewhere since, of runs that it misses, is
+    /// taken over.
+    fn gone_on_with(self, root: &Path) -> Result<Created, SweepError> {
+        let results = read::load(&self.dir, &self.manifest.id)?;
+        let missing = |index: u64| results.end(index).is_none();
+        let all_ended = results.runs.values().filter(|r| r.end.is_some()).count() as u64;
+        let mut adopted = 0;
+        if all_ended < self.manifest.runs {
+            let found = ends_elsewhere(root, &self.dir, &self.spec, &missing)?;
+            adopted = found.len() as u64;
+            adopt::adopt(&self.dir, &adopting(&self.spec), with_curves(found))?;
+        }
+        Ok(Created { sweep: self, existed: true, adopted })
     }
 
     /// Whether the ends in the store are of the runs that their numbers say; a sample of them
@@ -183,6 +190,15 @@ impl Sweep {
     }
 }
 
+fn adopting(spec: &Spec) -> HeadFacts {
+    HeadFacts {
+        sweep: spec.hash.clone(),
+        device: "adopted".into(),
+        log: None,
+        dlgrid: env!("CARGO_PKG_VERSION").into(),
+    }
+}
+
 fn new_manifest(spec: &Spec, slices: Vec<SliceSpan>) -> Manifest {
     Manifest {
         schema: MANIFEST_SCHEMA,
@@ -215,15 +231,19 @@ struct FoundEnd {
 
 /// Ends of this spec's runs in other sweeps of the same name below the root, in the order of
 /// the segments that they come from.
-fn ends_elsewhere(root: &Path, own: &SweepDir, spec: &Spec) -> Result<Vec<FoundEnd>, SweepError> {
-    let prefix = format!("{}-", spec.name);
+fn ends_elsewhere(
+    root: &Path,
+    own: &SweepDir,
+    spec: &Spec,
+    wanted: &dyn Fn(u64) -> bool,
+) -> Result<Vec<FoundEnd>, SweepError> {
     let mut known: HashMap<RunId, FoundEnd> = HashMap::new();
     let names = match fs::list_dir(root) {
         Ok(names) => names,
         Err(error) if error.is_not_found() => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
     };
-    for name in names.iter().filter(|n| n.starts_with(&prefix) && **n != own.label()) {
+    for name in names.iter().filter(|n| **n != own.label()) {
         let dir = SweepDir::new(root.join(name));
         // A folder that only looks like a sweep, or a damaged one, is no reason not to submit.
         let Ok(manifest) = Manifest::read(&dir) else { continue };
@@ -244,6 +264,7 @@ fn ends_elsewhere(root: &Path, own: &SweepDir, spec: &Spec) -> Result<Vec<FoundE
     }
     let mut found: Vec<FoundEnd> = spec
         .walk(0, spec.run_numbers())
+        .filter(|index| wanted(*index))
         .filter_map(|index| {
             let mut found = known.remove(&spec.run(index)?.id)?;
             found.end.index = index;
@@ -284,7 +305,7 @@ fn with_curves(found: Vec<FoundEnd>) -> impl Iterator<Item = (End, Vec<Epoch>)> 
 mod tests {
     use super::*;
     use crate::slice::SliceWork;
-    use crate::store::read::{self, RetryPolicy};
+    use crate::store::read::RetryPolicy;
 
     const SPEC: &str =
         "name: toy\ncommand: [echo]\nparameters: {x: {int: [0, 5]}}\nobjective: {minimize: loss}\n";
@@ -297,7 +318,8 @@ mod tests {
     /// Ends the runs of a slice, each with the id that `id` gives.
     fn end_all(sweep: &Sweep, slice: u32, id: impl Fn(&Run) -> RunId) -> usize {
         let mut work =
-            SliceWork::begin(sweep, slice, "command", RetryPolicy::default()).expect("slice");
+            SliceWork::begin(sweep, slice, "command", RetryPolicy::default(), &|_| false)
+                .expect("slice");
         let todo = work.todo().to_vec();
         for index in &todo {
             let run = sweep.run(*index).expect("run");

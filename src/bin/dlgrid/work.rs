@@ -131,7 +131,14 @@ pub fn run(
     let stops = count_signals()?;
     let slots = slots(args.slots.map(usize::from), sweep.spec.slurm.cpus);
     let mut progress = Progress::new(sweep, before, slots.len().min(slices.len()), again);
-    let job = Job { dir: sweep.dir.clone(), slices, slots, worker, extra: redo_words(again) };
+    let job = Job {
+        dir: sweep.dir.clone(),
+        sweep: sweep.manifest.id.clone(),
+        slices,
+        slots,
+        worker,
+        extra: redo_words(again),
+    };
     let mut troubles: Vec<Event> = Vec::new();
     local::run(job, &stops, &mut |events| {
         for event in events {

@@ -2,4 +2,5 @@
 pub mod claim;
 pub mod feed;
 pub mod local;
+pub mod metrics;
 pub mod program;
