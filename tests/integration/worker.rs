@@ -216,4 +216,9 @@ fn a_loss_that_stops_being_a_number_ends_the_run_as_diverged() {
     let report = here.run(["report", "--format", "json"]).json();
     assert_eq!(report["counts"]["diverged"], 1);
     assert_eq!(report["rows"][0]["parameters"]["optimizer.lr"], 0.01, "the diverged trial is last");
+    let starts = here.count("start");
+    here.run(["retry"]).code(0);
+    assert_eq!(here.count("start"), starts, "diverged runs are tried again only when asked for");
+    here.run(["retry", "--diverged"]).code(0).says("1 diverged");
+    assert_eq!(here.count("start"), starts + 1);
 }

@@ -2,6 +2,7 @@
 use std::path::PathBuf;
 
 use dlgrid_sweep::plan::{self, Plan};
+use dlgrid_sweep::text::clean;
 use dlgrid_sweep::{exit, spec};
 use serde_json::json;
 
@@ -79,7 +80,8 @@ fn table(plan: &Plan, slots: u64) -> String {
     for (number, block) in plan.shape.iter().enumerate() {
         let axes: Vec<String> = block.iter().map(|(name, len)| format!("{name} {len}")).collect();
         let name = if number == 0 { "space" } else { "" };
-        let shown = if axes.is_empty() { "one point".into() } else { axes.join(" × ") };
+        let shown =
+            if axes.iter().all(String::is_empty) { "one point".into() } else { axes.join(" × ") };
         line(name, shown);
     }
     line("trials", plan.trials.to_string());
@@ -100,9 +102,11 @@ fn table(plan: &Plan, slots: u64) -> String {
     for (number, point) in plan.first.iter().enumerate() {
         let cells: Vec<String> = point
             .iter()
-            .filter_map(|(path, value)| Some(format!("{path} = {}", value.as_ref()?)))
+            .filter_map(|(path, value)| {
+                Some(format!("{path} = {}", clean(&value.as_ref()?.to_string())))
+            })
             .collect();
-        let shown = if cells.is_empty() { "as `train` says".into() } else { cells.join(", ") };
+        let shown = if cells.is_empty() { "as the spec says".into() } else { cells.join(", ") };
         line(if number == 0 { "first" } else { "" }, shown);
     }
     if plan.trials > plan.first.len() as u64 {
