@@ -3,7 +3,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dlgrid_sweep::store::layout::SweepDir;
-use dlgrid_sweep::store::read::{StoreReader, done_in_slice, load};
+use dlgrid_sweep::store::read::{StoreReader, load, load_slice};
 
 #[path = "support/store.rs"]
 mod support;
@@ -35,8 +35,8 @@ fn store(c: &mut Criterion) {
     group.bench_function("load 100,000 ends", |b| {
         b.iter(|| black_box(load(&dir, support::SWEEP).expect("read")));
     });
-    group.bench_function("done in a slice of 500", |b| {
-        b.iter(|| black_box(done_in_slice(&dir, 100, support::SWEEP).expect("read")));
+    group.bench_function("a slice of 500 ends", |b| {
+        b.iter(|| black_box(load_slice(&dir, 100, support::SWEEP).expect("read")));
     });
     let mut reader = StoreReader::new(dir.clone(), support::SWEEP.to_owned());
     reader.poll().expect("read");

@@ -72,7 +72,8 @@ fn leaderboard(c: &mut Criterion) {
         b.iter(|| {
             let results = load(&sweep.dir, &sweep.manifest.id).expect("read");
             let subject = Subject::new(&sweep, &results, &gone);
-            let report = subject.report(Query { top: Some(20), ..Query::default() }).expect("report");
+            let report =
+                subject.report(Query { top: Some(20), ..Query::default() }).expect("report");
             black_box(table::render(&report, table::View { width: Some(100), color: false }))
         });
     });

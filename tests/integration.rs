@@ -11,3 +11,6 @@ mod faults;
 mod life;
 #[path = "integration/reading.rs"]
 mod reading;
+#[cfg(feature = "torch")]
+#[path = "integration/worker.rs"]
+mod worker;

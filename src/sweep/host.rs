@@ -207,7 +207,7 @@ pub fn write_scratch(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     std::fs::write(path, bytes)
 }
 
-/// What stands in a scratch file from an offset on.
+/// What stands in a scratch file from an offset on, 8 MiB at most.
 ///
 /// # Errors
 /// As the system answers; a file that is gone is empty.
@@ -220,7 +220,7 @@ pub fn read_scratch(path: &Path, from: u64) -> std::io::Result<Vec<u8>> {
     };
     file.seek(std::io::SeekFrom::Start(from))?;
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
+    file.take(8 << 20).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -4,16 +4,21 @@ use std::time::Duration;
 use crate::exit;
 use crate::host;
 use crate::store::StoreError;
+use crate::store::merge::Merged;
+use crate::store::patience::patiently;
 use crate::store::read::{self, RetryPolicy};
 use crate::store::record::{End, Epoch, Metrics, Outcome, Stop};
 use crate::store::segment::{HeadFacts, SegmentWriter};
 use crate::sweep::Sweep;
 use crate::trial::{Run, RunId};
 
+/// Is asked, every few seconds while the disk is full, whether to go on waiting for space.
+pub type Wait<'a> = dyn Fn(&StoreError) -> bool + 'a;
+
 /// An attempt at a slice.
-#[derive(Debug)]
 pub struct SliceWork<'s> {
     sweep: &'s Sweep,
+    wait: &'s Wait<'s>,
     slice: u32,
     writer: SegmentWriter,
     todo: Vec<u64>,
@@ -31,7 +36,9 @@ impl<'s> SliceWork<'s> {
     /// Begins the next attempt at a slice. `device` is `cpu`, `cuda:0`, or `command`.
     ///
     /// A run over which earlier attempts died again and again is not tried once more: its end
-    /// is recorded as failed, so that it can't hold up the others for ever.
+    /// is recorded as failed, so that it can't hold up the others for ever. While the disk is
+    /// full, this and [`Self::end`] wait for space as long as `wait` says, up to a quarter of an
+    /// hour.
     ///
     /// # Errors
     /// If the slice's segments can't be read or a new one can't be written.
@@ -40,6 +47,7 @@ impl<'s> SliceWork<'s> {
         slice: u32,
         device: &str,
         again: RetryPolicy,
+        wait: &'s Wait<'s>,
     ) -> Result<Self, StoreError> {
         let results = read::load_slice(&sweep.dir, slice, &sweep.manifest.id)?;
         let facts = HeadFacts {
@@ -48,12 +56,16 @@ impl<'s> SliceWork<'s> {
             log: host::env("DLGRID_LOG").map(|name| name.to_string_lossy().into_owned()),
             dlgrid: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        let writer = patiently(|| SegmentWriter::begin(&sweep.dir, slice, facts.clone()))?;
-        let mut work = Self { sweep, slice, writer, todo: Vec::new(), failed: 0, stopped: false };
+        let begin = || SegmentWriter::begin(&sweep.dir, slice, facts.clone());
+        let writer =
+            patiently(RETRY_EVERY, RETRY_FOR, begin, |pause, full| waited(wait, pause, full))?;
+        let mut work =
+            Self { sweep, wait, slice, writer, todo: Vec::new(), failed: 0, stopped: false };
         let mut hopeless = Vec::new();
         for index in sweep.slice_runs(slice) {
             let state = results.runs.get(&index);
-            match state.and_then(|s| s.end.as_ref()) {
+            let of_this_run = |end: &&Merged| sweep.run(index).is_some_and(|run| run.id == end.run);
+            match state.and_then(|s| s.end.as_ref()).filter(of_this_run) {
                 Some(end) if !is_again(end.outcome, again) => {}
                 Some(_) => work.todo.push(index),
                 None if state.is_some_and(|s| s.deaths() >= MAX_DEATHS) => hopeless.push(index),
@@ -115,7 +127,13 @@ impl<'s> SliceWork<'s> {
     /// If it can't be recorded: the run has not ended then.
     pub fn end(&mut self, end: &End) -> Result<(), StoreError> {
         self.failed += u64::from(end.outcome == Outcome::Failed);
-        patiently(|| self.writer.end(end))
+        let (writer, wait) = (&mut self.writer, self.wait);
+        patiently(
+            RETRY_EVERY,
+            RETRY_FOR,
+            || writer.end(end),
+            |pause, full| waited(wait, pause, full),
+        )
     }
 
     /// Records that work stops before a run, or the slice, has ended.
@@ -125,6 +143,12 @@ impl<'s> SliceWork<'s> {
     pub fn stop(&mut self, run: Option<RunId>, why: &str, saved: bool) -> Result<(), StoreError> {
         self.stopped = true;
         self.writer.stop(&Stop { run, why: why.to_owned(), saved, time: host::now() })
+    }
+
+    /// Epochs whose metrics could not be written.
+    #[must_use]
+    pub const fn curves_lost(&self) -> u64 {
+        self.writer.curves_lost()
     }
 
     /// Ends the attempt in order; the exit code that it gives a process of its own.
@@ -142,18 +166,12 @@ impl<'s> SliceWork<'s> {
     }
 }
 
-/// Does something that a full disk hinders, again and again until there is space, up to a
-/// quarter of an hour.
-fn patiently<T>(mut attempt: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    let begun = host::instant();
-    loop {
-        match attempt() {
-            Err(full) if full.is_disk_full() && begun.elapsed() < RETRY_FOR => {
-                std::thread::sleep(RETRY_EVERY);
-            }
-            done => return done,
-        }
+fn waited(wait: &Wait<'_>, pause: Duration, full: &StoreError) -> bool {
+    let go_on = wait(full);
+    if go_on {
+        std::thread::sleep(pause);
     }
+    go_on
 }
 
 const fn is_again(outcome: Outcome, again: RetryPolicy) -> bool {
@@ -171,7 +189,7 @@ fn died(run: &Run) -> End {
         seed: run.seed,
         outcome: Outcome::Failed,
         why: Some(format!(
-            "its worker died {MAX_DEATHS} times while working on it (out of memory?)"
+            "its worker died {MAX_DEATHS} times while working on it: killed, or out of memory"
         )),
         epochs: 0,
         metrics: Metrics::new(),

@@ -7,9 +7,10 @@ use crate::plan::{self, SliceSpan};
 use crate::spec::{self, Spec, SpecErrors};
 use crate::store::layout::SweepDir;
 use crate::store::manifest::{Creation, MANIFEST_SCHEMA, Manifest};
+use crate::store::merge::Results;
 use crate::store::record::{End, Epoch, Outcome};
 use crate::store::segment::HeadFacts;
-use crate::store::{StoreError, adopt, curves, ends, fs};
+use crate::store::{StoreError, adopt, curves, ends, fs, read};
 use crate::trial::{Run, RunId};
 
 /// A sweep that exists.
@@ -32,6 +33,9 @@ pub enum SweepError {
     /// The spec in the directory is no longer one that this dlgrid accepts.
     #[error("the spec in `{}` is not accepted by this version of dlgrid", .0.display())]
     Spec(PathBuf, #[source] Box<SpecErrors>),
+    /// Numbers of runs mean other runs to this dlgrid than to the one that wrote them down.
+    #[error("`{}` numbers its runs in another order than this version of dlgrid", .0.display())]
+    OtherOrder(PathBuf),
     /// The spec in the directory is not the one that the sweep was created from.
     #[error("`{}` was changed after the sweep was created", .0.display())]
     Changed(PathBuf),
@@ -43,7 +47,7 @@ impl SweepError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Store(error) => error.hint(),
-            Self::Spec(..) => {
+            Self::Spec(..) | Self::OtherOrder(_) => {
                 Some("use the version of dlgrid that made it, or submit the spec anew".into())
             }
             Self::Changed(_) => Some(
@@ -74,7 +78,7 @@ impl Sweep {
         let manifest = Manifest::read(&dir)?;
         let path = dir.spec();
         let bytes = fs::read(&path)?;
-        let (spec, _) = spec::read(&manifest.name, &bytes, u64::MAX)
+        let spec = spec::read_again(&format!("{}.yaml", manifest.name), &bytes)
             .map_err(|errors| SweepError::Spec(path.clone(), Box::new(errors)))?;
         if spec.hash != manifest.id {
             return Err(SweepError::Changed(path));
@@ -104,13 +108,11 @@ impl Sweep {
     ) -> Result<Created, SweepError> {
         let dir = Self::folder(root, &spec);
         match Manifest::read(&dir) {
-            Ok(_) => {
-                return Self::open(dir).map(|sweep| Created { sweep, existed: true, adopted: 0 });
-            }
+            Ok(_) => return Self::open(dir).and_then(|sweep| sweep.gone_on_with(root)),
             Err(error) if error.is_not_found() => {}
             Err(error) => return Err(error.into()),
         }
-        let found = ends_elsewhere(root, &dir, &spec)?;
+        let found = ends_elsewhere(root, &dir, &spec, &|_| true)?;
         let done: HashSet<u64> = found.iter().map(|f| f.end.index).collect();
         let left = spec.runs() - done.len() as u64;
         let per_slice = plan::runs_per_slice(left.max(1), slots, spec.slurm.runs_per_task);
@@ -123,13 +125,7 @@ impl Sweep {
             Err(error) => return Err(error.into()),
         }
         let adopted = found.len() as u64;
-        let facts = HeadFacts {
-            sweep: spec.hash.clone(),
-            device: "adopted".into(),
-            log: None,
-            dlgrid: env!("CARGO_PKG_VERSION").into(),
-        };
-        adopt::adopt(&dir, &facts, with_curves(found))?;
+        adopt::adopt(&dir, &adopting(&spec), with_curves(found))?;
         let manifest = new_manifest(&spec, slices);
         match manifest.create(&dir)? {
             Creation::Created => {
@@ -139,6 +135,38 @@ impl Sweep {
                 Self::open(dir).map(|sweep| Created { sweep, existed: true, adopted: 0 })
             }
         }
+    }
+
+    /// The sweep was there before: what has ended elsewhere since, of runs that it misses, is
+    /// taken over.
+    fn gone_on_with(self, root: &Path) -> Result<Created, SweepError> {
+        let results = read::load(&self.dir, &self.manifest.id)?;
+        let missing = |index: u64| results.end(index).is_none();
+        let all_ended = results.runs.values().filter(|r| r.end.is_some()).count() as u64;
+        let mut adopted = 0;
+        if all_ended < self.manifest.runs {
+            let found = ends_elsewhere(root, &self.dir, &self.spec, &missing)?;
+            adopted = found.len() as u64;
+            adopt::adopt(&self.dir, &adopting(&self.spec), with_curves(found))?;
+        }
+        Ok(Created { sweep: self, existed: true, adopted })
+    }
+
+    /// Whether the ends in the store are of the runs that their numbers say; a sample of them
+    /// is compared.
+    ///
+    /// # Errors
+    /// [`SweepError::OtherOrder`], if one is not.
+    pub fn verify(&self, results: &Results) -> Result<(), SweepError> {
+        const SAMPLE: usize = 100;
+        let step = results.runs.len() / SAMPLE + 1;
+        let ends = results.runs.values().step_by(step).filter_map(|state| state.end.as_ref());
+        for end in ends {
+            if self.run(end.index).is_none_or(|run| run.id != end.run) {
+                return Err(SweepError::OtherOrder(self.dir.path().to_owned()));
+            }
+        }
+        Ok(())
     }
 
     /// The run with this number.
@@ -159,6 +187,15 @@ impl Sweep {
         let at = self.manifest.slices.partition_point(|span| span.end <= index);
         let span = self.manifest.slices.get(at)?;
         (span.start <= index).then(|| u32::try_from(at).ok()).flatten()
+    }
+}
+
+fn adopting(spec: &Spec) -> HeadFacts {
+    HeadFacts {
+        sweep: spec.hash.clone(),
+        device: "adopted".into(),
+        log: None,
+        dlgrid: env!("CARGO_PKG_VERSION").into(),
     }
 }
 
@@ -194,15 +231,19 @@ struct FoundEnd {
 
 /// Ends of this spec's runs in other sweeps of the same name below the root, in the order of
 /// the segments that they come from.
-fn ends_elsewhere(root: &Path, own: &SweepDir, spec: &Spec) -> Result<Vec<FoundEnd>, SweepError> {
-    let prefix = format!("{}-", spec.name);
+fn ends_elsewhere(
+    root: &Path,
+    own: &SweepDir,
+    spec: &Spec,
+    wanted: &dyn Fn(u64) -> bool,
+) -> Result<Vec<FoundEnd>, SweepError> {
     let mut known: HashMap<RunId, FoundEnd> = HashMap::new();
     let names = match fs::list_dir(root) {
         Ok(names) => names,
         Err(error) if error.is_not_found() => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
     };
-    for name in names.iter().filter(|n| n.starts_with(&prefix) && **n != own.label()) {
+    for name in names.iter().filter(|n| **n != own.label()) {
         let dir = SweepDir::new(root.join(name));
         // A folder that only looks like a sweep, or a damaged one, is no reason not to submit.
         let Ok(manifest) = Manifest::read(&dir) else { continue };
@@ -223,6 +264,7 @@ fn ends_elsewhere(root: &Path, own: &SweepDir, spec: &Spec) -> Result<Vec<FoundE
     }
     let mut found: Vec<FoundEnd> = spec
         .walk(0, spec.run_numbers())
+        .filter(|index| wanted(*index))
         .filter_map(|index| {
             let mut found = known.remove(&spec.run(index)?.id)?;
             found.end.index = index;
@@ -257,4 +299,78 @@ fn with_curves(found: Vec<FoundEnd>) -> impl Iterator<Item = (End, Vec<Epoch>)> 
             (found.end, epochs)
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slice::SliceWork;
+    use crate::store::read::RetryPolicy;
+
+    const SPEC: &str =
+        "name: toy\ncommand: [echo]\nparameters: {x: {int: [0, 5]}}\nobjective: {minimize: loss}\n";
+
+    fn create(root: &Path, text: &str) -> Created {
+        let (spec, _) = spec::read("toy.yaml", text.as_bytes(), 100).expect("spec");
+        Sweep::create(root, spec, text.as_bytes(), 1).expect("sweep")
+    }
+
+    /// Ends the runs of a slice, each with the id that `id` gives.
+    fn end_all(sweep: &Sweep, slice: u32, id: impl Fn(&Run) -> RunId) -> usize {
+        let mut work =
+            SliceWork::begin(sweep, slice, "command", RetryPolicy::default(), &|_| false)
+                .expect("slice");
+        let todo = work.todo().to_vec();
+        for index in &todo {
+            let run = sweep.run(*index).expect("run");
+            let json = serde_json::json!({"run": id(&run), "index": index, "seed": 0, "outcome": "done", "epochs": 1, "metrics": {"loss": 0.5}, "seconds": 1, "time": 1});
+            work.end(&serde_json::from_value(json).expect("end")).expect("recorded");
+        }
+        work.close().expect("closed");
+        todo.len()
+    }
+
+    #[test]
+    fn a_sweep_is_created_once_and_opened_after() {
+        let root = tempfile::tempdir().expect("folder");
+        let first = create(root.path(), SPEC);
+        let again = create(root.path(), &format!("# a comment\n{SPEC}"));
+        assert_eq!((first.existed, again.existed), (false, true));
+        assert_eq!(first.sweep.dir, again.sweep.dir);
+        assert_eq!(again.sweep.manifest, first.sweep.manifest);
+        let slices = 0..first.sweep.manifest.slices.len() as u32;
+        let runs: Vec<u64> =
+            slices.flat_map(|s| first.sweep.slice_runs(s).collect::<Vec<_>>()).collect();
+        assert_eq!(runs, [0, 1, 2, 3, 4, 5]);
+        assert!(runs.iter().all(|r| first.sweep.slice_of(*r).is_some()));
+    }
+
+    #[test]
+    fn a_wider_sweep_has_slices_only_for_what_is_new() {
+        let root = tempfile::tempdir().expect("folder");
+        let narrow = create(root.path(), SPEC).sweep;
+        for slice in 0..narrow.manifest.slices.len() as u32 {
+            end_all(&narrow, slice, |run| run.id);
+        }
+        let wide = create(root.path(), &SPEC.replace("[0, 5]", "[-1, 7]"));
+        assert_eq!(wide.adopted, 6);
+        assert_eq!(wide.sweep.manifest.slices.iter().map(|s| s.runs).sum::<u64>(), 3);
+        let results = read::load(&wide.sweep.dir, &wide.sweep.manifest.id).expect("read");
+        wide.sweep.verify(&results).expect("the ends that were taken over are where they belong");
+        let wider = create(root.path(), &SPEC.replace("[0, 5]", "[-1, 8]"));
+        assert_eq!(wider.adopted, 6, "what a sweep took over can be taken over again, once");
+    }
+
+    #[test]
+    fn ends_of_other_runs_are_noticed_and_trained_again() {
+        let root = tempfile::tempdir().expect("folder");
+        let sweep = create(root.path(), SPEC).sweep;
+        let other = |run: &Run| RunId::of(&run.work, 99);
+        let runs = end_all(&sweep, 0, other);
+        let results = read::load(&sweep.dir, &sweep.manifest.id).expect("read");
+        assert!(matches!(sweep.verify(&results), Err(SweepError::OtherOrder(_))));
+        assert_eq!(end_all(&sweep, 0, |run| run.id), runs, "no run counts as ended");
+        let results = read::load(&sweep.dir, &sweep.manifest.id).expect("read");
+        sweep.verify(&results).expect("the later attempt counts");
+    }
 }

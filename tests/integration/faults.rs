@@ -190,3 +190,40 @@ fn training_without_a_worker_is_refused_before_anything_is_made() {
         .says("hint:");
     assert!(here.sweeps().is_empty());
 }
+
+#[test]
+fn ended_at_once_no_program_is_left() {
+    let here = Sandbox::new();
+    here.write("toy.yaml", script(2, &format!("trap '' TERM; sleep 50; {REPORT}")));
+    let child = here.start(["submit", "toy.yaml"]);
+    here.wait("a start", || here.count("start") > 0);
+    std::thread::sleep(Duration::from_millis(200));
+    signal(&child, "INT");
+    std::thread::sleep(Duration::from_millis(300));
+    signal(&child, "INT");
+    finish(child).code(6).says("ending at once");
+    here.wait("the programs to be gone", || programs_of(&here) == 0);
+}
+
+#[test]
+fn the_program_of_a_killed_worker_does_not_run_beside_its_successor() {
+    let here = Sandbox::new();
+    let body = format!(
+        "echo $$ >> pids; if [ ! -e killed ]; then touch killed; kill -9 $PPID; sleep 3; touch survived; fi; {REPORT}"
+    );
+    here.write("toy.yaml", script(1, &body));
+    here.run(["submit", "toy.yaml"]).code(0).says("was killed by signal 9");
+    std::thread::sleep(Duration::from_millis(3500));
+    assert!(!here.path().join("survived").exists());
+}
+
+#[test]
+fn runs_that_kill_their_workers_take_no_sound_run_with_them() {
+    let here = Sandbox::new();
+    let body = format!("if [ $DLGRID_PARAM_X -lt 3 ]; then kill -9 $PPID; sleep 1; fi; {REPORT}");
+    here.write(
+        "toy.yaml",
+        script(6, &body).replace("objective", "slurm: {runs_per_task: 6}\nobjective"),
+    );
+    here.run(["submit", "toy.yaml"]).code(3).says("3 of 6 runs done, 3 failed");
+}

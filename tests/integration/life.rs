@@ -5,7 +5,7 @@ use crate::support::{REPORT, Sandbox, script};
 fn a_sweep_runs_and_is_ranked() {
     let here = Sandbox::new();
     here.write("toy.yaml", script(6, REPORT));
-    here.run(["submit", "toy.yaml", "--local"])
+    here.run(["submit", "toy.yaml"])
         .code(0)
         .says("6 of 6 runs done")
         .says("next: dlgrid report toy");
@@ -143,4 +143,50 @@ fn data_goes_to_stdout_and_talk_to_stderr() {
     let csv = here.run(["report", "--format", "csv"]).code(0);
     assert_eq!(csv.err, "");
     assert_eq!(csv.out.lines().count(), 3);
+}
+
+#[test]
+fn a_file_name_with_dots_names_a_sweep() {
+    let here = Sandbox::new();
+    here.write("names.v2.yaml", script(2, REPORT).replace("name: toy\n", ""));
+    here.run(["submit", "names.v2.yaml"]).code(0);
+    here.run(["submit", "names.v2.yaml"]).code(0);
+    here.run(["report", "names.v2"]).code(0);
+}
+
+#[test]
+fn results_of_other_sweeps_of_that_name_count_whenever_they_come() {
+    let here = Sandbox::new();
+    let narrow = script(4, &format!("[ -e slow ] && sleep 60; {REPORT}"));
+    let wide = script(6, &format!("[ -e slow ] && sleep 60; {REPORT}"));
+    // The narrow sweep exists and has trained nothing.
+    here.write("slow", "");
+    here.write("toy.yaml", &narrow);
+    let child = here.start(["submit", "toy.yaml"]);
+    here.wait("a start", || here.count("start") > 0);
+    here.run(["cancel"]).code(0);
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(6));
+    std::fs::remove_file(here.path().join("slow")).unwrap();
+    here.write("toy.yaml", &wide);
+    here.run(["submit", "toy.yaml"]).code(0);
+    let ended = here.count("end");
+    here.write("toy.yaml", &narrow);
+    here.run(["submit", "toy.yaml"]).code(0).says("4 of its runs are taken over");
+    assert_eq!(here.count("end"), ended + 4, "taken over, and none trained");
+    // A renamed directory is found by what it holds.
+    for (number, sweep) in here.sweeps().into_iter().enumerate() {
+        std::fs::rename(&sweep, here.path().join(format!("runs/other-{number}"))).unwrap();
+    }
+    here.run(["submit", "toy.yaml"]).code(0).says("4 of its runs are taken over");
+}
+
+#[test]
+fn a_damaged_manifest_is_listed_with_its_fault() {
+    let here = Sandbox::new();
+    here.write("toy.yaml", script(2, REPORT));
+    here.run(["submit", "toy.yaml"]).code(0);
+    let sweep = here.sweeps().remove(0);
+    std::fs::write(sweep.join("SWEEP.json"), "{\"schema\": 1, ").unwrap();
+    here.run(["list", "--format", "json"]).code(0).says("cannot be understood");
+    here.run(["submit", "toy.yaml"]).code(4).says("SWEEP.json");
 }

@@ -32,7 +32,8 @@ impl Sandbox {
         path
     }
 
-    /// `dlgrid` in this folder, with nothing of the caller's settings.
+    /// `dlgrid` in this folder, with nothing of the caller's settings. What is submitted runs
+    /// on this machine, whether or not it has Slurm.
     pub fn command<I: IntoIterator<Item = A>, A: AsRef<OsStr>>(&self, args: I) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dlgrid"));
         for name in ["DLGRID_ROOT", "DLGRID_FORMAT", "COLUMNS", "CLICOLOR_FORCE", "SLURM_CONF"] {

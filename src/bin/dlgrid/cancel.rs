@@ -40,7 +40,16 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
             format!("there: `kill {}`, once; it stops gently", holder.pid),
         ));
     }
-    host::signal(holder.pid, host::Signal::Term);
+    if !host::signal(holder.pid, host::Signal::Term) {
+        return Err(refuse(
+            exit::INPUT,
+            format!(
+                "process {} can't be asked to stop: it is not yours, or just ended",
+                holder.pid
+            ),
+            format!("`dlgrid status {}` shows whether it still works", label),
+        ));
+    }
     talk(&format!("asked process {} to stop; it saves what it is at\n", holder.pid));
     let begun = host::instant();
     while begun.elapsed() < PATIENCE {

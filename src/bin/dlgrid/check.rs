@@ -27,7 +27,11 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
 /// Reads and checks a spec; prints its warnings.
 pub fn read(file: &std::path::Path, max_runs: u64) -> anyhow::Result<(Spec, Vec<u8>)> {
     let name = file.display().to_string();
-    let bytes = if name == "-" { standard_input() } else { std::fs::read(file) };
+    let bytes = if name == "-" {
+        some_of(std::io::stdin().lock())
+    } else {
+        std::fs::File::open(file).and_then(some_of)
+    };
     let bytes = bytes.map_err(|error| {
         let hint = match error.kind() {
             std::io::ErrorKind::NotFound => "`dlgrid init` writes a first sweep.yaml",
@@ -66,8 +70,9 @@ pub fn summary(spec: &Spec) -> String {
     )
 }
 
-fn standard_input() -> std::io::Result<Vec<u8>> {
+/// As much as tells whether a spec is too long, so that no device fills the memory.
+fn some_of(from: impl std::io::Read) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut bytes)?;
+    from.take(spec::yaml::MAX_BYTES as u64 + 4096).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use dlgrid_sweep::plan::{self, Plan};
 use dlgrid_sweep::store::read;
 use dlgrid_sweep::sweep::{Sweep, SweepError};
+use dlgrid_sweep::text::clean;
 use dlgrid_sweep::{exit, spec};
 use serde_json::json;
 
 use crate::pick::Root;
-use crate::show::{Format, print};
+use crate::show::{Format, print, wrong_input};
 use crate::{check, slurm, work};
 
 /// Arguments of `plan`.
@@ -36,6 +37,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
+    if !matches!(args.format, Format::Table | Format::Json) {
+        return Err(wrong_input("a plan is no table of rows", "use `--format json`"));
+    }
     let (spec, _) = check::read(&args.file, args.max_runs)?;
     if args.script {
         print(&script(&spec, args)?)?;
@@ -45,7 +49,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let plan = plan::plan(&spec, slots);
     let text = match args.format {
         Format::Json => format!("{:#}\n", to_json(&plan)),
-        Format::Table | Format::Csv | Format::Markdown => table(&plan, slots),
+        _ => table(&plan, slots),
     };
     print(&text)?;
     Ok(exit::OK)
@@ -112,7 +116,8 @@ fn table(plan: &Plan, slots: u64) -> String {
     for (number, block) in plan.shape.iter().enumerate() {
         let axes: Vec<String> = block.iter().map(|(name, len)| format!("{name} {len}")).collect();
         let name = if number == 0 { "space" } else { "" };
-        let shown = if axes.is_empty() { "one point".into() } else { axes.join(" × ") };
+        let shown =
+            if axes.iter().all(String::is_empty) { "one point".into() } else { axes.join(" × ") };
         line(name, shown);
     }
     line("trials", plan.trials.to_string());
@@ -133,9 +138,11 @@ fn table(plan: &Plan, slots: u64) -> String {
     for (number, point) in plan.first.iter().enumerate() {
         let cells: Vec<String> = point
             .iter()
-            .filter_map(|(path, value)| Some(format!("{path} = {}", value.as_ref()?)))
+            .filter_map(|(path, value)| {
+                Some(format!("{path} = {}", clean(&value.as_ref()?.to_string())))
+            })
             .collect();
-        let shown = if cells.is_empty() { "as `train` says".into() } else { cells.join(", ") };
+        let shown = if cells.is_empty() { "as the spec says".into() } else { cells.join(", ") };
         line(if number == 0 { "first" } else { "" }, shown);
     }
     if plan.trials > plan.first.len() as u64 {

@@ -1,7 +1,7 @@
 //! `dlgrid schema`: what a spec may say, for editors and for people.
 use dlgrid_sweep::{exit, spec};
 
-use crate::show::{Format, print};
+use crate::show::{Format, print, wrong_input};
 
 /// Arguments of `schema`.
 #[derive(Debug, clap::Args)]
@@ -13,7 +13,10 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     let text = match args.format {
-        Format::Markdown | Format::Table | Format::Csv => spec::schema::markdown(),
+        Format::Table | Format::Csv => {
+            return Err(wrong_input("a schema is JSON or Markdown", "use `--format markdown`"));
+        }
+        Format::Markdown => spec::schema::markdown(),
         Format::Json => format!("{:#}\n", spec::schema::json_schema()),
     };
     print(&text)?;

@@ -35,11 +35,19 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         None => work::slots(args.work.slots.map(usize::from), spec.slurm.cpus).len() as u64,
     };
     talk(&format!("{}\n", check::summary(&spec)));
+    let (slurm, checkpoint) = (spec.slurm.clone(), spec.checkpoint_seconds);
     let created = Sweep::create(&args.root.root, spec, &bytes, slots)?;
-    let sweep = created.sweep;
+    let mut sweep = created.sweep;
+    sweep.spec.slurm = slurm;
+    if created.existed && (sweep.spec.checkpoint_seconds - checkpoint).abs() > f64::EPSILON {
+        talk("note: `checkpoint` stays as it was when the sweep was created\n");
+    }
     let path = sweep.dir.path().display();
     match (created.existed, created.adopted) {
-        (true, _) => talk(&format!("going on with `{path}`\n")),
+        (true, 0) => talk(&format!("going on with `{path}`\n")),
+        (true, n) => talk(&format!(
+            "going on with `{path}`; {n} of its runs are taken over from another sweep of that name\n"
+        )),
         (false, 0) => talk(&format!("created `{path}`\n")),
         (false, n) => talk(&format!(
             "created `{path}`; {n} of its runs are taken over from an earlier sweep of that name\n"

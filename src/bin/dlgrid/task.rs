@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::talk::{refuse, talk};
 use anyhow::Context as _;
-use dlgrid_sweep::exec::feed::{Report, Slices};
-use dlgrid_sweep::exec::program::{self, Around, Ended, Finished};
+use dlgrid_sweep::exec::feed::{self, Report, Slices};
+use dlgrid_sweep::exec::metrics::Ended;
+use dlgrid_sweep::exec::program::{self, Around, Finished};
 use dlgrid_sweep::exec::slurm::task::{ArrayTask, Assigned};
 use dlgrid_sweep::recipe::Work;
 use dlgrid_sweep::slice::SliceWork;
+use dlgrid_sweep::store::StoreError;
 use dlgrid_sweep::store::layout::SweepDir;
 use dlgrid_sweep::store::read::RetryPolicy;
 use dlgrid_sweep::store::record::End;
@@ -62,7 +64,9 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         failed: args.redo.iter().any(|w| w == "failed"),
         diverged: args.redo.iter().any(|w| w == "diverged"),
     };
-    let work = |slice: u32| one_slice(&sweep, slice, again, &scratch, &stop);
+    let fed = args.slice.is_none() && args.intent.is_none();
+    let place = Place { sweep: &sweep, again, scratch: scratch.path(), stop: &stop, fed };
+    let work = |slice: u32| one_slice(&place, slice);
     if let Some(slice) = args.slice {
         return work(slice);
     }
@@ -137,47 +141,67 @@ fn listen() -> anyhow::Result<Listening> {
     Ok(Listening { stop, time_is_over })
 }
 
-fn one_slice(
-    sweep: &Sweep,
-    slice: u32,
+/// Where and how programs are run.
+struct Place<'a> {
+    sweep: &'a Sweep,
     again: RetryPolicy,
-    scratch: &tempfile::TempDir,
-    stop: &AtomicBool,
-) -> anyhow::Result<u8> {
-    let mut work = SliceWork::begin(sweep, slice, "command", again)?;
+    scratch: &'a std::path::Path,
+    stop: &'a AtomicBool,
+    /// Whether slices come from a feeder.
+    fed: bool,
+}
+
+impl Place<'_> {
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+}
+
+fn one_slice(place: &Place<'_>, slice: u32) -> anyhow::Result<u8> {
+    let wait = |full: &StoreError| {
+        talk(&format!("waiting for space: {full}\n"));
+        !place.is_stopped()
+    };
+    let mut work = SliceWork::begin(place.sweep, slice, "command", place.again, &wait)?;
     for index in work.todo().to_vec() {
-        if stop.load(Ordering::SeqCst) {
+        if place.is_stopped() {
             work.stop(None, "asked to stop", true)?;
             break;
         }
-        let Some(run) = sweep.run(index) else { continue };
-        if !one_run(sweep, &run, &mut work, scratch, stop)? {
+        let Some(run) = place.sweep.run(index) else { continue };
+        if !one_run(place, &run, &mut work)? {
             break;
         }
+    }
+    if work.curves_lost() > 0 {
+        talk(&format!(
+            "warning: the metrics of {} epochs could not be written\n",
+            work.curves_lost()
+        ));
     }
     Ok(work.close()?)
 }
 
 /// Runs one program; whether to go on with the next.
-fn one_run(
-    sweep: &Sweep,
-    run: &Run,
-    work: &mut SliceWork<'_>,
-    scratch: &tempfile::TempDir,
-    stop: &AtomicBool,
-) -> anyhow::Result<bool> {
+fn one_run(place: &Place<'_>, run: &Run, work: &mut SliceWork<'_>) -> anyhow::Result<bool> {
     let Work::Command(command) = &run.work else { return Ok(true) };
     work.start(run);
     talk(&format!("run {}: {}\n", run.id.short(), command.words(run.seed)?.join(" ")));
-    let checkpoints = sweep.dir.checkpoints(&run.id);
+    let checkpoints = std::path::absolute(place.sweep.dir.checkpoints(&run.id))?;
     let around = Around {
-        scratch: scratch.path(),
+        scratch: place.scratch,
         checkpoints: &checkpoints,
-        objective: &sweep.spec.objective,
+        objective: &place.sweep.spec.objective,
+        started: &|group| {
+            if place.fed {
+                feed::started(group);
+            }
+        },
     };
-    let asked = || stop.load(Ordering::SeqCst);
-    let finished = program::run(run, command, &around, &asked, &mut |epoch| work.epoch(&epoch))
-        .context("cannot exchange files with the program")?;
+    let finished = program::run(run, command, &around, &|| place.is_stopped(), &mut |epoch| {
+        work.epoch(&epoch)
+    })
+    .context("cannot exchange files with the program")?;
     match finished {
         Finished::Stopped => {
             work.stop(Some(run.id), "asked to stop", checkpoints.exists())?;
@@ -191,6 +215,12 @@ fn one_run(
                 ended.outcome,
                 ended.seconds
             ));
+            if ended.unreadable > 0 {
+                talk(&format!(
+                    "warning: {} lines of metrics are no JSON objects\n",
+                    ended.unreadable
+                ));
+            }
             work.end(&end(run, *ended))?;
             Ok(true)
         }

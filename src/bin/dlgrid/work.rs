@@ -135,6 +135,7 @@ pub fn run(
         Claimed::Taken(claim, standing) => return Err(busy(sweep, &claim, standing)),
     };
     let before = read::load(&sweep.dir, &sweep.manifest.id)?;
+    sweep.verify(&before)?;
     let slices = slices_left(sweep, &before, again);
     if slices.is_empty() {
         return Ok(conclude(sweep, &before, false));
@@ -142,8 +143,14 @@ pub fn run(
     let stops = count_signals()?;
     let slots = slots(args.slots.map(usize::from), sweep.spec.slurm.cpus);
     let mut progress = Progress::new(sweep, before, slots.len().min(slices.len()), again);
-    let extra = redo_words(again).into_iter().map(Into::into).collect();
-    let job = Job { dir: sweep.dir.clone(), slices, slots, worker, extra };
+    let job = Job {
+        dir: sweep.dir.clone(),
+        sweep: sweep.manifest.id.clone(),
+        slices,
+        slots,
+        worker,
+        extra: redo_words(again).into_iter().map(Into::into).collect(),
+    };
     let mut troubles: Vec<Event> = Vec::new();
     local::run(job, &stops, &mut |events| {
         for event in events {

@@ -90,7 +90,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, String>
             "--slices" => return Err("`--slices` takes `-` alone".into()),
             "--device" => device = text.parse().map_err(|error| format!("{error}"))?,
             "--threads" => threads = number(&option, &text)?,
-            "--redo" => redo = outcomes(&text)?,
+            "--redo" => add_outcomes(&text, &mut redo)?,
             _ => return Err(format!("`{option}` is unknown")),
         }
     }
@@ -103,8 +103,7 @@ fn number<N: std::str::FromStr>(option: &str, text: &str) -> Result<N, String> {
     text.parse().map_err(|_| format!("`{option}` takes a whole number, got `{text}`"))
 }
 
-fn outcomes(text: &str) -> Result<RetryPolicy, String> {
-    let mut redo = RetryPolicy::default();
+fn add_outcomes(text: &str, redo: &mut RetryPolicy) -> Result<(), String> {
     for word in text.split(',') {
         match word {
             "failed" => redo.failed = true,
@@ -112,5 +111,5 @@ fn outcomes(text: &str) -> Result<RetryPolicy, String> {
             _ => return Err(format!("`--redo` takes `failed` and `diverged`, got `{word}`")),
         }
     }
-    Ok(redo)
+    Ok(())
 }

@@ -7,6 +7,7 @@ use dlgrid_sweep::exit;
 use dlgrid_sweep::recipe::value::short_number;
 use dlgrid_sweep::recipe::{Recipe, Work};
 use dlgrid_sweep::slice::SliceWork;
+use dlgrid_sweep::store::StoreError;
 use dlgrid_sweep::store::checkpoint::CheckpointStore;
 use dlgrid_sweep::store::read::RetryPolicy;
 use dlgrid_sweep::store::record::{End, Epoch, Number, Outcome};
@@ -48,7 +49,12 @@ impl Station<'_> {
     /// Where results can't be read or written, or the device has failed.
     pub fn serve(&mut self, slice: u32, redo: RetryPolicy) -> anyhow::Result<u8> {
         let device = self.device.to_string();
-        let work = SliceWork::begin(self.sweep, slice, &device, redo)
+        let flag = self.stop.flag();
+        let wait = |full: &StoreError| {
+            eprintln!("waiting for space: {full}");
+            flag.load(std::sync::atomic::Ordering::Relaxed) == 0
+        };
+        let work = SliceWork::begin(self.sweep, slice, &device, redo, &wait)
             .map_err(with_hint)
             .with_context(|| format!("slice {slice} can't be begun"))?;
         let todo = work.todo().to_vec();
@@ -78,7 +84,11 @@ impl Station<'_> {
                 }
             }
         }
-        work.into_inner().close().map_err(with_hint).context("the slice can't be closed")
+        let work = work.into_inner();
+        if work.curves_lost() > 0 {
+            eprintln!("warning: the metrics of {} epochs could not be written", work.curves_lost());
+        }
+        work.close().map_err(with_hint).context("the slice can't be closed")
     }
 
     fn train(&mut self, run: &Run, work: &RefCell<SliceWork<'_>>) -> anyhow::Result<After> {

@@ -42,6 +42,8 @@ pub enum Report {
         /// The code that a process for this slice alone would have ended with.
         code: u8,
     },
+    /// It has started a program, the first of a process group; not answered.
+    Program(u32),
 }
 
 impl Report {
@@ -54,6 +56,7 @@ impl Report {
             ("done", Some(slice), Some(code), None) => {
                 Some(Self::Done { slice: slice.parse().ok()?, code: code.parse().ok()? })
             }
+            ("program", Some(group), None, None) => group.parse().ok().map(Self::Program),
             _ => None,
         }
     }
@@ -63,7 +66,6 @@ impl Report {
 #[derive(Debug)]
 pub struct Slices {
     answers: std::sync::mpsc::Receiver<Answer>,
-    out: std::io::Stdout,
 }
 
 impl Slices {
@@ -81,32 +83,41 @@ impl Slices {
             }
             gone();
         });
-        Self { answers, out: std::io::stdout() }
+        Self { answers }
     }
 
     /// Reports without waiting for an answer: this worker takes no more slices.
     pub fn last(&mut self, report: Report) {
         // If nobody listens any more, nobody needs to know.
-        let _heard = self.tell(report);
-    }
-
-    fn tell(&mut self, report: Report) -> std::io::Result<()> {
-        let line = match report {
-            Report::Ready => "ready\n".to_owned(),
-            Report::Done { slice, code } => format!("done {slice} {code}\n"),
-        };
-        self.out.write_all(line.as_bytes())?;
-        self.out.flush()
+        let _heard = tell(report);
     }
 
     /// Reports and waits for the next slice; nothing at the end or if the feeder is gone.
     pub fn next(&mut self, report: Report) -> Option<u32> {
-        self.tell(report).ok()?;
+        tell(report).ok()?;
         match self.answers.recv() {
             Ok(Answer::Slice(slice)) => Some(slice),
             Ok(Answer::End) | Err(_) => None,
         }
     }
+}
+
+/// Tells who feeds this worker that a program was started, so that it does not outlive a
+/// worker that is killed.
+pub fn started(group: u32) {
+    // If nobody listens any more, nobody needs to know.
+    let _heard = tell(Report::Program(group));
+}
+
+fn tell(report: Report) -> std::io::Result<()> {
+    let line = match report {
+        Report::Ready => "ready\n".to_owned(),
+        Report::Done { slice, code } => format!("done {slice} {code}\n"),
+        Report::Program(group) => format!("program {group}\n"),
+    };
+    let mut out = std::io::stdout().lock();
+    out.write_all(line.as_bytes())?;
+    out.flush()
 }
 
 #[cfg(test)]
@@ -119,6 +130,7 @@ mod tests {
         assert_eq!("end\n".parse(), Ok(Answer::End));
         assert!("x".parse::<Answer>().is_err());
         assert_eq!(Report::parse("ready"), Some(Report::Ready));
+        assert_eq!(Report::parse("program 77"), Some(Report::Program(77)));
         assert_eq!(Report::parse("done 3 6"), Some(Report::Done { slice: 3, code: 6 }));
         for other in ["", "done", "done x 1", "done 1 999", "ready now"] {
             assert_eq!(Report::parse(other), None, "{other}");

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::feed::Report;
 use crate::host;
 use crate::store::layout::SweepDir;
+use crate::store::read;
 
 /// Where one worker runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct Worker {
 pub struct Job {
     /// The sweep.
     pub dir: SweepDir,
+    /// Its id.
+    pub sweep: String,
     /// Its slices, in order.
     pub slices: Vec<u32>,
     /// Where workers run.
@@ -82,15 +85,32 @@ const TRIES: u32 = 4;
 const TICK: Duration = Duration::from_millis(200);
 
 struct Queue {
-    open: VecDeque<(u32, u32)>,
+    open: VecDeque<Turn>,
     stopped: bool,
+}
+
+/// A slice on its way through workers.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    slice: u32,
+    /// Workers that it was given to since one of its runs last ended.
+    tried: u32,
+    /// Its runs that had ended when it was last looked at.
+    ends: usize,
+}
+
+/// A worker at work.
+#[derive(Debug, Clone, Copy)]
+struct Living {
+    worker: u32,
+    /// The process group of the program that it runs, if it runs one.
+    program: Option<u32>,
 }
 
 struct Shared {
     job: Job,
     queue: Mutex<Queue>,
-    /// Process groups of the living workers.
-    living: Mutex<Vec<u32>>,
+    living: Mutex<Vec<Living>>,
     events: mpsc::Sender<Event>,
 }
 
@@ -105,7 +125,10 @@ pub fn run(
     tick: &mut dyn FnMut(&[Event]),
 ) -> std::io::Result<()> {
     let (events, inbox) = mpsc::channel();
-    let queue = Queue { open: job.slices.iter().map(|s| (*s, 1)).collect(), stopped: false };
+    let queue = Queue {
+        open: job.slices.iter().map(|s| Turn { slice: *s, tried: 1, ends: 0 }).collect(),
+        stopped: false,
+    };
     let slots: Vec<Slot> = job.slots.iter().take(job.slices.len()).cloned().collect();
     let shared =
         Arc::new(Shared { job, queue: Mutex::new(queue), living: Mutex::default(), events });
@@ -144,18 +167,38 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn living(&self) -> std::sync::MutexGuard<'_, Vec<u32>> {
+    fn living(&self) -> std::sync::MutexGuard<'_, Vec<Living>> {
         self.living.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn stop(&self, at_once: bool) {
         self.queue().stopped = true;
-        for pid in self.living().iter() {
-            host::signal_group(*pid, if at_once { host::Signal::Kill } else { host::Signal::Term });
+        for living in self.living().iter() {
+            if at_once {
+                living.end();
+            } else {
+                host::signal_group(living.worker, host::Signal::Term);
+            }
         }
     }
 
-    fn take(&self) -> Option<(u32, u32)> {
+    fn is_stopped(&self) -> bool {
+        self.queue().stopped
+    }
+
+    /// Gives a slice to another worker, unless too many have died over it in vain.
+    fn again(&self, turn: Turn) -> bool {
+        let ends = read::load_slice(&self.job.dir, turn.slice, &self.job.sweep)
+            .map_or(turn.ends, |results| results.runs.values().filter(|r| r.end.is_some()).count());
+        let tried = if ends > turn.ends { 1 } else { turn.tried + 1 };
+        let again = tried <= TRIES;
+        if again {
+            self.queue().open.push_front(Turn { tried, ends, ..turn });
+        }
+        again
+    }
+
+    fn take(&self) -> Option<Turn> {
         let mut queue = self.queue();
         if queue.stopped { None } else { queue.open.pop_front() }
     }
@@ -172,6 +215,16 @@ impl Shared {
     }
 }
 
+impl Living {
+    /// Ends the worker, and the program that it runs, at once.
+    fn end(self) {
+        host::signal_group(self.worker, host::Signal::Kill);
+        if let Some(program) = self.program {
+            host::signal_group(program, host::Signal::Kill);
+        }
+    }
+}
+
 /// One slot: worker after worker, until nothing is left.
 fn serve(shared: &Shared, number: usize, slot: &Slot) -> std::io::Result<()> {
     let mut generation = 0;
@@ -180,29 +233,29 @@ fn serve(shared: &Shared, number: usize, slot: &Slot) -> std::io::Result<()> {
         let log =
             shared.job.dir.logs().join(format!("local-{}-{number}-{generation}.log", host::pid()));
         let (mut child, stdout) = start(shared, slot, &log)?;
-        shared.living().push(child.id());
-        if shared.queue().stopped {
-            host::signal_group(child.id(), host::Signal::Term);
+        let worker = child.id();
+        shared.living().push(Living { worker, program: None });
+        if shared.is_stopped() {
+            host::signal_group(worker, host::Signal::Term);
         }
         let (held, served) = feed(shared, &mut child, stdout, first, &log);
         let status = child.wait()?;
-        shared.living().retain(|pid| *pid != child.id());
-        let stopped = shared.queue().stopped;
-        match held {
-            None => {}
-            Some(_) if stopped => {}
-            Some(_) if !served && is_refusal(status) => {
-                shared.give_up(describe(status), &log);
-                return Ok(());
-            }
-            Some((slice, tried)) => {
-                let again = tried < TRIES;
-                if again {
-                    shared.queue().open.push_front((slice, tried + 1));
-                }
-                shared.tell(Event::Died { slice, how: describe(status), again, log });
-            }
+        let gone = shared.living().iter().find(|l| l.worker == worker).copied();
+        shared.living().retain(|l| l.worker != worker);
+        let Some(turn) = held else { continue };
+        // A worker that was killed leaves its program behind.
+        if let Some(living) = gone {
+            living.end();
         }
+        if shared.is_stopped() {
+            continue;
+        }
+        if !served && is_refusal(status) {
+            shared.give_up(describe(status), &log);
+            return Ok(());
+        }
+        let again = shared.again(turn);
+        shared.tell(Event::Died { slice: turn.slice, how: describe(status), again, log });
     }
     Ok(())
 }
@@ -246,9 +299,9 @@ fn feed(
     shared: &Shared,
     child: &mut Child,
     stdout: std::process::ChildStdout,
-    first: (u32, u32),
+    first: Turn,
     log: &std::path::Path,
-) -> (Option<(u32, u32)>, bool) {
+) -> (Option<Turn>, bool) {
     let mut input = child.stdin.take();
     let mut waiting = Some(first);
     let mut held = Some(first);
@@ -256,14 +309,16 @@ fn feed(
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
         let Some(report) = Report::parse(&line) else { continue };
         served = true;
-        if let Report::Done { slice, code } = report {
-            shared.tell(Event::Done { slice, code });
-            if code == crate::exit::MISSING {
-                shared.give_up("lacks something on this machine".into(), log);
+        shared.note_program(child.id(), report);
+        match report {
+            Report::Program(_) => continue,
+            Report::Ready => {}
+            Report::Done { slice, code } => {
+                shared.done(slice, code, held.take(), log);
             }
         }
-        let next = waiting.take().filter(|_| !shared.queue().stopped).or_else(|| shared.take());
-        let answer = next.map_or_else(|| "end\n".to_owned(), |(slice, _)| format!("{slice}\n"));
+        let next = waiting.take().filter(|_| !shared.is_stopped()).or_else(|| shared.take());
+        let answer = next.map_or_else(|| "end\n".to_owned(), |turn| format!("{}\n", turn.slice));
         held = next;
         let sent = input.as_mut().is_some_and(|pipe| {
             pipe.write_all(answer.as_bytes()).and_then(|()| pipe.flush()).is_ok()
@@ -273,6 +328,33 @@ fn feed(
         }
     }
     (held, served)
+}
+
+impl Shared {
+    /// Remembers which program a worker runs.
+    fn note_program(&self, worker: u32, report: Report) {
+        let program = match report {
+            Report::Program(group) => Some(group),
+            Report::Ready | Report::Done { .. } => None,
+        };
+        for living in self.living().iter_mut().filter(|l| l.worker == worker) {
+            living.program = program;
+        }
+    }
+
+    fn done(&self, slice: u32, code: u8, turn: Option<Turn>, log: &std::path::Path) {
+        self.tell(Event::Done { slice, code });
+        match code {
+            crate::exit::MISSING => self.give_up("lacks something on this machine".into(), log),
+            // Somebody else asked that worker to stop: the slice is not done.
+            crate::exit::STOPPED if !self.is_stopped() => {
+                if let Some(turn) = turn {
+                    self.again(turn);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 fn describe(status: ExitStatus) -> String {

@@ -2,5 +2,6 @@
 pub mod claim;
 pub mod feed;
 pub mod local;
+pub mod metrics;
 pub mod program;
 pub mod slurm;

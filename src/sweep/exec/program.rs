@@ -7,11 +7,11 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::metrics::{Ended, Follower};
 use crate::host;
 use crate::recipe::{self, Command};
 use crate::spec::Objective;
-use crate::spec::metric::{Goal, better};
-use crate::store::record::{Best, Epoch, Metrics, Number, Outcome};
+use crate::store::record::{Epoch, Metrics, Outcome};
 use crate::trial::Run;
 
 /// What became of a program.
@@ -23,33 +23,18 @@ pub enum Finished {
     Stopped,
 }
 
-/// The end of a program.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Ended {
-    /// How.
-    pub outcome: Outcome,
-    /// Why, where it was not well.
-    pub why: Option<String>,
-    /// The last value of every metric.
-    pub metrics: Metrics,
-    /// The best value of every metric.
-    pub best: BTreeMap<String, Best>,
-    /// Reports that were read.
-    pub epochs: u32,
-    /// Seconds that it took.
-    pub seconds: f64,
-}
-
 /// Seconds that a program has to stop by itself after it was asked to.
 const GRACE: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(20);
 /// How much later than its program a worker may hear a signal that was meant for both.
 const HEARSAY: Duration = Duration::from_millis(200);
-/// Metrics of one program at most, so that a faulty one fills no store.
-const MAX_METRICS: usize = 256;
+/// Time that the copying of a program's output may go on after its end.
+const OUTPUT_GRACE: Duration = Duration::from_secs(1);
+/// Time between two looks at a program: short at first, for short programs, then longer.
+const FIRST_LOOK: Duration = Duration::from_micros(500);
+const LONGEST_LOOK: Duration = Duration::from_millis(20);
 
 /// What a program is given beside its words.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Around<'a> {
     /// A folder of this process's own for the files that it exchanges with the program.
     pub scratch: &'a Path,
@@ -57,6 +42,8 @@ pub struct Around<'a> {
     pub checkpoints: &'a Path,
     /// What counts.
     pub objective: &'a Objective,
+    /// Is told the program's process, which leads a group of its own.
+    pub started: &'a dyn Fn(u32),
 }
 
 /// Runs the program of a run to its end, or until `stop` says so. Each line of metrics is
@@ -103,8 +90,10 @@ pub fn run(
         child.stdout.take().map(|out| tail.follow(out, false)),
         child.stderr.take().map(|err| tail.follow(err, true)),
     ];
-    let mut follower = Follower { run, begun, read: 0, partial: Vec::new(), seen: Seen::default() };
+    (around.started)(child.id());
+    let mut follower = Follower::new(run, around.objective, begun);
     let mut asked: Option<std::time::Instant> = None;
+    let mut pause = FIRST_LOOK;
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
@@ -120,24 +109,19 @@ pub fn run(
             }
             _ => {}
         }
-        std::thread::sleep(POLL);
+        std::thread::sleep(pause);
+        pause = (pause * 5 / 4).min(LONGEST_LOOK);
     };
     // What the program left behind in its group must not outlive it.
     host::signal_group(child.id(), host::Signal::Kill);
-    for copy in copies.into_iter().flatten() {
-        // A copier only fails if its thread panicked, and then the log is merely shorter.
-        let _ended = copy.join();
-    }
-    follower.poll(&metrics_file, epoch)?;
-    follower.partial.push(b'\n');
-    follower.poll(&metrics_file, epoch)?;
+    wait_for(copies.into_iter().flatten().collect());
+    let why = if status.success() { None } else { Some(cause(status, &tail)) };
+    let ended = follower.end(&metrics_file, why, epoch)?;
     host::remove_scratch(&metrics_file);
     host::remove_scratch(&parameters_file);
     if asked.is_some() || stop() {
         return Ok(Finished::Stopped);
     }
-    let why = if status.success() { None } else { Some(cause(status, &tail)) };
-    let ended = follower.seen.end(why, around.objective, begun.elapsed().as_secs_f64());
     // Slurm signals all processes of a task at once: this one may hear of it after the program.
     if ended.outcome != Outcome::Done {
         std::thread::sleep(HEARSAY);
@@ -148,6 +132,15 @@ pub fn run(
     Ok(Finished::Ended(Box::new(ended)))
 }
 
+/// Waits for the last of a program's output to be copied, but not for a daemon that keeps its
+/// output open.
+fn wait_for(copies: Vec<std::thread::JoinHandle<()>>) {
+    let begun = host::instant();
+    while copies.iter().any(|c| !c.is_finished()) && begun.elapsed() < OUTPUT_GRACE {
+        std::thread::sleep(FIRST_LOOK);
+    }
+}
+
 fn failed(why: String, seconds: f64) -> Finished {
     Finished::Ended(Box::new(Ended {
         outcome: Outcome::Failed,
@@ -155,6 +148,7 @@ fn failed(why: String, seconds: f64) -> Finished {
         metrics: Metrics::new(),
         best: BTreeMap::new(),
         epochs: 0,
+        unreadable: 0,
         seconds,
     }))
 }
@@ -198,108 +192,6 @@ fn environment(run: &Run, command: &Command) -> Vec<(String, String)> {
             ("DLGRID_RUN".to_owned(), run.id.to_string()),
         ])
         .collect()
-}
-
-/// Follows the file that the program appends metrics to.
-struct Follower<'r> {
-    run: &'r Run,
-    begun: std::time::Instant,
-    read: u64,
-    partial: Vec<u8>,
-    seen: Seen,
-}
-
-impl Follower<'_> {
-    fn poll(&mut self, file: &Path, epoch: &mut dyn FnMut(Epoch)) -> std::io::Result<()> {
-        let new = host::read_scratch(file, self.read)?;
-        self.read += new.len() as u64;
-        self.partial.extend(new);
-        while let Some(end) = self.partial.iter().position(|b| *b == b'\n') {
-            let line: Vec<u8> = self.partial.drain(..=end).collect();
-            if let Some((number, metrics)) = self.seen.line(&line) {
-                epoch(Epoch {
-                    run: self.run.id,
-                    index: self.run.index,
-                    epoch: number,
-                    metrics,
-                    seconds: self.begun.elapsed().as_secs_f64(),
-                    samples_per_s: None,
-                });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// All that a program has reported.
-#[derive(Debug, Default, PartialEq)]
-struct Seen {
-    metrics: Metrics,
-    best: BTreeMap<String, Best>,
-    epochs: u32,
-    unreadable: u32,
-}
-
-impl Seen {
-    /// Takes one line; its number and metrics, if it is a line of metrics.
-    fn line(&mut self, line: &[u8]) -> Option<(u32, Metrics)> {
-        if line.trim_ascii().is_empty() {
-            return None;
-        }
-        let Ok(map) = serde_json::from_slice::<BTreeMap<String, Option<Number>>>(line) else {
-            self.unreadable += 1;
-            return None;
-        };
-        let numbered = map.get("epoch").copied().flatten().map(|n| n.0);
-        self.epochs = match numbered {
-            Some(n) if (1.0..4e9).contains(&n) => n as u32,
-            _ => self.epochs + 1,
-        };
-        let metrics: Metrics = map
-            .into_iter()
-            .filter(|(name, _)| name != "epoch" && name.len() <= 128)
-            .map(|(name, value)| (name, value.unwrap_or(Number(f64::NAN))))
-            .collect();
-        for (name, value) in &metrics {
-            if self.metrics.len() >= MAX_METRICS && !self.metrics.contains_key(name) {
-                continue;
-            }
-            self.metrics.insert(name.clone(), *value);
-            let improves = self.best.get(name).is_none_or(|best| match better(name) {
-                Goal::Maximize => value.0 > best.value.0,
-                Goal::Minimize => value.0 < best.value.0,
-            });
-            if improves && value.0.is_finite() {
-                self.best.insert(name.clone(), Best { epoch: self.epochs, value: *value });
-            }
-        }
-        Some((self.epochs, metrics))
-    }
-
-    fn end(self, why: Option<String>, objective: &Objective, seconds: f64) -> Ended {
-        let value = self.metrics.get(&objective.metric);
-        let (outcome, why) = match (why, value) {
-            (Some(why), _) => (Outcome::Failed, Some(why)),
-            (None, Some(value)) if value.0.is_finite() => (Outcome::Done, None),
-            (None, Some(value)) => {
-                (Outcome::Diverged, Some(format!("`{}` is {}", objective.metric, value.0)))
-            }
-            (None, None) => (Outcome::Failed, Some(self.silence(&objective.metric))),
-        };
-        Ended { outcome, why, metrics: self.metrics, best: self.best, epochs: self.epochs, seconds }
-    }
-
-    fn silence(&self, metric: &str) -> String {
-        if self.unreadable > 0 && self.epochs == 0 {
-            return format!(
-                "it wrote {} lines to the file named in DLGRID_METRICS, and none is a JSON object of numbers",
-                self.unreadable
-            );
-        }
-        format!(
-            "it ended well and never reported `{metric}`: append lines such as {{\"{metric}\": 0.5}} to the file named in DLGRID_METRICS"
-        )
-    }
 }
 
 /// Copies a program's output to the log and remembers its last lines.
@@ -346,6 +238,8 @@ mod tests {
     use super::*;
     use crate::recipe::{Value, Work};
     use crate::spec::At;
+    use crate::spec::metric::Goal;
+    use crate::store::record::{Best, Number};
     use crate::trial::RunId;
 
     fn sh(script: &str) -> Finished {
@@ -361,7 +255,12 @@ mod tests {
         let this = Run { index: 0, point: 0, seed: 7, id: RunId::of(&work, 7), work };
         let tmp = tempfile::tempdir().expect("folder");
         let objective = Objective { goal: Goal::Minimize, metric: "loss".into(), at: At::Last };
-        let around = Around { scratch: tmp.path(), checkpoints: tmp.path(), objective: &objective };
+        let around = Around {
+            scratch: tmp.path(),
+            checkpoints: tmp.path(),
+            objective: &objective,
+            started: &|_| {},
+        };
         run(&this, &command, &around, stop, &mut |_| {}).expect("run")
     }
 
@@ -415,6 +314,14 @@ mod tests {
             let late = || begun.elapsed() > Duration::from_millis(80);
             assert_eq!(sh_until(script, &late), Finished::Stopped, "{script}");
         }
+    }
+
+    #[test]
+    fn a_daemon_that_keeps_the_output_open_holds_up_nobody() {
+        let begun = host::instant();
+        let end = ended("setsid sleep 30 & echo '{\"loss\": 1}' >> $DLGRID_METRICS");
+        assert_eq!(end.outcome, Outcome::Done);
+        assert!(begun.elapsed() < Duration::from_secs(15));
     }
 
     #[test]

@@ -92,12 +92,14 @@ struct Card {
     created: f64,
 }
 
-/// The sweep in a directory; nothing if it is none.
+/// The sweep in a directory; nothing if it is none. One whose manifest is damaged is a sweep
+/// all the same: opening it says what is wrong.
 #[must_use]
 pub fn open(path: &Path) -> Option<Found> {
     let dir = SweepDir::new(path);
     let bytes = fs::read(&dir.manifest()).ok()?;
-    let card: Card = serde_json::from_slice(&bytes).ok()?;
+    let damaged = || Card { id: String::new(), name: dir.label(), created: 0.0 };
+    let card: Card = serde_json::from_slice(&bytes).unwrap_or_else(|_| damaged());
     Some(Found { dir, name: card.name, id: card.id, created: card.created })
 }
 

@@ -84,6 +84,7 @@ fn head(report: &Report, view: View) -> String {
 fn empty(report: &Report) -> String {
     match &report.filter {
         Some(filter) => format!("no trial has {}\n", clean(filter)),
+        None if report.trials > 0 && report.counts.ended() > 0 => String::new(),
         None => "no run has begun yet\n".into(),
     }
 }

@@ -122,6 +122,24 @@ fn data_of(settings: &Settings) -> (String, Option<String>) {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn read(file: &str, bytes: &[u8], max_runs: u64) -> Result<(Spec, Vec<Mistake>), SpecErrors> {
+    read_as(file, bytes, &check::Rigour { max_runs, recipes: true })
+}
+
+/// Reads a spec whose recipes were all checked before, and whose [`Spec::hash`] the caller
+/// compares: everything but the recipes of its points is checked.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_again(file: &str, bytes: &[u8]) -> Result<Spec, SpecErrors> {
+    let rigour = check::Rigour { max_runs: u64::MAX, recipes: false };
+    read_as(file, bytes, &rigour).map(|(spec, _)| spec)
+}
+
+fn read_as(
+    file: &str,
+    bytes: &[u8],
+    rigour: &check::Rigour,
+) -> Result<(Spec, Vec<Mistake>), SpecErrors> {
     let fail = |text: &str, mistakes| SpecErrors { file: file.into(), text: text.into(), mistakes };
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
@@ -146,7 +164,7 @@ pub fn read(file: &str, bytes: &[u8], max_runs: u64) -> Result<(Spec, Vec<Mistak
         mistake.hint = wrong.hint;
         fail(text, vec![mistake])
     })?;
-    check::check(file, &tree, max_runs).map_err(|mut mistakes| {
+    check::check(file, &tree, rigour).map_err(|mut mistakes| {
         mistakes.sort_by_key(|m| (m.warning, m.span.start));
         fail(text, mistakes)
     })

@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod merge;
 mod metric;
 mod parse;
+pub mod patience;
 pub mod read;
 pub mod record;
 pub mod segment;

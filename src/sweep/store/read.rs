@@ -1,5 +1,5 @@
 //! Reading the store: all of it at once, or what came since the last look.
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -12,7 +12,7 @@ use super::layout::{SegmentName, SweepDir};
 use super::line::unframe;
 use super::merge::{Merged, Results, Tail};
 use super::parse::Part;
-use super::record::{End, Outcome, Record};
+use super::record::{End, Record};
 
 /// Bytes that are read at once.
 const CHUNK: usize = 4 << 20;
@@ -226,35 +226,6 @@ pub struct RetryPolicy {
     pub failed: bool,
     /// Those whose loss stopped being a finite number.
     pub diverged: bool,
-}
-
-/// The runs (by their places in the sweep) that this slice's segments, or those with what was
-/// taken over, say have ended, in whatever way.
-///
-/// # Errors
-/// Where a segment can't be listed or read: a run must not be trained again for that.
-pub fn done_in_slice(dir: &SweepDir, slice: u32, sweep_id: &str) -> Result<HashSet<u64>> {
-    ended_in_slice(dir, slice, sweep_id, RetryPolicy::default())
-}
-
-/// As [`done_in_slice`], without the runs that are to be tried again.
-///
-/// # Errors
-/// As [`done_in_slice`].
-pub fn ended_in_slice(
-    dir: &SweepDir,
-    slice: u32,
-    sweep_id: &str,
-    again: RetryPolicy,
-) -> Result<HashSet<u64>> {
-    let results = load_slice(dir, slice, sweep_id)?;
-    let stays = |end: &Merged| match end.outcome {
-        Outcome::Done => true,
-        Outcome::Diverged => !again.diverged,
-        Outcome::Failed => !again.failed,
-    };
-    let ended = results.runs.iter().filter(|(_, run)| run.end.as_ref().is_some_and(stays));
-    Ok(ended.map(|(index, _)| *index).collect())
 }
 
 /// What one slice's segments, and those with what was taken over, say.

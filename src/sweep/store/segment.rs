@@ -1,6 +1,4 @@
 //! Writing a segment: one process, one slice, one attempt.
-use std::time::Duration;
-
 use super::curves::CurvesWriter;
 use super::error::StoreError;
 use super::fs::{self, AppendFile};
@@ -134,7 +132,7 @@ impl SegmentWriter {
     ///
     /// # Errors
     /// Where it can be written nowhere. The run has then not ended: call again, or see
-    /// [`Self::end_with_patience`].
+    /// [`patiently`](super::patience::patiently).
     pub fn end(&mut self, end: &End) -> Result<()> {
         self.end_all(std::slice::from_ref(end))
     }
@@ -149,30 +147,6 @@ impl SegmentWriter {
         }
         self.curves.flush(self.name.nonce.as_str());
         self.write(ends.iter().map(|end| Record::End(Box::new(sound(end)))).collect(), true)
-    }
-
-    /// As [`Self::end`]; while the disk is full, tries again every `retry_every` (called through
-    /// `sleep`, which may return early) for at most `for_at_most` of sleeping.
-    ///
-    /// # Errors
-    /// As [`Self::end`]: at once where the disk is not full, else when patience is at its end.
-    pub fn end_with_patience(
-        &mut self,
-        end: &End,
-        retry_every: Duration,
-        for_at_most: Duration,
-        mut sleep: impl FnMut(Duration, &StoreError),
-    ) -> Result<()> {
-        let mut waited = Duration::ZERO;
-        loop {
-            match self.end(end) {
-                Err(full) if full.is_disk_full() && waited < for_at_most => {
-                    sleep(retry_every, &full);
-                    waited += retry_every.max(Duration::from_millis(1));
-                }
-                done => return done,
-            }
-        }
     }
 
     /// Notes that work stops before a run, or the slice, has ended. Durable when it returns.

@@ -2,7 +2,7 @@
 use super::*;
 use crate::store::adopt::adopt;
 use crate::store::curves::curves;
-use crate::store::read::{confusion, done_in_slice};
+use crate::store::read::confusion;
 
 #[test]
 fn what_was_taken_over_counts_for_every_slice_until_an_own_attempt_ends() {
@@ -19,7 +19,7 @@ fn what_was_taken_over_counts_for_every_slice_until_an_own_attempt_ends() {
     let again = adopt(&dir, &facts(), [taken(10), taken(700)]).expect("adopt").expect("some");
     assert_eq!((again.existed, again.segment), (true, adopted.segment));
     for slice in [0, 1, 300] {
-        let done = done_in_slice(&dir, slice, SWEEP).expect("read");
+        let done = done_in_slice(&dir, slice);
         assert_eq!(done, [10, 700].into(), "slice {slice}");
     }
     let results = all(&dir);

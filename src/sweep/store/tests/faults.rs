@@ -10,6 +10,7 @@ use crate::store::checkpoint::CheckpointStore;
 use crate::store::curves::curves;
 use crate::store::fs::fault::{self, Plan};
 use crate::store::manifest::{Creation, Manifest};
+use crate::store::patience::patiently;
 use crate::store::segment::SegmentWriter;
 
 /// What a worker does; the ends that were acknowledged to it.
@@ -93,14 +94,20 @@ fn patience_outlasts_a_full_disk_and_leaves_no_litter() {
     fault::plan(Some(Plan { first: 0, count: u32::MAX, errno: Errno::NOSPC, kept: 30 }));
     let mut slept = 0;
     let every = Duration::from_secs(30);
-    let done =
-        writer.end_with_patience(&end(1, Outcome::Done, 0.5), every, every * 30, |time, why| {
+    let one = end(1, Outcome::Done, 0.5);
+    let done = patiently(
+        every,
+        every * 30,
+        || writer.end(&one),
+        |time, why| {
             assert!(why.is_disk_full() && time == every);
             slept += 1;
             if slept == 20 {
                 fault::plan(None);
             }
-        });
+            true
+        },
+    );
     done.expect("space came back");
     assert_eq!(slept, 20);
     assert_eq!(f1(&all(&dir), 1), Some(0.5));
@@ -108,18 +115,33 @@ fn patience_outlasts_a_full_disk_and_leaves_no_litter() {
 
     fault::plan(Some(Plan { first: 0, count: u32::MAX, errno: Errno::NOSPC, kept: 30 }));
     let mut slept = 0;
-    let full = writer
-        .end_with_patience(&end(2, Outcome::Done, 0.5), every, every * 4, |_, _| slept += 1)
-        .expect_err("patience ends");
+    let two = end(2, Outcome::Done, 0.5);
+    let full = patiently(
+        every,
+        every * 4,
+        || writer.end(&two),
+        |_, _| {
+            slept += 1;
+            true
+        },
+    )
+    .expect_err("patience ends");
     fault::plan(None);
     assert_eq!(slept, 4);
     assert!(full.hint().expect("a way out").contains("df -h"));
     assert_eq!(f1(&all(&dir), 2), None, "and nothing was acknowledged");
     fault::plan(Some(Plan { first: 0, count: u32::MAX, errno: Errno::ACCESS, kept: 30 }));
     let mut slept = 0;
-    writer
-        .end_with_patience(&end(2, Outcome::Done, 0.5), every, every * 4, |_, _| slept += 1)
-        .expect_err("waiting does not help");
+    patiently(
+        every,
+        every * 4,
+        || writer.end(&two),
+        |_, _| {
+            slept += 1;
+            true
+        },
+    )
+    .expect_err("waiting does not help");
     fault::plan(None);
     assert_eq!(slept, 0);
 }

@@ -94,3 +94,9 @@ pub(super) fn all(dir: &SweepDir) -> Results {
 pub(super) fn f1(results: &Results, index: u64) -> Option<f64> {
     results.end(index)?.metric(results.names.id("valid/f1")?)
 }
+
+/// The runs that this slice's segments, or those with what was taken over, say have ended.
+pub(super) fn done_in_slice(dir: &SweepDir, slice: u32) -> std::collections::HashSet<u64> {
+    let results = crate::store::read::load_slice(dir, slice, SWEEP).expect("read");
+    results.runs.iter().filter(|(_, run)| run.end.is_some()).map(|(index, _)| *index).collect()
+}

@@ -6,6 +6,7 @@ use super::*;
 use crate::host;
 use crate::store::checkpoint::CheckpointStore;
 use crate::store::fs;
+use crate::store::patience::patiently;
 
 /// A small file system in memory.
 struct Disk {
@@ -71,14 +72,19 @@ fn ends_survive_a_disk_that_fills_and_is_freed() {
     let mut waits = 0;
     let last = end(acknowledged, Outcome::Done, 0.5);
     let every = Duration::from_secs(30);
-    writer
-        .end_with_patience(&last, every, every * 9, |_, _| {
+    patiently(
+        every,
+        every * 9,
+        || writer.end(&last),
+        |_, _| {
             waits += 1;
             if waits == 3 {
                 std::fs::remove_file(&ballast).expect("space");
             }
-        })
-        .expect("space is back");
+            true
+        },
+    )
+    .expect("space is back");
     writer.close().expect("close");
     let results = all(&dir);
     for index in 0..=acknowledged {

@@ -6,9 +6,7 @@ use crate::store::curves::{curves, curves_of};
 use crate::store::fs;
 use crate::store::layout::SegmentName;
 use crate::store::merge::LastEvent;
-use crate::store::read::{
-    self, RetryPolicy, StoreReader, confusion, done_in_slice, ended_in_slice,
-};
+use crate::store::read::{self, StoreReader, confusion};
 use crate::store::record::{Checkpoint, Stop};
 
 #[test]
@@ -72,16 +70,14 @@ fn an_attempt_goes_on_where_the_one_before_stopped() {
     let results = all(&dir);
     let stopped = LastEvent::Stopped { why: "SIGTERM".into(), saved: true };
     assert_eq!(results.runs[&1].last.as_ref().expect("seen").what, stopped);
-    assert_eq!(done_in_slice(&dir, 7, SWEEP).expect("read"), HashSet::from([0]));
-    assert_eq!(done_in_slice(&dir, 8, SWEEP).expect("read"), HashSet::new());
+    assert_eq!(done_in_slice(&dir, 7), HashSet::from([0]));
+    assert_eq!(done_in_slice(&dir, 8), HashSet::new());
 
     let mut second = SegmentWriter::begin(&dir, 7, facts()).expect("begin");
     assert_eq!(second.name().attempt, 2);
     second.start(&run(1)).expect("start");
     second.end(&end(1, Outcome::Failed, 0.5)).expect("end");
-    assert_eq!(done_in_slice(&dir, 7, SWEEP).expect("read"), HashSet::from([0, 1]));
-    let again = RetryPolicy { failed: true, diverged: false };
-    assert_eq!(ended_in_slice(&dir, 7, SWEEP, again).expect("read"), HashSet::from([0]));
+    assert_eq!(done_in_slice(&dir, 7), HashSet::from([0, 1]));
     let results = all(&dir);
     assert_eq!((results.runs[&1].starts(), results.runs[&1].ends), (2, 1));
     assert_eq!((results.attempts(7), results.attempts(6), results.attempts(8)), (2, 0, 0));

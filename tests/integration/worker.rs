@@ -1,14 +1,11 @@
 //! Tests of `dlgrid-worker` under `dlgrid`: real training by real processes, killed and resumed.
-#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Said, Sandbox};
+
+use crate::support::{Said, Sandbox};
 
 /// Four classes of 8 × 8 images: a bright quarter each, under seeded noise.
 fn write_blobs(folder: &Path, train: u32, test: u32) {
@@ -219,4 +216,9 @@ fn a_loss_that_stops_being_a_number_ends_the_run_as_diverged() {
     let report = here.run(["report", "--format", "json"]).json();
     assert_eq!(report["counts"]["diverged"], 1);
     assert_eq!(report["rows"][0]["parameters"]["optimizer.lr"], 0.01, "the diverged trial is last");
+    let starts = here.count("start");
+    here.run(["retry"]).code(0);
+    assert_eq!(here.count("start"), starts, "diverged runs are tried again only when asked for");
+    here.run(["retry", "--diverged"]).code(0).says("1 diverged");
+    assert_eq!(here.count("start"), starts + 1);
 }
