@@ -296,6 +296,17 @@ impl Kind {
         }
     }
 
+    /// What is expected instead of a value, with the upper end if that is what it passes.
+    #[must_use]
+    pub fn expected_instead_of(&self, value: &Value) -> String {
+        match (self, value.as_f64()) {
+            (Self::Int { min, max }, Some(x)) if x > *max as f64 => {
+                format!("a whole number from {min} to {max}")
+            }
+            _ => self.expected(),
+        }
+    }
+
     /// Takes a value as one of this kind: the canonical value, or nothing if it isn't one.
     #[must_use]
     pub fn admit(&self, value: &Value) -> Option<Value> {
@@ -358,49 +369,4 @@ fn bounds(min: Bound, max: Bound) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_is_sorted_and_unique() {
-        assert!(KEYS.windows(2).all(|w| w[0].path < w[1].path));
-    }
-
-    #[test]
-    fn every_default_is_admitted_by_its_own_kind() {
-        for key in KEYS {
-            let presets: Vec<Lit> = match key.preset {
-                Preset::Fixed(lit) => vec![lit],
-                Preset::By(cases, rest) => {
-                    cases.iter().map(|(_, lit)| *lit).chain([rest]).collect()
-                }
-                Preset::Required => vec![],
-            };
-            for lit in presets {
-                assert!(
-                    lit == Lit::Null || key.kind.admit(&lit.value()).is_some(),
-                    "{} {lit:?}",
-                    key.path
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn every_selector_is_a_choice_of_the_table() {
-        for key in KEYS {
-            if let Some((selector, choices)) = key.only {
-                let Kind::Choice(words) = KEYS[find(selector).expect("selector")].kind else {
-                    panic!("{selector} is no choice");
-                };
-                assert!(choices.iter().all(|c| words.contains(c)), "{}", key.path);
-            }
-        }
-    }
-
-    #[test]
-    fn expectations_read_well() {
-        assert_eq!(UNIT.expected(), "a number of at least 0 and less than 1");
-        assert_eq!(POSITIVE.expected(), "a number greater than 0");
-    }
-}
+mod tests;

@@ -167,7 +167,35 @@ impl Recipe {
             });
         }
         found.extend(self.sample_conflicts());
+        found.extend(self.size_conflict());
         found
+    }
+
+    /// Weights and biases of the model, if the catalogue knows the shape of its samples; of
+    /// `idx` files the samples' shape is known only when they are read, so that of the layers
+    /// between is counted.
+    fn weights(&self) -> u64 {
+        let Model::Mlp { layers, width, .. } = self.model;
+        let (inputs, classes) = crate::dataset::find(&self.data.set).map_or((1, 2), |set| {
+            (u64::from(set.shape.0) * u64::from(set.shape.1), u64::from(set.classes))
+        });
+        let (layers, width) = (u64::from(layers), u64::from(width));
+        match layers {
+            0 => (inputs + 1) * classes,
+            _ => (inputs + 1) * width + (layers - 1) * (width + 1) * width + (width + 1) * classes,
+        }
+    }
+
+    fn size_conflict(&self) -> Option<SettingError> {
+        let Model::Mlp { layers, width, .. } = self.model;
+        let weights = self.weights();
+        (weights > MAX_WEIGHTS).then(|| SettingError::Conflict {
+            path: "model.width",
+            fact: format!(
+                "`model.layers: {layers}` of `model.width: {width}` make {weights} weights, \
+                 more than {MAX_WEIGHTS}"
+            ),
+        })
     }
 
     fn sample_conflicts(&self) -> Option<SettingError> {
@@ -204,6 +232,9 @@ impl Recipe {
     }
 }
 
+/// Weights of a model at most: 8 GiB, and four times that with gradients and moments.
+const MAX_WEIGHTS: u64 = 1 << 31;
+
 /// Settings that conflicts between settings depend on: grids are checked over their product.
 pub const COUPLED: &[&str] = &[
     "batch_size",
@@ -212,6 +243,8 @@ pub const COUPLED: &[&str] = &[
     "data.set",
     "data.valid",
     "model.kind",
+    "model.layers",
+    "model.width",
     "optimizer.kind",
     "optimizer.momentum",
     "optimizer.nesterov",

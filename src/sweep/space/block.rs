@@ -1,81 +1,11 @@
 //! One product of axes with its conditions: from an index to values by mixed radix.
-use super::condition::Condition;
-use super::domain::{Domain, same};
+use rayon::prelude::*;
+
+use super::Fault;
+use super::axis::Axis;
+use super::condition::{Condition, NoCondition, cell};
+use super::table::{Allowed, Place, Source, Table, spread, step};
 use crate::recipe::Value;
-
-/// One axis of a product: a parameter, or several that vary together.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Axis {
-    /// One parameter over its domain.
-    One {
-        /// Its place among the space's paths.
-        param: usize,
-        /// Its values.
-        domain: Domain,
-    },
-    /// Parameters that vary together; a row may leave one out.
-    Rows {
-        /// Their places among the space's paths.
-        params: Vec<usize>,
-        /// Their values, row by row.
-        rows: Vec<Vec<Option<Value>>>,
-    },
-}
-
-impl Axis {
-    /// How many values.
-    #[must_use]
-    pub const fn len(&self) -> u64 {
-        match self {
-            Self::One { domain, .. } => domain.len(),
-            Self::Rows { rows, .. } => rows.len() as u64,
-        }
-    }
-
-    /// Whether it has no value.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The parameters on it.
-    #[must_use]
-    pub fn params(&self) -> &[usize] {
-        match self {
-            Self::One { param, .. } => std::slice::from_ref(param),
-            Self::Rows { params, .. } => params,
-        }
-    }
-
-    /// The value of a parameter on it at a digit.
-    #[must_use]
-    pub fn value(&self, param: usize, digit: u64) -> Option<Value> {
-        match self {
-            Self::One { domain, .. } => Some(domain.at(digit)),
-            Self::Rows { params, rows } => {
-                let column = params.iter().position(|p| *p == param)?;
-                rows.get(usize::try_from(digit).ok()?)?[column].clone()
-            }
-        }
-    }
-
-    /// The digit at which its parameters have the values that `value` gives.
-    fn find(&self, value: &impl Fn(usize) -> Option<Value>) -> Option<u64> {
-        match self {
-            Self::One { param, domain } => domain.find(&value(*param)?),
-            Self::Rows { params, rows } => rows
-                .iter()
-                .position(|row| {
-                    params.iter().zip(row).all(|(param, cell)| match (cell, value(*param)) {
-                        (Some(a), Some(b)) => same(a, &b),
-                        (None, _) => true,
-                        (Some(_), None) => false,
-                    })
-                })
-                .map(|row| row as u64),
-        }
-    }
-}
 
 /// A parameter that exists only where a condition holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,38 +19,34 @@ pub struct When {
 /// Points that are left out.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Exclude {
-    /// All whose parameters have one of these values each.
+    /// All whose parameters exist and have one of these values each.
     Values(Vec<(usize, Vec<Value>)>),
     /// All for which this holds.
     Condition(Condition),
 }
 
+/// A condition of a block, by its place among those of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// One that says where a parameter exists.
+    When(usize),
+    /// One that leaves points out.
+    Exclude(usize),
+}
+
 /// A product of axes, with its conditions.
 #[derive(Debug, Clone)]
 pub struct Block {
-    axes: Vec<Axis>,
-    whens: Vec<(When, Table)>,
-    excludes: Vec<Table>,
+    pub(super) axes: Vec<Axis>,
+    pub(super) whens: Vec<(usize, Table)>,
+    pub(super) excludes: Vec<Table>,
+    conditions: Vec<(usize, Condition)>,
+    all: Vec<usize>,
     size: u64,
 }
 
-/// Outcomes of a condition over the axes that it depends on.
-#[derive(Debug, Clone)]
-struct Table {
-    axes: Vec<usize>,
-    outcome: Outcome,
-}
-
-#[derive(Debug, Clone)]
-enum Outcome {
-    /// One bit a combination of the axes' digits.
-    Known(Vec<bool>),
-    /// Too many combinations: evaluated each time.
-    Asked(Condition),
-}
-
-/// The most combinations whose outcomes are kept.
-const MAX_TABLE: u64 = 1 << 18;
+/// Axes up to this length have their values prepared for conditions.
+const PREPARED: u64 = 1 << 12;
 
 /// The value of a path that no axis sets, given those of the parameters that axes set.
 type BaseValue<'a> = dyn Fn(&str, &dyn Fn(usize) -> Option<Value>) -> Option<Value> + 'a;
@@ -130,6 +56,14 @@ pub(super) struct Surroundings<'a> {
     pub paths: &'a [String],
     /// The value of a path that no axis of the block sets.
     pub base: &'a BaseValue<'a>,
+    /// The path whose choice decides the value of a path that no axis sets.
+    pub selector: &'a dyn Fn(&str) -> Option<&'static str>,
+}
+
+impl Surroundings<'_> {
+    fn param(&self, path: &str) -> Option<usize> {
+        self.paths.iter().position(|p| p == path)
+    }
 }
 
 impl Block {
@@ -137,23 +71,26 @@ impl Block {
     /// whose own conditions stand before it.
     ///
     /// # Errors
-    /// If a condition can't be evaluated.
+    /// If a condition depends on too much.
     pub(super) fn new(
         axes: Vec<Axis>,
         whens: Vec<When>,
         excludes: Vec<Exclude>,
         around: &Surroundings<'_>,
-    ) -> Result<Self, super::condition::NoCondition> {
+    ) -> Result<Self, NoCondition> {
         let size = axes.iter().try_fold(1_u64, |n, a| n.checked_mul(a.len())).unwrap_or(u64::MAX);
-        let mut block = Self { axes, whens: Vec::new(), excludes: Vec::new(), size };
-        for when in whens {
-            let table = block.table(&when.condition, around)?;
-            block.whens.push((when, table));
+        let all = (0..axes.len()).collect();
+        let conditions = whens.into_iter().map(|w| (w.param, w.condition)).collect::<Vec<_>>();
+        let mut block =
+            Self { axes, whens: Vec::new(), excludes: Vec::new(), conditions, all, size };
+        for (param, condition) in block.conditions.clone() {
+            let table = block.table(condition, around)?;
+            block.whens.push((param, table));
         }
         for exclude in excludes {
             let table = match exclude {
-                Exclude::Condition(condition) => block.table(&condition, around)?,
-                Exclude::Values(values) => block.value_table(&values),
+                Exclude::Condition(condition) => block.table(condition, around)?,
+                Exclude::Values(values) => block.value_table(&values, around),
             };
             block.excludes.push(table);
         }
@@ -175,55 +112,83 @@ impl Block {
     }
 
     /// The digits of an index, the last axis fastest.
-    pub(super) fn digits(&self, mut index: u64) -> Vec<u64> {
-        let mut digits = vec![0; self.axes.len()];
-        for (digit, axis) in digits.iter_mut().zip(&self.axes).rev() {
-            *digit = index % axis.len();
-            index /= axis.len();
-        }
-        digits
+    pub(super) fn place(&self, index: u64) -> Place {
+        let mut at = spread(&self.all, &self.axes, index);
+        self.absent(&mut at);
+        at
     }
 
-    fn index(&self, digits: &[u64]) -> u64 {
+    pub(super) fn index(&self, digits: &[u64]) -> u64 {
         digits.iter().zip(&self.axes).fold(0, |index, (digit, axis)| index * axis.len() + digit)
     }
 
-    /// Which parameters of the block exist at these digits: by axis place, absent or not.
-    fn absent(&self, digits: &[u64], around: &Surroundings<'_>) -> Vec<usize> {
-        let mut absent = Vec::new();
-        for (when, table) in &self.whens {
-            if !self.look_up(table, digits, &absent, around) {
-                absent.push(when.param);
-            }
-        }
-        absent
+    /// Works out which parameters do not exist at the place's digits.
+    fn absent(&self, at: &mut Place) {
+        self.absent_before(self.whens.len(), at);
     }
 
-    /// Whether the index is a point of the space: not excluded, and of points that differ
-    /// only in parameters that do not exist there, the first.
-    pub(super) fn keeps(&self, index: u64, around: &Surroundings<'_>) -> bool {
-        if self.is_plain() {
-            return true;
+    /// The same by the first so many conditions only.
+    fn absent_before(&self, whens: usize, at: &mut Place) {
+        at.absent.clear();
+        for (n, (param, table)) in self.whens[..whens].iter().enumerate() {
+            if !table.holds(at, &self.axes, &|at| self.absent_before(n, at)) {
+                at.absent.push(*param);
+            }
         }
-        let digits = self.digits(index);
-        let absent = self.absent(&digits, around);
-        let first =
-            self.axes.iter().zip(&digits).all(|(axis, digit)| {
-                *digit == 0 || !axis.params().iter().all(|p| absent.contains(p))
-            });
-        first && !self.excludes.iter().any(|t| self.look_up(t, &digits, &absent, around))
+    }
+
+    /// Whether a rule holds at a place.
+    pub(super) fn holds(&self, rule: Rule, at: &Place) -> bool {
+        match rule {
+            Rule::When(n) => self.whens[n].1.holds(at, &self.axes, &|at| self.absent_before(n, at)),
+            Rule::Exclude(n) => self.excludes[n].holds(at, &self.axes, &|at| self.absent(at)),
+        }
+    }
+
+    /// Whether no parameter of the axis exists at a place.
+    pub(super) fn is_gone(&self, axis: usize, at: &Place) -> bool {
+        !at.absent.is_empty() && self.axes[axis].params().iter().all(|p| at.absent.contains(p))
+    }
+
+    /// Whether the place is a point: not excluded, and of places that differ only in
+    /// parameters that do not exist there, the first.
+    fn keeps_place(&self, at: &Place) -> bool {
+        self.all.iter().all(|axis| at.digits[*axis] == 0 || !self.is_gone(*axis, at))
+            && !(0..self.excludes.len()).any(|n| self.holds(Rule::Exclude(n), at))
+    }
+
+    /// Whether the index is a point of the space.
+    pub(super) fn keeps(&self, index: u64) -> bool {
+        self.is_plain() || self.keeps_place(&self.place(index))
+    }
+
+    /// The indices of the points from `start` to before `end`, in order.
+    pub(super) fn walk(&self, start: u64, end: u64) -> impl Iterator<Item = u64> + '_ {
+        let plain = self.is_plain();
+        let mut at = spread(&self.all, &self.axes, start);
+        (start..end).filter(move |_| {
+            if plain {
+                return true;
+            }
+            self.absent(&mut at);
+            let kept = self.keeps_place(&at);
+            step(&mut at.digits, &self.all, &self.axes);
+            kept
+        })
     }
 
     /// The value of each parameter of the block at an index; those that do not exist there
     /// are left out.
-    pub(super) fn values(&self, index: u64, around: &Surroundings<'_>) -> Vec<(usize, Value)> {
-        let digits = self.digits(index);
-        let absent = self.absent(&digits, around);
-        let mut values = Vec::with_capacity(digits.len());
-        for (axis, digit) in self.axes.iter().zip(&digits) {
-            for param in axis.params() {
-                if !absent.contains(param)
-                    && let Some(value) = axis.value(*param, *digit)
+    pub(super) fn values(&self, index: u64) -> Vec<(usize, Value)> {
+        self.values_at(&self.place(index), &self.all)
+    }
+
+    fn values_at(&self, at: &Place, axes: &[usize]) -> Vec<(usize, Value)> {
+        let mut values = Vec::with_capacity(axes.len());
+        for axis in axes {
+            for param in self.axes[*axis].params() {
+                if !at.absent.contains(param)
+                    && let Some(value) = self.axes[*axis].value(*param, at.digits[*axis])
                 {
                     values.push((*param, value));
                 }
@@ -234,158 +199,116 @@ impl Block {
 
     /// The index of the point at which parameters have the values that `value` gives, if the
     /// block has one; whether it really is that point is for the caller to see.
-    pub(super) fn find(
-        &self,
-        value: &impl Fn(usize) -> Option<Value>,
-        around: &Surroundings<'_>,
-    ) -> Option<u64> {
-        let mut digits: Vec<u64> = Vec::with_capacity(self.axes.len());
-        let mut unknown = Vec::new();
-        for (place, axis) in self.axes.iter().enumerate() {
-            digits.push(axis.find(value).unwrap_or_else(|| {
-                unknown.push(place);
-                0
-            }));
-        }
-        let absent = self.absent(&digits, around);
-        for (place, axis) in self.axes.iter().enumerate() {
-            let gone = axis.params().iter().all(|p| absent.contains(p));
-            if gone {
-                digits[place] = 0;
-            } else if unknown.contains(&place) {
+    pub(super) fn find(&self, value: &impl Fn(usize) -> Option<Value>) -> Option<u64> {
+        let found: Vec<Option<u64>> = self.axes.iter().map(|axis| axis.find(value)).collect();
+        let digits = found.iter().map(|digit| digit.unwrap_or(0)).collect();
+        let mut at = Place { digits, absent: Vec::new() };
+        self.absent(&mut at);
+        for (axis, digit) in found.iter().enumerate() {
+            if self.is_gone(axis, &at) {
+                at.digits[axis] = 0;
+            } else if digit.is_none() {
                 return None;
             }
         }
-        let index = self.index(&digits);
-        self.keeps(index, around).then_some(index)
+        let index = self.index(&at.digits);
+        self.keeps(index).then_some(index)
     }
 
-    fn axis_of(&self, param: usize) -> Option<usize> {
+    pub(super) fn axis_of(&self, param: usize) -> Option<usize> {
         self.axes.iter().position(|a| a.params().contains(&param))
     }
 
-    /// The axes that a condition depends on, through the conditions of what it mentions too.
-    fn dependencies(&self, condition: &Condition, around: &Surroundings<'_>) -> Vec<usize> {
-        let mut found: Vec<usize> = Vec::new();
-        let mut open: Vec<&Condition> = vec![condition];
-        while let Some(condition) = open.pop() {
-            for (param, path) in around.paths.iter().enumerate() {
-                if !mentions(condition, path) {
-                    continue;
-                }
-                let Some(axis) = self.axis_of(param) else { continue };
-                if !found.contains(&axis) {
-                    found.push(axis);
-                }
-                open.extend(
-                    self.whens.iter().filter(|(w, _)| w.param == param).map(|(w, _)| &w.condition),
-                );
+    /// The parameter that decides the value of a path: its own, or its selector's.
+    fn deciding(&self, path: &str, around: &Surroundings<'_>) -> Option<(usize, usize)> {
+        let on_axis = |path: &str| {
+            let param = around.param(path)?;
+            Some((self.axis_of(param)?, param))
+        };
+        on_axis(path).or_else(|| on_axis((around.selector)(path)?))
+    }
+
+    /// The axes that paths depend on, through the conditions of what decides them too.
+    fn dependencies(&self, paths: &[String], around: &Surroundings<'_>) -> Vec<usize> {
+        let mut params: Vec<usize> = Vec::new();
+        let mut open: Vec<&str> = paths.iter().map(String::as_str).collect();
+        while let Some(path) = open.pop() {
+            let Some((_, param)) = self.deciding(path, around) else { continue };
+            if !params.contains(&param) {
+                params.push(param);
+                let own = self.conditions.iter().filter(|(p, _)| *p == param);
+                open.extend(own.flat_map(|(_, c)| c.paths()).map(String::as_str));
             }
         }
-        found.sort_unstable();
-        found
-    }
-
-    fn table(
-        &self,
-        condition: &Condition,
-        around: &Surroundings<'_>,
-    ) -> Result<Table, super::condition::NoCondition> {
-        let axes = self.dependencies(condition, around);
-        let combinations = axes.iter().try_fold(1_u64, |n, a| n.checked_mul(self.axes[*a].len()));
-        let Some(rows) = combinations.filter(|n| *n <= MAX_TABLE) else {
-            return Ok(Table { axes, outcome: Outcome::Asked(condition.clone()) });
-        };
-        let known = condition.evaluate(rows, |row, path| {
-            let digits = self.spread(&axes, row);
-            let absent = self.absent(&digits, around);
-            self.lookup(path, &digits, &absent, around)
-        })?;
-        Ok(Table { axes, outcome: Outcome::Known(known) })
-    }
-
-    fn value_table(&self, values: &[(usize, Vec<Value>)]) -> Table {
-        let mut axes: Vec<usize> = values.iter().filter_map(|(p, _)| self.axis_of(*p)).collect();
+        let mut axes: Vec<usize> = params.iter().filter_map(|p| self.axis_of(*p)).collect();
         axes.sort_unstable();
         axes.dedup();
-        let rows: u64 = axes.iter().map(|a| self.axes[*a].len()).product();
-        let known = (0..rows)
-            .map(|row| {
-                let digits = self.spread(&axes, row);
-                values.iter().all(|(param, allowed)| {
-                    self.axis_of(*param)
-                        .and_then(|a| self.axes[a].value(*param, digits[a]))
-                        .is_some_and(|v| allowed.iter().any(|x| same(x, &v)))
-                })
+        axes
+    }
+
+    fn table(&self, condition: Condition, around: &Surroundings<'_>) -> Result<Table, NoCondition> {
+        let axes = self.dependencies(condition.paths(), around);
+        let sources = condition.paths().iter().map(|path| self.source(path, around)).collect();
+        Table::says(condition, sources, axes, &self.axes)
+    }
+
+    fn source(&self, path: &str, around: &Surroundings<'_>) -> Source {
+        let place = self.deciding(path, around);
+        let own = place.is_some_and(|(_, param)| around.paths[param] == path);
+        let base = |set: &dyn Fn(usize) -> Option<Value>| {
+            if own { None } else { (around.base)(path, set).as_ref().map(cell) }
+        };
+        let cells = place.filter(|(axis, _)| !own || self.axes[*axis].len() <= PREPARED);
+        Source {
+            place,
+            cells: cells.map(|(axis, param)| {
+                let value = |digit| self.axes[axis].value(param, digit);
+                (0..self.axes[axis].len())
+                    .map(|digit| match own {
+                        true => value(digit).as_ref().map(cell),
+                        false => base(&|p| if p == param { value(digit) } else { None }),
+                    })
+                    .collect()
+            }),
+            otherwise: base(&|_| None),
+        }
+    }
+
+    fn value_table(&self, values: &[(usize, Vec<Value>)], around: &Surroundings<'_>) -> Table {
+        let paths: Vec<String> =
+            values.iter().filter_map(|(p, _)| around.paths.get(*p).cloned()).collect();
+        let axes = self.dependencies(&paths, around);
+        let allowed = values
+            .iter()
+            .filter_map(|(param, allowed)| {
+                let axis = self.axis_of(*param)?;
+                let digits = self.axes[axis].digits_of(*param, allowed);
+                Some(Allowed { axis, digits, param: *param })
             })
             .collect();
-        Table { axes, outcome: Outcome::Known(known) }
+        Table::values(allowed, axes, &self.axes)
     }
 
-    /// Digits of the whole block with those of a sub-product's row in place, others 0.
-    fn spread(&self, axes: &[usize], mut row: u64) -> Vec<u64> {
-        let mut digits = vec![0; self.axes.len()];
-        for axis in axes.iter().rev() {
-            let len = self.axes[*axis].len();
-            digits[*axis] = row % len;
-            row /= len;
-        }
-        digits
+    /// The first condition that can't be evaluated somewhere, as a fault of the block with this
+    /// number; looks at all combinations if `all`, else at those that were asked for so far.
+    pub(super) fn fault(&self, block: usize, paths: &[String], all: bool) -> Option<Fault> {
+        let whens = self.whens.iter().enumerate().map(|(n, (_, t))| (Rule::When(n), n, t));
+        let end = self.whens.len();
+        let rules = self.excludes.iter().enumerate().map(|(n, t)| (Rule::Exclude(n), end, t));
+        whens.chain(rules).find_map(|(rule, before, table)| {
+            let absent = |at: &mut Place| self.absent_before(before, at);
+            let (at, error) = (0..table.pieces())
+                .into_par_iter()
+                .find_map_first(|piece| table.fault(piece, &self.axes, all, &absent))?;
+            let values = self.values_at(&at, &table.axes).into_iter();
+            let point = values.map(|(param, value)| (paths[param].clone(), value)).collect();
+            Some(Fault { block, rule: Some(rule), point, error })
+        })
     }
 
-    fn look_up(
-        &self,
-        table: &Table,
-        digits: &[u64],
-        absent: &[usize],
-        around: &Surroundings<'_>,
-    ) -> bool {
-        match &table.outcome {
-            Outcome::Known(known) => {
-                let row =
-                    table.axes.iter().fold(0_u64, |row, a| row * self.axes[*a].len() + digits[*a]);
-                usize::try_from(row).ok().and_then(|r| known.get(r)).copied().unwrap_or(false)
-            }
-            Outcome::Asked(condition) => {
-                condition.holds(|path| self.lookup(path, digits, absent, around)).unwrap_or(false)
-            }
-        }
-    }
-
-    fn lookup(
-        &self,
-        path: &str,
-        digits: &[u64],
-        absent: &[usize],
-        around: &Surroundings<'_>,
-    ) -> Option<Value> {
-        let set = |param: usize| {
-            if absent.contains(&param) {
-                return None;
-            }
-            let axis = self.axis_of(param)?;
-            self.axes[axis].value(param, digits[axis])
-        };
-        match around.paths.iter().position(|p| p == path) {
-            Some(param) if self.axis_of(param).is_some() => set(param),
-            _ => (around.base)(path, &set),
-        }
-    }
-
-    /// Whether any excluded point exists, by rule: for warnings about rules that match nothing.
+    /// Excluding rules that match nothing.
     pub(super) fn idle_excludes(&self) -> Vec<usize> {
-        self.excludes
-            .iter()
-            .enumerate()
-            .filter(|(_, table)| match &table.outcome {
-                Outcome::Known(known) => !known.contains(&true),
-                Outcome::Asked(_) => false,
-            })
-            .map(|(rule, _)| rule)
-            .collect()
+        let idle = self.excludes.iter().enumerate().filter(|(_, table)| table.is_idle());
+        idle.map(|(rule, _)| rule).collect()
     }
-}
-
-fn mentions(condition: &Condition, path: &str) -> bool {
-    condition.paths().iter().any(|p| p == path)
 }

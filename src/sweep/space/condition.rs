@@ -1,14 +1,27 @@
 //! Conditions over parameters: the language of `when`, `exclude` and `--where`.
-use minijinja::{Environment, ErrorKind, UndefinedBehavior};
+use std::sync::{Arc, LazyLock};
+
+use minijinja::value::{Object, Value as Cell};
+use minijinja::{Environment, ErrorKind, Expression, UndefinedBehavior};
 
 use crate::recipe::Value;
 
-/// A condition, compiled once to see that it is one, with the paths that it mentions.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A condition, compiled once, with the paths that it mentions.
+#[derive(Debug, Clone)]
 pub struct Condition {
     text: String,
     paths: Vec<String>,
+    expression: Arc<Expression<'static, 'static>>,
+    shape: Arc<Shape>,
 }
+
+impl PartialEq for Condition {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Condition {}
 
 /// Text that is no condition.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,20 +36,36 @@ pub struct NoCondition {
 /// Steps after which an evaluation is ended.
 const FUEL: u64 = 20_000;
 
+/// The longest condition, in bytes.
+const MAX_BYTES: usize = 4096;
+
+/// Operators of a condition at most: each may nest the next, and nesting takes stack.
+const MAX_OPERATORS: usize = 400;
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut env = Environment::new();
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_fuel(Some(FUEL));
+    env
+});
+
 impl Condition {
     /// Compiles a condition such as `optimizer.lr > 0.05 and model.layers >= 3`.
     ///
     /// # Errors
-    /// If it is not one.
+    /// If it is not one, is longer than 4096 bytes, or has more than 400 operators.
     pub fn new(text: &str) -> Result<Self, NoCondition> {
-        let env = environment();
-        let expression = env.compile_expression(text).map_err(|e| NoCondition {
-            text: text.to_owned(),
-            why: e.detail().map_or_else(|| e.kind().to_string(), str::to_owned),
-        })?;
+        if let Some(why) = too_much(text) {
+            let start: String = text.chars().take(40).collect();
+            return Err(NoCondition { text: format!("{start}…"), why });
+        }
+        let expression = ENVIRONMENT
+            .compile_expression_owned(text.to_owned())
+            .map_err(|error| wrong(text, &error))?;
         let mut paths: Vec<String> = expression.undeclared_variables(true).into_iter().collect();
         paths.sort();
-        Ok(Self { text: text.to_owned(), paths })
+        let shape = Arc::new(Shape::of(&paths));
+        Ok(Self { text: text.to_owned(), paths, expression: Arc::new(expression), shape })
     }
 
     /// The paths that it mentions, sorted.
@@ -58,10 +87,10 @@ impl Condition {
     /// # Errors
     /// If it compares what can't be compared.
     pub fn holds(&self, lookup: impl Fn(&str) -> Option<Value>) -> Result<bool, NoCondition> {
-        self.evaluate(1, |_, path| lookup(path)).map(|all| all[0])
+        self.holds_for(self.paths.iter().map(|path| lookup(path).as_ref().map(cell)))
     }
 
-    /// Evaluates it for many rows, compiled once; `lookup` gets the row and the path.
+    /// Evaluates it for many rows; `lookup` gets the row and the path.
     ///
     /// # Errors
     /// If it compares what can't be compared.
@@ -70,48 +99,111 @@ impl Condition {
         rows: u64,
         lookup: impl Fn(u64, &str) -> Option<Value>,
     ) -> Result<Vec<bool>, NoCondition> {
-        let wrong = |e: minijinja::Error| NoCondition {
-            text: self.text.clone(),
-            why: e.detail().map_or_else(|| e.kind().to_string(), str::to_owned),
-        };
-        let env = environment();
-        let expression = env.compile_expression(&self.text).map_err(wrong)?;
-        (0..rows)
-            .map(|row| {
-                let context =
-                    minijinja::value::Serde(context(&self.paths, |path| lookup(row, path)));
-                match expression.eval(context) {
-                    Ok(value) => Ok(value.is_true()),
-                    Err(error) if error.kind() == ErrorKind::UndefinedError => Ok(false),
-                    Err(error) => Err(wrong(error)),
-                }
-            })
-            .collect()
+        (0..rows).map(|row| self.holds(|path| lookup(row, path))).collect()
     }
-}
 
-fn environment() -> Environment<'static> {
-    let mut env = Environment::new();
-    env.set_undefined_behavior(UndefinedBehavior::Strict);
-    env.set_fuel(Some(FUEL));
-    env
-}
-
-/// Dotted paths as nested objects; what does not exist is missing in its section, and the
-/// section is there all the same, so that it can be asked for.
-fn context(paths: &[String], lookup: impl Fn(&str) -> Option<Value>) -> serde_json::Value {
-    let mut root = serde_json::Map::new();
-    for path in paths {
-        let mut sections: Vec<&str> = path.split('.').collect();
-        let Some(name) = sections.pop() else { continue };
-        let section = sections.iter().try_fold(&mut root, |at, section| {
-            at.entry(*section).or_insert_with(|| serde_json::Map::new().into()).as_object_mut()
-        });
-        if let (Some(section), Some(value)) = (section, lookup(path)) {
-            section.insert(name.to_owned(), value.to_json());
+    /// Whether it holds where each of [`Condition::paths`] has this cell.
+    pub(super) fn holds_for(
+        &self,
+        cells: impl Iterator<Item = Option<Cell>>,
+    ) -> Result<bool, NoCondition> {
+        let row = Section { shape: Arc::clone(&self.shape), cells: cells.collect() };
+        match self.expression.eval(Cell::from_object(row)) {
+            Ok(value) => Ok(value.is_true()),
+            Err(error) if error.kind() == ErrorKind::UndefinedError => Ok(false),
+            Err(error) => Err(wrong(&self.text, &error)),
         }
     }
-    root.into()
+}
+
+/// What must not come before a compiler that takes stack for every step into the text.
+fn too_much(text: &str) -> Option<String> {
+    const WORDS: [&str; 7] = ["and", "else", "if", "in", "is", "not", "or"];
+    if text.len() > MAX_BYTES {
+        return Some(format!("it has {} bytes, more than {MAX_BYTES}", text.len()));
+    }
+    let signs = text.bytes().filter(|b| b"+-*/%~|.([<>=!".contains(b)).count();
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|w| WORDS.contains(w)).count();
+    let operators = signs + words;
+    (operators > MAX_OPERATORS)
+        .then(|| format!("it has {operators} operators, more than {MAX_OPERATORS}"))
+}
+
+fn wrong(text: &str, error: &minijinja::Error) -> NoCondition {
+    let why = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    NoCondition { text: text.to_owned(), why }
+}
+
+/// A value as conditions see it.
+pub(super) fn cell(value: &Value) -> Cell {
+    match value {
+        Value::Null => Cell::from(()),
+        Value::Bool(b) => Cell::from(*b),
+        Value::Int(i) => Cell::from(*i),
+        Value::Float(x) => Cell::from(*x),
+        Value::Text(t) => Cell::from(t.as_str()),
+        Value::List(items) => items.iter().map(cell).collect(),
+    }
+}
+
+/// Dotted paths as nested sections. What does not exist is missing in its section, and the
+/// section is there all the same, so that it can be asked for.
+#[derive(Debug, Default)]
+struct Shape(Vec<(String, Part)>);
+
+#[derive(Debug)]
+enum Part {
+    /// Place among the condition's paths.
+    Path(usize),
+    Section(Arc<Shape>),
+}
+
+impl Shape {
+    fn of(paths: &[String]) -> Self {
+        let all: Vec<(&str, usize)> =
+            paths.iter().enumerate().map(|(place, path)| (path.as_str(), place)).collect();
+        Self::below(&all)
+    }
+
+    fn below(paths: &[(&str, usize)]) -> Self {
+        let mut shape = Self::default();
+        for (path, place) in paths {
+            let name = path.split('.').next().unwrap_or(path);
+            if shape.0.iter().any(|(known, _)| known == name) {
+                continue;
+            }
+            let inner: Vec<(&str, usize)> = paths
+                .iter()
+                .filter_map(|(p, i)| Some((p.strip_prefix(name)?.strip_prefix('.')?, *i)))
+                .collect();
+            let part = if *path == name {
+                Part::Path(*place)
+            } else {
+                Part::Section(Arc::new(Self::below(&inner)))
+            };
+            shape.0.push((name.to_owned(), part));
+        }
+        shape
+    }
+}
+
+#[derive(Debug)]
+struct Section {
+    shape: Arc<Shape>,
+    cells: Arc<[Option<Cell>]>,
+}
+
+impl Object for Section {
+    fn get_value(self: &Arc<Self>, key: &Cell) -> Option<Cell> {
+        let name = key.as_str()?;
+        match &self.shape.0.iter().find(|(known, _)| known == name)?.1 {
+            Part::Path(place) => self.cells.get(*place)?.clone(),
+            Part::Section(shape) => Some(Cell::from_object(Self {
+                shape: Arc::clone(shape),
+                cells: Arc::clone(&self.cells),
+            })),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -155,5 +247,13 @@ mod tests {
         assert!(Condition::new("lr >").is_err());
         assert!(Condition::new("lr = 3").is_err());
         assert!(Condition::new("").is_err());
+        let long = vec!["a"; 40_000].join(" + ");
+        let error = Condition::new(&long).expect_err("long").to_string();
+        assert!(error.contains("more than 4096") && error.len() < 200, "{error}");
+        assert!(Condition::new(&vec!["a"; 402].join(" or ")).is_err());
+        for deep in ["+", " or ", "*a-", " and not "] {
+            let deep = Condition::new(&vec!["a"; 201].join(deep)).expect("deep");
+            assert_eq!(deep.holds(|_| Some(Value::Int(0))), Ok(false));
+        }
     }
 }

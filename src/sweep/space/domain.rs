@@ -56,6 +56,14 @@ pub enum DomainError {
     /// A logarithmic range that touches zero.
     #[error("a logarithmic range needs both ends above 0, got {0}")]
     LogOfNothing(String),
+    /// Ends so far apart that their distance is no finite number.
+    #[error("the range from {from} to {to} is wider than numbers reach")]
+    TooWide {
+        /// First.
+        from: String,
+        /// Last.
+        to: String,
+    },
     /// The step is zero or less.
     #[error("the step must be at least 1, got {0}")]
     NoStep(i64),
@@ -88,10 +96,21 @@ impl Domain {
         Ok(Self::List(values))
     }
 
+    /// Values one by one that may repeat: those of a parameter that varies with others.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn column(values: Vec<Value>) -> Result<Self, DomainError> {
+        if values.is_empty() {
+            return Err(DomainError::Empty);
+        }
+        Ok(Self::List(values.iter().map(Value::canonical).collect()))
+    }
+
     /// Numbers at equal distance.
     ///
     /// # Errors
-    /// If the ends are reversed or there are fewer than two steps.
+    /// If the ends are reversed, their distance is no finite number, or there are fewer than two steps.
     pub fn linear(from: f64, to: f64, steps: u64) -> Result<Self, DomainError> {
         range_ends(from, to, steps)?;
         Ok(Self::Linear { from, to, steps })
@@ -129,7 +148,7 @@ impl Domain {
         match self {
             Self::List(values) => values.len() as u64,
             Self::Linear { steps, .. } | Self::Log { steps, .. } => *steps,
-            Self::Int { from, to, step } => to.abs_diff(*from) / *step + 1,
+            Self::Int { from, to, step } => (to.abs_diff(*from) / *step).saturating_add(1),
         }
     }
 
@@ -174,14 +193,18 @@ impl Domain {
         if let Self::List(values) = self {
             return values.iter().position(|v| same(v, value)).map(|i| i as u64);
         }
+        if let Self::Int { from, step, .. } = self {
+            let x = value.as_i64().filter(|x| x >= from)?;
+            let index = x.abs_diff(*from) / step;
+            return (index < self.len() && self.at(index) == Value::Int(x)).then_some(index);
+        }
         let x = value.as_f64()?;
         let guess = match self {
             Self::Linear { from, to, steps } => (x - from) / (to - from) * (steps - 1) as f64,
             Self::Log { from, to, steps } => {
                 (x.ln() - from.ln()) / (to.ln() - from.ln()) * (steps - 1) as f64
             }
-            Self::Int { from, step, .. } => (x - *from as f64) / *step as f64,
-            Self::List(_) => return None,
+            Self::Int { .. } | Self::List(_) => return None,
         };
         if !(guess > -0.5 && guess < self.len() as f64) {
             return None;
@@ -194,6 +217,9 @@ impl Domain {
 fn range_ends(from: f64, to: f64, steps: u64) -> Result<(), DomainError> {
     if from >= to {
         return Err(DomainError::Reversed { from: short_number(from), to: short_number(to) });
+    }
+    if !(to - from).is_finite() {
+        return Err(DomainError::TooWide { from: short_number(from), to: short_number(to) });
     }
     if steps < 2 {
         return Err(DomainError::TooFewSteps(steps));
@@ -215,9 +241,12 @@ fn twelve_digits(x: f64) -> f64 {
     format!("{x:.11e}").parse().unwrap_or(x)
 }
 
-/// Whether two values are the same to a person: numbers to nine digits.
+/// Whether two values are the same to a person: whole numbers exactly, others to nine digits.
 #[must_use]
 pub fn same(a: &Value, b: &Value) -> bool {
+    if let (Some(x), Some(y)) = (a.as_i64(), b.as_i64()) {
+        return x == y;
+    }
     match (a.as_f64(), b.as_f64()) {
         (Some(x), Some(y)) => (x - y).abs() <= 1e-9 * x.abs().max(y.abs()),
         _ => a.canonical() == b.canonical(),
@@ -262,6 +291,22 @@ mod tests {
     }
 
     #[test]
+    fn whole_numbers_are_the_same_only_if_equal() {
+        let big = [Value::Int(10_000_000_000), Value::Int(10_000_000_001)];
+        assert!(!same(&big[0], &big[1]));
+        assert!(same(&Value::Float(64.0), &Value::Int(64)));
+        assert!(same(&Value::Float(0.3), &Value::Float(0.1 + 0.2)));
+        let list = Domain::list(big.to_vec()).expect("domain");
+        assert_eq!(list.find(&big[1]), Some(1));
+        let all = Domain::int(0, i64::MAX, 1).expect("domain");
+        for i in [0, 9_007_199_254_740_993, i64::MAX] {
+            let index = all.find(&Value::Int(i)).expect("found");
+            assert_eq!(all.at(index), Value::Int(i));
+        }
+        assert_eq!(Domain::int(0, 9, 2).expect("domain").find(&Value::Int(3)), None);
+    }
+
+    #[test]
     fn wrong_ranges_are_refused() {
         assert_eq!(Domain::list(vec![]), Err(DomainError::Empty));
         assert!(Domain::linear(1.0, 1.0, 3).is_err());
@@ -269,6 +314,7 @@ mod tests {
         assert!(Domain::log(0.1, 1.0, 1).is_err());
         assert!(Domain::int(3, 1, 1).is_err());
         assert!(Domain::int(1, 3, 0).is_err());
+        assert!(matches!(Domain::linear(-1e308, 1e308, 3), Err(DomainError::TooWide { .. })));
         let twice = Domain::list(vec![Value::Int(1), Value::Float(1.0)]);
         assert_eq!(twice, Err(DomainError::Twice { value: "1".into(), second: 1 }));
     }

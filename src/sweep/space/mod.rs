@@ -3,13 +3,19 @@
 //! A space is a union of blocks; a block is a product of axes, less what its conditions leave
 //! out. Points are numbered block after block, the last axis fastest; numbers of points that
 //! are left out or that an earlier block has are simply skipped.
+mod axis;
 mod block;
 pub mod condition;
+mod count;
 pub mod domain;
+mod repeats;
+mod table;
 
+use std::collections::HashSet;
 use std::sync::OnceLock;
 
-pub use block::{Axis, Exclude, When};
+pub use axis::Axis;
+pub use block::{Exclude, Rule, When};
 pub use condition::{Condition, NoCondition};
 pub use domain::{Domain, DomainError};
 
@@ -45,24 +51,59 @@ pub struct Space {
     /// First number of each block, and the end.
     offsets: Vec<u64>,
     kept: OnceLock<u64>,
+    repeats: OnceLock<Option<HashSet<u64>>>,
+    /// Of each block, the rows that repeat an earlier row of it.
+    repeated_rows: Vec<OnceLock<HashSet<u64>>>,
+}
+
+/// A condition that can't be evaluated at some point.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{error}")]
+pub struct Fault {
+    /// The block.
+    pub block: usize,
+    /// Which of its conditions; nothing if it can't be evaluated anywhere.
+    pub rule: Option<Rule>,
+    /// Paths and values of such a point, of those that the condition depends on.
+    pub point: Vec<(String, Value)>,
+    /// What is wrong.
+    pub error: NoCondition,
 }
 
 impl Space {
-    /// Builds a space over these paths.
+    /// Builds a space over these paths. Conditions are evaluated later, piece by piece:
+    /// [`Space::fault`] says whether they can be.
     ///
     /// # Errors
-    /// If a condition can't be evaluated.
-    pub fn new(paths: Vec<String>, base: Base, plots: Vec<Plot>) -> Result<Self, NoCondition> {
-        let mut space =
-            Self { paths, base, blocks: Vec::new(), offsets: vec![0], kept: OnceLock::new() };
-        for plot in plots {
-            let block =
-                space.around(|around| Block::new(plot.axes, plot.whens, plot.excludes, around))?;
+    /// If a condition depends on too much to be evaluated at all.
+    pub fn new(paths: Vec<String>, base: Base, plots: Vec<Plot>) -> Result<Self, Fault> {
+        let mut space = Self {
+            paths,
+            base,
+            blocks: Vec::new(),
+            offsets: vec![0],
+            kept: OnceLock::new(),
+            repeats: OnceLock::new(),
+            repeated_rows: Vec::new(),
+        };
+        for (place, plot) in plots.into_iter().enumerate() {
+            let block = space
+                .around(|around| Block::new(plot.axes, plot.whens, plot.excludes, around))
+                .map_err(|error| Fault { block: place, rule: None, point: Vec::new(), error })?;
             let end = space.points().saturating_add(block.size());
             space.blocks.push(block);
             space.offsets.push(end);
+            space.repeated_rows.push(OnceLock::new());
         }
         Ok(space)
+    }
+
+    /// The first condition that can't be evaluated at some point: a mistake, whatever the size
+    /// of the space. Looks at all combinations if `all`, else at those asked for so far.
+    #[must_use]
+    pub fn fault(&self, all: bool) -> Option<Fault> {
+        let mut blocks = self.blocks.iter().enumerate();
+        blocks.find_map(|(number, block)| block.fault(number, &self.paths, all))
     }
 
     /// The parameters, in the spec's order.
@@ -83,19 +124,37 @@ impl Space {
         self.offsets.last().copied().unwrap_or(0)
     }
 
-    /// How many points there are: the trials. Walks the space once if it has conditions.
+    /// How many points there are: the trials. Counted once, block by block over the axes that
+    /// conditions speak of.
     #[must_use]
     pub fn trials(&self) -> u64 {
-        *self.kept.get_or_init(|| self.count(0, self.points()))
+        self.trials_up_to(u64::MAX)
     }
 
-    /// Points among the numbers from `start` to before `end`.
+    /// How many points there are; if that is more than `limit`, some number above it, which
+    /// is found without going on to the end.
     #[must_use]
-    pub fn count(&self, start: u64, end: u64) -> u64 {
-        if self.is_plain() {
-            return end.saturating_sub(start);
+    pub fn trials_up_to(&self, limit: u64) -> u64 {
+        if let Some(known) = self.kept.get() {
+            return *known;
         }
-        self.walk(start, end).count() as u64
+        let found = self.count(limit);
+        if found <= limit { *self.kept.get_or_init(|| found) } else { found }
+    }
+
+    fn count(&self, limit: u64) -> u64 {
+        let mut total = 0_u64;
+        for (block, b) in self.blocks.iter().enumerate() {
+            let rest = limit.saturating_sub(total);
+            total = total.saturating_add(match block {
+                0 => b.count(rest),
+                _ => self.count_new(block, rest),
+            });
+            if total > limit {
+                break;
+            }
+        }
+        total
     }
 
     /// Whether every number is a point.
@@ -106,40 +165,21 @@ impl Space {
 
     /// The numbers of all points from `start` to before `end`, in order.
     pub fn walk(&self, start: u64, end: u64) -> impl Iterator<Item = u64> + '_ {
-        let plain = self.is_plain();
-        (start..end.min(self.points())).filter(move |point| plain || self.contains(*point))
+        self.blocks.iter().enumerate().flat_map(move |(block, b)| {
+            let offset = self.offsets[block];
+            let first = start.max(offset).min(self.offsets[block + 1]) - offset;
+            let last = end.max(offset).min(self.offsets[block + 1]) - offset;
+            b.walk(first, last)
+                .filter(move |index| block == 0 || !self.is_repeat(block, *index))
+                .map(move |index| offset + index)
+        })
     }
 
     /// Whether the number is a point.
     #[must_use]
     pub fn contains(&self, point: u64) -> bool {
         let Some((block, index)) = self.place(point) else { return false };
-        if !self.around(|around| self.blocks[block].keeps(index, around)) {
-            return false;
-        }
-        if block == 0 {
-            return true;
-        }
-        let work = self.work_unchecked(block, index).canonical();
-        !self.blocks[..block].iter().any(|earlier| self.block_has(earlier, block, index, &work))
-            && !self.earlier_row(block, index, &work)
-    }
-
-    fn block_has(&self, earlier: &Block, block: usize, index: u64, work: &str) -> bool {
-        let mine = self.effective(block, index);
-        let found =
-            self.around(|around| earlier.find(&|param| mine.get(param).cloned().flatten(), around));
-        found.is_some_and(|at| self.work_of(earlier, at).canonical() == work)
-    }
-
-    /// Rows of one block (points included by hand) may repeat each other too.
-    fn earlier_row(&self, block: usize, index: u64, work: &str) -> bool {
-        match self.blocks[block].axes() {
-            [Axis::Rows { .. }] => {
-                (0..index).any(|other| self.work_unchecked(block, other).canonical() == work)
-            }
-            _ => false,
-        }
+        self.blocks[block].keeps(index) && (block == 0 || !self.is_repeat(block, index))
     }
 
     /// The value of each path at a point, in the order of [`Space::paths`]; nothing for one
@@ -185,7 +225,7 @@ impl Space {
     }
 
     fn work_of(&self, block: &Block, index: u64) -> Work {
-        let values = self.around(|around| block.values(index, around));
+        let values = block.values(index);
         match &self.base {
             Base::Train(base) => {
                 let mut settings = base.clone();
@@ -226,7 +266,11 @@ impl Space {
             }
             Base::Command(_) => None,
         };
-        f(&Surroundings { paths: &self.paths, base: &base })
+        let trains = matches!(self.base, Base::Train(_));
+        let selector = |path: &str| {
+            key::find(path).filter(|_| trains).and_then(|place| Some(key::KEYS[place].only?.0))
+        };
+        f(&Surroundings { paths: &self.paths, base: &base, selector: &selector })
     }
 
     /// Every axis with its length, block by block: for messages about size.
@@ -258,47 +302,20 @@ impl Space {
             .collect()
     }
 
-    /// Numbers of points that together show every value of every axis, and every combination
-    /// of the axes with one of the `coupled` paths: what must be checked of a grid so that
-    /// all of it is.
-    #[must_use]
-    pub fn witnesses(&self, coupled: &[&str]) -> Vec<u64> {
-        let mut found = Vec::new();
-        for (b, block) in self.blocks.iter().enumerate() {
-            let is_coupled = |axis: &Axis| {
-                axis.params().iter().any(|p| coupled.contains(&self.paths[*p].as_str()))
-            };
-            let axes = block.axes();
-            let mut rows: Vec<Vec<u64>> = vec![vec![0; axes.len()]];
-            for (a, axis) in axes.iter().enumerate().filter(|(_, axis)| is_coupled(axis)) {
-                rows = rows
-                    .into_iter()
-                    .flat_map(|row| {
-                        (0..axis.len()).map(move |digit| {
-                            let mut row = row.clone();
-                            row[a] = digit;
-                            row
-                        })
-                    })
-                    .collect();
-            }
-            for (a, axis) in axes.iter().enumerate().filter(|(_, axis)| !is_coupled(axis)) {
-                for digit in 1..axis.len() {
-                    let mut row = vec![0; axes.len()];
-                    row[a] = digit;
-                    rows.push(row);
-                }
-            }
-            let number = |row: &Vec<u64>| {
-                self.offsets[b]
-                    + row
-                        .iter()
-                        .zip(axes)
-                        .fold(0, |index, (digit, axis)| index * axis.len() + digit)
-            };
-            found.extend(rows.iter().map(number));
-        }
-        found
+    /// Numbers and work of points that together show every combination of the parameters in
+    /// `coupled` (of numbers that no condition speaks of, the ends) and of what does not exist:
+    /// what must be checked of a large grid so that all of it is. Every one is a point, or
+    /// repeats one.
+    pub fn samples<'a>(&'a self, coupled: &'a [&str]) -> impl Iterator<Item = (u64, Work)> + 'a {
+        let is_coupled =
+            |axis: &Axis| axis.params().iter().any(|p| coupled.contains(&self.paths[*p].as_str()));
+        self.blocks.iter().enumerate().flat_map(move |(b, block)| {
+            let axes: Vec<usize> =
+                (0..block.axes().len()).filter(|axis| is_coupled(&block.axes()[*axis])).collect();
+            block
+                .samples(&axes)
+                .map(move |index| (self.offsets[b] + index, self.work_of(block, index)))
+        })
     }
 }
 

@@ -90,7 +90,7 @@ fn excluding_by_values_and_by_condition() {
         }],
     );
     assert_eq!(shown(&space), ["0 0", "1 0", "1 1", "2 0"]);
-    assert_eq!(space.idle_excludes(), []);
+    assert_eq!((space.fault(true), space.idle_excludes()), (None, vec![]));
 }
 
 #[test]
@@ -175,5 +175,55 @@ proptest! {
             .map(|row| row.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
             .collect();
         prop_assert_eq!(points, expected);
+    }
+
+    /// Counting by parts and walking agree, whatever conditions tie together; samples show
+    /// every pair of the coupled axes that some point has.
+    #[test]
+    fn counting_walking_and_sampling_agree(
+        sizes in proptest::collection::vec(1_i64..5, 4..5),
+        whens in proptest::collection::vec((0_usize..3, 1_usize..4, 0_i64..4), 0..3),
+        excludes in proptest::collection::vec((0_usize..4, 0_usize..4, 0_i64..5), 0..3),
+    ) {
+        let names = ["a", "b", "c", "d"];
+        let condition = |text: String| Condition::new(&text).expect("condition");
+        let plot = Plot {
+            axes: sizes.iter().enumerate().map(|(p, n)| ints(p, *n)).collect(),
+            whens: whens
+                .iter()
+                .filter(|(of, param, _)| of < param)
+                .map(|(of, param, x)| When {
+                    param: *param,
+                    condition: condition(format!("{} < {x}", names[*of])),
+                })
+                .collect::<Vec<_>>(),
+            excludes: excludes
+                .iter()
+                .enumerate()
+                .map(|(n, (p, q, x))| match n % 2 {
+                    0 => Exclude::Condition(condition(format!("{} + {} > {x}", names[*p], names[*q]))),
+                    _ => Exclude::Values(vec![(*p, vec![Value::Int(*x)]), (*q, vec![Value::Int(0), Value::Int(1)])]),
+                })
+                .collect(),
+        };
+        let mut plot = plot;
+        plot.whens.sort_by_key(|when| when.param);
+        let space = command(&names, vec![plot]);
+        let points: Vec<u64> = space.walk(0, space.points()).collect();
+        prop_assert_eq!(space.trials_up_to(3).min(4), (points.len() as u64).min(4));
+        prop_assert_eq!(space.trials(), points.len() as u64);
+        prop_assert!((0..space.points()).filter(|p| space.contains(*p)).eq(points.iter().copied()));
+        let pair = |point: u64| {
+            let values = space.values(point).expect("a sample is a point");
+            (values[0].clone(), values.iter().map(Option::is_none).collect::<Vec<_>>())
+        };
+        let is_corner = |value: &Option<Value>| {
+            *value == Some(Value::Int(0)) || *value == Some(Value::Int(sizes[0] - 1))
+        };
+        let shown: Vec<_> = space.samples(&["a"]).map(|(point, _)| pair(point)).collect();
+        for point in points {
+            let pair = pair(point);
+            prop_assert!(shown.contains(&pair) || !is_corner(&pair.0), "{:?} {:?}", pair, shown);
+        }
     }
 }

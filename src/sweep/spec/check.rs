@@ -1,14 +1,17 @@
 //! Checks the whole tree of a spec in one pass.
+use std::collections::HashSet;
+use std::ops::Range;
 use std::path::Path;
 
+use super::command::check_variables;
 use super::mistake::{Mistake, nearest};
 use super::objective::objective;
-use super::parameters::{self, Declared};
+use super::parameters::{self, Declared, RuleSpans};
 use super::recipes;
 use super::section::{Mistakes, ticked};
 use super::yaml::{Entry, Kind, Node};
 use super::{Spec, duration, slurm};
-use crate::space::{Base, Space};
+use crate::space::{Base, Fault, Rule, Space};
 
 /// The keys of a spec.
 pub(super) const TOP: &[&str] = &[
@@ -94,6 +97,9 @@ fn build(
     mistakes: &mut Mistakes,
 ) -> Option<Space> {
     let max_runs = rigour.max_runs;
+    if matches!(work.base, Base::Command(_)) {
+        check_variables(&declared, mistakes);
+    }
     let anchor = declared.anchor.clone().unwrap_or(tree.span.start..tree.span.start);
     if let Some(too_large) = declared.too_large(seeds as u64, max_runs) {
         mistakes.add(Mistake::new(anchor, too_large.fact, too_large.label).hint(too_large.hint));
@@ -103,28 +109,30 @@ fn build(
         return None;
     }
     let places = declared.places.clone();
-    let exclude_spans = declared.exclude_spans.clone();
+    let rules = declared.rule_spans.clone();
+    let refusal = declared
+        .refusal(seeds as u64, &format!(", of which conditions leave more than {max_runs}"));
     let space = match Space::new(declared.paths, work.base.clone(), declared.plots) {
         Ok(space) => space,
-        Err(error) => {
-            mistakes.add(Mistake::new(anchor, error.to_string(), "in a condition of this sweep"));
+        Err(fault) => {
+            mistakes.add(fault_mistake(&fault, &rules, anchor));
             return None;
         }
     };
-    for (block, rule) in space.idle_excludes() {
-        if let Some(span) = exclude_spans.get(block).and_then(|spans| spans.get(rule)) {
-            mistakes.add(
-                Mistake::new(
-                    span.clone(),
-                    "this excludes nothing: no point matches it",
-                    "matches no point",
-                )
-                .as_warning(),
-            );
-        }
+    if !rigour.recipes {
+        return Some(space);
     }
-    let runs = space.trials().saturating_mul(seeds as u64);
-    if runs == 0 {
+    let limit = max_runs / seeds.max(1) as u64;
+    let trials = space.trials_up_to(limit);
+    if let Some(fault) = space.fault(trials <= limit) {
+        mistakes.add(fault_mistake(&fault, &rules, anchor));
+        return None;
+    }
+    if trials > limit {
+        mistakes.add(Mistake::new(anchor, refusal.fact, refusal.label).hint(refusal.hint));
+        return None;
+    }
+    if trials == 0 {
         mistakes.add(
             Mistake::new(
                 anchor,
@@ -137,21 +145,38 @@ fn build(
         );
         return None;
     }
-    if runs > max_runs {
-        mistakes.add(
-            Mistake::new(
-                anchor,
-                format!("the sweep has {runs} runs, more than the limit of {max_runs}"),
-                "too many points",
-            )
-            .hint(format!("thin out a range, or raise the limit by `--max-runs {runs}`")),
-        );
-        return None;
+    for (block, rule) in space.idle_excludes() {
+        if let Some(span) = rules.get(block).and_then(|spans| spans.excludes.get(rule)) {
+            mistakes.add(
+                Mistake::new(
+                    span.clone(),
+                    "this excludes nothing: no point matches it",
+                    "matches no point",
+                )
+                .as_warning(),
+            );
+        }
     }
-    if rigour.recipes {
-        recipes::check_points(&space, work, &places, mistakes);
-    }
+    recipes::check_points(&space, work, &places, mistakes);
     Some(space)
+}
+
+/// A condition that can't be evaluated, underlined where it stands, with a point that shows it.
+fn fault_mistake(fault: &Fault, rules: &[RuleSpans], anchor: Range<usize>) -> Mistake {
+    let spans = rules.get(fault.block);
+    let span = match fault.rule {
+        Some(Rule::When(n)) => spans.and_then(|s| s.whens.get(n)),
+        Some(Rule::Exclude(n)) => spans.and_then(|s| s.excludes.get(n)),
+        None => None,
+    };
+    let cells: Vec<String> =
+        fault.point.iter().take(6).map(|(path, value)| format!("{path} = {value}")).collect();
+    let label = if cells.is_empty() {
+        "this condition".to_owned()
+    } else {
+        format!("at the point {}", cells.join(", "))
+    };
+    Mistake::new(span.cloned().unwrap_or(anchor), fault.to_string(), label)
 }
 
 fn unknown_top(entry: &Entry, mistakes: &mut Mistakes) {
@@ -227,14 +252,15 @@ pub(super) fn is_name(text: &str) -> bool {
 }
 
 fn seeds(entry: &Entry, mistakes: &mut Mistakes) -> Vec<u64> {
-    let expected = "a whole number of at least 1, or a list of different seeds";
+    let expected = "a whole number from 1 to 100000, or a list of different seeds";
     match &entry.value.kind {
         Kind::Int(n) if (1..=100_000).contains(n) => (0..n.unsigned_abs()).collect(),
         Kind::List(items) if !items.is_empty() => {
             let mut seeds = Vec::new();
+            let mut seen = HashSet::new();
             for item in items {
                 match item.kind {
-                    Kind::Int(n) if n >= 0 && !seeds.contains(&n.unsigned_abs()) => {
+                    Kind::Int(n) if n >= 0 && seen.insert(n) => {
                         seeds.push(n.unsigned_abs());
                     }
                     Kind::Int(n) if n >= 0 => mistakes.add(Mistake::new(

@@ -30,10 +30,31 @@ impl Shaping<'_> {
         value
     }
 
+    /// The values of an axis of its own: each stands once.
     pub(super) fn domain(
         &self,
         param: usize,
         entry: &Entry,
+        mistakes: &mut Mistakes,
+    ) -> Option<Domain> {
+        self.shaped(param, entry, Domain::list, mistakes)
+    }
+
+    /// The values of a list of `zip`: they may repeat, only rows may not.
+    pub(super) fn column(
+        &self,
+        param: usize,
+        entry: &Entry,
+        mistakes: &mut Mistakes,
+    ) -> Option<Domain> {
+        self.shaped(param, entry, Domain::column, mistakes)
+    }
+
+    fn shaped(
+        &self,
+        param: usize,
+        entry: &Entry,
+        list: fn(Vec<Value>) -> Result<Domain, DomainError>,
         mistakes: &mut Mistakes,
     ) -> Option<Domain> {
         let path = &self.paths[param];
@@ -47,7 +68,7 @@ impl Shaping<'_> {
                 if values.len() < items.len() {
                     return None;
                 }
-                Domain::list(values)
+                list(values)
                     .map_err(|error| {
                         let span = match &error {
                             DomainError::Twice { second, .. } => items[*second].span.clone(),
@@ -106,16 +127,9 @@ impl Shaping<'_> {
             let steps = steps(find("steps"), entry, path, mistakes)?;
             Domain::log(from, to, steps)
         } else if let Some(int) = find("int") {
-            let (from, to) = pair(int, mistakes)?;
-            let whole = |x: f64| Value::Float(x).as_i64();
+            let (from, to) = whole_pair(int, mistakes)?;
             let step = find("step").map_or(Some(1), |e| whole_number(e, mistakes))?;
-            match (whole(from), whole(to)) {
-                (Some(from), Some(to)) => Domain::int(from, to, step),
-                _ => {
-                    mistakes.wrong_kind(&int.value, "`int`", "two whole numbers");
-                    return None;
-                }
-            }
+            Domain::int(from, to, step)
         } else if let (Some(from), Some(to)) = (find("from"), find("to")) {
             let (from, to) = (number(from, mistakes)?, number(to, mistakes)?);
             let steps = steps(find("steps"), entry, path, mistakes)?;
@@ -166,7 +180,10 @@ impl Shaping<'_> {
         if let Some(value) = bad {
             mistakes.add(Mistake::new(
                 point_at(entry),
-                format!("`{path}` must be {}, and this range holds {value}", key.kind.expected()),
+                format!(
+                    "`{path}` must be {}, and this range holds {value}",
+                    key.kind.expected_instead_of(&value)
+                ),
                 "in this domain",
             ));
             return false;
@@ -189,6 +206,31 @@ fn pair(entry: &Entry, mistakes: &mut Mistakes) -> Option<(f64, f64)> {
         "two numbers, such as `[1e-4, 1e-1]`",
     );
     None
+}
+
+/// Two whole numbers, read as such: as floats they are exact only up to 2^53.
+fn whole_pair(entry: &Entry, mistakes: &mut Mistakes) -> Option<(i64, i64)> {
+    let ends = match &entry.value.kind {
+        Kind::List(items) => items.as_slice(),
+        _ => &[],
+    };
+    if let [a, b] = ends
+        && let (Some(a), Some(b)) =
+            (a.value().and_then(|v| v.as_i64()), b.value().and_then(|v| v.as_i64()))
+    {
+        return Some((a, b));
+    }
+    let (node, expected) = match ends.iter().find(|end| is_beyond_i64(end)) {
+        Some(end) => (end, format!("a whole number from {} to {}", i64::MIN, i64::MAX)),
+        None => (&entry.value, "two whole numbers, such as `[16, 64]`".to_owned()),
+    };
+    mistakes.wrong_kind(node, "`int`", &expected);
+    None
+}
+
+/// Whether a number without a fraction is too large to be read as whole.
+fn is_beyond_i64(node: &Node) -> bool {
+    matches!(node.kind, Kind::Float(x) if x.fract() == 0.0 && x.abs() > 9_007_199_254_740_992.0)
 }
 
 fn number(entry: &Entry, mistakes: &mut Mistakes) -> Option<f64> {

@@ -1,5 +1,6 @@
 //! From the text of a spec to a checked sweep, or to everything that is wrong with it.
 mod check;
+mod command;
 mod domain;
 pub mod duration;
 pub mod metric;
@@ -10,6 +11,7 @@ mod recipes;
 mod rules;
 pub mod schema;
 mod section;
+mod size;
 pub mod slurm;
 pub mod yaml;
 
@@ -101,8 +103,8 @@ impl Spec {
     #[must_use]
     pub fn data_sets(&self) -> Vec<(String, Option<String>)> {
         let mut found: Vec<(String, Option<String>)> = Vec::new();
-        for point in self.space.witnesses(&["data.set", "data.path"]) {
-            let Some(Work::Train(settings)) = self.space.work(point) else { continue };
+        for (_, work) in self.space.samples(&["data.set", "data.path"]) {
+            let Work::Train(settings) = work else { continue };
             let set = data_of(&settings);
             if !found.contains(&set) {
                 found.push(set);

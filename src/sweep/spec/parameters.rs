@@ -1,5 +1,5 @@
 //! The sections that shape the space: `parameters`, `zip`, `when`, `exclude`, `include`, `sweeps`.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use super::mistake::{Mistake, nearest};
@@ -7,7 +7,7 @@ use super::recipes::{Work, synonym};
 use super::rules::ordered;
 use super::section::Mistakes;
 use super::yaml::{Entry, Kind, Node};
-use crate::recipe::key;
+use crate::recipe::{Value, key};
 use crate::space::{Axis, Base, Domain, Plot};
 
 /// Everything declared about the space, not yet built.
@@ -16,104 +16,17 @@ pub(super) struct Declared {
     pub plots: Vec<Plot>,
     /// Where each parameter is declared.
     pub places: BTreeMap<String, Range<usize>>,
-    /// Where each excluding rule stands, by block.
-    pub exclude_spans: Vec<Vec<Range<usize>>>,
+    /// Where the rules of each block stand.
+    pub rule_spans: Vec<RuleSpans>,
     /// Where messages about the whole space point.
     pub anchor: Option<Range<usize>>,
 }
 
-/// Points that are walked at most to count what conditions leave.
-const MAX_WALK: u128 = 200_000_000;
-
-/// A space that is refused before it is built.
-pub(super) struct TooLarge {
-    pub fact: String,
-    pub label: String,
-    pub hint: String,
-}
-
-impl Declared {
-    /// Whether the product alone says that there are too many runs.
-    pub fn too_large(&self, seeds: u64, max_runs: u64) -> Option<TooLarge> {
-        let mut total: u128 = 0;
-        let mut exact = true;
-        for plot in &self.plots {
-            for axis in &plot.axes {
-                exact &= !axis.is_empty();
-            }
-            let product =
-                plot.axes.iter().try_fold(1_u128, |n, a| n.checked_mul(u128::from(a.len())));
-            total = product.and_then(|p| total.checked_add(p)).unwrap_or(u128::MAX);
-        }
-        let runs = total.saturating_mul(u128::from(seeds));
-        let shaped = self.plots.len() > 1
-            || self.plots.iter().any(|p| !p.whens.is_empty() || !p.excludes.is_empty());
-        let bound = if shaped { MAX_WALK.max(u128::from(max_runs)) } else { u128::from(max_runs) };
-        if !exact || runs <= bound {
-            return None;
-        }
-        let before = if shaped { " before its conditions" } else { "" };
-        Some(TooLarge {
-            fact: format!(
-                "the sweep has {} runs{before}, more than the limit of {max_runs}",
-                power(runs, self, seeds)
-            ),
-            label: self.product(seeds),
-            hint: if runs <= 10_000_000 {
-                format!("thin out a range, or raise the limit by `--max-runs {runs}`")
-            } else {
-                "thin out the ranges, or fix a parameter under `train`".into()
-            },
-        })
-    }
-
-    /// `optimizer.lr 7 × model.layers 4 × 3 seeds`, of the largest block.
-    fn product(&self, seeds: u64) -> String {
-        let size = |plot: &&Plot| plot.axes.iter().map(|a| (a.len() as f64).ln()).sum::<f64>();
-        let largest = self.plots.iter().max_by(|a, b| size(a).total_cmp(&size(b)));
-        let mut axes: Vec<(String, u64)> = largest
-            .map(|plot| {
-                plot.axes
-                    .iter()
-                    .map(|axis| {
-                        let names: Vec<&str> =
-                            axis.params().iter().map(|p| self.paths[*p].as_str()).collect();
-                        (names.join("+"), axis.len())
-                    })
-                    .collect()
-            })
-            .unwrap_or_default();
-        axes.sort_by_key(|axis| std::cmp::Reverse(axis.1));
-        let mut factors: Vec<String> =
-            axes.iter().take(6).map(|(n, len)| format!("{n} {len}")).collect();
-        if axes.len() > 6 {
-            factors.push(format!("{} more", axes.len() - 6));
-        }
-        if seeds > 1 {
-            factors.push(format!("{seeds} seeds"));
-        }
-        factors.join(" × ")
-    }
-}
-
-/// A count as digits, or as a power of ten where that reads better.
-fn power(runs: u128, declared: &Declared, seeds: u64) -> String {
-    if runs < 1_000_000_000_000 {
-        return runs.to_string();
-    }
-    let digits: f64 = declared
-        .plots
-        .iter()
-        .map(|p| p.axes.iter().map(|a| (a.len() as f64).log10()).sum::<f64>())
-        .fold(0.0, f64::max)
-        + (seeds as f64).log10();
-    let exponent = (digits + 1e-9).floor();
-    let mantissa = 10_f64.powf(digits - exponent);
-    if mantissa < 1.005 {
-        format!("10^{exponent}")
-    } else {
-        format!("{mantissa:.1} · 10^{exponent}")
-    }
+/// Where the rules of a block stand, in the order of its plot.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RuleSpans {
+    pub whens: Vec<Range<usize>>,
+    pub excludes: Vec<Range<usize>>,
 }
 
 pub(super) fn declare(
@@ -129,7 +42,7 @@ pub(super) fn declare(
         .find_map(|k| find(k))
         .map(|e| e.key_span.clone());
     let mut plots = Vec::new();
-    let mut exclude_spans = Vec::new();
+    let mut rule_spans = Vec::new();
     let before = mistakes.0.len();
     if let Some(sweeps) = find("sweeps") {
         for item in
@@ -142,24 +55,24 @@ pub(super) fn declare(
                 }
             }
             let own = Sections::of(&inner);
-            shaping.block(&[&own, &common], &mut plots, &mut exclude_spans, mistakes);
+            shaping.block(&[&own, &common], &mut plots, &mut rule_spans, mistakes);
         }
         if plots.is_empty() && mistakes.0.len() == before {
             mistakes.wrong_kind(&sweeps.value, "`sweeps`", "a list of blocks");
         }
     } else {
-        shaping.block(&[&common], &mut plots, &mut exclude_spans, mistakes);
+        shaping.block(&[&common], &mut plots, &mut rule_spans, mistakes);
     }
     if let Some(include) = find("include") {
         shaping.include(include, &mut plots, mistakes);
-        exclude_spans.push(Vec::new());
+        rule_spans.push(RuleSpans::default());
     }
     let usable = !mistakes.0[before..].iter().any(|m| !m.warning);
     usable.then_some(Declared {
         paths: shaping.paths,
         plots,
         places: shaping.places,
-        exclude_spans,
+        rule_spans,
         anchor,
     })
 }
@@ -199,7 +112,7 @@ impl Shaping<'_> {
         &mut self,
         sections: &[&Sections<'_>],
         plots: &mut Vec<Plot>,
-        exclude_spans: &mut Vec<Vec<Range<usize>>>,
+        rule_spans: &mut Vec<RuleSpans>,
         mistakes: &mut Mistakes,
     ) {
         let mut axes: Vec<Axis> = Vec::new();
@@ -231,16 +144,17 @@ impl Shaping<'_> {
         let whens =
             sections.iter().filter_map(|s| s.when).flat_map(|e| self.whens(e, mistakes)).collect();
         let mut excludes = Vec::new();
-        let mut rules = Vec::new();
+        let mut rules = RuleSpans::default();
         for entry in sections.iter().filter_map(|s| s.exclude) {
             for (rule, span) in self.excludes(entry, &spans, mistakes) {
                 excludes.push(rule);
-                rules.push(span);
+                rules.excludes.push(span);
             }
         }
-        let whens = ordered(whens, &self.paths, mistakes);
+        let (whens, spans) = ordered(whens, &self.paths, mistakes).into_iter().unzip();
+        rules.whens = spans;
         plots.push(Plot { axes, whens, excludes });
-        exclude_spans.push(rules);
+        rule_spans.push(rules);
     }
 
     fn axes(&mut self, part: &Sections<'_>, mistakes: &mut Mistakes) -> Vec<(Axis, Range<usize>)> {
@@ -345,7 +259,7 @@ impl Shaping<'_> {
         let mut columns: Vec<(usize, Domain, &Entry)> = Vec::new();
         for entry in mistakes.entries(group, "a group of `zip`") {
             let param = self.parameter(entry, mistakes)?;
-            let domain = self.domain(param, entry, mistakes)?;
+            let domain = self.column(param, entry, mistakes)?;
             columns.push((param, domain, entry));
         }
         let (_, first, first_entry) = columns.first()?;
@@ -371,9 +285,40 @@ impl Shaping<'_> {
             mistakes.add(Mistake::new(span, "a `zip` holds at most 1000000 rows", "too long"));
             return None;
         }
-        let rows = (0..first.len())
+        let rows: Vec<Vec<Option<Value>>> = (0..first.len())
             .map(|row| columns.iter().map(|(_, domain, _)| Some(domain.at(row))).collect())
             .collect();
+        if let Some(second) = repeated(&rows) {
+            let also = point_in(first_entry, second);
+            mistakes.add(Mistake::new(
+                also,
+                format!("row {} of this `zip` repeats an earlier row", second + 1),
+                "the same values in all its lists",
+            ));
+            return None;
+        }
         Some((Axis::Rows { params: columns.iter().map(|c| c.0).collect(), rows }, span))
     }
+}
+
+/// The first row that has the values of an earlier one.
+fn repeated(rows: &[Vec<Option<Value>>]) -> Option<usize> {
+    let mut seen = HashSet::with_capacity(rows.len());
+    rows.iter().position(|row| {
+        let mut text = String::new();
+        for value in row.iter().flatten() {
+            value.canonical().write_json(&mut text);
+            text.push(',');
+        }
+        !seen.insert(text)
+    })
+}
+
+/// Where an item of a list stands; of anything else, its key.
+fn point_in(entry: &Entry, item: usize) -> Range<usize> {
+    match &entry.value.kind {
+        Kind::List(items) => items.get(item).map(|i| i.span.clone()),
+        _ => None,
+    }
+    .unwrap_or_else(|| entry.key_span.clone())
 }

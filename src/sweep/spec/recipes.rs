@@ -2,11 +2,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
+use super::command::{command_section, unknown_placeholder};
 use super::mistake::{Mistake, nearest};
 use super::section::{Mistakes, point_at};
 use super::yaml::{Entry, Kind, Node};
 use crate::recipe::{
-    self, COUPLED, Recipe, SettingError, Settings, Value, Work as RunWork, describe, key,
+    COUPLED, Recipe, SettingError, Settings, Value, Work as RunWork, describe, key,
 };
 use crate::space::{Base, Space};
 
@@ -131,7 +132,8 @@ pub(super) fn setting_value(key: &key::Key, node: &Node, mistakes: &mut Mistakes
         }
     }
     let found = value.as_ref().map_or_else(|| "a map".to_owned(), describe);
-    let expected = key.kind.expected();
+    let expected =
+        value.as_ref().map_or_else(|| key.kind.expected(), |v| key.kind.expected_instead_of(v));
     let mistake = Mistake::new(
         node.span.clone(),
         format!("`{}` must be {expected}, got {found}", key.path),
@@ -208,28 +210,6 @@ pub(super) fn synonym(word: &str) -> Option<&'static str> {
     })
 }
 
-fn command_section(entry: &Entry, mistakes: &mut Mistakes) -> Work {
-    let mut words = Vec::new();
-    for item in mistakes.items(&entry.value, "`command`", "[python, train.py, \"--lr={lr}\"]") {
-        let word = match &item.kind {
-            Kind::Text(text) => Some(text.clone()),
-            Kind::Int(_) | Kind::Float(_) => item.value().map(|v| recipe::exact(&v)),
-            _ => None,
-        };
-        match word {
-            Some(word) if word.contains('\0') => {
-                mistakes.wrong_kind(item, "a word of `command`", "text without NUL")
-            }
-            Some(word) => words.push(word),
-            None => mistakes.wrong_kind(item, "a word of `command`", "text or a number"),
-        }
-    }
-    if matches!(&entry.value.kind, Kind::List(items) if items.is_empty()) {
-        mistakes.wrong_kind(&entry.value, "`command`", "a program and its arguments");
-    }
-    Work { base: Base::Command(words), given: BTreeMap::new(), anchor: entry.key_span.clone() }
-}
-
 /// Builds every recipe of the space and tells each different fault once, with a point that has it.
 pub(super) fn check_points(
     space: &Space,
@@ -239,14 +219,13 @@ pub(super) fn check_points(
 ) {
     let mut told: HashSet<String> = HashSet::new();
     let mut idle_everywhere: Option<HashSet<&'static str>> = None;
-    let points: Box<dyn Iterator<Item = u64>> = if space.is_plain() && space.points() > EVERY_POINT
-    {
-        Box::new(space.witnesses(COUPLED).into_iter())
+    let points: Box<dyn Iterator<Item = (u64, RunWork)>> = if space.points() > EVERY_POINT {
+        Box::new(space.samples(COUPLED))
     } else {
-        Box::new(space.walk(0, space.points()))
+        let all = space.walk(0, space.points());
+        Box::new(all.filter_map(|point| Some((point, space.work(point)?))))
     };
-    for point in points {
-        let Some(run) = space.work(point) else { continue };
+    for (point, run) in points {
         match run {
             RunWork::Command(command) => {
                 if let Err(unknown) = command.words(0)
@@ -365,20 +344,5 @@ fn setting_mistake(
             super::section::ticked(crate::dataset::NAMES)
         )),
         _ => mistake,
-    }
-}
-
-fn unknown_placeholder(path: &str, space: &Space, work: &Work) -> Mistake {
-    let mistake = Mistake::new(
-        work.anchor.clone(),
-        format!("`{{{path}}}` in `command` names no parameter"),
-        "in this command",
-    );
-    let known = space.paths().iter().map(String::as_str).chain(["seed"]);
-    match nearest(path, known) {
-        Some(word) => mistake.hint(format!("did you mean `{{{word}}}`?")),
-        None => mistake.hint(format!(
-            "declare it in `parameters`, or write `{{{{{path}}}}}` for the text itself"
-        )),
     }
 }

@@ -1,12 +1,13 @@
 //! The rules that shape a space beyond its axes: `when`, `exclude`, `include`.
 use std::ops::Range;
 
+use super::command::unknown_in_include;
 use super::mistake::{Mistake, nearest};
 use super::parameters::Shaping;
 use super::section::Mistakes;
 use super::yaml::{Entry, Kind, Node};
 use crate::recipe::{Value, key};
-use crate::space::{Axis, Condition, Exclude, Plot, When};
+use crate::space::{Axis, Base, Condition, Exclude, Plot, When};
 
 impl Shaping<'_> {
     fn condition(&self, node: &Node, what: &str, mistakes: &mut Mistakes) -> Option<Condition> {
@@ -73,7 +74,7 @@ impl Shaping<'_> {
             };
             if let Some(condition) = self.condition(&part.value, "a condition of `when`", mistakes)
             {
-                whens.push((When { param, condition }, part.key_span.clone()));
+                whens.push((When { param, condition }, part.value.span.clone()));
             }
         }
         whens
@@ -151,6 +152,11 @@ impl Shaping<'_> {
         {
             let mut point = Vec::new();
             for part in mistakes.entries(item, "a point of `include`") {
+                if let Base::Command(words) = &self.work.base
+                    && unknown_in_include(part, &self.paths, words, mistakes)
+                {
+                    continue;
+                }
                 let Some(param) = self.parameter(part, mistakes) else { continue };
                 if let Some(value) = self.value(param, &part.value, mistakes) {
                     point.push((param, value.canonical()));
@@ -179,14 +185,14 @@ pub(super) fn ordered(
     mut open: Vec<(When, Range<usize>)>,
     paths: &[String],
     mistakes: &mut Mistakes,
-) -> Vec<When> {
-    let mut done: Vec<When> = Vec::new();
+) -> Vec<(When, Range<usize>)> {
+    let mut done = Vec::new();
     while !open.is_empty() {
         let free = open.iter().position(|(when, _)| {
             !open.iter().any(|(other, _)| when.condition.paths().contains(&paths[other.param]))
         });
         match free {
-            Some(at) => done.push(open.remove(at).0),
+            Some(at) => done.push(open.remove(at)),
             None => {
                 let (when, span) = open.remove(0);
                 mistakes.add(Mistake::new(

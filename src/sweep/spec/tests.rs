@@ -315,3 +315,5 @@ fn single_mistakes_and_their_hints() {
         assert!(said.contains(says), "{text}\nsays: {said}\nnot: {says}");
     }
 }
+
+mod scale;
