@@ -40,11 +40,11 @@ fn a_wrong_spec_shows_every_mistake_and_nothing_else_happens() {
               |
               = hint: did you mean `epochs`?
 
-            error: `seeds` must be a whole number of at least 1, or a list of different seeds, got the text "none"
+            error: `seeds` must be a whole number from 1 to 100000, or a list of different seeds, got the text "none"
              --> bad.yaml:2:8
               |
             2 | seeds: none
-              |        ^^^^ expected a whole number of at least 1, or a list of different seeds
+              |        ^^^^ expected a whole number from 1 to 100000, or a list of different seeds
 
             error: `bad.yaml` has 3 mistakes
             "#);
