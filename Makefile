@@ -6,9 +6,11 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 TORCH := --locked --features dlgrid/torch
 # More words for the test programs, e.g. TEST_ARGS="-- --show-output".
 TEST_ARGS ?=
+# Options of slurm/testcluster, e.g. SLURM_ARGS="--dir /tmp/second --nodes 2".
+SLURM_ARGS ?=
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build controller demo test lint bench clean set-up
+.PHONY: help build controller demo test lint bench clean set-up slurm-up slurm-down
 
 help: ## show this list
 	@echo "dlgrid: make TARGET"
@@ -40,6 +42,12 @@ lint: set-up ## rustfmt, clippy with warnings as errors, and cargo-deny where it
 	@. setup/env; if cargo deny --version >/dev/null 2>&1; then \
 		cargo deny --offline --locked check licenses bans sources; \
 	else echo "skipped: cargo deny is not installed (cargo install cargo-deny)" >&2; fi
+
+slurm-up: ## start a real Slurm on this host to try dlgrid on (root; SLURM_ARGS="--nodes 2 --accounting on")
+	@slurm/testcluster up $(SLURM_ARGS)
+
+slurm-down: ## end that Slurm, with all that runs there
+	@slurm/testcluster down $(SLURM_ARGS)
 
 bench: set-up ## run the benchmarks
 	@. setup/env; cargo bench --workspace $(TORCH)

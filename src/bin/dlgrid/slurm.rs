@@ -149,6 +149,35 @@ fn conclude(sweep: &Sweep, report: &Report, slices: usize) {
     talk(&text);
 }
 
+/// Refuses to work on a sweep here while Slurm's queue has tasks for it. A Slurm that does not
+/// answer hinders nothing: at worst some work is done twice.
+pub fn refuse_while_queued(sweep: &Sweep) -> anyhow::Result<()> {
+    let ledger = Ledger::read(&sweep.dir)?;
+    if ledger.entries.is_empty() {
+        return Ok(());
+    }
+    let Some(slurm) = Slurm::find(Duration::from_secs(2)) else { return Ok(()) };
+    let rows = match slurm.queue_now() {
+        Ok(rows) => rows,
+        Err(error) => {
+            talk(&format!(
+                "warning: {error}; whether tasks of this sweep run there is not known\n"
+            ));
+            return Ok(());
+        }
+    };
+    let standing = state::Standing::of(&ledger, &rows, host::now());
+    if standing.arrays.is_empty() {
+        return Ok(());
+    }
+    let name = &sweep.manifest.name;
+    Err(refuse(
+        exit::BUSY,
+        format!("Slurm's queue has tasks of `{}`", sweep.dir.label()),
+        format!("`dlgrid status {name}` shows them, `dlgrid cancel {name}` takes them out"),
+    ))
+}
+
 /// Takes a sweep's arrays out of the queue; whether there were any.
 pub fn cancel(dir: &SweepDir) -> anyhow::Result<bool> {
     let ledger = Ledger::read(dir)?;

@@ -14,6 +14,7 @@ use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::{dataset, doctor, exit, host};
 
 use crate::progress::Progress;
+use crate::slurm;
 use crate::talk::{refuse, tail, talk};
 
 /// How to work.
@@ -134,6 +135,7 @@ pub fn run(
         Claimed::Ours(guard) => guard,
         Claimed::Taken(claim, standing) => return Err(busy(sweep, &claim, standing)),
     };
+    slurm::refuse_while_queued(sweep)?;
     let before = read::load(&sweep.dir, &sweep.manifest.id)?;
     sweep.verify(&before)?;
     let slices = slices_left(sweep, &before, again);

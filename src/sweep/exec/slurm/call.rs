@@ -172,7 +172,8 @@ impl Slurm {
     /// # Errors
     /// If Slurm does not answer.
     pub fn queue_now(&self) -> Result<Vec<Row>, SlurmError> {
-        Self { patience: Duration::ZERO, ..self.clone() }.queue()
+        let hasty = Self { patience: Duration::ZERO, ..self.clone() };
+        hasty.queue()
     }
 
     /// `scontrol show config`.

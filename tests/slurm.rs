@@ -1,0 +1,16 @@
+//! Tests on a real Slurm, which `slurm/testcluster` starts on this host. Where it can't be: `skipped: why`.
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says why")]
+
+#[path = "slurm/cluster.rs"]
+mod cluster;
+#[path = "slurm/interrupted.rs"]
+mod interrupted;
+#[path = "slurm/lives.rs"]
+mod lives;
+#[path = "slurm/place.rs"]
+mod place;
+#[expect(dead_code, reason = "the other test programs use the rest")]
+mod support;
+#[path = "slurm/testcluster.rs"]
+mod testcluster;

@@ -1,0 +1,142 @@
+//! A place for each test: a folder, `dlgrid` in it, and a Slurm that it submits to: that of
+//! `DLGRID_TEST_SLURM` (a slurm.conf, or lines of `export` that name one), or one that is shared
+//! by all tests that run at the time.
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::cluster::Cluster;
+use crate::support::{Said, Sandbox};
+
+/// A folder before a cluster.
+pub struct Place {
+    pub here: Sandbox,
+    conf: PathBuf,
+    /// Ends with the last test that uses it.
+    _cluster: Option<Arc<Cluster>>,
+}
+
+/// A place; nothing, and `skipped: why` on standard error, where Slurm can't be had.
+pub fn place() -> Option<Place> {
+    if let Some(file) = std::env::var_os("DLGRID_TEST_SLURM") {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let named = text.lines().find_map(|l| l.strip_prefix("export SLURM_CONF="));
+        let conf = named.map_or_else(|| file.into(), |path| path.trim_matches(['"', '\'']).into());
+        return Some(Place { here: Sandbox::new(), conf, _cluster: None });
+    }
+    static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    let cluster = match shared.upgrade() {
+        Some(cluster) => cluster,
+        None => Arc::new(Cluster::up(&["--max-array", "11"])?),
+    };
+    *shared = Arc::downgrade(&cluster);
+    Some(Place::on(cluster))
+}
+
+impl Place {
+    /// A place before this cluster.
+    pub fn on(cluster: Arc<Cluster>) -> Self {
+        Self { here: Sandbox::new(), conf: cluster.conf(), _cluster: Some(cluster) }
+    }
+
+    /// `dlgrid` here.
+    pub fn command<const N: usize>(&self, args: [&str; N]) -> Command {
+        let mut command = self.here.command(args);
+        command.env_remove("DLGRID_LOCAL").env("SLURM_CONF", &self.conf);
+        command
+    }
+
+    pub fn run<const N: usize>(&self, args: [&str; N]) -> Said {
+        Said::from(self.command(args).output().unwrap())
+    }
+
+    pub fn start(&self, mut command: Command) -> Child {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// A program of Slurm's.
+    pub fn slurm<const N: usize>(&self, words: [&str; N]) -> Said {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).env("SLURM_CONF", &self.conf).current_dir(self.here.path());
+        Said::from(command.output().unwrap())
+    }
+
+    /// This sweep's tasks in the queue: `array|task|state|token`.
+    pub fn queue(&self) -> Vec<String> {
+        let tokens: Vec<String> =
+            self.intents().iter().map(|i| i["token"].as_str().unwrap().to_owned()).collect();
+        let said = self.slurm(["squeue", "-h", "-r", "-a", "-o", "%F|%K|%T|%j"]).code(0);
+        let is_ours = |line: &&str| tokens.iter().any(|t| line.ends_with(&format!("|{t}")));
+        said.out.lines().filter(is_ours).map(str::to_owned).collect()
+    }
+
+    /// The intents of the one sweep here.
+    pub fn intents(&self) -> Vec<Value> {
+        self.json_files("intent")
+    }
+
+    fn json_files(&self, kind: &str) -> Vec<Value> {
+        let read = |file: &PathBuf| serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        self.files(kind).iter().map(read).collect()
+    }
+
+    /// Files of a kind in the folder of submission.
+    pub fn files(&self, kind: &str) -> Vec<PathBuf> {
+        let Some(sweep) = self.here.sweeps().pop() else { return Vec::new() };
+        let entries = std::fs::read_dir(sweep.join("submit")).into_iter().flatten();
+        let mut found: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
+        found.retain(|f| f.extension().is_some_and(|e| e == kind));
+        found.sort();
+        found
+    }
+
+    /// The jobs of the intents that have one.
+    pub fn jobs(&self) -> Vec<u64> {
+        self.json_files("fate").iter().filter_map(|fate| fate["job"].as_u64()).collect()
+    }
+
+    /// Waits until `done` holds, for so many seconds.
+    #[track_caller]
+    pub fn wait(&self, seconds: u64, what: &str, mut done: impl FnMut() -> bool) {
+        let begun = Instant::now();
+        while !done() {
+            assert!(
+                begun.elapsed() < Duration::from_secs(seconds),
+                "waited in vain for {what}\nqueue: {:?}\n{}",
+                self.queue(),
+                self.run(["status"]).out
+            );
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Waits until nothing of the sweep is in the queue.
+    #[track_caller]
+    pub fn drained(&self) {
+        self.wait(240, "the queue to drain", || self.queue().is_empty());
+    }
+
+    /// How often each run was begun.
+    pub fn starts(&self) -> BTreeMap<u64, usize> {
+        let mut starts = BTreeMap::new();
+        for line in self.here.lines().iter().filter(|l| l["t"] == "start") {
+            *starts.entry(line["index"].as_u64().unwrap()).or_default() += 1;
+        }
+        starts
+    }
+
+    /// Every run was begun once, and is done.
+    #[track_caller]
+    pub fn each_ran_once(&self, runs: usize) {
+        let starts = self.starts();
+        assert_eq!(starts.len(), runs, "{starts:?}");
+        assert!(starts.values().all(|n| *n == 1), "{starts:?}");
+        let report = self.run(["report", "--format", "json"]).code(0).json();
+        assert_eq!(report["counts"]["done"].as_u64(), Some(runs as u64));
+    }
+}
