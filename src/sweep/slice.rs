@@ -7,7 +7,7 @@ use crate::store::StoreError;
 use crate::store::merge::Merged;
 use crate::store::patience::patiently;
 use crate::store::read::{self, RetryPolicy};
-use crate::store::record::{End, Epoch, Metrics, Outcome, Stop};
+use crate::store::record::{End, Epoch, Outcome, Stop};
 use crate::store::segment::{HeadFacts, SegmentWriter};
 use crate::sweep::Sweep;
 use crate::trial::{Run, RunId};
@@ -183,22 +183,7 @@ const fn is_again(outcome: Outcome, again: RetryPolicy) -> bool {
 }
 
 fn died(run: &Run) -> End {
-    End {
-        run: run.id,
-        index: run.index,
-        seed: run.seed,
-        outcome: Outcome::Failed,
-        why: Some(format!(
-            "its worker died {MAX_DEATHS} times while working on it: killed, or out of memory"
-        )),
-        epochs: 0,
-        metrics: Metrics::new(),
-        best: std::collections::BTreeMap::new(),
-        seconds: 0.0,
-        samples_per_s: None,
-        confusion: None,
-        weights: None,
-        from: None,
-        time: host::now(),
-    }
+    let why =
+        format!("its worker died {MAX_DEATHS} times while working on it: killed, or out of memory");
+    End::failed(run, why, host::now())
 }

@@ -1,5 +1,4 @@
 //! `dlgrid task`: the worker of `command` sweeps: runs the program of each run of a slice.
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -229,19 +228,12 @@ fn one_run(place: &Place<'_>, run: &Run, work: &mut SliceWork<'_>) -> anyhow::Re
 
 fn end(run: &Run, ended: Ended) -> End {
     End {
-        run: run.id,
-        index: run.index,
-        seed: run.seed,
         outcome: ended.outcome,
         why: ended.why,
         epochs: ended.epochs,
         metrics: ended.metrics,
-        best: ended.best.into_iter().collect::<BTreeMap<_, _>>(),
+        best: ended.best,
         seconds: ended.seconds,
-        samples_per_s: None,
-        confusion: None,
-        weights: None,
-        from: None,
-        time: host::now(),
+        ..End::failed(run, "", host::now())
     }
 }

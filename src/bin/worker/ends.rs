@@ -28,22 +28,7 @@ pub fn ended(run: &Run, trained: Trained) -> End {
 
 /// The end of a run that could not be trained.
 pub fn failed(run: &Run, why: String) -> End {
-    End {
-        run: run.id,
-        index: run.index,
-        seed: run.seed,
-        outcome: Outcome::Failed,
-        why: Some(why),
-        epochs: 0,
-        metrics: Default::default(),
-        best: Default::default(),
-        seconds: 0.0,
-        samples_per_s: None,
-        confusion: None,
-        weights: None,
-        from: None,
-        time: host::now(),
-    }
+    End::failed(run, why, host::now())
 }
 
 /// An error with its causes in one line.

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::trial::RunId;
+use crate::trial::{Run, RunId};
 
 /// Version of the lines. A reader skips, counts and names lines of a later one.
 ///
@@ -134,6 +134,29 @@ pub struct End {
     pub from: Option<String>,
     /// Seconds since the Unix epoch.
     pub time: f64,
+}
+
+impl End {
+    /// The end of a run that came to nothing, at `now` (seconds since the Unix epoch).
+    #[must_use]
+    pub fn failed(run: &Run, why: impl Into<String>, now: f64) -> Self {
+        Self {
+            run: run.id,
+            index: run.index,
+            seed: run.seed,
+            outcome: Outcome::Failed,
+            why: Some(why.into()),
+            epochs: 0,
+            metrics: Metrics::new(),
+            best: BTreeMap::new(),
+            seconds: 0.0,
+            samples_per_s: None,
+            confusion: None,
+            weights: None,
+            from: None,
+            time: now,
+        }
+    }
 }
 
 /// A metric's best value.
