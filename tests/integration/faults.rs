@@ -41,6 +41,22 @@ fn interrupted_gently_it_goes_on_later() {
     assert_eq!(here.count("end"), 6);
 }
 
+/// A spec without a name is called after its file, and the copy in the sweep has another one.
+#[test]
+fn the_command_that_a_report_names_next_goes_on_with_that_sweep() {
+    let here = Sandbox::new();
+    let unnamed = script(6, &format!("sleep 0.3; {REPORT}")).replace("name: toy\n", "");
+    here.write("plain.yaml", unnamed);
+    let child = here.start(["submit", "plain.yaml"]);
+    here.wait("the first end", || here.count("end") > 0);
+    signal(&child, "INT");
+    finish(child).code(6);
+    here.run(["report"]).code(3).says("next: dlgrid retry plain ");
+    here.run(["status"]).code(3).says("dlgrid retry plain ");
+    here.run(["retry", "plain"]).code(0).says("6 of 6 runs done");
+    assert_eq!((here.sweeps().len(), here.count("end")), (1, 6));
+}
+
 #[test]
 fn cancelled_from_elsewhere_it_stops() {
     let here = Sandbox::new();

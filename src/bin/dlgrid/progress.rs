@@ -1,4 +1,5 @@
 //! What a person sees while a sweep runs: trials done, the best so far, the time left.
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use dlgrid_sweep::host;
@@ -111,6 +112,9 @@ impl<'s> Progress<'s> {
 
     fn message(&self, ended: u64) -> String {
         let mut parts = Vec::new();
+        if self.sweep.spec.seeds.len() > 1 {
+            parts.push(format!("{}/{} trials", self.trials(), self.sweep.manifest.trials));
+        }
         let failed = self
             .reader
             .results()
@@ -130,6 +134,18 @@ impl<'s> Progress<'s> {
             parts.push(format!("{} left", duration(each * (self.total - ended) as f64)));
         }
         parts.join("  ")
+    }
+
+    /// Trials whose runs have all ended.
+    fn trials(&self) -> usize {
+        let points = self.sweep.spec.space.points().max(1);
+        let mut ended: HashMap<u64, usize> = HashMap::new();
+        for (index, run) in &self.reader.results().runs {
+            if run.end.as_ref().is_some_and(|end| !work::is_left(Some(end), self.again)) {
+                *ended.entry(index % points).or_default() += 1;
+            }
+        }
+        ended.values().filter(|n| **n == self.sweep.spec.seeds.len()).count()
     }
 
     /// The best run so far: its objective, and what it is.

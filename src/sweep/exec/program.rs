@@ -174,19 +174,12 @@ fn parameters_json(run: &Run, command: &Command) -> String {
     serde_json::Value::Object(map).to_string()
 }
 
-/// `optimizer.lr` travels as `DLGRID_PARAM_OPTIMIZER_LR`.
+/// Parameters, seed and identity as environment variables.
 fn environment(run: &Run, command: &Command) -> Vec<(String, String)> {
-    let variable = |path: &str| {
-        let word: String = path
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
-            .collect();
-        format!("DLGRID_PARAM_{word}")
-    };
     command
         .parameters
         .iter()
-        .map(|(path, value)| (variable(path), recipe::exact(value)))
+        .map(|(path, value)| (recipe::variable(path), recipe::exact(value)))
         .chain([
             ("DLGRID_SEED".to_owned(), run.seed.to_string()),
             ("DLGRID_RUN".to_owned(), run.id.to_string()),

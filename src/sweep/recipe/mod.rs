@@ -254,6 +254,13 @@ fn placeholder(text: &str) -> Option<&str> {
     (starts && path.bytes().all(good)).then_some(path)
 }
 
+/// The environment variable that a parameter travels by: `DLGRID_PARAM_OPTIMIZER_LR`.
+#[must_use]
+pub fn variable(path: &str) -> String {
+    let sign = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    format!("DLGRID_PARAM_{}", path.chars().map(sign).collect::<String>())
+}
+
 /// A value as a program reads it: floats with all their digits.
 #[must_use]
 pub fn exact(value: &Value) -> String {

@@ -88,7 +88,7 @@ impl Subject<'_> {
             sweep: source.sweep.clone(),
             created,
             aim: source.aim.clone(),
-            counts: super::counts(source),
+            counts: super::build::counts(source),
             missing: source.missing,
             best: super::best(source).and_then(|row| row.objective.finite()),
             problem: None,

@@ -3,7 +3,8 @@ use std::cmp::Ordering;
 
 use rayon::prelude::*;
 
-use super::{Entry, Source, Summary, Values, metric};
+use super::build::{Entry, metric};
+use super::{Source, Summary, Values};
 use crate::judge::State;
 use crate::recipe::Value;
 use crate::space::Condition;

@@ -54,7 +54,7 @@ impl Status {
     /// How the sweep of a report's source is getting on.
     #[must_use]
     pub fn of(source: &Source<'_>, running: Vec<Running>, arrays: Vec<Array>) -> Self {
-        let counts = super::counts(source);
+        let counts = super::build::counts(source);
         let ended = || source.facts.iter().filter(|f| f.state.is_ended()).map(|f| f.seconds);
         let runs = counts.ended();
         let seconds_a_run = (runs > 0).then(|| ended().sum::<f64>() / float(runs));
@@ -65,7 +65,7 @@ impl Status {
             seeds: source.seeds.len() as u64,
             counts,
             missing: source.missing,
-            open: super::open_runs(source),
+            open: super::build::open_runs(source),
             best: super::best(source),
             running,
             arrays,
@@ -315,8 +315,7 @@ fn next(status: &Status) -> String {
     let counts = &status.counts;
     if status.missing > 0 {
         return format!(
-            "dlgrid submit {}/spec.yaml   (trains the {} missing)",
-            clean(&status.sweep.dir),
+            "dlgrid retry {name}   (trains the {} missing)",
             plural(status.missing, "run")
         );
     }

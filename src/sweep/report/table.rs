@@ -311,8 +311,7 @@ pub(super) fn next(report: &Report) -> Option<String> {
     let name = clean(&report.sweep.name);
     let counts = &report.counts;
     if report.missing > 0 {
-        let spec = clean(&report.sweep.dir);
-        return Some(format!("dlgrid submit {spec}/spec.yaml   (trains what is missing)"));
+        return Some(format!("dlgrid retry {name}   (trains what is missing or failed)"));
     }
     if counts.get(State::Running) + counts.idle() > 0 {
         return Some(format!("dlgrid status {name}"));

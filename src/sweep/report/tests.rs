@@ -139,7 +139,7 @@ fn a_wide_terminal_shows_all() {
     1 lost: the worker is gone without a word: killed, or the machine went down
       see: dlgrid logs fashion-depth 16
     1 damaged line: c000001.a1.7f3c91aa line 4 does not match its checksum
-    next: dlgrid submit runs/fashion-depth-01234567/spec.yaml   (trains what is missing)
+    next: dlgrid retry fashion-depth   (trains what is missing or failed)
     ");
 }
 
@@ -170,7 +170,7 @@ fn a_narrow_terminal_leaves_columns_out_and_says_so() {
     1 lost: the worker is gone without a word: killed, or the machine went down
       see: dlgrid logs fashion-depth 16
     1 damaged line: c000001.a1.7f3c91aa line 4 does not match its checksum
-    next: dlgrid submit runs/fashion-depth-01234567/spec.yaml   (trains what is missing)
+    next: dlgrid retry fashion-depth   (trains what is missing or failed)
     ");
 }
 
@@ -527,7 +527,7 @@ fn a_sweep_without_ends_has_a_board_without_rows() {
     0 trials; 18 runs: 18 waiting
     not ended: runs 0-17
     1 damaged line: c000001.a1.7f3c91aa line 4 does not match its checksum
-    next: dlgrid submit runs/fashion-depth-01234567/spec.yaml   (trains what is missing)
+    next: dlgrid retry fashion-depth   (trains what is missing or failed)
     ");
 }
 

@@ -56,17 +56,11 @@ pub(super) fn unknown_in_include(
     true
 }
 
-/// The environment variable that a parameter travels by: `DLGRID_PARAM_OPTIMIZER_LR`.
-fn variable(path: &str) -> String {
-    let sign = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-    format!("DLGRID_PARAM_{}", path.chars().map(sign).collect::<String>())
-}
-
 /// Every parameter travels to the program as an environment variable of its own.
 pub(super) fn check_variables(declared: &Declared, mistakes: &mut Mistakes) {
     let mut taken: BTreeMap<String, &str> = BTreeMap::new();
     for path in &declared.paths {
-        let variable = variable(path);
+        let variable = recipe::variable(path);
         let Some(first) = taken.get(&variable) else {
             taken.insert(variable, path);
             continue;

@@ -1,0 +1,194 @@
+//! From the facts of all runs to rows in their order.
+use rayon::prelude::*;
+
+use super::{
+    Fact, Plan, Query, RANGES, Range, Report, ReportError, Row, RunRow, Source, Standing, Summary,
+    cause, ranges, rank,
+};
+use crate::judge::{Counts, State};
+
+/// A trial on its way to a row: where its runs stand among the facts.
+pub(super) struct Entry {
+    pub(super) standing: Standing,
+    pub(super) rank: Option<u64>,
+    pub(super) seconds: f64,
+    pub(super) from: usize,
+    pub(super) to: usize,
+}
+
+/// Makes the report.
+///
+/// # Errors
+/// If the query names what does not exist.
+pub fn build(source: &Source<'_>, plan: &Plan) -> Result<Report, ReportError> {
+    plan.check_metrics(source)?;
+    let places = by_trial(source);
+    let mut entries = entries(source, &places);
+    entries.par_sort_unstable_by(|a, b| rank::order(&a.standing, &b.standing, source.aim.maximize));
+    let ranks = rank::ranks(entries.iter().map(|e| &e.standing));
+    for (entry, rank) in entries.iter_mut().zip(ranks) {
+        entry.rank = rank;
+    }
+    let entries = plan.select(source, &places, entries)?;
+    let trials = entries.len() as u64;
+    let shown = plan.query.top.unwrap_or(entries.len()).min(entries.len());
+    let rows = entries[..shown].par_iter().map(|e| row(source, plan, &places, e)).collect();
+    Ok(frame(source, plan, rows, trials))
+}
+
+/// Everything around the rows.
+fn frame(source: &Source<'_>, plan: &Plan, rows: Vec<Row>, trials: u64) -> Report {
+    let counts = counts(source);
+    Report {
+        sweep: source.sweep.clone(),
+        aim: source.aim.clone(),
+        parameters: source.parameters.to_vec(),
+        metrics: plan.query.metrics.clone(),
+        seeds: source.seeds.len() as u64,
+        rows,
+        trials,
+        filter: plan.query.filter.clone(),
+        counts,
+        missing: source.missing,
+        open: open_runs(source),
+        causes: cause::group(&source.facts),
+        damaged_lines: source.damaged_lines,
+        damage: source.damage.clone(),
+        duplicate_ends: source.duplicate_ends,
+        notes: notes(source, &counts),
+    }
+}
+
+/// Runs by state; those that no attempt began are waiting.
+pub(super) fn counts(source: &Source<'_>) -> Counts {
+    let mut counts = Counts::of(source.facts.iter().map(|f| f.state));
+    counts.add(State::Waiting, source.runs.saturating_sub(counts.total()));
+    counts
+}
+
+fn notes(source: &Source<'_>, counts: &Counts) -> Vec<String> {
+    let mut notes = source.notes.clone();
+    let done = counts.get(State::Done);
+    if done > 0 && source.facts.iter().all(|f| f.objective.is_none()) {
+        let known = (source.metric_names)();
+        let known = if known.is_empty() { "nothing".into() } else { known.join(", ") };
+        notes.push(format!(
+            "no run reported the objective `{}`; reported: {known}",
+            source.aim.metric
+        ));
+    }
+    if source.seeds.len() == 1 && done > 1 {
+        notes.push("one seed a trial: the order may be chance; `seeds: 3` tells more".into());
+    }
+    notes
+}
+
+pub(super) fn open_runs(source: &Source<'_>) -> (Vec<Range>, bool) {
+    let mut ended: Vec<u64> =
+        source.facts.iter().filter(|f| f.state.is_ended()).map(|f| f.index).collect();
+    if ended.len() as u64 >= source.runs {
+        return (Vec::new(), false);
+    }
+    ended.par_sort_unstable();
+    let end = source.points.saturating_mul(source.seeds.len() as u64);
+    let is_run = |index: u64| (source.is_point)(index % source.points.max(1));
+    ranges::gaps(&ended, end, is_run, RANGES)
+}
+
+/// The facts' places, trial by trial, the seeds of each in order.
+fn by_trial(source: &Source<'_>) -> Vec<usize> {
+    let points = source.points.max(1);
+    let mut places: Vec<usize> = (0..source.facts.len()).collect();
+    places.par_sort_unstable_by_key(|place| {
+        let index = source.facts[*place].index;
+        (index % points, index / points)
+    });
+    places
+}
+
+fn entries(source: &Source<'_>, places: &[usize]) -> Vec<Entry> {
+    let points = source.points.max(1);
+    let point = |place: &usize| source.facts[*place].index % points;
+    let mut numbers = Vec::new();
+    let mut from = 0;
+    places
+        .chunk_by(|a, b| point(a) == point(b))
+        .map(|chunk| {
+            let facts = || chunk.iter().map(|place| &source.facts[*place]);
+            numbers.clear();
+            numbers.extend(facts().filter_map(|f| f.objective));
+            let ended = facts().filter(|f| f.state.is_ended()).count();
+            let seconds: f64 = facts().filter(|f| f.state.is_ended()).map(|f| f.seconds).sum();
+            let standing = Standing {
+                objective: Summary::of(&numbers),
+                seconds: mean(seconds, ended),
+                point: point(&chunk[0]),
+            };
+            let entry = Entry { standing, rank: None, seconds, from, to: from + chunk.len() };
+            from = entry.to;
+            entry
+        })
+        .collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a trial has few runs")]
+fn mean(sum: f64, n: usize) -> f64 {
+    if n == 0 { 0.0 } else { sum / n as f64 }
+}
+
+fn row(source: &Source<'_>, plan: &Plan, places: &[usize], entry: &Entry) -> Row {
+    let facts = || places[entry.from..entry.to].iter().map(|place| &source.facts[*place]);
+    let point = entry.standing.point;
+    let mut counts = Counts::of(facts().map(|f| f.state));
+    counts.add(State::Waiting, (source.seeds.len() as u64).saturating_sub(counts.total()));
+    let metrics = (0..plan.query.metrics.len()).map(|column| metric(facts(), column)).collect();
+    let runs = if plan.query.runs { facts().map(|f| run_row(source, f)).collect() } else { vec![] };
+    Row {
+        rank: entry.rank,
+        trial: (source.trial)(point),
+        point,
+        parameters: (source.values)(point).unwrap_or_else(|| vec![None; source.parameters.len()]),
+        objective: entry.standing.objective,
+        metrics,
+        seconds: entry.seconds,
+        seconds_mean: entry.standing.seconds,
+        counts,
+        runs,
+    }
+}
+
+/// A further metric over the runs that are done.
+pub(super) fn metric<'a, 'b: 'a>(
+    facts: impl Iterator<Item = &'a Fact<'b>>,
+    column: usize,
+) -> Summary {
+    let numbers: Vec<f64> = facts
+        .filter(|f| f.state == State::Done)
+        .filter_map(|f| f.metrics.get(column).copied().flatten())
+        .collect();
+    Summary::of(&numbers)
+}
+
+fn run_row(source: &Source<'_>, fact: &Fact<'_>) -> RunRow {
+    let place = usize::try_from(fact.index / source.points.max(1)).ok();
+    RunRow {
+        index: fact.index,
+        seed: place.and_then(|place| source.seeds.get(place)).copied(),
+        state: fact.state,
+        objective: fact.objective,
+        seconds: fact.seconds,
+        why: fact.why.map(str::to_owned),
+    }
+}
+
+/// The trial that leads, with what a line about it needs; nothing while no run is done.
+#[must_use]
+pub fn best(source: &Source<'_>) -> Option<Row> {
+    let plan = Plan::all(Query { top: Some(1), ..Query::default() });
+    let places = by_trial(source);
+    let best = entries(source, &places)
+        .into_iter()
+        .filter(|e| e.standing.objective.finite().is_some())
+        .min_by(|a, b| rank::order(&a.standing, &b.standing, source.aim.maximize))?;
+    Some(Row { rank: Some(1), ..row(source, &plan, &places, &best) })
+}
