@@ -86,8 +86,8 @@ fn segments(c: &mut Criterion) {
     let facts = HeadFacts {
         sweep: support::SWEEP.into(),
         device: "cpu".into(),
-        log: None,
         dlgrid: "0.1.0".into(),
+        ..HeadFacts::default()
     };
     let mut writer = SegmentWriter::begin(&dir, 0, facts).expect("segment");
     let mut index = 0;

@@ -19,8 +19,8 @@ pub fn generate(dir: &SweepDir, sweep: &str, slices: u32, runs: u64) -> Result<(
         let facts = HeadFacts {
             sweep: sweep.into(),
             device: "cpu".into(),
-            log: None,
             dlgrid: "0.1.0".into(),
+            ..HeadFacts::default()
         };
         let mut writer = SegmentWriter::begin(dir, slice, facts)?;
         let first = u64::from(slice) * runs;
@@ -55,6 +55,7 @@ pub fn end(index: u64) -> End {
         seed: 1,
         outcome: Outcome::Done,
         why: None,
+        cause: None,
         epochs: 10,
         best: best.collect(),
         metrics,

@@ -26,6 +26,9 @@ pub struct SliceWork<'s> {
     stopped: bool,
 }
 
+/// The variable by which a Slurm task tells its workers the intent that it works for.
+pub const INTENT: &str = "DLGRID_INTENT";
+
 /// Attempts that may die over one run, without saving anything of it, before it counts as failed.
 const MAX_DEATHS: u32 = 3;
 /// While the disk is full: time between two tries to record an end, and for how long.
@@ -54,6 +57,8 @@ impl<'s> SliceWork<'s> {
             sweep: sweep.manifest.id.clone(),
             device: device.to_owned(),
             log: host::env("DLGRID_LOG").map(|name| name.to_string_lossy().into_owned()),
+            node: host::env("SLURMD_NODENAME").map(|name| name.to_string_lossy().into_owned()),
+            intent: host::env(INTENT).and_then(|n| n.to_str()?.parse().ok()),
             dlgrid: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let begin = || SegmentWriter::begin(&sweep.dir, slice, facts.clone());
@@ -66,7 +71,7 @@ impl<'s> SliceWork<'s> {
             let state = results.runs.get(&index);
             let of_this_run = |end: &&Merged| sweep.run(index).is_some_and(|run| run.id == end.run);
             match state.and_then(|s| s.end.as_ref()).filter(of_this_run) {
-                Some(end) if !is_again(end.outcome, again) => {}
+                Some(end) if !again.admits(end) => {}
                 Some(_) => work.todo.push(index),
                 None if state.is_some_and(|s| s.deaths() >= MAX_DEATHS) => hopeless.push(index),
                 None => work.todo.push(index),
@@ -172,14 +177,6 @@ fn waited(wait: &Wait<'_>, pause: Duration, full: &StoreError) -> bool {
         std::thread::sleep(pause);
     }
     go_on
-}
-
-const fn is_again(outcome: Outcome, again: RetryPolicy) -> bool {
-    match outcome {
-        Outcome::Done => false,
-        Outcome::Diverged => again.diverged,
-        Outcome::Failed => again.failed,
-    }
 }
 
 fn died(run: &Run) -> End {

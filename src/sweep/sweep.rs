@@ -194,8 +194,8 @@ fn adopting(spec: &Spec) -> HeadFacts {
     HeadFacts {
         sweep: spec.hash.clone(),
         device: "adopted".into(),
-        log: None,
         dlgrid: env!("CARGO_PKG_VERSION").into(),
+        ..HeadFacts::default()
     }
 }
 

@@ -25,7 +25,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let dir = pick::folder(&args.root, args.sweep.as_deref())?;
     let sweep = Sweep::open(dir)?;
     let worker = work::preflight(&sweep.spec, &args.work)?;
-    let again = RetryPolicy { failed: true, diverged: args.diverged };
+    let again = RetryPolicy { failed: true, memory: true, diverged: args.diverged };
     match slurm::find(&args.work, &sweep.spec.slurm)? {
         Some(cluster) => slurm::submit(&sweep, &sweep.spec.slurm, &worker, again, &cluster),
         None => work::run(&sweep, worker, again, &args.work),

@@ -34,7 +34,7 @@ pub struct Args {
     /// The slice of this task of a Slurm array, by this intent of the sweep
     #[arg(long, conflicts_with_all = ["slice", "slices"])]
     intent: Option<u32>,
-    /// Kinds of ended runs to run again: failed, diverged
+    /// Kinds of ended runs to run again: failed, memory, diverged
     #[arg(long, value_delimiter = ',')]
     redo: Vec<String>,
     /// Not used: programs choose their device themselves
@@ -59,10 +59,9 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         .prefix("dlgrid-")
         .tempdir()
         .context("cannot make a scratch folder")?;
-    let again = RetryPolicy {
-        failed: args.redo.iter().any(|w| w == "failed"),
-        diverged: args.redo.iter().any(|w| w == "diverged"),
-    };
+    let again = RetryPolicy::parse(args.redo.iter().map(String::as_str)).map_err(|word| {
+        refuse(exit::INPUT, format!("`--redo {word}`"), "it takes failed, memory and diverged")
+    })?;
     let fed = args.slice.is_none() && args.intent.is_none();
     let place = Place { sweep: &sweep, again, scratch: scratch.path(), stop: &stop, fed };
     let work = |slice: u32| one_slice(&place, slice);

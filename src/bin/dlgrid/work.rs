@@ -211,20 +211,12 @@ pub fn slices_left(sweep: &Sweep, results: &Results, again: RetryPolicy) -> Vec<
 
 /// Whether a run is still to be trained.
 pub fn is_left(end: Option<&Merged>, again: RetryPolicy) -> bool {
-    match end.map(|e| e.outcome) {
-        None => true,
-        Some(Outcome::Done) => false,
-        Some(Outcome::Diverged) => again.diverged,
-        Some(Outcome::Failed) => again.failed,
-    }
+    end.is_none_or(|end| again.admits(end))
 }
 
 /// How a worker is told which ended runs to train again.
 pub fn redo_words(again: RetryPolicy) -> Vec<String> {
-    let kinds: Vec<&str> = [(again.failed, "failed"), (again.diverged, "diverged")]
-        .into_iter()
-        .filter_map(|(on, word)| on.then_some(word))
-        .collect();
+    let kinds = again.words();
     if kinds.is_empty() { Vec::new() } else { vec!["--redo".into(), kinds.join(",")] }
 }
 

@@ -20,7 +20,7 @@ usage: dlgrid-worker --sweep DIR --slice N [--device DEVICE] [--threads N] [--re
   --intent N         the slice of this task of a Slurm array, by intent N of the sweep
   --device DEVICE    auto (a GPU where there is one), cpu or cuda:I [default: auto]
   --threads N        threads for one operation on the CPU [default: 1]
-  --redo OUTCOMES    train runs again that ended as failed, diverged, or failed,diverged
+  --redo OUTCOMES    train runs again that ended so: of failed, memory, diverged those with commas
   --about            print one line of JSON about this program and its libtorch
 
 exit codes: 0 all runs of the slice have ended, 1 unexpected, 2 wrong arguments or sweep,
@@ -90,7 +90,11 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, String>
             "--slices" => return Err("`--slices` takes `-` alone".into()),
             "--device" => device = text.parse().map_err(|error| format!("{error}"))?,
             "--threads" => threads = number(&option, &text)?,
-            "--redo" => add_outcomes(&text, &mut redo)?,
+            "--redo" => {
+                redo = RetryPolicy::parse(text.split(',')).map_err(|word| {
+                    format!("`--redo` takes `failed`, `memory` and `diverged`, got `{word}`")
+                })?;
+            }
             _ => return Err(format!("`{option}` is unknown")),
         }
     }
@@ -101,15 +105,4 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, String>
 
 fn number<N: std::str::FromStr>(option: &str, text: &str) -> Result<N, String> {
     text.parse().map_err(|_| format!("`{option}` takes a whole number, got `{text}`"))
-}
-
-fn add_outcomes(text: &str, redo: &mut RetryPolicy) -> Result<(), String> {
-    for word in text.split(',') {
-        match word {
-            "failed" => redo.failed = true,
-            "diverged" => redo.diverged = true,
-            _ => return Err(format!("`--redo` takes `failed` and `diverged`, got `{word}`")),
-        }
-    }
-    Ok(())
 }

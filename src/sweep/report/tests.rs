@@ -544,6 +544,7 @@ fn one_screen_tells_how_it_goes() {
                 epoch: Some(4),
             }],
             vec![Array {
+                kind: crate::exec::slurm::ledger::Kind::Runs,
                 job: 118,
                 token: "dlg-x".into(),
                 waiting: 2,

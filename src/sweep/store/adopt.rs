@@ -123,6 +123,8 @@ fn head(facts: &HeadFacts, segment: &SegmentName) -> Record {
         dlgrid: facts.dlgrid.clone(),
         device: facts.device.clone(),
         log: facts.log.clone(),
+        node: facts.node.clone(),
+        intent: facts.intent,
         time: host::now(),
     })
 }

@@ -103,6 +103,18 @@ impl SweepDir {
         self.0.join("logs").join(format!("c{slice:06}.{tag}.log"))
     }
 
+    /// What array tasks write of themselves, in a folder for each intent.
+    #[must_use]
+    pub fn tasks(&self) -> PathBuf {
+        self.0.join("tasks")
+    }
+
+    /// What one start of an array task writes of itself.
+    #[must_use]
+    pub fn task(&self, intent: u32, task: u32, nonce: &str) -> PathBuf {
+        self.tasks().join(format!("{intent:06}")).join(format!("t{task:06}.{nonce}.jsonl"))
+    }
+
     /// The folder of logs.
     #[must_use]
     pub fn logs(&self) -> PathBuf {

@@ -10,7 +10,7 @@ use super::layout::SegmentName;
 use super::line::{Damage, DamageKind};
 use super::metric::{MetricId, MetricNames};
 use super::parse::{Event, Part, Running};
-use super::record::{Best, Head, Number, Outcome, Stop};
+use super::record::{Best, Cause, Head, Number, Outcome, Stop};
 use crate::trial::RunId;
 
 /// Where a line stands; ordered as the merge prefers.
@@ -54,6 +54,8 @@ pub struct Merged {
     pub outcome: Outcome,
     /// The cause, where it did not end well.
     pub why: Option<Box<str>>,
+    /// What kind of cause that is, where it is one that asking Slurm for more mends.
+    pub cause: Option<Cause>,
     /// Epochs trained.
     pub epochs: u32,
     /// Every metric after the last epoch; names in [`Results::names`].

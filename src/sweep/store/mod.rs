@@ -19,6 +19,7 @@ pub mod patience;
 pub mod read;
 pub mod record;
 pub mod segment;
+pub mod tasks;
 
 pub use error::StoreError;
 pub use line::{Damage, DamageKind};

@@ -10,7 +10,7 @@ use super::layout::SegmentName;
 use super::line::{Damage, DamageKind, unframe};
 use super::merge::{LastEvent, Merged, Place, Tail};
 use super::metric::{MetricId, MetricNames};
-use super::record::{Best, Head, Number, Outcome, SEGMENT_SCHEMA, Stop};
+use super::record::{Best, Cause, Head, Number, Outcome, SEGMENT_SCHEMA, Stop};
 use crate::trial::RunId;
 
 /// Damaged lines of one segment that are named one by one; further ones are counted.
@@ -50,6 +50,7 @@ struct Raw<'a> {
     outcome: Option<Outcome>,
     #[serde(borrow, default)]
     why: Option<Text<'a>>,
+    cause: Option<Cause>,
     epochs: Option<u32>,
     #[serde(borrow, default)]
     metrics: Option<Pairs<'a, Number>>,
@@ -259,6 +260,7 @@ impl Part {
             seed: need(raw.seed, "seed")?,
             outcome: need(raw.outcome, "outcome")?,
             why: raw.why.map(Text::boxed),
+            cause: raw.cause,
             epochs: need(raw.epochs, "epochs")?,
             metrics: metrics.map(|(at, (name, x))| (self.names.intern(at, name), x.0)).collect(),
             best: best

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
 use super::fs;
@@ -12,12 +13,12 @@ use super::layout::{SegmentName, SweepDir};
 use super::line::unframe;
 use super::merge::{Merged, Results, Tail};
 use super::parse::Part;
-use super::record::{End, Record};
+use super::record::{Cause, End, Outcome, Record};
 
 /// Bytes that are read at once.
 const CHUNK: usize = 4 << 20;
 
-type Result<T> = std::result::Result<T, StoreError>;
+type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// A reader of the whole store that reads each byte once.
 #[derive(Debug)]
@@ -220,12 +221,53 @@ pub fn load(dir: &SweepDir, sweep_id: &str) -> Result<Results> {
 }
 
 /// Which runs are trained again though they have ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RetryPolicy {
-    /// Those that failed.
+    /// Those that failed, but for want of memory.
     pub failed: bool,
+    /// Those that failed for want of memory.
+    pub memory: bool,
     /// Those whose loss stopped being a finite number.
     pub diverged: bool,
+}
+
+impl RetryPolicy {
+    /// Whether a run that ended so is trained again.
+    #[must_use]
+    pub fn admits(&self, end: &Merged) -> bool {
+        match end.outcome {
+            Outcome::Done => false,
+            Outcome::Diverged => self.diverged,
+            Outcome::Failed if end.cause == Some(Cause::Memory) => self.memory,
+            Outcome::Failed => self.failed,
+        }
+    }
+
+    /// The words for it, as a worker is told.
+    #[must_use]
+    pub fn words(&self) -> Vec<&'static str> {
+        [(self.failed, "failed"), (self.memory, "memory"), (self.diverged, "diverged")]
+            .into_iter()
+            .filter_map(|(on, word)| on.then_some(word))
+            .collect()
+    }
+
+    /// Reads those words.
+    ///
+    /// # Errors
+    /// The first that is none.
+    pub fn parse<'w>(words: impl IntoIterator<Item = &'w str>) -> Result<Self, String> {
+        let mut policy = Self::default();
+        for word in words {
+            match word {
+                "failed" => policy.failed = true,
+                "memory" => policy.memory = true,
+                "diverged" => policy.diverged = true,
+                _ => return Err(word.to_owned()),
+            }
+        }
+        Ok(policy)
+    }
 }
 
 /// What one slice's segments, and those with what was taken over, say.

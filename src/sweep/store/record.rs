@@ -55,6 +55,12 @@ pub struct Head {
     /// Name of the file in the sweep's folder of logs that has what this process printed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+    /// Slurm's name of the node, where Slurm started this process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// The intent of the sweep whose array it works for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<u32>,
     /// Seconds since the Unix epoch.
     pub time: f64,
 }
@@ -97,6 +103,28 @@ pub enum Outcome {
     Failed,
 }
 
+/// Why a worker or a task did not live to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// It took more memory than it had.
+    Memory,
+    /// Its time limit came.
+    Time,
+    /// It had to make room for another job.
+    Preempted,
+    /// Its node failed.
+    Node,
+    /// It was cancelled.
+    Cancelled,
+    /// It was asked to stop; by whom is not known: cancelled, preempted or put back.
+    Asked,
+    /// It was killed, or died by itself; why is not known.
+    Killed,
+    /// It could not work on that node: something is missing there.
+    Unusable,
+}
+
 /// A run has ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct End {
@@ -111,6 +139,9 @@ pub struct End {
     /// The cause, where it did not end well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// What kind of cause that is, where it is one that asking Slurm for more mends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
     /// Epochs trained.
     pub epochs: u32,
     /// Every metric after the last epoch (of a diverged run: the last finite one), such as `valid/f1`.
@@ -146,6 +177,7 @@ impl End {
             seed: run.seed,
             outcome: Outcome::Failed,
             why: Some(why.into()),
+            cause: None,
             epochs: 0,
             metrics: Metrics::new(),
             best: BTreeMap::new(),

@@ -11,7 +11,7 @@ use crate::trial::Run;
 type Result<T> = std::result::Result<T, StoreError>;
 
 /// Who writes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HeadFacts {
     /// The sweep, 32 hex digits.
     pub sweep: String,
@@ -19,6 +19,10 @@ pub struct HeadFacts {
     pub device: String,
     /// Name of the file in the sweep's folder of logs that has what this process prints.
     pub log: Option<String>,
+    /// Slurm's name of the node, where Slurm started this process.
+    pub node: Option<String>,
+    /// The intent of the sweep whose array it works for.
+    pub intent: Option<u32>,
     /// Version of dlgrid.
     pub dlgrid: String,
 }
@@ -229,6 +233,8 @@ impl SegmentWriter {
             dlgrid: self.facts.dlgrid.clone(),
             device: self.facts.device.clone(),
             log: self.facts.log.clone(),
+            node: self.facts.node.clone(),
+            intent: self.facts.intent,
             time: host::now(),
         });
         let path = self.dir.ends(&self.name);

@@ -14,6 +14,7 @@ use crate::host;
 use crate::store::StoreError;
 use crate::store::fs;
 use crate::store::layout::SweepDir;
+use crate::store::tasks::Granted;
 
 /// Version of the files.
 pub const LEDGER_SCHEMA: u32 = 1;
@@ -27,8 +28,20 @@ pub struct Intent {
     pub number: u32,
     /// The name of its job, which no other job has.
     pub token: String,
-    /// Its slices as ranges; the array's task `i` works on the `i`th.
+    /// What the array is for.
+    #[serde(default)]
+    pub kind: Kind,
+    /// The request that it is a part of.
+    #[serde(default)]
+    pub request: u32,
+    /// Its slices as ranges; none of an array that trains nothing.
     pub slices: String,
+    /// Slices of one task: the array's task `i` has the `i`th so many.
+    #[serde(default = "one")]
+    pub per_task: usize,
+    /// What a task may use, as far as it was asked for.
+    #[serde(default)]
+    pub granted: Granted,
     /// How many of its tasks may run at once, where that is limited.
     pub share: Option<u64>,
     /// The array that it waits for, so that no more run than may.
@@ -37,6 +50,53 @@ pub struct Intent {
     pub words: Vec<String>,
     /// The process that submits it.
     pub by: Claim,
+}
+
+impl Intent {
+    /// Its slices, in the order of its tasks.
+    #[must_use]
+    pub fn slices(&self) -> Vec<u32> {
+        ranges::read(&self.slices).unwrap_or_default()
+    }
+
+    /// The slices of one of its tasks; none if it has no such task.
+    #[must_use]
+    pub fn slices_of(&self, task: u32) -> Vec<u32> {
+        let task = usize::try_from(task).unwrap_or(usize::MAX);
+        self.slices().chunks(self.per_task.max(1)).nth(task).map_or_else(Vec::new, <[u32]>::to_vec)
+    }
+}
+
+/// What an array is for. Those that train nothing have one task.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Its tasks train runs.
+    #[default]
+    Runs,
+    /// It tries one batch of one run; the arrays of its request wait for it.
+    Canary,
+    /// It submits what did not fit into a limit of the site.
+    TopUp,
+    /// It writes the report, and says that the sweep is complete.
+    Report,
+}
+
+impl Kind {
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Runs => "runs",
+            Self::Canary => "canary",
+            Self::TopUp => "top-up",
+            Self::Report => "report",
+        }
+    }
+}
+
+const fn one() -> usize {
+    1
 }
 
 /// What became of an intent.
@@ -64,7 +124,7 @@ impl Entry {
     /// Its slices, in the order of its tasks.
     #[must_use]
     pub fn slices(&self) -> Vec<u32> {
-        ranges::read(&self.intent.slices).unwrap_or_default()
+        self.intent.slices()
     }
 
     /// Its job.
@@ -198,12 +258,19 @@ fn parse_name(name: &str) -> Option<(u32, &str)> {
     Some((digits.parse().ok()?, kind))
 }
 
-fn publish(dir: &SweepDir, name: &str, value: &impl Serialize) -> Result<(), StoreError> {
+pub(super) fn publish(
+    dir: &SweepDir,
+    name: &str,
+    value: &impl Serialize,
+) -> Result<(), StoreError> {
     let bytes = serde_json::to_vec(value).expect("it has only text, numbers and lists of them");
     fs::publish(&dir.submit().join(name), &bytes)
 }
 
-fn read_json<T: serde::de::DeserializeOwned>(dir: &SweepDir, name: &str) -> Result<T, StoreError> {
+pub(super) fn read_json<T: serde::de::DeserializeOwned>(
+    dir: &SweepDir,
+    name: &str,
+) -> Result<T, StoreError> {
     let path = dir.submit().join(name);
     serde_json::from_slice(&fs::read(&path)?).map_err(|cause| StoreError::Malformed { path, cause })
 }
@@ -218,7 +285,11 @@ pub(super) mod tests {
             schema: LEDGER_SCHEMA,
             number,
             token: format!("dlg-{number}"),
+            kind: Kind::Runs,
+            request: 1,
             slices: slices.into(),
+            per_task: 1,
+            granted: Granted::default(),
             share: None,
             after: None,
             words: vec![],

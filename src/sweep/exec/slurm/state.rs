@@ -2,7 +2,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::lanes::Live;
-use super::ledger::{Entry, Fate, Ledger};
+use super::ledger::{Entry, Fate, Intent, Kind, Ledger};
 use super::parse::{self, JobState, Phase, Row};
 use super::ranges;
 use crate::judge::Liveness;
@@ -44,6 +44,8 @@ impl Place {
 pub struct Array {
     /// Its job.
     pub job: u64,
+    /// What it is for.
+    pub kind: Kind,
     /// Its token.
     pub token: String,
     /// Tasks that wait.
@@ -98,12 +100,15 @@ impl Standing {
             Some(Fate::Job(job)) => {
                 let rows: Vec<&Row> = rows.iter().copied().filter(|r| r.array == *job).collect();
                 let tasks = tasks(&rows);
-                for (task, slice) in (0..).zip(slices) {
+                for (task, slices) in (0..).zip(slices.chunks(entry.intent.per_task.max(1))) {
                     let place = tasks.get(&task).map_or(Place::Gone, |row| place(row));
-                    self.set(slice, place);
+                    for slice in slices {
+                        self.set(*slice, place.clone());
+                    }
                 }
-                self.arrays.extend(array(*job, &entry.intent.token, &tasks));
-                if tasks.values().any(|row| is_alive(&row.state)) {
+                self.arrays.extend(array(*job, &entry.intent, &tasks));
+                let trains = entry.intent.kind == Kind::Runs;
+                if trains && tasks.values().any(|row| is_alive(&row.state)) {
                     let (share, after) = (entry.intent.share, entry.intent.after);
                     self.live.push(Live { array: *job, share, after });
                 }
@@ -190,7 +195,7 @@ fn place(row: &Row) -> Place {
     }
 }
 
-fn array(job: u64, token: &str, tasks: &BTreeMap<u32, &Row>) -> Option<Array> {
+fn array(job: u64, intent: &Intent, tasks: &BTreeMap<u32, &Row>) -> Option<Array> {
     let waiting = |row: &&&Row| matches!(row.state.phase(), Some(Phase::Queued) | None);
     let mut reasons: Vec<String> =
         tasks.values().filter(waiting).map(|row| parse::reason(&row.reason)).collect();
@@ -202,7 +207,8 @@ fn array(job: u64, token: &str, tasks: &BTreeMap<u32, &Row>) -> Option<Array> {
     let start = tasks.values().filter(waiting).filter_map(|row| row.start.clone()).min();
     (count + running > 0).then(|| Array {
         job,
-        token: token.to_owned(),
+        kind: intent.kind,
+        token: intent.token.clone(),
         waiting: count,
         running,
         reasons,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::call::{Backoff, Slurm, Submitted};
 use super::error::SlurmError;
 use super::lanes::{self, Live};
-use super::ledger::{self, Entry, Fate, Intent, LEDGER_SCHEMA, Ledger};
+use super::ledger::{self, Entry, Fate, Intent, Kind, LEDGER_SCHEMA, Ledger};
 use super::parse::Row;
 use super::state::{self, Standing};
 use super::{ranges, script};
@@ -19,6 +19,7 @@ use crate::exec::claim::Claim;
 use crate::host;
 use crate::store::StoreError;
 use crate::store::layout::SweepDir;
+use crate::store::tasks::Granted;
 
 /// What is to be in the queue.
 #[derive(Debug, Clone)]
@@ -205,7 +206,11 @@ impl Work<'_> {
             schema: LEDGER_SCHEMA,
             number,
             token,
+            kind: Kind::Runs,
+            request: 0,
             slices: ranges::write(slices),
+            per_task: 1,
+            granted: Granted::default(),
             share,
             after,
             words,

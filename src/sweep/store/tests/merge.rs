@@ -24,6 +24,8 @@ fn head(name: &SegmentName) -> Record {
         dlgrid: "0.1.0".into(),
         device: "cpu".into(),
         log: None,
+        node: None,
+        intent: None,
         time: 1.0,
     })
 }

@@ -24,7 +24,12 @@ use crate::trial::{Run, RunId};
 pub(super) const SWEEP: &str = "00112233445566778899aabbccddeeff";
 
 pub(super) fn facts() -> HeadFacts {
-    HeadFacts { sweep: SWEEP.into(), device: "cpu".into(), log: None, dlgrid: "0.1.0".into() }
+    HeadFacts {
+        sweep: SWEEP.into(),
+        device: "cpu".into(),
+        dlgrid: "0.1.0".into(),
+        ..HeadFacts::default()
+    }
 }
 
 /// A sweep directory that goes when the test ends.
@@ -49,6 +54,7 @@ pub(super) fn end(index: u64, outcome: Outcome, f1: f64) -> End {
         index,
         seed: 1,
         outcome,
+        cause: None,
         why: (outcome != Outcome::Done).then(|| "a \"why\"\nwith\ttraps and \u{e9}".into()),
         epochs: 3,
         metrics: BTreeMap::from([

@@ -1,0 +1,245 @@
+//! What array tasks write of themselves: on which node, with what, what it took, how it ended.
+//!
+//! A file a start of a task, with one writer, in the form of a segment's lines. The first line
+//! is there before the task does anything, the last one when it ends by itself: a task without
+//! it was killed, with all its processes, at one stroke. Nothing of a run's result stands here.
+use serde::{Deserialize, Serialize};
+
+use super::error::StoreError;
+use super::fs::{self, AppendFile};
+use super::layout::SweepDir;
+use super::line::{frame, unframe};
+pub use super::record::Cause;
+
+/// Version of the lines.
+pub const TASK_SCHEMA: u32 = 1;
+
+/// One line of a task's file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "snake_case")]
+pub enum TaskLine {
+    /// The first: what the task is.
+    Begin(Begin),
+    /// A worker of the task died.
+    Died(Died),
+    /// The last: how it ended, and what it took.
+    End(TaskEnd),
+}
+
+/// What a task is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Begin {
+    /// Version of the lines.
+    pub schema: u32,
+    /// The intent of the sweep that made its array.
+    pub intent: u32,
+    /// The array's job number.
+    pub array: u64,
+    /// Its number in the array.
+    pub task: u32,
+    /// How often Slurm had started it before.
+    pub restarts: u32,
+    /// The node, by Slurm's name for it.
+    pub node: String,
+    /// Its slices, as ranges.
+    pub slices: String,
+    /// Workers at a time.
+    pub workers: u32,
+    /// What it may use.
+    pub granted: Granted,
+    /// Seconds since the Unix epoch.
+    pub time: f64,
+}
+
+/// What a task was given; nothing where that is not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Granted {
+    /// Seconds until its time limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
+    /// Cores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<u64>,
+    /// Memory in MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u64>,
+    /// GPUs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpus: Option<u64>,
+}
+
+/// A worker of a task died.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Died {
+    /// The slice that it worked on.
+    pub slice: u32,
+    /// How, in words.
+    pub how: String,
+    /// Why.
+    pub cause: Cause,
+    /// Seconds since the Unix epoch.
+    pub time: f64,
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskEnd {
+    /// Why it ended before its work was done; nothing if all is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// Whether it put itself back into the queue.
+    #[serde(default)]
+    pub requeued: bool,
+    /// More of it, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Runs of its slices that had ended by then, well or not.
+    pub ends: u64,
+    /// Runs among them that failed.
+    pub failed: u64,
+    /// What it took.
+    pub used: Used,
+    /// Seconds since the Unix epoch.
+    pub time: f64,
+}
+
+/// What a task took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Used {
+    /// Seconds from its first line to its last.
+    pub seconds: f64,
+    /// Seconds of processors, over all its processes that ended.
+    pub cpu_seconds: f64,
+    /// Most memory at a time in MiB: of all its processes where the kernel tells, else of the largest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory_mib: Option<u64>,
+    /// Mean use of its GPUs, from 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu_use: Option<f64>,
+    /// Most memory of a GPU at a time in MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu_peak_memory_mib: Option<u64>,
+}
+
+/// Writes the file of this start of a task.
+#[derive(Debug)]
+pub struct TaskWriter {
+    file: AppendFile,
+    n: u64,
+}
+
+impl TaskWriter {
+    /// Begins the file; durable when it returns.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub fn begin(dir: &SweepDir, begin: &Begin) -> Result<Self, StoreError> {
+        let path = dir.task(begin.intent, begin.task, &fs::nonce()?);
+        let mut writer = Self { file: fs::create_new(&path)?, n: 0 };
+        writer.add(&TaskLine::Begin(begin.clone()))?;
+        Ok(writer)
+    }
+
+    /// Adds a line; durable when it returns.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub fn add(&mut self, line: &TaskLine) -> Result<(), StoreError> {
+        self.file.append(&frame(self.n, None, line))?;
+        self.n += 1;
+        self.file.sync()
+    }
+}
+
+/// A start of a task, as its file tells of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskStart {
+    /// What it was.
+    pub begin: Begin,
+    /// Workers of it that died.
+    pub died: Vec<Died>,
+    /// How it ended; nothing while it runs, or where it was killed with all its processes.
+    pub end: Option<TaskEnd>,
+}
+
+/// Every start of every task of a sweep, in the order of intents and tasks, those of one task by
+/// how often it was started before. Files that can't be read are left out: nothing of a result
+/// depends on them.
+///
+/// # Errors
+/// If the folder can't be listed.
+pub fn read_all(dir: &SweepDir) -> Result<Vec<TaskStart>, StoreError> {
+    let mut starts = Vec::new();
+    let folders = match fs::list_dir(&dir.tasks()) {
+        Err(error) if error.is_not_found() => return Ok(starts),
+        listed => listed?,
+    };
+    for folder in folders {
+        let folder = dir.tasks().join(folder);
+        for name in fs::list_dir(&folder).unwrap_or_default() {
+            if name.ends_with(".jsonl") && !name.starts_with('.') {
+                starts.extend(fs::read(&folder.join(name)).ok().and_then(|bytes| parse(&bytes)));
+            }
+        }
+    }
+    starts.sort_by(|a, b| {
+        key(&a.begin).partial_cmp(&key(&b.begin)).unwrap_or(std::cmp::Ordering::Equal)
+    });
+    Ok(starts)
+}
+
+const fn key(begin: &Begin) -> (u32, u32, u32, f64) {
+    (begin.intent, begin.task, begin.restarts, begin.time)
+}
+
+/// Reads a task's file; nothing if its first line is not whole. A later line that is damaged is
+/// left out.
+#[must_use]
+pub fn parse(bytes: &[u8]) -> Option<TaskStart> {
+    let mut lines = bytes
+        .split_inclusive(|b| *b == b'\n')
+        .filter_map(|line| serde_json::from_slice(unframe(line.strip_suffix(b"\n")?).ok()?).ok());
+    let Some(TaskLine::Begin(begin)) = lines.next() else { return None };
+    let mut start = TaskStart { begin, died: Vec::new(), end: None };
+    for line in lines {
+        match line {
+            TaskLine::Begin(_) => {}
+            TaskLine::Died(died) => start.died.push(died),
+            TaskLine::End(end) => start.end = Some(end),
+        }
+    }
+    Some(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begin(intent: u32, task: u32, restarts: u32) -> Begin {
+        let granted = Granted { memory_mib: Some(4096), ..Granted::default() };
+        Begin { schema: TASK_SCHEMA, intent, task, restarts, granted, ..Begin::default() }
+    }
+
+    #[test]
+    fn what_tasks_wrote_is_read_in_order_and_a_torn_line_is_left_out() {
+        let tmp = tempfile::tempdir().expect("a folder");
+        let dir = SweepDir::new(tmp.path());
+        assert_eq!(read_all(&dir).expect("nothing yet"), []);
+        for (intent, task, restarts) in [(2, 0, 0), (1, 3, 1), (1, 3, 0)] {
+            let mut writer =
+                TaskWriter::begin(&dir, &begin(intent, task, restarts)).expect("written");
+            if restarts == 1 {
+                let died = Died { slice: 7, how: "x".into(), cause: Cause::Memory, time: 1.0 };
+                writer.add(&TaskLine::Died(died)).expect("written");
+                writer.file.append(b"{\"v\":1,\"n\":2,\"t\":\"end\"").expect("torn");
+            }
+        }
+        let starts = read_all(&dir).expect("readable");
+        let order: Vec<_> =
+            starts.iter().map(|s| (s.begin.intent, s.begin.task, s.begin.restarts)).collect();
+        assert_eq!(order, [(1, 3, 0), (1, 3, 1), (2, 0, 0)]);
+        assert_eq!(starts[1].died[0].cause, Cause::Memory);
+        assert!(starts.iter().all(|s| s.end.is_none()));
+        assert_eq!(parse(b"not a line\n"), None);
+    }
+}
