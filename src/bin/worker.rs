@@ -13,8 +13,7 @@ mod stop;
 use std::io::Write as _;
 
 use anyhow::Context as _;
-use dlgrid_sweep::exec::feed::{Report, Slices};
-use dlgrid_sweep::exec::slurm::task::{ArrayTask, Assigned};
+use dlgrid_sweep::exec::feed::{Given, Report, Slices};
 use dlgrid_sweep::store::layout::SweepDir;
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::{exit, host};
@@ -92,46 +91,26 @@ fn work(args: &Args) -> anyhow::Result<u8> {
     let name = device::Name(device);
     eprintln!("{} on {} ({name}), process {}", sweep.dir.label(), host::name(), host::pid());
     let mut station =
-        slice::Station { sweep: &sweep, device: name, shelf: Shelf::new(device), stop };
+        slice::Station { sweep: &sweep, args, device: name, shelf: Shelf::new(device), stop };
     match args.work {
-        Work::Slice(number) => station.serve(number, args.redo),
-        Work::Fed => serve_fed(&mut station, args),
-        Work::Intent(intent) => serve_task(&mut station, args, intent),
+        Work::Slice(slice) => station.serve(Given { slice, died: None }),
+        Work::Fed => serve_fed(&mut station),
+        Work::Canary => station.try_one(),
     }
-}
-
-/// Works on the slice of the Slurm array task that this process is. When Slurm says that its
-/// time is nearly over, all is saved first, and then the task goes back into the queue.
-fn serve_task(station: &mut slice::Station<'_>, args: &Args, intent: u32) -> anyhow::Result<u8> {
-    let task = ArrayTask::here().context("`--intent` is for tasks of a Slurm array")?;
-    let slice = match task.assigned(&station.sweep.dir, intent)? {
-        Assigned::Slice(slice) => slice,
-        Assigned::Nothing(why) => {
-            eprintln!("nothing to do: {why}");
-            return Ok(exit::OK);
-        }
-    };
-    let code = station.serve(slice, args.redo)?;
-    // Only the warning before the time limit: what is cancelled stays so, and what is preempted
-    // Slurm itself puts back.
-    if code == exit::STOPPED && station.stop.requested() == Some("SIGUSR2") {
-        eprintln!("time is nearly over: {}", task.go_on_later(station.sweep, slice));
-    }
-    Ok(code)
 }
 
 /// Works on the slices that the feeder names, until it has no more or is gone.
-fn serve_fed(station: &mut slice::Station<'_>, args: &Args) -> anyhow::Result<u8> {
+fn serve_fed(station: &mut slice::Station<'_>) -> anyhow::Result<u8> {
     let flag = station.stop.flag();
     let mut slices = Slices::listen(move || stop::parent_gone(&flag));
     let (mut report, mut worst) = (Report::Ready, exit::OK);
-    while let Some(slice) = slices.next(report) {
+    while let Some(given) = slices.next(report) {
         if station.stop.requested().is_some() {
             return Ok(exit::STOPPED);
         }
-        let code = station.serve(slice, args.redo)?;
+        let code = station.serve(given)?;
         worst = worst.max(code);
-        report = Report::Done { slice, code };
+        report = Report::Done { slice: given.slice, code };
     }
     Ok(worst)
 }

@@ -229,14 +229,35 @@ pub fn remove_scratch(path: &Path) {
     let _gone = std::fs::remove_file(path);
 }
 
+/// What git answers in the current folder; nothing where there is no git or no repository.
+fn git(words: &[&str]) -> Option<Vec<u8>> {
+    let output = command("git").args(words).stderr(Stdio::null()).stdin(Stdio::null()).output();
+    output.ok().filter(|o| o.status.success()).map(|o| o.stdout)
+}
+
 /// The git revision of the current folder, with `+` where tracked files differ from it.
 #[must_use]
 pub fn git_revision() -> Option<String> {
-    let git = |args: &[&str]| {
-        let output = command("git").args(args).stderr(std::process::Stdio::null()).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    let revision = git(&["rev-parse", "HEAD"])?;
-    let changed = git(&["status", "--porcelain", "--untracked-files=no"])?;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).trim().to_owned();
+    let revision = git(&["rev-parse", "HEAD"]).map(text)?;
+    let changed = git(&["status", "--porcelain", "--untracked-files=no"]).map(text)?;
     Some(if changed.is_empty() { revision } else { format!("{revision}+") })
+}
+
+/// Longest patch that is kept, in bytes.
+const MOST_CHANGES: usize = 4 << 20;
+
+/// How tracked files of the current folder's repository differ from the revision, as a patch; the
+/// names of the changed files alone where that is longer than 4 MiB.
+#[must_use]
+pub fn git_changes() -> Option<Vec<u8>> {
+    let patch = git(&["diff", "--no-ext-diff", "--no-color", "HEAD"])?;
+    let patch = if patch.len() > MOST_CHANGES {
+        let mut names = b"# longer than 4 MiB: the names of the changed files alone\n".to_vec();
+        names.extend(git(&["diff", "--no-ext-diff", "--stat", "HEAD"])?);
+        names
+    } else {
+        patch
+    };
+    (!patch.is_empty()).then_some(patch)
 }

@@ -9,6 +9,8 @@ pub mod exit;
 pub mod find;
 pub mod host;
 pub mod judge;
+pub mod orders;
+pub mod pack;
 pub mod plan;
 pub mod recipe;
 pub mod report;

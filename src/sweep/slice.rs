@@ -3,17 +3,32 @@ use std::time::Duration;
 
 use crate::exit;
 use crate::host;
+use crate::orders::Choice;
+use crate::space::Condition;
 use crate::store::StoreError;
-use crate::store::merge::Merged;
+use crate::store::merge::{LastEvent, Merged, RunState};
 use crate::store::patience::patiently;
 use crate::store::read::{self, RetryPolicy};
-use crate::store::record::{End, Epoch, Outcome, Stop};
+use crate::store::record::{Cause, End, Epoch, Outcome, Stop};
 use crate::store::segment::{HeadFacts, SegmentWriter};
 use crate::sweep::Sweep;
 use crate::trial::{Run, RunId};
 
 /// Is asked, every few seconds while the disk is full, whether to go on waiting for space.
 pub type Wait<'a> = dyn Fn(&StoreError) -> bool + 'a;
+
+/// How an attempt at a slice works.
+#[derive(Debug, Clone, Default)]
+pub struct Terms<'a> {
+    /// `cpu`, `cuda:0`, or `command`.
+    pub device: &'a str,
+    /// Which ended runs to train again.
+    pub again: RetryPolicy,
+    /// Train only runs for which this holds.
+    pub only: Option<Condition>,
+    /// Why the worker died that had the slice before, where that is known.
+    pub died: Option<Cause>,
+}
 
 /// An attempt at a slice.
 pub struct SliceWork<'s> {
@@ -22,6 +37,7 @@ pub struct SliceWork<'s> {
     slice: u32,
     writer: SegmentWriter,
     todo: Vec<u64>,
+    choice: Choice,
     failed: u64,
     stopped: bool,
 }
@@ -36,10 +52,11 @@ const RETRY_EVERY: Duration = Duration::from_secs(2);
 const RETRY_FOR: Duration = Duration::from_secs(15 * 60);
 
 impl<'s> SliceWork<'s> {
-    /// Begins the next attempt at a slice. `device` is `cpu`, `cuda:0`, or `command`.
+    /// Begins the next attempt at a slice.
     ///
-    /// A run over which earlier attempts died again and again is not tried once more: its end
-    /// is recorded as failed, so that it can't hold up the others for ever. While the disk is
+    /// A run over which earlier attempts died again and again, or the last one for want of
+    /// memory, is not tried once more: its end is recorded as failed, so that it can't hold up
+    /// the others for ever. While the disk is
     /// full, this and [`Self::end`] wait for space as long as `wait` says, up to a quarter of an
     /// hour.
     ///
@@ -48,38 +65,41 @@ impl<'s> SliceWork<'s> {
     pub fn begin(
         sweep: &'s Sweep,
         slice: u32,
-        device: &str,
-        again: RetryPolicy,
+        terms: &Terms<'_>,
         wait: &'s Wait<'s>,
     ) -> Result<Self, StoreError> {
         let results = read::load_slice(&sweep.dir, slice, &sweep.manifest.id)?;
         let facts = HeadFacts {
             sweep: sweep.manifest.id.clone(),
-            device: device.to_owned(),
+            device: terms.device.to_owned(),
             log: host::env("DLGRID_LOG").map(|name| name.to_string_lossy().into_owned()),
             node: host::env("SLURMD_NODENAME").map(|name| name.to_string_lossy().into_owned()),
             intent: host::env(INTENT).and_then(|n| n.to_str()?.parse().ok()),
             dlgrid: env!("CARGO_PKG_VERSION").to_owned(),
         };
+        let choice = Choice::new(&sweep.dir, facts.intent, terms.only.clone());
+        let newest = results.attempts(slice);
         let begin = || SegmentWriter::begin(&sweep.dir, slice, facts.clone());
         let writer =
             patiently(RETRY_EVERY, RETRY_FOR, begin, |pause, full| waited(wait, pause, full))?;
-        let mut work =
-            Self { sweep, wait, slice, writer, todo: Vec::new(), failed: 0, stopped: false };
+        let todo = Vec::new();
+        let mut work = Self { sweep, wait, slice, writer, todo, choice, failed: 0, stopped: false };
         let mut hopeless = Vec::new();
         for index in sweep.slice_runs(slice) {
             let state = results.runs.get(&index);
             let of_this_run = |end: &&Merged| sweep.run(index).is_some_and(|run| run.id == end.run);
             match state.and_then(|s| s.end.as_ref()).filter(of_this_run) {
-                Some(end) if !again.admits(end) => {}
+                Some(end) if !terms.again.admits(end) => {}
                 Some(_) => work.todo.push(index),
-                None if state.is_some_and(|s| s.deaths() >= MAX_DEATHS) => hopeless.push(index),
-                None => work.todo.push(index),
+                None => match state.and_then(|s| hopeless_for(s, terms.died, newest)) {
+                    Some(cause) => hopeless.push((index, cause)),
+                    None => work.todo.push(index),
+                },
             }
         }
-        for index in hopeless {
+        for (index, cause) in hopeless {
             let Some(run) = sweep.run(index) else { continue };
-            work.end(&died(&run))?;
+            work.end(&died(&run, cause))?;
         }
         Ok(work)
     }
@@ -88,6 +108,11 @@ impl<'s> SliceWork<'s> {
     #[must_use]
     pub fn todo(&self) -> &[u64] {
         &self.todo
+    }
+
+    /// Whether a run is still to be trained, by what was ordered meanwhile.
+    pub fn is_wanted(&mut self, index: u64) -> bool {
+        self.choice.admits(&self.sweep.spec, index)
     }
 
     /// Number of this attempt, from 1.
@@ -179,8 +204,27 @@ fn waited(wait: &Wait<'_>, pause: Duration, full: &StoreError) -> bool {
     go_on
 }
 
-fn died(run: &Run) -> End {
-    let why =
-        format!("its worker died {MAX_DEATHS} times while working on it: killed, or out of memory");
-    End::failed(run, why, host::now())
+/// Why a run that has not ended is not tried again, if it is not: `died` is why the newest
+/// attempt did.
+fn hopeless_for(state: &RunState, died: Option<Cause>, newest: u32) -> Option<Cause> {
+    let at_work = state.last.as_ref().is_some_and(|last| {
+        last.at.attempt == newest && !matches!(last.what, LastEvent::Stopped { .. })
+    });
+    if died == Some(Cause::Memory) && at_work {
+        return Some(Cause::Memory);
+    }
+    (state.deaths() >= MAX_DEATHS).then_some(Cause::Killed)
+}
+
+fn died(run: &Run, cause: Cause) -> End {
+    let why = match cause {
+        Cause::Memory => "out of memory: its worker was killed for it".to_owned(),
+        _ => {
+            format!(
+                "its worker died {MAX_DEATHS} times while working on it: killed, or out of memory"
+            )
+        }
+    };
+    let cause = (cause == Cause::Memory).then_some(cause);
+    End { cause, ..End::failed(run, why, host::now()) }
 }

@@ -3,6 +3,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::host;
+use crate::pack::Cut;
 use crate::plan::{self, SliceSpan};
 use crate::spec::{self, Spec, SpecErrors};
 use crate::store::layout::SweepDir;
@@ -100,12 +101,7 @@ impl Sweep {
     ///
     /// # Errors
     /// If the directory can't be written.
-    pub fn create(
-        root: &Path,
-        spec: Spec,
-        bytes: &[u8],
-        slots: u64,
-    ) -> Result<Created, SweepError> {
+    pub fn create(root: &Path, spec: Spec, bytes: &[u8], cut: &Cut) -> Result<Created, SweepError> {
         let dir = Self::folder(root, &spec);
         match Manifest::read(&dir) {
             Ok(_) => return Self::open(dir).and_then(|sweep| sweep.gone_on_with(root)),
@@ -115,7 +111,8 @@ impl Sweep {
         let found = ends_elsewhere(root, &dir, &spec, &|_| true)?;
         let done: HashSet<u64> = found.iter().map(|f| f.end.index).collect();
         let left = spec.runs() - done.len() as u64;
-        let per_slice = plan::runs_per_slice(left.max(1), slots, spec.slurm.runs_per_task);
+        let per_slice =
+            cut.runs_per_slice(left.max(1), spec.slurm.runs_per_task, mean_seconds(&found));
         let is_done = |index: u64| done.contains(&index);
         let is_done: Option<&dyn Fn(u64) -> bool> =
             if done.is_empty() { None } else { Some(&is_done) };
@@ -126,6 +123,7 @@ impl Sweep {
         }
         let adopted = found.len() as u64;
         adopt::adopt(&dir, &adopting(&spec), with_curves(found))?;
+        keep_changes(&dir)?;
         let manifest = new_manifest(&spec, slices);
         match manifest.create(&dir)? {
             Creation::Created => {
@@ -188,6 +186,22 @@ impl Sweep {
         let span = self.manifest.slices.get(at)?;
         (span.start <= index).then(|| u32::try_from(at).ok()).flatten()
     }
+}
+
+/// Keeps what differs from the revision that the manifest names, so that the sweep can be done
+/// again.
+fn keep_changes(dir: &SweepDir) -> Result<(), StoreError> {
+    let Some(changes) = host::git_changes() else { return Ok(()) };
+    match fs::publish(&dir.changes(), &changes) {
+        Err(StoreError::Exists { .. }) => Ok(()),
+        written => written,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a mean of seconds")]
+fn mean_seconds(found: &[FoundEnd]) -> Option<f64> {
+    let sum: f64 = found.iter().map(|f| f.end.seconds).sum();
+    (!found.is_empty() && sum > 0.0).then(|| sum / found.len() as f64)
 }
 
 fn adopting(spec: &Spec) -> HeadFacts {
@@ -304,22 +318,25 @@ fn with_curves(found: Vec<FoundEnd>) -> impl Iterator<Item = (End, Vec<Epoch>)> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slice::SliceWork;
-    use crate::store::read::RetryPolicy;
+    use crate::slice::{SliceWork, Terms};
 
     const SPEC: &str =
         "name: toy\ncommand: [echo]\nparameters: {x: {int: [0, 5]}}\nobjective: {minimize: loss}\n";
 
     fn create(root: &Path, text: &str) -> Created {
         let (spec, _) = spec::read("toy.yaml", text.as_bytes(), 100).expect("spec");
-        Sweep::create(root, spec, text.as_bytes(), 1).expect("sweep")
+        Sweep::create(root, spec, text.as_bytes(), &Cut::Slots(1)).expect("sweep")
     }
 
     /// Ends the runs of a slice, each with the id that `id` gives.
     fn end_all(sweep: &Sweep, slice: u32, id: impl Fn(&Run) -> RunId) -> usize {
-        let mut work =
-            SliceWork::begin(sweep, slice, "command", RetryPolicy::default(), &|_| false)
-                .expect("slice");
+        let mut work = SliceWork::begin(
+            sweep,
+            slice,
+            &Terms { device: "command", ..Terms::default() },
+            &|_| false,
+        )
+        .expect("slice");
         let todo = work.todo().to_vec();
         for index in &todo {
             let run = sweep.run(*index).expect("run");

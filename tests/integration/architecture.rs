@@ -8,8 +8,8 @@ const FLOORS: &[&[&str]] = &[
     &["dataset", "recipe"],
     &["space", "trial"],
     &["spec"],
-    &["store", "plan"],
-    &["sweep", "slice"],
+    &["store", "plan", "pack"],
+    &["sweep", "slice", "orders"],
     &["exec", "judge"],
     &["report", "find", "doctor"],
 ];

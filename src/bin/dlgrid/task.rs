@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::talk::{refuse, talk};
 use anyhow::Context as _;
-use dlgrid_sweep::exec::feed::{self, Report, Slices};
+use dlgrid_sweep::exec::feed::{self, Given, Report, Slices};
 use dlgrid_sweep::exec::metrics::Ended;
 use dlgrid_sweep::exec::program::{self, Around, Finished};
-use dlgrid_sweep::exec::slurm::task::{ArrayTask, Assigned};
 use dlgrid_sweep::recipe::Work;
-use dlgrid_sweep::slice::SliceWork;
+use dlgrid_sweep::slice::{SliceWork, Terms};
+use dlgrid_sweep::space::Condition;
 use dlgrid_sweep::store::StoreError;
 use dlgrid_sweep::store::layout::SweepDir;
 use dlgrid_sweep::store::read::RetryPolicy;
@@ -31,12 +31,12 @@ pub struct Args {
     /// `-`: slices come line by line on standard input
     #[arg(long, allow_hyphen_values = true)]
     slices: Option<String>,
-    /// The slice of this task of a Slurm array, by this intent of the sweep
-    #[arg(long, conflicts_with_all = ["slice", "slices"])]
-    intent: Option<u32>,
     /// Kinds of ended runs to run again: failed, memory, diverged
     #[arg(long, value_delimiter = ',')]
     redo: Vec<String>,
+    /// Run only what this condition holds for
+    #[arg(long, value_name = "EXPR")]
+    only: Option<String>,
     /// Not used: programs choose their device themselves
     #[arg(long)]
     device: Option<String>,
@@ -46,7 +46,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
-    let Listening { stop, time_is_over } = listen()?;
+    let stop = listen()?;
     let sweep = Sweep::open(SweepDir::new(&args.sweep))?;
     if sweep.spec.trains() {
         return Err(refuse(
@@ -62,20 +62,17 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let again = RetryPolicy::parse(args.redo.iter().map(String::as_str)).map_err(|word| {
         refuse(exit::INPUT, format!("`--redo {word}`"), "it takes failed, memory and diverged")
     })?;
-    let fed = args.slice.is_none() && args.intent.is_none();
-    let place = Place { sweep: &sweep, again, scratch: scratch.path(), stop: &stop, fed };
-    let work = |slice: u32| one_slice(&place, slice);
+    let only = args.only.as_deref().map(Condition::new).transpose()?;
+    let fed = args.slice.is_none();
+    let place = Place { sweep: &sweep, again, only, scratch: scratch.path(), stop: &stop, fed };
     if let Some(slice) = args.slice {
-        return work(slice);
-    }
-    if let Some(intent) = args.intent {
-        return array_task(&sweep, intent, &time_is_over, &work);
+        return one_slice(&place, Given { slice, died: None });
     }
     let gone = Arc::clone(&stop);
     let mut slices = Slices::listen(move || gone.store(true, Ordering::SeqCst));
     let mut report = Report::Ready;
-    while let Some(slice) = slices.next(report) {
-        report = Report::Done { slice, code: work(slice)? };
+    while let Some(given) = slices.next(report) {
+        report = Report::Done { slice: given.slice, code: one_slice(&place, given)? };
         if stop.load(Ordering::SeqCst) {
             slices.last(report);
             return Ok(exit::STOPPED);
@@ -84,65 +81,22 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     Ok(exit::OK)
 }
 
-/// Works on the slice of the Slurm array task that this process is. When Slurm says that its
-/// time is nearly over, all is saved first, and then the task goes back into the queue.
-fn array_task(
-    sweep: &Sweep,
-    intent: u32,
-    time_is_over: &AtomicBool,
-    work: &dyn Fn(u32) -> anyhow::Result<u8>,
-) -> anyhow::Result<u8> {
-    let task = ArrayTask::here().ok_or_else(|| {
-        refuse(exit::INPUT, "this is no task of a Slurm array", "`dlgrid submit` starts them")
-    })?;
-    talk(&format!(
-        "{}, task {}_{} on {}, start {}\n",
-        sweep.dir.label(),
-        task.array,
-        task.task,
-        host::name(),
-        task.restarts + 1
-    ));
-    let slice = match task.assigned(&sweep.dir, intent)? {
-        Assigned::Slice(slice) => slice,
-        Assigned::Nothing(why) => {
-            talk(&format!("nothing to do: {why}\n"));
-            return Ok(exit::OK);
-        }
-    };
-    let code = work(slice)?;
-    // Only the warning before the time limit: what is cancelled stays so, and what is preempted
-    // Slurm itself puts back.
-    if code == exit::STOPPED && time_is_over.load(Ordering::SeqCst) {
-        talk(&format!("time is nearly over: {}\n", task.go_on_later(sweep, slice)));
-    }
-    Ok(code)
-}
-
-/// What signals have said.
-struct Listening {
-    /// SIGTERM, SIGINT or SIGUSR2: stop.
-    stop: Arc<AtomicBool>,
-    /// SIGUSR2: Slurm's warning that the time limit is near.
-    time_is_over: Arc<AtomicBool>,
-}
-
-fn listen() -> anyhow::Result<Listening> {
+/// A flag that SIGTERM, SIGINT and SIGUSR2 set: stop.
+fn listen() -> anyhow::Result<Arc<AtomicBool>> {
     use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR2};
-    let (stop, time_is_over) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    for (signal, flag) in
-        [(SIGTERM, &stop), (SIGINT, &stop), (SIGUSR2, &time_is_over), (SIGUSR2, &stop)]
-    {
-        signal_hook::flag::register(signal, Arc::clone(flag))
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT, SIGUSR2] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))
             .context("cannot listen for signals")?;
     }
-    Ok(Listening { stop, time_is_over })
+    Ok(stop)
 }
 
 /// Where and how programs are run.
 struct Place<'a> {
     sweep: &'a Sweep,
     again: RetryPolicy,
+    only: Option<Condition>,
     scratch: &'a std::path::Path,
     stop: &'a AtomicBool,
     /// Whether slices come from a feeder.
@@ -155,16 +109,21 @@ impl Place<'_> {
     }
 }
 
-fn one_slice(place: &Place<'_>, slice: u32) -> anyhow::Result<u8> {
+fn one_slice(place: &Place<'_>, given: Given) -> anyhow::Result<u8> {
     let wait = |full: &StoreError| {
         talk(&format!("waiting for space: {full}\n"));
         !place.is_stopped()
     };
-    let mut work = SliceWork::begin(place.sweep, slice, "command", place.again, &wait)?;
+    let terms =
+        Terms { device: "command", again: place.again, only: place.only.clone(), died: given.died };
+    let mut work = SliceWork::begin(place.sweep, given.slice, &terms, &wait)?;
     for index in work.todo().to_vec() {
         if place.is_stopped() {
             work.stop(None, "asked to stop", true)?;
             break;
+        }
+        if !work.is_wanted(index) {
+            continue;
         }
         let Some(run) = place.sweep.run(index) else { continue };
         if !one_run(place, &run, &mut work)? {
@@ -229,6 +188,7 @@ fn end(run: &Run, ended: Ended) -> End {
     End {
         outcome: ended.outcome,
         why: ended.why,
+        cause: ended.cause,
         epochs: ended.epochs,
         metrics: ended.metrics,
         best: ended.best,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Context as _;
 use dlgrid_sweep::exec::claim::{self, Claimed, Standing};
-use dlgrid_sweep::exec::local::{self, Event, Job, Slot, Worker};
+use dlgrid_sweep::exec::local::{self, Event, Job, Print, Slot, Worker};
 use dlgrid_sweep::store::merge::{Merged, Results};
 use dlgrid_sweep::store::read::{self, RetryPolicy};
 use dlgrid_sweep::store::record::Outcome;
@@ -44,6 +44,7 @@ pub fn slots(asked: Option<usize>, threads: Option<u64>) -> Vec<Slot> {
         .map(|n| Slot {
             device: if gpus > 0 { format!("cuda:{}", n % gpus) } else { "cpu".into() },
             threads,
+            visible: None,
         })
         .collect()
 }
@@ -152,6 +153,8 @@ pub fn run(
         slots,
         worker,
         extra: redo_words(again).into_iter().map(Into::into).collect(),
+        environment: Vec::new(),
+        print: Print::ToLogs,
     };
     let mut troubles: Vec<Event> = Vec::new();
     local::run(job, &stops, &mut |events| {
@@ -237,7 +240,7 @@ fn count_signals() -> anyhow::Result<Arc<AtomicUsize>> {
 
 fn trouble(event: &Event) -> Option<String> {
     match event {
-        Event::Died { slice, how, again, log } => Some(format!(
+        Event::Died { slice, how, again, log, .. } => Some(format!(
             "warning: a worker {how} while it worked on slice {slice}; {} (log: {})",
             if *again { "another takes over" } else { "it is given up for now" },
             log.display()

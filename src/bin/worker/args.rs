@@ -2,6 +2,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use dlgrid_sweep::space::Condition;
 use dlgrid_sweep::store::read::RetryPolicy;
 use dlgrid_train::device::Wish;
 
@@ -11,16 +12,17 @@ dlgrid-worker: trains the runs of a slice of a sweep; `dlgrid submit` starts it
 
 usage: dlgrid-worker --sweep DIR --slice N [--device DEVICE] [--threads N] [--redo OUTCOMES]
        dlgrid-worker --sweep DIR --slices - [...]
-       dlgrid-worker --sweep DIR --intent N [...]
+       dlgrid-worker --sweep DIR --canary [...]
        dlgrid-worker --about
 
   --sweep DIR        the sweep's directory
   --slice N          the slice to work on
   --slices -         slices come line by line on standard input, reports go to standard output
-  --intent N         the slice of this task of a Slurm array, by intent N of the sweep
+  --canary           trains two batches of the first run, keeps nothing, and says whether it could
   --device DEVICE    auto (a GPU where there is one), cpu or cuda:I [default: auto]
   --threads N        threads for one operation on the CPU [default: 1]
   --redo OUTCOMES    train runs again that ended so: of failed, memory, diverged those with commas
+  --only EXPR        train only runs for which this holds
   --about            print one line of JSON about this program and its libtorch
 
 exit codes: 0 all runs of the slice have ended, 1 unexpected, 2 wrong arguments or sweep,
@@ -51,6 +53,8 @@ pub struct Args {
     pub threads: i32,
     /// Which ended runs to train again.
     pub redo: RetryPolicy,
+    /// Train only runs for which this holds.
+    pub only: Option<Condition>,
 }
 
 /// Which slices to work on.
@@ -60,8 +64,8 @@ pub enum Work {
     Slice(u32),
     /// Those that come on standard input.
     Fed,
-    /// That of the Slurm array task that this process is, by this intent of the sweep.
-    Intent(u32),
+    /// None: it tries two batches of the first run.
+    Canary,
 }
 
 /// Reads the arguments.
@@ -69,7 +73,7 @@ pub enum Work {
 /// # Errors
 /// The first that is wrong, in words.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, String> {
-    let (mut sweep, mut work) = (None, None);
+    let (mut sweep, mut work, mut only) = (None, None, None);
     let (mut device, mut threads, mut redo) = (Wish::Auto, 1, RetryPolicy::default());
     let mut words = words.into_iter();
     while let Some(word) = words.next() {
@@ -77,6 +81,10 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, String>
         match option.as_str() {
             "--about" => return Ok(Asked::About),
             "--help" | "-h" => return Ok(Asked::Help),
+            "--canary" => {
+                work = Some(Work::Canary);
+                continue;
+            }
             _ => {}
         }
         let value =
@@ -85,11 +93,13 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, String>
         match option.as_str() {
             "--sweep" => sweep = Some(PathBuf::from(&value)),
             "--slice" => work = Some(Work::Slice(number(&option, &text)?)),
-            "--intent" => work = Some(Work::Intent(number(&option, &text)?)),
             "--slices" if text == "-" => work = Some(Work::Fed),
             "--slices" => return Err("`--slices` takes `-` alone".into()),
             "--device" => device = text.parse().map_err(|error| format!("{error}"))?,
             "--threads" => threads = number(&option, &text)?,
+            "--only" => {
+                only = Some(Condition::new(&text).map_err(|error| error.to_string())?);
+            }
             "--redo" => {
                 redo = RetryPolicy::parse(text.split(',')).map_err(|word| {
                     format!("`--redo` takes `failed`, `memory` and `diverged`, got `{word}`")
@@ -99,8 +109,8 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, String>
         }
     }
     let sweep = sweep.ok_or("`--sweep` is missing")?;
-    let work = work.ok_or("`--slice`, `--slices` or `--intent` is missing")?;
-    Ok(Asked::Work(Args { sweep, work, device, threads: threads.clamp(1, 1024), redo }))
+    let work = work.ok_or("`--slice`, `--slices` or `--canary` is missing")?;
+    Ok(Asked::Work(Args { sweep, work, device, threads: threads.clamp(1, 1024), redo, only }))
 }
 
 fn number<N: std::str::FromStr>(option: &str, text: &str) -> Result<N, String> {

@@ -3,13 +3,13 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use dlgrid_sweep::exec::feed::Given;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::recipe::value::short_number;
 use dlgrid_sweep::recipe::{Recipe, Work};
-use dlgrid_sweep::slice::SliceWork;
+use dlgrid_sweep::slice::{SliceWork, Terms};
 use dlgrid_sweep::store::StoreError;
 use dlgrid_sweep::store::checkpoint::CheckpointStore;
-use dlgrid_sweep::store::read::RetryPolicy;
 use dlgrid_sweep::store::record::{End, Epoch, Number, Outcome};
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::trial::Run;
@@ -18,12 +18,15 @@ use dlgrid_train::device;
 use dlgrid_train::engine::{Ending, Stop};
 use dlgrid_train::run::{Job, Log, RunError, Trained, train};
 
+use crate::args::Args;
 use crate::ends::{Chain, ended, failed, with_hint};
 
 /// Where slices are worked on.
 pub struct Station<'s> {
     /// Their sweep.
     pub sweep: &'s Sweep,
+    /// What this worker was told.
+    pub args: &'s Args,
     /// The device.
     pub device: device::Name,
     /// The data sets read so far.
@@ -47,19 +50,29 @@ impl Station<'_> {
     ///
     /// # Errors
     /// Where results can't be read or written, or the device has failed.
-    pub fn serve(&mut self, slice: u32, redo: RetryPolicy) -> anyhow::Result<u8> {
+    pub fn serve(&mut self, given: Given) -> anyhow::Result<u8> {
         let device = self.device.to_string();
+        let terms = Terms {
+            device: &device,
+            again: self.args.redo,
+            only: self.args.only.clone(),
+            died: given.died,
+        };
+        let slice = given.slice;
         let flag = self.stop.flag();
         let wait = |full: &StoreError| {
             eprintln!("waiting for space: {full}");
             flag.load(std::sync::atomic::Ordering::Relaxed) == 0
         };
-        let work = SliceWork::begin(self.sweep, slice, &device, redo, &wait)
+        let work = SliceWork::begin(self.sweep, slice, &terms, &wait)
             .map_err(with_hint)
             .with_context(|| format!("slice {slice} can't be begun"))?;
         let todo = work.todo().to_vec();
         let work = RefCell::new(work);
         for index in todo {
+            if !work.borrow_mut().is_wanted(index) {
+                continue;
+            }
             let Some(run) = self.sweep.run(index) else { continue };
             let after = match self.stop.requested() {
                 Some(why) => {
@@ -89,6 +102,42 @@ impl Station<'_> {
             eprintln!("warning: the metrics of {} epochs could not be written", work.curves_lost());
         }
         work.close().map_err(with_hint).context("the slice can't be closed")
+    }
+
+    /// Trains two batches of the first run of the sweep and keeps nothing; the exit code says
+    /// whether it could.
+    ///
+    /// # Errors
+    /// Where the device has failed.
+    pub fn try_one(&mut self) -> anyhow::Result<u8> {
+        const STEPS: u64 = 2;
+        let spec = &self.sweep.spec;
+        let first = spec.walk(0, spec.run_numbers()).next().and_then(|index| spec.run(index));
+        let Some(run) = first else { return Ok(exit::OK) };
+        let Work::Train(settings) = &run.work else {
+            anyhow::bail!("a `command` is not tried by dlgrid-worker")
+        };
+        let recipe = Recipe::new(settings).map_err(|faults| {
+            anyhow::anyhow!(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        })?;
+        let data = match self.shelf.get(&recipe.data) {
+            Ok(data) => data,
+            Err(error) => {
+                eprintln!("error: {}\nhint: {}", Chain(&error), error.hint());
+                return Ok(exit::MISSING);
+            }
+        };
+        let save_every = Duration::MAX;
+        let job = Job { id: run.id, recipe: &recipe, seed: run.seed, data: &data, save_every };
+        let mut log = Log { epoch: &mut |_| {}, save: &mut |_, _, _| true };
+        match train(&job, None, &Stop::after(STEPS), &mut log) {
+            Ok(_) => eprintln!("two batches of run {} are trained: all is well", run.id.short()),
+            Err(error) => {
+                eprintln!("error: run {} can't be trained: {}", run.id.short(), Chain(&error));
+                return Ok(exit::RUNS_FAILED);
+            }
+        }
+        Ok(exit::OK)
     }
 
     fn train(&mut self, run: &Run, work: &RefCell<SliceWork<'_>>) -> anyhow::Result<After> {

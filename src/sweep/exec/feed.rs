@@ -1,15 +1,38 @@
 //! How a worker of the local executor gets its slices: line by line over its standard input.
 //!
 //! The worker writes `ready` and, after each slice, `done <slice> <code>` to standard output;
-//! each is answered with the number of a slice, or `end`. An input that closes without `end`
+//! each is answered with the number of a slice, or `end`. Behind the number stands why the worker
+//! died that had the slice before, where one did: `12 memory`. An input that closes without `end`
 //! means that whoever fed the worker is gone.
 use std::io::{BufRead, Write};
+
+use crate::store::record::Cause;
+
+/// A slice for a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Given {
+    /// The slice.
+    pub slice: u32,
+    /// Why the worker died that had it before, where one did.
+    pub died: Option<Cause>,
+}
+
+impl std::fmt::Display for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.slice)?;
+        match self.died {
+            Some(Cause::Memory) => f.write_str(" memory"),
+            Some(_) => f.write_str(" killed"),
+            None => Ok(()),
+        }
+    }
+}
 
 /// What the feeder answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// Work on this slice.
-    Slice(u32),
+    Slice(Given),
     /// There is nothing more to do.
     End,
 }
@@ -23,10 +46,19 @@ impl std::str::FromStr for Answer {
     type Err = NoAnswer;
 
     fn from_str(line: &str) -> Result<Self, NoAnswer> {
-        match line.trim() {
-            "end" => Ok(Self::End),
-            number => number.parse().map(Self::Slice).map_err(|_| NoAnswer(number.into())),
+        let line = line.trim();
+        if line == "end" {
+            return Ok(Self::End);
         }
+        let no_answer = || NoAnswer(line.into());
+        let (number, died) = match line.split_once(' ') {
+            None => (line, None),
+            Some((number, "memory")) => (number, Some(Cause::Memory)),
+            Some((number, "killed")) => (number, Some(Cause::Killed)),
+            Some(_) => return Err(no_answer()),
+        };
+        let slice = number.parse().map_err(|_| no_answer())?;
+        Ok(Self::Slice(Given { slice, died }))
     }
 }
 
@@ -93,10 +125,10 @@ impl Slices {
     }
 
     /// Reports and waits for the next slice; nothing at the end or if the feeder is gone.
-    pub fn next(&mut self, report: Report) -> Option<u32> {
+    pub fn next(&mut self, report: Report) -> Option<Given> {
         tell(report).ok()?;
         match self.answers.recv() {
-            Ok(Answer::Slice(slice)) => Some(slice),
+            Ok(Answer::Slice(given)) => Some(given),
             Ok(Answer::End) | Err(_) => None,
         }
     }
@@ -126,7 +158,11 @@ mod tests {
 
     #[test]
     fn the_lines_of_the_protocol_are_read() {
-        assert_eq!("12\n".parse(), Ok(Answer::Slice(12)));
+        for died in [None, Some(Cause::Memory), Some(Cause::Killed)] {
+            let given = Given { slice: 12, died };
+            assert_eq!(format!("{given}\n").parse(), Ok(Answer::Slice(given)));
+        }
+        assert!("12 x".parse::<Answer>().is_err());
         assert_eq!("end\n".parse(), Ok(Answer::End));
         assert!("x".parse::<Answer>().is_err());
         assert_eq!(Report::parse("ready"), Some(Report::Ready));

@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
-use super::feed::Report;
+use super::feed::{Given, Report};
+use super::usage;
 use crate::host;
 use crate::store::layout::SweepDir;
 use crate::store::read;
+use crate::store::record::Cause;
 
 /// Where one worker runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,17 @@ pub struct Slot {
     pub device: String,
     /// Threads of the worker.
     pub threads: usize,
+    /// The GPUs that it may see, as `CUDA_VISIBLE_DEVICES`; nothing: those that this process sees.
+    pub visible: Option<String>,
+}
+
+/// Where what workers print goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Print {
+    /// To a log of its own in the sweep for each worker.
+    ToLogs,
+    /// To where this process prints.
+    Through,
 }
 
 /// The program that works on slices.
@@ -47,6 +60,10 @@ pub struct Job {
     pub worker: Worker,
     /// Further words for the worker, such as `--redo failed`.
     pub extra: Vec<OsString>,
+    /// Further variables of the worker.
+    pub environment: Vec<(String, String)>,
+    /// Where what workers print goes.
+    pub print: Print,
 }
 
 /// Something that happened.
@@ -65,6 +82,8 @@ pub enum Event {
         slice: u32,
         /// How, in words.
         how: String,
+        /// Why.
+        cause: Cause,
         /// Whether the slice is tried again.
         again: bool,
         /// Its log.
@@ -83,6 +102,8 @@ pub enum Event {
 const TRIES: u32 = 4;
 /// Seconds between two looks at the sweep.
 const TICK: Duration = Duration::from_millis(200);
+/// How much later than its workers a process may hear a signal that was meant for all.
+const HEARSAY: Duration = Duration::from_millis(500);
 
 struct Queue {
     open: VecDeque<Turn>,
@@ -97,6 +118,8 @@ struct Turn {
     tried: u32,
     /// Its runs that had ended when it was last looked at.
     ends: usize,
+    /// Why the last worker that had it died.
+    died: Option<Cause>,
 }
 
 /// A worker at work.
@@ -111,7 +134,10 @@ struct Shared {
     job: Job,
     queue: Mutex<Queue>,
     living: Mutex<Vec<Living>>,
-    events: mpsc::Sender<Event>,
+    /// How often the kernel had killed for want of memory when that was last looked at.
+    memory_kills: Mutex<Option<u64>>,
+    /// What happens; nothing when a slot is done.
+    events: mpsc::Sender<Option<Event>>,
 }
 
 /// Works until every slice has ended, or `stops` says how many times a stop was asked for:
@@ -126,18 +152,31 @@ pub fn run(
 ) -> std::io::Result<()> {
     let (events, inbox) = mpsc::channel();
     let queue = Queue {
-        open: job.slices.iter().map(|s| Turn { slice: *s, tried: 1, ends: 0 }).collect(),
+        open: job
+            .slices
+            .iter()
+            .map(|s| Turn { slice: *s, tried: 1, ends: 0, died: None })
+            .collect(),
         stopped: false,
     };
     let slots: Vec<Slot> = job.slots.iter().take(job.slices.len()).cloned().collect();
-    let shared =
-        Arc::new(Shared { job, queue: Mutex::new(queue), living: Mutex::default(), events });
+    let shared = Arc::new(Shared {
+        job,
+        queue: Mutex::new(queue),
+        living: Mutex::default(),
+        memory_kills: Mutex::new(usage::memory_kills()),
+        events,
+    });
     let threads: Vec<_> = slots
         .into_iter()
         .enumerate()
         .map(|(number, slot)| {
             let shared = Arc::clone(&shared);
-            std::thread::spawn(move || serve(&shared, number, &slot))
+            std::thread::spawn(move || {
+                let served = serve(&shared, number, &slot);
+                let _heard = shared.events.send(None);
+                served
+            })
         })
         .collect();
     let mut seen = 0;
@@ -147,11 +186,11 @@ pub fn run(
             seen = asked;
             shared.stop(asked > 1);
         }
-        let mut happened: Vec<Event> = inbox.recv_timeout(TICK).into_iter().collect();
-        happened.extend(inbox.try_iter());
+        let mut happened: Vec<Event> = inbox.recv_timeout(TICK).into_iter().flatten().collect();
+        happened.extend(inbox.try_iter().flatten());
         tick(&happened);
     }
-    let last: Vec<Event> = inbox.try_iter().collect();
+    let last: Vec<Event> = inbox.try_iter().flatten().collect();
     tick(&last);
     for thread in threads {
         match thread.join() {
@@ -198,6 +237,15 @@ impl Shared {
         again
     }
 
+    /// Why a worker died: of memory, if the kernel has killed for want of it since the last one.
+    fn cause(&self, status: ExitStatus) -> Cause {
+        let mut known = self.memory_kills.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = usage::memory_kills();
+        let more = now > *known;
+        *known = now;
+        if more && status.signal() == Some(9) { Cause::Memory } else { Cause::Killed }
+    }
+
     fn take(&self) -> Option<Turn> {
         let mut queue = self.queue();
         if queue.stopped { None } else { queue.open.pop_front() }
@@ -211,7 +259,7 @@ impl Shared {
 
     fn tell(&self, event: Event) {
         // The receiver lives as long as any worker thread.
-        let _heard = self.events.send(event);
+        let _heard = self.events.send(Some(event));
     }
 }
 
@@ -254,8 +302,9 @@ fn serve(shared: &Shared, number: usize, slot: &Slot) -> std::io::Result<()> {
             shared.give_up(describe(status), &log);
             return Ok(());
         }
-        let again = shared.again(turn);
-        shared.tell(Event::Died { slice: turn.slice, how: describe(status), again, log });
+        let cause = shared.cause(status);
+        let again = shared.again(Turn { died: Some(cause), ..turn });
+        shared.tell(Event::Died { slice: turn.slice, how: describe(status), cause, again, log });
     }
     Ok(())
 }
@@ -270,8 +319,11 @@ fn start(
     slot: &Slot,
     log: &std::path::Path,
 ) -> std::io::Result<(Child, std::process::ChildStdout)> {
-    let errors = crate::store::fs::create_log(log).map_err(std::io::Error::other)?;
     let job = &shared.job;
+    let errors: Stdio = match job.print {
+        Print::ToLogs => crate::store::fs::create_log(log).map_err(std::io::Error::other)?.into(),
+        Print::Through => Stdio::inherit(),
+    };
     let mut command = host::command(&job.worker.program);
     command
         .args(&job.worker.args)
@@ -280,7 +332,7 @@ fn start(
         .args(["--slices", "-", "--device", &slot.device])
         .args(["--threads", &slot.threads.to_string()])
         .args(&job.extra)
-        .env("DLGRID_LOG", log.file_name().unwrap_or_default())
+        .envs(job.environment.iter().map(|(name, value)| (name, value)))
         .env("OMP_NUM_THREADS", slot.threads.to_string())
         .env("MKL_NUM_THREADS", slot.threads.to_string())
         .env("OMP_WAIT_POLICY", "passive")
@@ -288,6 +340,12 @@ fn start(
         .stdout(Stdio::piped())
         .stderr(errors)
         .process_group(0);
+    if job.print == Print::ToLogs {
+        command.env("DLGRID_LOG", log.file_name().unwrap_or_default());
+    }
+    if let Some(visible) = &slot.visible {
+        command.env("CUDA_VISIBLE_DEVICES", visible);
+    }
     let mut child = command.spawn()?;
     let stdout = child.stdout.take().expect("standard output is piped");
     Ok((child, stdout))
@@ -318,7 +376,8 @@ fn feed(
             }
         }
         let next = waiting.take().filter(|_| !shared.is_stopped()).or_else(|| shared.take());
-        let answer = next.map_or_else(|| "end\n".to_owned(), |turn| format!("{}\n", turn.slice));
+        let given = next.map(|turn| Given { slice: turn.slice, died: turn.died });
+        let answer = given.map_or_else(|| "end\n".to_owned(), |given| format!("{given}\n"));
         held = next;
         let sent = input.as_mut().is_some_and(|pipe| {
             pipe.write_all(answer.as_bytes()).and_then(|()| pipe.flush()).is_ok()
@@ -346,9 +405,11 @@ impl Shared {
         self.tell(Event::Done { slice, code });
         match code {
             crate::exit::MISSING => self.give_up("lacks something on this machine".into(), log),
-            // Somebody else asked that worker to stop: the slice is not done.
-            crate::exit::STOPPED if !self.is_stopped() => {
-                if let Some(turn) = turn {
+            // Somebody else asked that worker to stop: the slice is not done. Slurm asks all
+            // processes of a task at once, and this one may hear of it later.
+            crate::exit::STOPPED => {
+                std::thread::sleep(HEARSAY);
+                if let Some(turn) = turn.filter(|_| !self.is_stopped()) {
                     self.again(turn);
                 }
             }

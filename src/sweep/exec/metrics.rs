@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::host;
 use crate::spec::Objective;
 use crate::spec::metric::{Goal, better};
-use crate::store::record::{Best, Epoch, Metrics, Number, Outcome};
+use crate::store::record::{Best, Cause, Epoch, Metrics, Number, Outcome};
 use crate::trial::Run;
 
 /// Metrics of one program at most, so that a faulty one fills no store.
@@ -21,6 +21,8 @@ pub struct Ended {
     pub outcome: Outcome,
     /// Why, where it was not well.
     pub why: Option<String>,
+    /// What kind of cause that is, where it is one that asking Slurm for more mends.
+    pub cause: Option<Cause>,
     /// The last value of every metric.
     pub metrics: Metrics,
     /// The best value of every metric.
@@ -152,6 +154,7 @@ impl<'o> Seen<'o> {
         Ended {
             outcome,
             why,
+            cause: None,
             metrics: self.metrics,
             best: self.best,
             epochs: self.epochs,

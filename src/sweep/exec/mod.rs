@@ -5,3 +5,4 @@ pub mod local;
 pub mod metrics;
 pub mod program;
 pub mod slurm;
+pub mod usage;

@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::metrics::{Ended, Follower};
+use super::usage;
 use crate::host;
 use crate::recipe::{self, Command};
 use crate::spec::Objective;
-use crate::store::record::{Epoch, Metrics, Outcome};
+use crate::store::record::{Cause, Epoch, Metrics, Outcome};
 use crate::trial::Run;
 
 /// What became of a program.
@@ -59,6 +60,7 @@ pub fn run(
     epoch: &mut dyn FnMut(Epoch),
 ) -> std::io::Result<Finished> {
     let begun = host::instant();
+    let kills = usage::memory_kills();
     let words = match command.words(run.seed) {
         Ok(words) => words,
         Err(error) => return Ok(failed(error.to_string(), 0.0)),
@@ -115,8 +117,14 @@ pub fn run(
     // What the program left behind in its group must not outlive it.
     host::signal_group(child.id(), host::Signal::Kill);
     wait_for(copies.into_iter().flatten().collect());
-    let why = if status.success() { None } else { Some(cause(status, &tail)) };
-    let ended = follower.end(&metrics_file, why, epoch)?;
+    let for_memory = !status.success() && usage::memory_kills() > kills;
+    let why = match (status.success(), for_memory) {
+        (true, _) => None,
+        (false, true) => Some("out of memory: the kernel killed it".to_owned()),
+        (false, false) => Some(cause(status, &tail)),
+    };
+    let mut ended = follower.end(&metrics_file, why, epoch)?;
+    ended.cause = for_memory.then_some(Cause::Memory);
     host::remove_scratch(&metrics_file);
     host::remove_scratch(&parameters_file);
     if asked.is_some() || stop() {
@@ -145,6 +153,7 @@ fn failed(why: String, seconds: f64) -> Finished {
     Finished::Ended(Box::new(Ended {
         outcome: Outcome::Failed,
         why: Some(why),
+        cause: None,
         metrics: Metrics::new(),
         best: BTreeMap::new(),
         epochs: 0,

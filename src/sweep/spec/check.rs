@@ -10,19 +10,23 @@ use super::parameters::{self, Declared, RuleSpans};
 use super::recipes;
 use super::section::{Mistakes, ticked};
 use super::yaml::{Entry, Kind, Node};
-use super::{Spec, duration, slurm};
+use super::{Spec, duration, slurm, upkeep};
 use crate::space::{Base, Fault, Rule, Space};
 
 /// The keys of a spec.
 pub(super) const TOP: &[&str] = &[
+    "after",
     "checkpoint",
     "command",
     "description",
     "exclude",
     "include",
+    "max_failures",
     "name",
     "objective",
+    "on_complete",
     "parameters",
+    "retry",
     "search",
     "seeds",
     "slurm",
@@ -68,6 +72,7 @@ pub(super) fn check(
     let checkpoint_seconds =
         find("checkpoint").map_or(CHECKPOINT_SECONDS, |e| checkpoint(e, &mut mistakes));
     let slurm = find("slurm").map(|e| slurm::check(&e.value, &mut mistakes)).unwrap_or_default();
+    let upkeep = upkeep::check(find, &mut mistakes);
     if let Some(entry) = find("search") {
         search(entry, &mut mistakes);
     }
@@ -82,7 +87,17 @@ pub(super) fn check(
     }
     let hash = hash(&name, &entries);
     Ok((
-        Spec { name, description, space, seeds, objective, checkpoint_seconds, slurm, hash },
+        Spec {
+            name,
+            description,
+            space,
+            seeds,
+            objective,
+            checkpoint_seconds,
+            slurm,
+            upkeep,
+            hash,
+        },
         mistakes.0,
     ))
 }
@@ -301,11 +316,11 @@ fn search(entry: &Entry, mistakes: &mut Mistakes) {
 /// Hash of everything that decides what is trained and how it is ranked.
 fn hash(name: &str, entries: &[&Entry]) -> String {
     const SILENT: &[&str] = &["checkpoint", "description", "name", "slurm"];
+    let is_silent = |key: &str| SILENT.contains(&key) || upkeep::KEYS.contains(&key);
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"dlgrid spec 1\n");
     hasher.update(name.as_bytes());
-    let mut sorted: Vec<&&Entry> =
-        entries.iter().filter(|e| !SILENT.contains(&e.key.as_str())).collect();
+    let mut sorted: Vec<&&Entry> = entries.iter().filter(|e| !is_silent(&e.key)).collect();
     sorted.sort_by(|a, b| a.key.cmp(&b.key));
     for entry in sorted {
         let mut text = format!("\n{}=", entry.key);

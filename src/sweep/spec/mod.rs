@@ -13,6 +13,7 @@ pub mod schema;
 mod section;
 mod size;
 pub mod slurm;
+pub mod upkeep;
 pub mod yaml;
 
 use crate::recipe::{Settings, Work};
@@ -20,6 +21,7 @@ use crate::space::Space;
 pub use metric::{At, Goal, Objective};
 pub use mistake::{Mistake, SpecErrors};
 pub use slurm::SlurmSettings;
+pub use upkeep::Upkeep;
 
 /// Runs that a sweep may have unless `--max-runs` says otherwise.
 pub const DEFAULT_MAX_RUNS: u64 = 100_000;
@@ -41,8 +43,10 @@ pub struct Spec {
     pub checkpoint_seconds: f64,
     /// What is asked of Slurm, and how runs are packed.
     pub slurm: SlurmSettings,
+    /// What is to happen around it.
+    pub upkeep: Upkeep,
     /// Hash of everything that decides what is trained and how it is ranked; comments,
-    /// layout, the description and what is asked of Slurm change nothing.
+    /// layout, the description and what is asked of Slurm and done around it change nothing.
     pub hash: String,
 }
 

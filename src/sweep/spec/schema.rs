@@ -29,6 +29,16 @@ pub fn json_schema() -> Json {
         "include": {"type": "array", "items": {"type": "object"}, "description": "points on top of the grid"},
         "sweeps": {"type": "array", "items": block, "description": "a union of blocks; duplicates count once"},
         "slurm": slurm(),
+        "retry": {"type": "object", "additionalProperties": false, "description": "how much more `dlgrid retry` asks for", "properties": {
+            "max": {"type": "integer", "minimum": 0, "description": "times that more is asked for (2)"},
+            "on": {"type": "object", "additionalProperties": false, "properties": {
+                "oom": {"type": "object", "properties": {"memory": factor("1.5")}, "additionalProperties": false},
+                "timeout": {"type": "object", "properties": {"time": factor("2")}, "additionalProperties": false},
+            }},
+        }},
+        "max_failures": {"type": "integer", "minimum": 1, "description": "runs that may fail before the sweep is stopped"},
+        "after": {"enum": ["report"], "description": "`report`: write the leaderboard when the sweep is complete"},
+        "on_complete": {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1, "description": "a program, with its words, that is started once when the sweep is complete"},
     });
     if let (Some(all), Some(shaping)) =
         (properties.as_object_mut(), block["properties"].as_object())
@@ -43,6 +53,10 @@ pub fn json_schema() -> Json {
         "properties": properties,
         "oneOf": [{"required": ["train"]}, {"required": ["command"]}],
     })
+}
+
+fn factor(preset: &str) -> Json {
+    json!({"type": "string", "pattern": "^x[0-9.]+$", "description": format!("a factor (`x{preset}`)")})
 }
 
 fn parameters() -> Json {

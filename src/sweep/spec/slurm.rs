@@ -1,6 +1,8 @@
 //! The `slurm` section: what is asked of the cluster, and how runs are packed.
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::duration;
 use super::mistake::Mistake;
 use super::section::Mistakes;
@@ -52,7 +54,8 @@ pub const KEYS: &[(&str, SlurmKind, &str)] = &[
 ];
 
 /// The section, checked.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SlurmSettings {
     /// Every key that was given, as text; `null` ones are left out.
     pub given: BTreeMap<String, String>,

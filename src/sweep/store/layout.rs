@@ -49,6 +49,13 @@ impl SweepDir {
         self.0.join("spec.yaml")
     }
 
+    /// What the files of the user's repository differed in from the revision that the manifest
+    /// names.
+    #[must_use]
+    pub fn changes(&self) -> PathBuf {
+        self.0.join("code.diff")
+    }
+
     /// Events of submission.
     #[must_use]
     pub fn submit(&self) -> PathBuf {
@@ -101,6 +108,12 @@ impl SweepDir {
     #[must_use]
     pub fn log(&self, slice: u32, tag: &str) -> PathBuf {
         self.0.join("logs").join(format!("c{slice:06}.{tag}.log"))
+    }
+
+    /// Reports that were written when the sweep was complete, each in a folder of its own.
+    #[must_use]
+    pub fn reports(&self) -> PathBuf {
+        self.0.join("report")
     }
 
     /// What array tasks write of themselves, in a folder for each intent.

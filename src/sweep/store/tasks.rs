@@ -22,6 +22,8 @@ pub enum TaskLine {
     Begin(Begin),
     /// A worker of the task died.
     Died(Died),
+    /// Its memory came close to what it has: should it be killed now, that is why.
+    Full(Full),
     /// The last: how it ended, and what it took.
     End(TaskEnd),
 }
@@ -77,6 +79,15 @@ pub struct Died {
     pub how: String,
     /// Why.
     pub cause: Cause,
+    /// Seconds since the Unix epoch.
+    pub time: f64,
+}
+
+/// The memory of a task came close to what it has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Full {
+    /// What its processes took then, in MiB.
+    pub memory_mib: u64,
     /// Seconds since the Unix epoch.
     pub time: f64,
 }
@@ -158,6 +169,8 @@ pub struct TaskStart {
     pub begin: Begin,
     /// Workers of it that died.
     pub died: Vec<Died>,
+    /// Whether its memory came close to what it has.
+    pub full: Option<Full>,
     /// How it ended; nothing while it runs, or where it was killed with all its processes.
     pub end: Option<TaskEnd>,
 }
@@ -200,11 +213,12 @@ pub fn parse(bytes: &[u8]) -> Option<TaskStart> {
         .split_inclusive(|b| *b == b'\n')
         .filter_map(|line| serde_json::from_slice(unframe(line.strip_suffix(b"\n")?).ok()?).ok());
     let Some(TaskLine::Begin(begin)) = lines.next() else { return None };
-    let mut start = TaskStart { begin, died: Vec::new(), end: None };
+    let mut start = TaskStart { begin, died: Vec::new(), full: None, end: None };
     for line in lines {
         match line {
             TaskLine::Begin(_) => {}
             TaskLine::Died(died) => start.died.push(died),
+            TaskLine::Full(full) => start.full = Some(full),
             TaskLine::End(end) => start.end = Some(end),
         }
     }

@@ -240,6 +240,54 @@ impl Slurm {
         self.ask("scontrol", &["release", &array.to_string()]).map(drop)
     }
 
+    /// Lets a held job start only when another task is over, or in ten minutes where there is
+    /// none.
+    ///
+    /// # Errors
+    /// If Slurm does not answer or refuses.
+    pub fn wait_for(&self, job: u64, after: Option<&str>) -> Result<(), SlurmError> {
+        let job = format!("JobId={job}");
+        let when = after.map_or_else(
+            || "StartTime=now+10minutes".to_owned(),
+            |task| format!("Dependency=afterany:{task}"),
+        );
+        self.ask("scontrol", &["update", &job, &when]).map(drop)
+    }
+
+    /// Lets so many tasks of an array run at once; 0: as many as there are.
+    ///
+    /// # Errors
+    /// If Slurm does not answer or refuses.
+    pub fn throttle(&self, array: u64, most: u64) -> Result<(), SlurmError> {
+        let (job, most) = (format!("JobId={array}"), format!("ArrayTaskThrottle={most}"));
+        self.ask("scontrol", &["update", &job, &most]).map(drop)
+    }
+
+    /// Cancels what waits of an array, if it has this name.
+    ///
+    /// # Errors
+    /// If Slurm does not answer or refuses.
+    pub fn cancel_waiting(&self, array: u64, token: &str) -> Result<(), SlurmError> {
+        let name = format!("--name={token}");
+        self.ask("scancel", &[&name, "--state=PENDING", &array.to_string()]).map(drop)
+    }
+
+    /// Cancels tasks of an array, if it has this name.
+    ///
+    /// # Errors
+    /// If Slurm does not answer or refuses.
+    pub fn cancel_tasks(&self, array: u64, tasks: &[u32], token: &str) -> Result<(), SlurmError> {
+        let name = format!("--name={token}");
+        // Long lists would not fit on a command line.
+        for some in tasks.chunks(500) {
+            let ids: Vec<String> = some.iter().map(|task| format!("{array}_{task}")).collect();
+            let mut words = vec![name.as_str()];
+            words.extend(ids.iter().map(String::as_str));
+            self.ask("scancel", &words)?;
+        }
+        Ok(())
+    }
+
     /// Cancels an array, if it has this name: Slurm itself compares, so that a number that was
     /// given to another job in the meantime hits nothing.
     ///

@@ -73,6 +73,14 @@ impl SlurmError {
     }
 }
 
+/// Whether Slurm refuses because the user, account or quality of service may have no more jobs.
+#[must_use]
+pub fn is_limit(words: &str) -> bool {
+    const SIGNS: &[&str] = &["maxsubmit", "job submit limit", "violates accounting/qos policy"];
+    let words = words.to_lowercase();
+    SIGNS.iter().any(|sign| words.contains(sign))
+}
+
 /// What mends what Slurm complains of.
 fn hint_of(words: &str) -> Option<&'static str> {
     const HINTS: &[(&str, &str)] = &[

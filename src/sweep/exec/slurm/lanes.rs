@@ -40,6 +40,50 @@ pub fn next(live: &[Live], arrays: u64, most: u64) -> Lane {
     }
 }
 
+/// What live arrays are changed to so that at most `most` tasks run at once: the share of each,
+/// and the array that it waits for instead, where that changes. More lanes than may run are
+/// joined: the arrays at the front of the last ones wait for the ends of the first. Nothing of
+/// what runs is stopped.
+#[must_use]
+pub fn share_out(live: &[Live], most: u64) -> Vec<Live> {
+    let is_live = |array: Option<u64>| array.filter(|a| live.iter().any(|one| one.array == *a));
+    let fronts: Vec<&Live> = live.iter().filter(|one| is_live(one.after).is_none()).collect();
+    let kept = usize::try_from(most.max(1)).unwrap_or(usize::MAX).min(fronts.len());
+    let mut changed: Vec<Live> = Vec::new();
+    let mut ends = Vec::new();
+    for (place, front) in (0_u64..).zip(&fronts[..kept]) {
+        let lanes = kept as u64;
+        let share = most / lanes + u64::from(place < most % lanes);
+        ends.push(follow(live, front.array, share.max(1), None, &mut changed));
+    }
+    for (place, front) in fronts[kept..].iter().enumerate() {
+        let lane = place % kept.max(1);
+        let (last, share) = ends[lane];
+        ends[lane] = follow(live, front.array, share, Some(last), &mut changed);
+    }
+    changed
+}
+
+/// Gives a chain of arrays its share; its last array, and the share.
+fn follow(
+    live: &[Live],
+    front: u64,
+    share: u64,
+    after: Option<u64>,
+    changed: &mut Vec<Live>,
+) -> (u64, u64) {
+    let (mut array, mut waits) = (front, after);
+    loop {
+        changed.push(Live { array, share: Some(share), after: waits });
+        match live.iter().find(|one| one.after == Some(array)) {
+            Some(next) if !changed.iter().any(|c| c.array == next.array) => {
+                (waits, array) = (Some(array), next.array);
+            }
+            _ => return (array, share),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,7 +113,41 @@ mod tests {
         assert_eq!(after, [None, None, Some(100), Some(101), Some(102)]);
     }
 
+    #[test]
+    fn lanes_are_shared_out_anew() {
+        let told = |live: &[Live], most| {
+            let mut all: Vec<_> = share_out(live, most)
+                .into_iter()
+                .map(|one| (one.array, one.share.unwrap(), one.after))
+                .collect();
+            all.sort_unstable();
+            all
+        };
+        let live = fill(3, 6);
+        assert_eq!(told(&live, 9), [(100, 3, None), (101, 3, None), (102, 3, None)]);
+        assert_eq!(told(&live, 4), [(100, 2, None), (101, 1, None), (102, 1, None)]);
+        assert_eq!(told(&live, 1), [(100, 1, None), (101, 1, Some(100)), (102, 1, Some(101))]);
+        let chains = fill(4, 2);
+        let wanted = [(100, 4, None), (101, 3, None), (102, 4, Some(100)), (103, 3, Some(101))];
+        assert_eq!(told(&chains, 7), wanted);
+    }
+
     proptest! {
+        #[test]
+        fn shared_out_anew_no_more_run_than_may(
+            arrays in 1_u64..30, first in 1_u64..60, most in 1_u64..60,
+        ) {
+            let live = fill(arrays, first);
+            let changed = share_out(&live, most);
+            prop_assert_eq!(changed.len(), live.len());
+            let front = changed.iter().filter(|l| l.after.is_none());
+            prop_assert!(front.map(|l| l.share.unwrap()).sum::<u64>() <= most);
+            for one in changed.iter().filter(|l| l.after.is_some()) {
+                let followers = changed.iter().filter(|l| l.after == one.after).count();
+                prop_assert_eq!(followers, 1);
+            }
+        }
+
         #[test]
         fn never_do_more_run_than_may(arrays in 1_u64..40, most in 1_u64..60) {
             let live = fill(arrays, most);

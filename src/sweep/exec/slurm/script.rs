@@ -66,10 +66,9 @@ pub fn options(
 ) -> Result<Vec<String>, SlurmError> {
     refuse_unknown_ways(settings, trains)?;
     let given = |key: &str| settings.given.get(key).map(String::as_str);
-    let mut words: Vec<String> =
-        ["--parsable", "--hold", "--requeue", "--open-mode=append", "--export=ALL"]
-            .map(str::to_owned)
-            .to_vec();
+    let mut words: Vec<String> = ["--parsable", "--requeue", "--open-mode=append", "--export=ALL"]
+        .map(str::to_owned)
+        .to_vec();
     words.extend(["--nodes=1".to_owned(), "--ntasks=1".to_owned()]);
     words.push(format!("--output={}", log_pattern(folder)?));
     words.push(format!("--signal=B:USR2@{}", grace(time_seconds(settings))));
@@ -211,17 +210,11 @@ pub fn plain(path: &Path) -> Result<&str, SlurmError> {
 
 /// Options of one array: its name, its tasks, and how many of them may run at once.
 #[must_use]
-pub fn array_options(
-    token: &str,
-    tasks: usize,
-    share: Option<u64>,
-    after: Option<u64>,
-) -> Vec<String> {
+pub fn array_options(token: &str, tasks: usize, share: Option<u64>) -> Vec<String> {
     let last = tasks.saturating_sub(1);
     let limit = share.map_or_else(String::new, |n| format!("%{n}"));
     let mut words = vec![format!("--job-name={token}"), format!("--comment={token}")];
     words.push(format!("--array=0-{last}{limit}"));
-    words.extend(after.map(|array| format!("--dependency=afterany:{array}")));
     words
 }
 
@@ -250,7 +243,6 @@ mod tests {
         let words = options(&chosen, true, Path::new("/a b/%A's")).expect("options");
         insta::assert_snapshot!(words.join("\n"), @r"
         --parsable
-        --hold
         --requeue
         --open-mode=append
         --export=ALL
@@ -311,9 +303,9 @@ mod tests {
     #[test]
     fn an_array_is_named_and_limited() {
         assert_eq!(
-            array_options("dlg-x", 11, Some(4), Some(7)).join(" "),
-            "--job-name=dlg-x --comment=dlg-x --array=0-10%4 --dependency=afterany:7"
+            array_options("dlg-x", 11, Some(4)).join(" "),
+            "--job-name=dlg-x --comment=dlg-x --array=0-10%4"
         );
-        assert_eq!(array_options("t", 1, None, None)[2], "--array=0-0");
+        assert_eq!(array_options("t", 1, None)[2], "--array=0-0");
     }
 }

@@ -6,43 +6,25 @@
 //! number is not the fate of an intent is never let go, so that what an interrupted or doubtful
 //! sbatch has left can't run, and is cancelled by the next submit.
 use std::collections::HashSet;
-use std::time::Duration;
 
 use super::call::{Backoff, Slurm, Submitted};
-use super::error::SlurmError;
+use super::error::{self, SlurmError};
 use super::lanes::{self, Live};
-use super::ledger::{self, Entry, Fate, Intent, Kind, LEDGER_SCHEMA, Ledger};
-use super::parse::Row;
-use super::state::{self, Standing};
-use super::{ranges, script};
+use super::ledger::{self, Fate, Intent, Kind, LEDGER_SCHEMA, Ledger};
+use super::request::{Call, Request};
+use super::settle::settle;
+use super::{ranges, state};
 use crate::exec::claim::Claim;
-use crate::host;
 use crate::store::StoreError;
 use crate::store::layout::SweepDir;
-use crate::store::tasks::Granted;
-
-/// What is to be in the queue.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// Slices with runs to train, in order.
-    pub slices: Vec<u32>,
-    /// Options of every array.
-    pub options: Vec<String>,
-    /// The script and its words up to those that name the intent.
-    pub script: Vec<String>,
-    /// The script's words after them.
-    pub further: Vec<String>,
-    /// Tasks of one array at most.
-    pub array: usize,
-    /// Tasks that may run at once.
-    pub max_running: Option<u64>,
-}
 
 /// An array that was submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Submission {
     /// Its job.
     pub job: u64,
+    /// What it is for.
+    pub kind: Kind,
     /// Its tasks.
     pub tasks: usize,
 }
@@ -56,15 +38,12 @@ pub struct Report {
     pub adopted: Vec<u64>,
     /// Slices of the request that were in the queue before.
     pub queued: usize,
+    /// Slices that a limit of the site kept out, and Slurm's words for it.
+    pub kept_out: Option<(usize, String)>,
 }
 
-/// Looks for a job that may still be on its way, and time between two of them.
-const LOOKS: u32 = 2;
-const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
-/// A job that was asked for so long ago is no longer on its way, in seconds.
-const ARRIVED: f64 = 60.0;
-
-/// Puts slices into the queue that are not there.
+/// Puts the slices of a request into the queue that are not there. The request must have been
+/// published.
 ///
 /// # Errors
 /// If Slurm refuses or does not answer, or the sweep directory can't be written. What is in the
@@ -76,32 +55,27 @@ pub fn submit(
     request: &Request,
     say: &mut dyn FnMut(&str),
 ) -> Result<Report, SlurmError> {
-    let mut work = Work { dir, sweep, slurm, request, say, report: Report::default() };
-    let (known, standing) = work.settle()?;
-    let mut covered: HashSet<u32> =
-        request.slices.iter().copied().filter(|s| standing.place(*s).is_in_queue()).collect();
-    work.report.queued = covered.len();
-    let mut live = standing.live;
-    loop {
-        let ledger = Ledger::read(dir)?;
-        for entry in ledger.entries.iter().filter(|e| e.intent.number > known) {
-            if !matches!(entry.fate, Some(Fate::Void(_))) {
-                covered.extend(entry.slices());
-            }
-        }
-        let left: Vec<u32> =
-            request.slices.iter().copied().filter(|s| !covered.contains(s)).collect();
-        if left.is_empty() {
-            break;
-        }
-        let Some(intent) = work.declare(&ledger, &left, &live)? else { continue };
-        let slices = ranges::read(&intent.slices).unwrap_or_default();
-        if let Some(job) = work.carry_out(&intent)? {
-            live.push(Live { array: job, share: intent.share, after: intent.after });
-            work.report.submitted.push(Submission { job, tasks: slices.len() });
-            covered.extend(slices);
-        }
+    let settled = settle(dir, slurm)?;
+    for job in &settled.cancelled {
+        say(&format!("cancelled job {job}, which an interrupted submission had left"));
     }
+    let standing = &settled.standing;
+    let in_queue = |slice: &u32| standing.place(*slice).is_in_queue();
+    let covered: HashSet<u32> = request.slices.iter().copied().filter(in_queue).collect();
+    let report = Report { adopted: settled.adopted, queued: covered.len(), ..Report::default() };
+    let mut work = Work {
+        dir,
+        sweep,
+        slurm,
+        request,
+        say,
+        report,
+        known: settled.known,
+        covered,
+        live: settled.standing.live,
+        canary: None,
+    };
+    work.submit()?;
     work.verify()?;
     Ok(work.report)
 }
@@ -113,132 +87,213 @@ struct Work<'a> {
     request: &'a Request,
     say: &'a mut dyn FnMut(&str),
     report: Report,
+    /// The last intent that the queue was asked about.
+    known: u32,
+    /// Slices that are in the queue, or that another submission is at.
+    covered: HashSet<u32>,
+    live: Vec<Live>,
+    /// The job that the arrays wait for.
+    canary: Option<String>,
+}
+
+/// What became of an array that was asked for.
+enum Came {
+    /// It is this job, held as yet where jobs are held.
+    Job(u64),
+    /// Another process decided against it.
+    Nothing,
+    /// A limit of the site keeps it out.
+    Limit(String),
 }
 
 impl Work<'_> {
-    /// Brings earlier submissions to their end: what was cut short is adopted where Slurm has
-    /// it, and void where not. Returns the last intent that the answer speaks of, and where all
-    /// slices stand.
-    fn settle(&mut self) -> Result<(u32, Standing), SlurmError> {
-        let mut ledger = Ledger::read(self.dir)?;
-        // Read before the queue is asked: what was decided by then is in the answer.
-        let mut rows = self.slurm.queue()?;
-        for entry in &mut ledger.entries {
-            if entry.fate.is_none() && !entry.is_under_way(host::now()) {
-                entry.fate = Some(self.resolve(&entry.intent, &mut rows)?);
+    fn submit(&mut self) -> Result<(), SlurmError> {
+        if self.left()?.is_empty() {
+            return Ok(());
+        }
+        if self.request.canary && self.report.queued == 0 {
+            let job = self.errand(Kind::Canary, &[])?;
+            self.canary = job.map(|(_, job)| job.to_string());
+            self.let_go(job)?;
+        }
+        let mut top_up = None;
+        let mut size = self.request.array;
+        loop {
+            let left = self.left()?;
+            if left.is_empty() {
+                break;
+            }
+            let Some(intent) = self.declare(&left, size)? else { continue };
+            let tasks = intent.slices().len().div_ceil(intent.per_task.max(1));
+            match self.carry_out(&intent)? {
+                Came::Job(job) => {
+                    self.let_go(Some((intent.number, job)))?;
+                    self.live.push(Live { array: job, share: intent.share, after: intent.after });
+                    self.report.submitted.push(Submission { job, kind: Kind::Runs, tasks });
+                    self.covered.extend(intent.slices());
+                }
+                Came::Nothing => {}
+                Came::Limit(words) => {
+                    // The job that goes on later takes a place itself: before the rest does.
+                    if self.report.kept_out.is_none() && self.request.top_up {
+                        top_up = self.errand(Kind::TopUp, &[])?;
+                    }
+                    self.report.kept_out = Some((left.len(), words));
+                    if tasks == 1 {
+                        break;
+                    }
+                    size = tasks / 2;
+                }
             }
         }
-        let mut changed = false;
-        for entry in &mut ledger.entries {
-            changed |= self.cancel_doubles(entry, &rows)?;
-            changed |= self.let_go(entry, &rows)?;
-        }
-        if changed {
-            rows = self.slurm.queue()?;
-        }
-        Ok((ledger.last(), Standing::of(&ledger, &rows, host::now())))
+        self.finish(top_up)
     }
 
-    /// Decides the fate of an intent whose submitter is gone.
-    fn resolve(&mut self, intent: &Intent, rows: &mut Vec<Row>) -> Result<Fate, SlurmError> {
-        let mut looks = if host::now() - intent.by.time < ARRIVED { LOOKS } else { 0 };
-        let mut found = state::arrays_named(rows, &intent.token);
-        while found.is_empty() && looks > 0 {
-            std::thread::sleep(BETWEEN_LOOKS);
-            *rows = self.slurm.queue()?;
-            found = state::arrays_named(rows, &intent.token);
-            looks -= 1;
+    /// What comes after the arrays: the job that submits the rest, or the one that concludes.
+    fn finish(&mut self, top_up: Option<(u32, u64)>) -> Result<(), SlurmError> {
+        let left = self.left()?.len();
+        if let Some((_, words)) = self.report.kept_out.take().filter(|_| left > 0) {
+            self.report.kept_out = Some((left, words));
         }
-        let fate = match found.first() {
-            Some(job) => Fate::Job(*job),
-            None => Fate::Void("its submission was interrupted before Slurm had it".into()),
-        };
-        Ok(ledger::decide(self.dir, intent.number, fate)?)
+        if let Some((number, job)) = top_up {
+            if left == 0 {
+                let intent = ledger::read_intent(self.dir, number)?;
+                return self.slurm.cancel(job, &intent.token);
+            }
+            self.slurm.wait_for(job, self.half_way()?.as_deref())?;
+            self.let_go(Some((number, job)))?;
+        }
+        let ends = self.request.upkeep.ends_with_something();
+        if left == 0 && ends && !self.report.submitted.is_empty() {
+            let all: Vec<String> = self.live.iter().map(|one| one.array.to_string()).collect();
+            let job = self.errand(Kind::Report, &all)?;
+            self.let_go(job)?;
+        }
+        Ok(())
     }
 
-    /// Cancels jobs of this name that are not the intent's; whether there were any.
-    fn cancel_doubles(&mut self, entry: &Entry, rows: &[Row]) -> Result<bool, SlurmError> {
-        if entry.fate.is_none() {
-            return Ok(false);
-        }
-        let alive = |row: &&Row| row.name == entry.intent.token && state::is_alive(&row.state);
-        let mut doubles: Vec<u64> = rows.iter().filter(alive).map(|row| row.array).collect();
-        doubles.retain(|array| Some(*array) != entry.job());
-        doubles.sort_unstable();
-        doubles.dedup();
-        for array in &doubles {
-            self.slurm.cancel(*array, &entry.intent.token)?;
-            (self.say)(&format!("cancelled job {array}, which an interrupted submission had left"));
-        }
-        Ok(!doubles.is_empty())
+    /// The task after which it is time to submit more: the middle one of the last array.
+    fn half_way(&self) -> Result<Option<String>, SlurmError> {
+        let ledger = Ledger::read(self.dir)?;
+        let last = self.live.last().map(|one| one.array);
+        let entry = ledger.entries.iter().find(|e| e.job().is_some() && e.job() == last);
+        Ok(entry.zip(last).map(|(entry, array)| {
+            let tasks = entry.slices().len().div_ceil(entry.intent.per_task.max(1));
+            format!("{array}_{}", tasks.saturating_sub(1) / 2)
+        }))
     }
 
-    /// Lets a job go that is held since its submission was interrupted; whether it was.
-    fn let_go(&mut self, entry: &mut Entry, rows: &[Row]) -> Result<bool, SlurmError> {
-        let Some(job) = entry.job().filter(|_| !entry.released) else { return Ok(false) };
-        let is_its = |row: &&Row| row.array == job && row.name == entry.intent.token;
-        let there = rows.iter().filter(is_its).any(|row| state::is_alive(&row.state));
-        if there {
-            self.slurm.release(job)?;
-            self.report.adopted.push(job);
+    /// Slices of the request that nobody has submitted.
+    fn left(&mut self) -> Result<Vec<u32>, SlurmError> {
+        for entry in Ledger::read(self.dir)?.entries {
+            if entry.intent.number > self.known && !matches!(entry.fate, Some(Fate::Void(_))) {
+                self.covered.extend(entry.slices());
+            }
         }
-        ledger::mark_released(self.dir, entry.intent.number)?;
-        entry.released = true;
-        Ok(there)
+        Ok(self.request.slices.iter().copied().filter(|s| !self.covered.contains(s)).collect())
     }
 
     /// Takes the next number for an array of the first of these slices; nothing if another
     /// submission took it.
-    fn declare(
-        &self,
-        ledger: &Ledger,
-        left: &[u32],
-        live: &[Live],
-    ) -> Result<Option<Intent>, SlurmError> {
-        let number = ledger.last() + 1;
-        let slices = &left[..left.len().min(self.request.array)];
-        let arrays = left.len().div_ceil(self.request.array) as u64;
-        let lane = self.request.max_running.map(|most| lanes::next(live, arrays, most));
+    fn declare(&self, left: &[u32], size: usize) -> Result<Option<Intent>, SlurmError> {
+        let request = self.request;
+        let number = Ledger::read(self.dir)?.last() + 1;
+        let per_task = request.per_task.max(1);
+        let slices = &left[..left.len().min(size.saturating_mul(per_task))];
+        let arrays = left.len().div_ceil(size.saturating_mul(per_task)) as u64;
+        let lane = request.max_running.map(|most| lanes::next(&self.live, arrays, most));
         let (share, after) = (lane.map(|l| l.share), lane.and_then(|l| l.after));
+        let waits: Vec<String> = after.iter().map(u64::to_string).collect();
         let token = token(self.sweep, number, &nonce()?);
-        let words = words(self.request, &token, number, slices.len(), share, after);
-        let intent = Intent {
+        let tasks = slices.len().div_ceil(per_task);
+        let canary = self.canary.as_deref();
+        let call = Call { token: &token, number, tasks, share, canary, after: &waits };
+        let words = request.words(Kind::Runs, &call);
+        let slices = ranges::write(slices);
+        let intent =
+            Intent { slices, share, after, ..self.intent(Kind::Runs, number, token, words) };
+        Ok(self.publish(&intent)?.then_some(intent))
+    }
+
+    fn intent(&self, kind: Kind, number: u32, token: String, words: Vec<String>) -> Intent {
+        Intent {
             schema: LEDGER_SCHEMA,
             number,
             token,
-            kind: Kind::Runs,
-            request: 0,
-            slices: ranges::write(slices),
-            per_task: 1,
-            granted: Granted::default(),
-            share,
-            after,
+            kind,
+            request: self.request.number,
+            slices: String::new(),
+            per_task: self.request.per_task.max(1),
+            granted: self.request.granted,
+            share: None,
+            after: None,
             words,
             by: Claim::of_this_process(),
-        };
-        match ledger::declare(self.dir, &intent) {
-            Ok(()) => Ok(Some(intent)),
-            Err(error) if error.is_exists() => Ok(None),
+        }
+    }
+
+    /// Whether the number was free.
+    fn publish(&self, intent: &Intent) -> Result<bool, SlurmError> {
+        match ledger::declare(self.dir, intent) {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_exists() => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Submits the array of an intent; its job, unless another process decided against it.
-    fn carry_out(&mut self, intent: &Intent) -> Result<Option<u64>, SlurmError> {
+    /// Submits a job that trains nothing, behind these; its intent and number, not yet let go.
+    /// Where a limit keeps it out there is none.
+    fn errand(&mut self, kind: Kind, after: &[String]) -> Result<Option<(u32, u64)>, SlurmError> {
+        loop {
+            let number = Ledger::read(self.dir)?.last() + 1;
+            let token = token(self.sweep, number, &nonce()?);
+            let call = Call { token: &token, number, tasks: 1, share: None, canary: None, after };
+            let words = self.request.words(kind, &call);
+            let intent = self.intent(kind, number, token, words);
+            if !self.publish(&intent)? {
+                continue;
+            }
+            return Ok(match self.carry_out(&intent)? {
+                Came::Job(job) => {
+                    self.report.submitted.push(Submission { job, kind, tasks: 1 });
+                    Some((number, job))
+                }
+                Came::Nothing => None,
+                Came::Limit(words) => {
+                    (self.say)(&format!("no {} job: {words}", kind.word()));
+                    None
+                }
+            });
+        }
+    }
+
+    /// Submits the array of an intent.
+    fn carry_out(&mut self, intent: &Intent) -> Result<Came, SlurmError> {
         let job = match self.sbatch(intent)? {
             Ok(job) => job,
             Err(words) => {
                 ledger::decide(self.dir, intent.number, Fate::Void(words.clone()))?;
-                return Err(SlurmError::Refused { program: "sbatch", words });
+                return if error::is_limit(&words) {
+                    Ok(Came::Limit(words))
+                } else {
+                    Err(SlurmError::Refused { program: "sbatch", words })
+                };
             }
         };
         if ledger::decide(self.dir, intent.number, Fate::Job(job))? != Fate::Job(job) {
             self.slurm.cancel(job, &intent.token)?;
-            return Ok(None);
+            return Ok(Came::Nothing);
         }
-        self.slurm.release(job)?;
-        ledger::mark_released(self.dir, intent.number)?;
-        Ok(Some(job))
+        Ok(Came::Job(job))
+    }
+
+    /// Lets the job of an intent go.
+    fn let_go(&mut self, job: Option<(u32, u64)>) -> Result<(), SlurmError> {
+        let Some((number, job)) = job else { return Ok(()) };
+        if self.request.hold {
+            self.slurm.release(job)?;
+        }
+        Ok(ledger::mark_released(self.dir, number)?)
     }
 
     /// Asks for a job until it is known whether there is one: its number, or why there is none.
@@ -284,47 +339,36 @@ pub fn token(sweep: &str, number: u32, nonce: &str) -> String {
     format!("dlg-{}-{number:06}-{nonce}", sweep.get(..8).unwrap_or(sweep))
 }
 
-/// All words of sbatch for an array.
+/// What an array is for and the words of sbatch for it, for each that a request makes where
+/// nothing is in the queue, with intents from `first` on; a random part of their names reads
+/// `NONCE`, and the number of an array that another waits for `ARRAY<n>`.
 #[must_use]
-pub fn words(
-    request: &Request,
-    token: &str,
-    number: u32,
-    tasks: usize,
-    share: Option<u64>,
-    after: Option<u64>,
-) -> Vec<String> {
-    let mut words = request.options.clone();
-    words.extend(script::array_options(token, tasks, share, after));
-    words.extend(request.script.iter().cloned());
-    words.extend(["--intent".to_owned(), number.to_string()]);
-    words.extend(request.further.iter().cloned());
-    words
-}
-
-/// The number and the words of each array that a request makes where nothing is in the queue,
-/// with intents from `first` on; a random part of their names reads `NONCE`, and the number of
-/// an array that another waits for `ARRAY<n>`.
-#[must_use]
-pub fn all_words(request: &Request, sweep: &str, first: u32) -> Vec<(u32, Vec<String>)> {
-    let mut live: Vec<Live> = Vec::new();
-    let mut left = request.slices.len();
-    let mut all = Vec::new();
-    while left > 0 {
+pub fn all_words(request: &Request, sweep: &str, first: u32) -> Vec<(u32, Kind, Vec<String>)> {
+    let mut all: Vec<(u32, Kind, Vec<String>)> = Vec::new();
+    let mut add = |kind: Kind, tasks, share, canary: Option<&str>, after: &[String]| {
         let number = first + u32::try_from(all.len()).unwrap_or(u32::MAX - first);
+        let token = token(sweep, number, "NONCE");
+        let call = Call { token: &token, number, tasks, share, canary, after };
+        all.push((number, kind, request.words(kind, &call)));
+        number
+    };
+    let canary = request.canary.then(|| format!("ARRAY{}", add(Kind::Canary, 1, None, None, &[])));
+    let mut live: Vec<Live> = Vec::new();
+    let per_task = request.per_task.max(1);
+    let mut left = request.slices.len().div_ceil(per_task);
+    while left > 0 {
         let arrays = left.div_ceil(request.array) as u64;
         let lane = request.max_running.map(|most| lanes::next(&live, arrays, most));
         let (share, after) = (lane.map(|l| l.share), lane.and_then(|l| l.after));
+        let waits: Vec<String> = after.iter().map(|array| format!("ARRAY{array}")).collect();
         let tasks = left.min(request.array);
-        let token = token(sweep, number, "NONCE");
-        let mut words = words(request, &token, number, tasks, share, None);
-        if let Some(after) = after {
-            let place = request.options.len() + 3;
-            words.insert(place, format!("--dependency=afterany:ARRAY{after}"));
-        }
+        let number = add(Kind::Runs, tasks, share, canary.as_deref(), &waits);
         live.push(Live { array: u64::from(number), share, after });
-        all.push((number, words));
         left -= tasks;
+    }
+    if request.upkeep.ends_with_something() {
+        let waits: Vec<String> = live.iter().map(|one| format!("ARRAY{}", one.array)).collect();
+        add(Kind::Report, 1, None, None, &waits);
     }
     all
 }

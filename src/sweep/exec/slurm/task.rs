@@ -1,14 +1,15 @@
-//! The other end: an array task finds its slice, and puts itself back into the queue when its
-//! time is over.
+//! The other end: an array task finds its work, says why it ended, and puts itself back into the
+//! queue when its time is over.
 use super::call::Slurm;
 use super::error::SlurmError;
-use super::ledger::{self, Fate};
-use super::ranges;
-use crate::host;
+use super::ledger::{self, Fate, Intent, Kind};
 use crate::store::layout::SweepDir;
 use crate::store::merge::LastEvent;
 use crate::store::read;
+use crate::store::record::Cause;
+use crate::store::tasks::Granted;
 use crate::sweep::Sweep;
+use crate::{exit, host, orders};
 
 /// The array task that this process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +25,10 @@ pub struct ArrayTask {
 /// What a task is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Assigned {
-    /// To work on this slice.
-    Slice(u32),
+    /// To work on these slices.
+    Slices(Vec<u32>),
+    /// To do what its intent's kind says; it has no slices.
+    Errand(Kind),
     /// Nothing, for this reason.
     Nothing(String),
 }
@@ -46,46 +49,103 @@ impl ArrayTask {
     }
 
     /// What this task of an intent's array is to do. A job that is not the intent's does
-    /// nothing: it is what a doubtful submission left, and somebody let it go.
+    /// nothing: it is what a doubtful submission left. Where nobody has decided yet which job
+    /// the intent's is, this one now is: where a site forbids to hold jobs, its tasks may start
+    /// before their number is written down.
     ///
     /// # Errors
-    /// If the sweep directory can't be read, or the array has no such task.
-    pub fn assigned(&self, dir: &SweepDir, intent: u32) -> Result<Assigned, SlurmError> {
-        match ledger::read_fate(dir, intent)? {
-            Some(Fate::Job(job)) if job != self.array => {
+    /// If the sweep directory can't be read or written, or the array has no such task.
+    pub fn assigned(&self, dir: &SweepDir, intent: &Intent) -> Result<Assigned, SlurmError> {
+        match ledger::decide(dir, intent.number, Fate::Job(self.array))? {
+            Fate::Job(job) if job != self.array => {
                 return Ok(Assigned::Nothing(format!(
                     "array {} has this work, and this is array {}",
                     job, self.array
                 )));
             }
-            Some(Fate::Void(why)) => {
+            Fate::Void(why) => {
                 return Ok(Assigned::Nothing(format!("this array was given up: {why}")));
             }
-            Some(Fate::Job(_)) | None => {}
+            Fate::Job(_) => {}
         }
-        let slices = ledger::read_intent(dir, intent)?.slices;
-        let all = ranges::read(&slices).unwrap_or_default();
-        let slice = usize::try_from(self.task).ok().and_then(|task| all.get(task));
-        slice.map(|slice| Assigned::Slice(*slice)).ok_or_else(|| {
-            SlurmError::asked(
+        if intent.kind != Kind::Runs {
+            return Ok(Assigned::Errand(intent.kind));
+        }
+        if let Some(why) = orders::stop(&orders::read(dir)?, intent.number) {
+            return Ok(Assigned::Nothing(format!("the sweep was stopped: {why}")));
+        }
+        match intent.slices_of(self.task) {
+            slices if slices.is_empty() => Err(SlurmError::asked(
                 format!("array {} has no slice for its task {}", self.array, self.task),
                 "`dlgrid submit` starts tasks; they are not started by hand",
-            )
-        })
+            )),
+            slices => Ok(Assigned::Slices(slices)),
+        }
     }
 
-    /// Puts this task back into the queue; what was done, in words. Slurm ends the task at once:
-    /// everything must be on disk.
+    /// Whether this task may put itself back into the queue, or why not.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub fn may_go_on_later(&self, sweep: &Sweep, slices: &[u32]) -> Result<(), String> {
+        may_requeue(self.restarts, slices.iter().any(|slice| has_progressed(sweep, *slice)))
+    }
+
+    /// Puts this task back into the queue. Slurm ends the task at once: everything must be on
+    /// disk.
+    ///
+    /// # Errors
+    /// If Slurm does not answer or refuses.
+    pub fn go_on_later(&self) -> Result<(), SlurmError> {
+        Slurm::new(std::time::Duration::ZERO).requeue(self.array, self.task)
+    }
+
+    /// What Slurm has given this task; the time is what was asked for.
     #[must_use]
-    pub fn go_on_later(&self, sweep: &Sweep, slice: u32) -> String {
-        let progressed = has_progressed(sweep, slice);
-        if let Err(why) = may_requeue(self.restarts, progressed) {
-            return format!("not put back into the queue: {why}; submit again goes on");
+    pub fn granted(intent: &Intent) -> Granted {
+        let number = |name: &str| host::env(name)?.to_str()?.parse::<u64>().ok();
+        let cpus = number("SLURM_CPUS_ON_NODE").or_else(|| number("SLURM_CPUS_PER_TASK"));
+        let each = number("SLURM_MEM_PER_CPU").zip(cpus).map(|(mib, cpus)| mib * cpus);
+        let gpus = host::env("CUDA_VISIBLE_DEVICES").or_else(|| host::env("SLURM_JOB_GPUS"));
+        let gpus = gpus.and_then(|list| Some(list.to_str()?.split(',').count() as u64));
+        Granted {
+            seconds: intent.granted.seconds,
+            cpus,
+            memory_mib: number("SLURM_MEM_PER_NODE").or(each),
+            gpus,
         }
-        match Slurm::new(std::time::Duration::ZERO).requeue(self.array, self.task) {
-            Ok(()) => "put back into the queue".into(),
-            Err(error) => format!("not put back into the queue: {error}; submit again goes on"),
-        }
+    }
+}
+
+/// What has befallen a task by the time that its workers are gone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Befallen {
+    /// Slurm has warned of the time limit.
+    pub time_is_over: bool,
+    /// It was asked to stop.
+    pub asked: bool,
+    /// Its workers could not work at all.
+    pub unusable: bool,
+    /// The gravest cause of a worker's death.
+    pub died: Option<Cause>,
+    /// Runs of its slices that have not ended.
+    pub left: u64,
+    /// Runs of its slices that failed.
+    pub failed: u64,
+}
+
+/// Why a task ended before its work was done, if it did, and its exit code.
+#[must_use]
+pub const fn verdict(befallen: &Befallen) -> (Option<Cause>, u8) {
+    if befallen.left == 0 {
+        let code = if befallen.failed > 0 { exit::RUNS_FAILED } else { exit::OK };
+        return (None, code);
+    }
+    match befallen {
+        Befallen { time_is_over: true, .. } => (Some(Cause::Time), exit::STOPPED),
+        Befallen { asked: true, .. } => (Some(Cause::Asked), exit::STOPPED),
+        Befallen { unusable: true, .. } => (Some(Cause::Unusable), exit::MISSING),
+        Befallen { died, .. } => (*died, exit::RUNS_FAILED),
     }
 }
 
@@ -130,18 +190,50 @@ mod tests {
     use crate::exec::slurm::ledger::tests::entry;
 
     #[test]
-    fn a_task_works_on_its_slice_and_on_none_if_its_array_is_not_the_one() {
+    fn a_task_works_on_its_slices_and_on_none_if_its_array_is_not_the_one() {
         let tmp = tempfile::tempdir().expect("a folder");
         let dir = SweepDir::new(tmp.path());
-        ledger::declare(&dir, &entry(1, "5,9-11", None).intent).expect("free");
         let task = |array, task| ArrayTask { array, task, restarts: 0 };
-        let assigned = |one: ArrayTask| one.assigned(&dir, 1);
-        assert_eq!(assigned(task(7, 1)).expect("a slice"), Assigned::Slice(9));
-        assert!(assigned(task(7, 4)).is_err());
-        ledger::decide(&dir, 1, Fate::Job(7)).expect("free");
-        assert_eq!(assigned(task(7, 3)).expect("a slice"), Assigned::Slice(11));
+        let mut intent = entry(1, "5,9-11", None).intent;
+        intent.per_task = 3;
+        let assigned = |one: ArrayTask| one.assigned(&dir, &intent);
+        let slices = |numbers: &[u32]| Assigned::Slices(numbers.to_vec());
+        assert_eq!(assigned(task(7, 0)).expect("slices"), slices(&[5, 9, 10]));
+        assert_eq!(ledger::read_fate(&dir, 1).expect("decided"), Some(Fate::Job(7)));
+        assert_eq!(assigned(task(7, 1)).expect("slices"), slices(&[11]));
+        assert!(assigned(task(7, 2)).is_err());
         assert!(matches!(assigned(task(8, 1)), Ok(Assigned::Nothing(_))));
-        assert!(task(7, 0).assigned(&dir, 2).is_err(), "no such intent");
+        orders::give(&dir, 1, &orders::Order::Stop("enough".into())).expect("written");
+        assert!(
+            matches!(assigned(task(7, 1)), Ok(Assigned::Nothing(why)) if why.contains("enough"))
+        );
+        let later = Intent { number: 2, kind: Kind::Report, ..intent.clone() };
+        assert_eq!(task(9, 0).assigned(&dir, &later).expect("it"), Assigned::Errand(Kind::Report));
+    }
+
+    #[test]
+    fn why_a_task_ended_follows_from_what_befell_it() {
+        let left = Befallen { left: 3, ..Befallen::default() };
+        for (befallen, cause, code) in [
+            (Befallen::default(), None, exit::OK),
+            (Befallen { failed: 1, ..Befallen::default() }, None, exit::RUNS_FAILED),
+            (Befallen { asked: true, ..Befallen::default() }, None, exit::OK),
+            (Befallen { asked: true, ..left }, Some(Cause::Asked), exit::STOPPED),
+            (
+                Befallen { time_is_over: true, asked: true, ..left },
+                Some(Cause::Time),
+                exit::STOPPED,
+            ),
+            (Befallen { unusable: true, ..left }, Some(Cause::Unusable), exit::MISSING),
+            (
+                Befallen { died: Some(Cause::Memory), ..left },
+                Some(Cause::Memory),
+                exit::RUNS_FAILED,
+            ),
+            (left, None, exit::RUNS_FAILED),
+        ] {
+            assert_eq!(verdict(&befallen), (cause, code), "{befallen:?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,151 @@
+//! What tasks do that train nothing: try one run, submit what did not fit, conclude; and the look
+//! of every task at whether the sweep is plainly broken.
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use dlgrid_sweep::exec::program::{self, Around, Finished};
+use dlgrid_sweep::exec::slurm::call::Slurm;
+use dlgrid_sweep::exec::slurm::ledger::{Fate, Intent, Kind, Ledger};
+use dlgrid_sweep::exec::slurm::request::Request;
+use dlgrid_sweep::exec::slurm::script;
+use dlgrid_sweep::orders::{self, Order};
+use dlgrid_sweep::recipe::Work;
+use dlgrid_sweep::store::read;
+use dlgrid_sweep::store::record::Outcome;
+use dlgrid_sweep::sweep::Sweep;
+use dlgrid_sweep::text::plural;
+use dlgrid_sweep::{exit, host};
+
+use crate::array_task::Args;
+use crate::complete;
+use crate::slurm;
+use crate::talk::talk;
+
+/// Tries one run: two batches where dlgrid trains; a program until it has reported once.
+pub fn canary(sweep: &Sweep, args: &Args) -> anyhow::Result<u8> {
+    match &args.worker {
+        Some(worker) => canary_worker(sweep, worker, args.threads),
+        None => canary_program(sweep),
+    }
+}
+
+fn canary_worker(
+    sweep: &Sweep,
+    worker: &std::path::Path,
+    threads: usize,
+) -> anyhow::Result<u8> {
+    let status = host::command(worker)
+        .args(["--canary", "--threads", &threads.to_string(), "--sweep"])
+        .arg(sweep.dir.path())
+        .status()
+        .with_context(|| format!("cannot start `{}`", worker.display()))?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.filter(|code| *code < 126).unwrap_or(exit::MISSING))
+}
+
+fn canary_program(sweep: &Sweep) -> anyhow::Result<u8> {
+    let spec = &sweep.spec;
+    let first = spec.walk(0, spec.run_numbers()).next().and_then(|index| spec.run(index));
+    let Some(run) = first else { return Ok(exit::OK) };
+    let Work::Command(command) = &run.work else { return Ok(exit::OK) };
+    let scratch = tempfile::Builder::new().prefix("dlgrid-").tempdir()?;
+    let reported = AtomicBool::new(false);
+    let around = Around {
+        scratch: scratch.path(),
+        checkpoints: &scratch.path().join("checkpoints"),
+        objective: &spec.objective,
+        started: &|_| {},
+    };
+    let finished = program::run(
+        &run,
+        command,
+        &around,
+        &|| reported.load(Ordering::SeqCst),
+        &mut |_| reported.store(true, Ordering::SeqCst),
+    )
+    .context("cannot exchange files with the program")?;
+    match finished {
+        Finished::Ended(ended) if ended.outcome == Outcome::Failed => {
+            let why = ended.why.as_deref().unwrap_or("for no reason that it told");
+            talk(&format!("error: run {} failed when it was tried: {why}\n", run.id.short()));
+            Ok(exit::RUNS_FAILED)
+        }
+        _ => {
+            talk(&format!("run {} reports: all is well\n", run.id.short()));
+            Ok(exit::OK)
+        }
+    }
+}
+
+/// How long a task that submits waits for a Slurm that can't be reached.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Submits those slices of a request that no array has had yet.
+pub fn top_up(sweep: &Sweep, intent: &Intent) -> anyhow::Result<u8> {
+    let mut request = Request::read(&sweep.dir, intent.request)?;
+    let had: std::collections::HashSet<u32> = Ledger::read(&sweep.dir)?
+        .entries
+        .iter()
+        .filter(|e| e.intent.request == request.number && !matches!(e.fate, Some(Fate::Void(_))))
+        .flat_map(|entry| entry.slices())
+        .collect();
+    let ordered = orders::read(&sweep.dir)?;
+    if let Some(why) = orders::stop(&ordered, intent.number) {
+        talk(&format!("nothing to do: the sweep was stopped: {why}\n"));
+        return Ok(exit::OK);
+    }
+    request.slices.retain(|slice| !had.contains(slice));
+    if let Some(most) = orders::throttle(&ordered) {
+        request.max_running = most;
+    }
+    let slurm = Slurm::new(PATIENCE).passing(&script::further_variables(&request.settings)?);
+    slurm::put(sweep, &slurm, &request)?;
+    Ok(exit::OK)
+}
+
+/// Concludes the sweep if it is complete.
+pub fn report(sweep: &Sweep) -> anyhow::Result<u8> {
+    let upkeep = Request::last(&sweep.dir)?.map_or(sweep.spec.upkeep.clone(), |r| r.upkeep);
+    complete::conclude(sweep, &upkeep)
+}
+
+/// Stops the sweep if more of its runs have failed than may, of those that the request of this
+/// intent has trained; why, if it is.
+pub fn stop_if_broken(sweep: &Sweep, intent: &Intent) -> Option<String> {
+    let most = Request::read(&sweep.dir, intent.request).ok()?.upkeep.max_failures?;
+    let ledger = Ledger::read(&sweep.dir).ok()?;
+    let of_request = |number: u32| {
+        ledger
+            .entries
+            .iter()
+            .any(|e| e.intent.number == number && e.intent.request == intent.request)
+    };
+    let results = read::load(&sweep.dir, &sweep.manifest.id).ok()?;
+    let failed = results
+        .runs
+        .values()
+        .filter_map(|run| run.end.as_ref())
+        .filter(|end| end.outcome == Outcome::Failed)
+        .filter(|end| {
+            let head = results.segments.get(&end.at.segment()).and_then(|s| s.head.as_ref());
+            head.and_then(|head| head.intent).is_some_and(of_request)
+        })
+        .count() as u64;
+    if failed < most {
+        return None;
+    }
+    let why = format!("{} failed, and `max_failures` is {most}", plural(failed, "run"));
+    talk(&format!("the sweep is stopped: {why}\n"));
+    if let Err(error) = orders::give(&sweep.dir, ledger.last(), &Order::Stop(why.clone())) {
+        talk(&format!("warning: {error}; other tasks go on\n"));
+    }
+    let slurm = Slurm::new(Duration::from_secs(5));
+    for entry in ledger.entries.iter().filter(|e| e.intent.kind != Kind::Report) {
+        if let Some(job) = entry.job() {
+            // What stays in the queue ends by itself as soon as it starts.
+            let _cancelled = slurm.cancel_waiting(job, &entry.intent.token);
+        }
+    }
+    Some(why)
+}

@@ -1,0 +1,195 @@
+//! What is submitted again, and with how much more: decided from how the runs of a slice ended and
+//! why its last task did.
+use std::collections::BTreeMap;
+
+use crate::spec::upkeep::RetryRules;
+use crate::store::read::RetryPolicy;
+use crate::store::record::Cause;
+use crate::store::tasks::Granted;
+
+/// Which runs are wanted again. Where nothing is chosen, all that did not end well but for
+/// diverged ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// Runs that failed.
+    pub failed: bool,
+    /// Runs that ran out of memory.
+    pub memory: bool,
+    /// Runs whose time limit came.
+    pub time: bool,
+    /// Runs that were begun or waited, and that nobody works on.
+    pub lost: bool,
+    /// Runs whose loss stopped being finite.
+    pub diverged: bool,
+}
+
+impl Choice {
+    /// All classes but diverged ones, where none is chosen.
+    #[must_use]
+    pub const fn or_all(self) -> Self {
+        if self.failed || self.memory || self.time || self.lost {
+            return self;
+        }
+        Self { failed: true, memory: true, time: true, lost: true, diverged: self.diverged }
+    }
+
+    /// Ended runs that are trained again.
+    #[must_use]
+    pub const fn policy(self) -> RetryPolicy {
+        RetryPolicy { failed: self.failed, memory: self.memory, diverged: self.diverged }
+    }
+
+    const fn wants_open(self, cause: Option<Cause>) -> bool {
+        match cause {
+            Some(Cause::Memory) => self.memory,
+            Some(Cause::Time) => self.time,
+            _ => self.lost,
+        }
+    }
+}
+
+/// What is known of a slice.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Known {
+    /// The slice.
+    pub slice: u32,
+    /// Its runs that have not ended.
+    pub open: u64,
+    /// Its ended runs that [`Choice::policy`] admits.
+    pub ended: u64,
+    /// Whether some of those ran out of memory.
+    pub of_memory: bool,
+    /// Why its last task ended before its work was done, if that is known.
+    pub cause: Option<Cause>,
+    /// What its last task had.
+    pub granted: Granted,
+    /// Arrays with it whose tasks ran out of memory; whose time limit came.
+    pub tried: (u32, u32),
+}
+
+/// More than before; nothing where it stays as it was.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct More {
+    /// Memory of a task in MiB.
+    pub memory_mib: Option<u64>,
+    /// Time limit of a task in seconds.
+    pub seconds: Option<u64>,
+}
+
+/// What is submitted again.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Again {
+    /// Slices by what more they get.
+    pub groups: BTreeMap<More, Vec<u32>>,
+    /// Slices that get no more although they ran out of something: more was asked for as often as
+    /// the rules allow, or what they had is not known.
+    pub not_raised: Vec<u32>,
+}
+
+/// Chooses slices and what more they get.
+#[must_use]
+pub fn again(slices: &[Known], choice: Choice, rules: &RetryRules) -> Again {
+    let mut again = Again::default();
+    for known in slices {
+        let open = known.open > 0 && choice.wants_open(known.cause);
+        if !open && known.ended == 0 {
+            continue;
+        }
+        let of_memory = known.of_memory || (open && known.cause == Some(Cause::Memory));
+        let of_time = open && known.cause == Some(Cause::Time);
+        let more = More {
+            memory_mib: raised(
+                of_memory,
+                known.granted.memory_mib,
+                known.tried.0,
+                rules.memory,
+                rules,
+            ),
+            seconds: raised(of_time, known.granted.seconds, known.tried.1, rules.time, rules),
+        };
+        let lacks = (of_memory && more.memory_mib.is_none()) || (of_time && more.seconds.is_none());
+        if lacks {
+            again.not_raised.push(known.slice);
+        }
+        again.groups.entry(more).or_default().push(known.slice);
+    }
+    again
+}
+
+/// What it had times the factor, as long as that was not done too often. What ran out of it once
+/// is raised once, what did so twice from what it had then.
+fn raised(
+    wanted: bool,
+    had: Option<u64>,
+    tried: u32,
+    factor: f64,
+    rules: &RetryRules,
+) -> Option<u64> {
+    let had = had.filter(|_| wanted && tried <= rules.max && factor > 1.0)?;
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "megabytes and seconds of a job"
+    )]
+    let more = (had as f64 * factor).ceil() as u64;
+    Some(more)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(slice: u32, open: u64, ended: u64, cause: Option<Cause>) -> Known {
+        let granted = Granted { memory_mib: Some(4096), seconds: Some(600), ..Granted::default() };
+        Known { slice, open, ended, cause, granted, tried: (1, 1), ..Known::default() }
+    }
+
+    fn all() -> Vec<Known> {
+        vec![
+            known(0, 3, 0, Some(Cause::Memory)),
+            known(1, 3, 0, Some(Cause::Time)),
+            known(2, 1, 0, Some(Cause::Node)),
+            known(3, 0, 2, None),
+            Known { of_memory: true, ..known(4, 0, 1, Some(Cause::Memory)) },
+            known(5, 0, 0, None),
+            known(6, 2, 0, None),
+        ]
+    }
+
+    fn told(choice: Choice, rules: &RetryRules) -> String {
+        let again = again(&all(), choice.or_all(), rules);
+        let mut out: Vec<String> = again
+            .groups
+            .iter()
+            .map(|(more, slices)| format!("{:?} {:?}: {slices:?}", more.memory_mib, more.seconds))
+            .collect();
+        out.push(format!("not raised {:?}", again.not_raised));
+        out.join("; ")
+    }
+
+    #[test]
+    fn what_ran_out_of_something_gets_more_of_it() {
+        let rules = RetryRules::default();
+        insta::assert_snapshot!(told(Choice::default(), &rules), @"None None: [2, 3, 6]; None Some(1200): [1]; Some(6144) None: [0, 4]; not raised []");
+        let once = RetryRules { max: 0, ..rules };
+        insta::assert_snapshot!(told(Choice::default(), &once), @"None None: [0, 1, 2, 3, 4, 6]; not raised [0, 1, 4]");
+    }
+
+    #[test]
+    fn classes_can_be_chosen() {
+        let rules = RetryRules::default();
+        let only = |memory, time, lost| Choice { memory, time, lost, ..Choice::default() };
+        let slices = |choice| {
+            let known: Vec<Known> =
+                all().into_iter().map(|k| Known { ended: 0, of_memory: false, ..k }).collect();
+            again(&known, choice, &rules).groups.into_values().flatten().collect::<Vec<_>>()
+        };
+        assert_eq!(slices(only(true, false, false)), [0]);
+        assert_eq!(slices(only(false, true, false)), [1]);
+        assert_eq!(slices(only(false, false, true)), [2, 6]);
+        assert_eq!(slices(Choice { failed: true, ..Choice::default() }), Vec::<u32>::new());
+        let diverged = Choice { diverged: true, ..Choice::default() }.or_all();
+        assert!(diverged.policy().diverged && diverged.policy().failed && diverged.lost);
+    }
+}

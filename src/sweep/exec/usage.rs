@@ -1,0 +1,276 @@
+//! What this process and all that it started take: memory, processors, GPUs; and whether the
+//! kernel killed one of them for want of memory. Parsing is pure; files of `/proc` and of cgroups
+//! are read here alone.
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::host;
+use crate::store::tasks::Used;
+
+/// How often the kernel has killed a process of this one's memory cgroup for want of memory;
+/// nothing where there is no such cgroup, or it does not tell.
+#[must_use]
+pub fn memory_kills() -> Option<u64> {
+    let file = kills_file(&read("/proc/self/cgroup")?)?;
+    field(&read(file)?, "oom_kill")
+}
+
+/// The file that counts them, from `/proc/self/cgroup`: of cgroup 2, or of version 1 where the
+/// memory controller is there.
+fn kills_file(cgroups: &str) -> Option<PathBuf> {
+    let mut second = None;
+    for line in cgroups.lines() {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (controllers, path) = (fields.next()?, fields.next()?.trim_start_matches('/'));
+        let root = PathBuf::from("/sys/fs/cgroup");
+        if controllers.split(',').any(|c| c == "memory") {
+            return Some(root.join("memory").join(path).join("memory.oom_control"));
+        }
+        if controllers.is_empty() {
+            second = Some(root.join(path).join("memory.events"));
+        }
+    }
+    second
+}
+
+fn field(text: &str, name: &str) -> Option<u64> {
+    text.lines().find_map(|line| {
+        let mut words = line.split_whitespace();
+        (words.next()? == name).then(|| words.next()?.parse().ok())?
+    })
+}
+
+fn read(path: impl AsRef<std::path::Path>) -> Option<String> {
+    std::fs::read_to_string(path).ok()
+}
+
+/// Clock ticks a second, as `/proc` counts: 100 on every Linux that Slurm runs on.
+const TICKS: f64 = 100.0;
+
+/// Seconds of processors that this process's ended children took, theirs included.
+#[must_use]
+pub fn cpu_seconds() -> f64 {
+    host::process_stat(host::pid()).and_then(|stat| children_seconds(&stat)).unwrap_or(0.0)
+}
+
+fn children_seconds(stat: &str) -> Option<f64> {
+    let mut fields = stat[stat.rfind(')')? + 1..].split_whitespace().skip(13);
+    let user: f64 = fields.next()?.parse().ok()?;
+    let system: f64 = fields.next()?.parse().ok()?;
+    Some((user + system) / TICKS)
+}
+
+/// Memory of all descendants of this process now, and of the largest of them at its highest, in
+/// MiB.
+fn memory() -> Option<(u64, u64)> {
+    let mut parents = HashMap::new();
+    for entry in std::fs::read_dir("/proc").ok()? {
+        let Some(pid) = entry.ok()?.file_name().to_str().and_then(|n| n.parse::<u32>().ok()) else {
+            continue;
+        };
+        if let Some(parent) = host::process_stat(pid).and_then(|stat| parent(&stat)) {
+            parents.insert(pid, parent);
+        }
+    }
+    let (mut now, mut highest) = (0, 0);
+    for pid in descendants(&parents, host::pid()) {
+        let Some(status) = read(format!("/proc/{pid}/status")) else { continue };
+        now += field(&status, "VmRSS:").unwrap_or(0);
+        highest = highest.max(field(&status, "VmHWM:").unwrap_or(0));
+    }
+    Some((now / 1024, highest / 1024))
+}
+
+fn parent(stat: &str) -> Option<u32> {
+    stat[stat.rfind(')')? + 1..].split_whitespace().nth(1)?.parse().ok()
+}
+
+fn descendants(parents: &HashMap<u32, u32>, of: u32) -> Vec<u32> {
+    let mut found = vec![of];
+    let mut at = 0;
+    while at < found.len() {
+        let from = found[at];
+        found.extend(parents.iter().filter(|(_, parent)| **parent == from).map(|(pid, _)| *pid));
+        at += 1;
+    }
+    found.split_off(1)
+}
+
+/// Use of the GPUs that a task has, from 0 to 1, and the most memory of one in MiB, from what
+/// `nvidia-smi --query-gpu=utilization.gpu,memory.used --format=csv,noheader,nounits` writes.
+fn gpus(text: &str) -> Option<(f64, u64)> {
+    let rows: Vec<(f64, u64)> = text
+        .lines()
+        .filter_map(|line| {
+            let (used, memory) = line.split_once(',')?;
+            Some((used.trim().parse().ok()?, memory.trim().parse().ok()?))
+        })
+        .collect();
+    #[expect(clippy::cast_precision_loss, reason = "a node has few GPUs")]
+    let mean = rows.iter().map(|(used, _)| used / 100.0).sum::<f64>() / rows.len() as f64;
+    let most = rows.iter().map(|(_, memory)| *memory).max()?;
+    mean.is_finite().then_some((mean, most))
+}
+
+fn ask_gpus(visible: &str) -> Option<(f64, u64)> {
+    let mut command = host::command("nvidia-smi");
+    command.args(["--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits"]);
+    command.arg(format!("--id={visible}"));
+    let output = host::run_within(&mut command, Duration::from_secs(10)).ok()?;
+    gpus(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// Time between two looks at the memory; at the GPUs.
+const MEMORY_EVERY: Duration = Duration::from_secs(2);
+const GPUS_EVERY: Duration = Duration::from_secs(30);
+
+/// Follows what a task takes.
+#[derive(Debug)]
+pub struct Meter {
+    begun: std::time::Instant,
+    looked: Option<std::time::Instant>,
+    peak: Option<u64>,
+    /// The GPUs to ask for, as `CUDA_VISIBLE_DEVICES` names them.
+    visible: Option<String>,
+    asked: std::time::Instant,
+    answers: Option<std::sync::mpsc::Receiver<Option<(f64, u64)>>>,
+    gpu_sum: f64,
+    gpu_looks: f64,
+    gpu_peak: Option<u64>,
+}
+
+impl Meter {
+    /// Begins; GPUs are followed where the task has some and the driver's program is there.
+    #[must_use]
+    pub fn begin() -> Self {
+        let visible = host::env("CUDA_VISIBLE_DEVICES").and_then(|v| v.into_string().ok());
+        Self {
+            begun: host::instant(),
+            looked: None,
+            peak: None,
+            visible: visible.filter(|_| host::which("nvidia-smi").is_some()),
+            asked: host::instant(),
+            answers: None,
+            gpu_sum: 0.0,
+            gpu_looks: 0.0,
+            gpu_peak: None,
+        }
+    }
+
+    /// Looks again, if it is time to; never waits.
+    pub fn look(&mut self) {
+        if self.looked.is_none_or(|then| then.elapsed() >= MEMORY_EVERY) {
+            self.look_now();
+        }
+        self.look_at_gpus();
+    }
+
+    fn look_now(&mut self) {
+        self.looked = Some(host::instant());
+        self.peak = self.peak.max(memory().map(|(now, highest)| now.max(highest)));
+    }
+
+    fn look_at_gpus(&mut self) {
+        let Some(visible) = &self.visible else { return };
+        match self.answers.as_ref().map(std::sync::mpsc::Receiver::try_recv) {
+            Some(Ok(answer)) => {
+                self.answers = None;
+                if let Some((used, memory)) = answer {
+                    self.gpu_sum += used;
+                    self.gpu_looks += 1.0;
+                    self.gpu_peak = self.gpu_peak.max(Some(memory));
+                }
+            }
+            Some(Err(_)) => {}
+            None if self.asked.elapsed() >= GPUS_EVERY || self.gpu_looks == 0.0 => {
+                self.asked = host::instant();
+                let (send, receive) = std::sync::mpsc::channel();
+                let visible = visible.clone();
+                // The driver may take seconds to answer; nobody waits for it.
+                std::thread::spawn(move || {
+                    let _heard = send.send(ask_gpus(&visible));
+                });
+                self.answers = Some(receive);
+            }
+            None => {}
+        }
+    }
+
+    /// Most memory so far, in MiB.
+    #[must_use]
+    pub const fn peak_memory_mib(&self) -> Option<u64> {
+        self.peak
+    }
+
+    /// What was taken until now.
+    #[must_use]
+    pub fn used(&self) -> Used {
+        Used {
+            seconds: self.begun.elapsed().as_secs_f64(),
+            cpu_seconds: cpu_seconds(),
+            peak_memory_mib: self.peak,
+            gpu_use: (self.gpu_looks > 0.0).then(|| self.gpu_sum / self.gpu_looks),
+            gpu_peak_memory_mib: self.gpu_peak,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_that_counts_kills_is_that_of_the_memory_controller() {
+        for (cgroups, file) in [
+            (
+                "9:name=systemd:/\n4:memory:/slurm/uid_0/job_7/step_batch\n0::/\n",
+                Some("/sys/fs/cgroup/memory/slurm/uid_0/job_7/step_batch/memory.oom_control"),
+            ),
+            (
+                "0::/system.slice/slurmstepd.scope/job_7/step_batch/user/task_0\n",
+                Some(
+                    "/sys/fs/cgroup/system.slice/slurmstepd.scope/job_7/step_batch/user/task_0/memory.events",
+                ),
+            ),
+            ("3:cpu,cpuacct:/\n", None),
+            ("", None),
+        ] {
+            assert_eq!(kills_file(cgroups), file.map(PathBuf::from));
+        }
+        assert_eq!(field("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", "oom_kill"), Some(3));
+        assert_eq!(field("low 0\noom 5\noom_kill 2\n", "oom_kill"), Some(2));
+        assert_eq!(field("low 0\n", "oom_kill"), None);
+    }
+
+    #[test]
+    fn what_proc_says_is_read() {
+        let stat = "42 (a) b) S 7 42 42 0 -1 4194560 1 2 3 4 10 20 150 50 20 0 1 0 100 0 0";
+        assert_eq!(children_seconds(stat), Some(2.0));
+        assert_eq!(parent(stat), Some(7));
+        let parents = HashMap::from([(2, 1), (3, 2), (4, 3), (5, 9)]);
+        let mut found = descendants(&parents, 1);
+        found.sort_unstable();
+        assert_eq!(found, [2, 3, 4]);
+    }
+
+    #[test]
+    fn gpus_are_averaged_and_the_fullest_counts() {
+        assert_eq!(gpus("50, 1000\n100, 3000\n"), Some((0.75, 3000)));
+        assert_eq!(gpus(""), None);
+        assert_eq!(gpus("[N/A], 3\n"), None);
+    }
+
+    #[test]
+    fn a_child_is_measured() {
+        let mut meter = Meter::begin();
+        let mut command = host::command("sh");
+        command.args(["-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; sleep 0.2"]);
+        let mut child = command.spawn().expect("sh");
+        std::thread::sleep(Duration::from_millis(100));
+        meter.look();
+        child.wait().expect("waited");
+        let used = meter.used();
+        assert!(used.cpu_seconds > 0.0 && used.peak_memory_mib.is_some_and(|m| m < 4096));
+    }
+}
