@@ -31,6 +31,8 @@ mod retry;
 mod schema;
 #[path = "dlgrid/show.rs"]
 mod show;
+#[path = "dlgrid/site.rs"]
+mod site;
 #[path = "dlgrid/slurm.rs"]
 mod slurm;
 #[path = "dlgrid/status.rs"]
@@ -95,6 +97,8 @@ enum Command {
     Logs(logs::LogsArgs),
     /// List the sweeps
     List(list::ListArgs),
+    /// Describe a cluster once for all sweeps: detect it, list and show profiles
+    Site(site::Args),
     /// Check this machine, and say what mends it
     Doctor(doctor::DoctorArgs),
     /// Fetch, verify and list data sets
@@ -136,6 +140,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Cancel(args) => cancel::run(&args),
         Command::Logs(args) => logs::run(args),
         Command::List(args) => list::run(args),
+        Command::Site(args) => site::run(&args),
         Command::Doctor(args) => doctor::run(args),
         Command::Data(args) => data::run(args),
         Command::Schema(args) => schema::run(&args),

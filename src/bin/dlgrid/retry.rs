@@ -26,8 +26,8 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let sweep = Sweep::open(dir)?;
     let worker = work::preflight(&sweep.spec, &args.work)?;
     let again = RetryPolicy { failed: true, diverged: args.diverged };
-    match slurm::find(&args.work, &sweep.spec.slurm)? {
-        Some(cluster) => slurm::submit(&sweep, &sweep.spec.slurm, &worker, again, &cluster),
+    match slurm::find(&args.work, &sweep.spec.slurm, sweep.dir.path())? {
+        Some(cluster) => slurm::submit(&sweep, &cluster.settings, &worker, again, &cluster),
         None => work::run(&sweep, worker, again, &args.work),
     }
 }

@@ -1,5 +1,6 @@
 //! What the commands do with Slurm: `submit` and `retry` put slices into its queue, `cancel`
 //! takes them out, `plan --script` shows what it would be told.
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -10,6 +11,7 @@ use dlgrid_sweep::exec::slurm::install::{self, Installed};
 use dlgrid_sweep::exec::slurm::ledger::Ledger;
 use dlgrid_sweep::exec::slurm::preflight::{self, Cluster};
 use dlgrid_sweep::exec::slurm::script;
+use dlgrid_sweep::exec::slurm::site::Site;
 use dlgrid_sweep::exec::slurm::submit::{self as queue, Report, Request};
 use dlgrid_sweep::exec::slurm::{SlurmError, state};
 use dlgrid_sweep::spec::SlurmSettings;
@@ -18,11 +20,9 @@ use dlgrid_sweep::store::read::{self, RetryPolicy};
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::{exit, host};
 
+use crate::site;
 use crate::talk::{refuse, talk};
 use crate::work::{self, LocalArgs};
-
-/// The job script: the same bytes for every sweep.
-pub const SCRIPT: &str = include_str!("../../../slurm/array.sbatch");
 
 /// How long `submit` waits for a Slurm that can't be reached.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -33,11 +33,20 @@ const USUAL_SLOTS: u64 = 32;
 pub struct Found {
     slurm: Slurm,
     cluster: Cluster,
+    /// The site whose settings stand under those of the spec.
+    pub site: Site,
+    /// The settings that count: those of the spec over those of the site.
+    pub settings: SlurmSettings,
 }
 
-/// The Slurm that a sweep with these settings goes to: none where this machine has none or is
-/// told to work itself. What Slurm would never run is refused.
-pub fn find(args: &LocalArgs, settings: &SlurmSettings) -> anyhow::Result<Option<Found>> {
+/// The Slurm that a sweep with these settings, below `folder`, goes to: none where this machine
+/// has none or is told to work itself. What Slurm would never run is refused, and what is likely
+/// to go wrong is said.
+pub fn find(
+    args: &LocalArgs,
+    spec: &SlurmSettings,
+    folder: &Path,
+) -> anyhow::Result<Option<Found>> {
     if args.local {
         return Ok(None);
     }
@@ -51,10 +60,24 @@ pub fn find(args: &LocalArgs, settings: &SlurmSettings) -> anyhow::Result<Option
             ));
         }
     }
-    let slurm = slurm.passing(&script::further_variables(settings)?);
+    let found = ask(slurm, args.site.as_deref(), spec)?;
+    for warning in preflight::warnings(&found.cluster, &found.settings, folder) {
+        talk(&format!("warning: {warning}\n"));
+    }
+    Ok(Some(found))
+}
+
+/// Asks a Slurm what it is like, and finds its site.
+fn ask(slurm: Slurm, site: Option<&str>, spec: &SlurmSettings) -> anyhow::Result<Found> {
     let cluster = preflight::cluster(&slurm)?;
-    preflight::check(&cluster, settings)?;
-    Ok(Some(Found { slurm, cluster }))
+    let site = site::choose(site, spec, cluster.name.as_deref())?;
+    let settings = site.settings(spec);
+    let cluster = cluster.within(&site.limits);
+    script::check_setup(&site)?;
+    preflight::check(&cluster, &settings)?;
+    preflight::check_account(&slurm, &cluster, &settings)?;
+    let slurm = slurm.passing(&script::further_variables(&settings)?);
+    Ok(Found { slurm, cluster, site, settings })
 }
 
 /// Tasks at a time that a sweep is cut for.
@@ -83,8 +106,8 @@ pub fn submit(
         return Ok(work::conclude(sweep, &results, false));
     }
     let dir = absolute(&sweep.dir)?;
-    let options = script::options(settings, sweep.spec.trains(), dir.path())?;
-    let installed = install::install(&dir, &worker.program, SCRIPT)?;
+    let options = script::options(settings, &found.site.limits, dir.path())?;
+    let installed = install::install(&dir, &worker.program, &script::render(&found.site))?;
     let tasks = slices.len();
     let size = found.cluster.array;
     let request = request(&dir, settings, worker, again, (options, installed, slices, size))?;
@@ -129,7 +152,24 @@ fn check_with_slurm(slurm: &Slurm, request: &Request) -> Result<(), SlurmError> 
     let free = |word: &&String| !matches!(word.as_str(), "--hold" | "--parsable");
     let mut words: Vec<String> = request.options.iter().filter(free).cloned().collect();
     words.extend(request.script.iter().cloned());
-    slurm.would_take(&words)
+    slurm.would_take(&words).map(drop)
+}
+
+/// What Slurm says of a task of such a sweep, without submitting anything.
+pub fn try_out(site: Option<&str>, spec: &SlurmSettings, folder: &Path) -> anyhow::Result<String> {
+    let Some(slurm) = Slurm::find(Duration::ZERO) else {
+        return Err(refuse(
+            exit::MISSING,
+            "this machine has no sbatch to ask",
+            "run this on a login node",
+        ));
+    };
+    let found = ask(slurm, site, spec)?;
+    let folder = std::path::absolute(folder).context("there is no current folder")?;
+    let mut words = script::options(&found.settings, &found.site.limits, &folder)?;
+    words.retain(|word| !matches!(word.as_str(), "--hold" | "--parsable"));
+    words.push("--wrap=true".into());
+    Ok(found.slurm.would_take(&words)?)
 }
 
 fn conclude(sweep: &Sweep, report: &Report, slices: usize) {
@@ -209,34 +249,44 @@ fn is_alive_named(row: &dlgrid_sweep::exec::slurm::parse::Row, token: &str) -> b
     row.name == token && state::is_alive(&row.state)
 }
 
+/// Where a sweep would go: the arrays, the site and the settings that count.
+pub struct Place {
+    array: usize,
+    site: Site,
+    pub settings: SlurmSettings,
+}
+
+/// Where a sweep with these settings would go from here.
+pub fn place(site: Option<&str>, spec: &SlurmSettings) -> anyhow::Result<Place> {
+    if let Some(slurm) = Slurm::find(Duration::ZERO) {
+        let Found { cluster, site, settings, .. } = ask(slurm, site, spec)?;
+        return Ok(Place { array: cluster.array, site, settings });
+    }
+    talk("note: this machine has no sbatch; arrays of 1001 tasks are assumed\n");
+    let site = site::choose(site, spec, None)?;
+    let settings = site.settings(spec);
+    let array = site.limits.max_array_size.unwrap_or(preflight::USUAL_ARRAY);
+    Ok(Place { array, site, settings })
+}
+
 /// The script, and the words of sbatch for each array of a sweep that would be submitted now.
 pub fn show(
     dir: &SweepDir,
     id: &str,
-    settings: &SlurmSettings,
+    place: &Place,
     worker: &Worker,
     slices: Vec<u32>,
-    trains: bool,
 ) -> anyhow::Result<String> {
     let dir = SweepDir::new(std::path::absolute(dir.path()).context("there is no current folder")?);
-    let size = match Slurm::find(Duration::ZERO) {
-        Some(slurm) => {
-            let cluster = preflight::cluster(&slurm)?;
-            preflight::check(&cluster, settings)?;
-            cluster.array
-        }
-        None => {
-            talk("note: this machine has no sbatch; arrays of 1001 tasks are assumed\n");
-            preflight::USUAL_ARRAY
-        }
-    };
-    let options = script::options(settings, trains, dir.path())?;
+    let Place { array: size, site, settings } = place;
+    let options = script::options(settings, &site.limits, dir.path())?;
+    let script = script::render(site);
     let bytes = dlgrid_sweep::store::fs::read(&worker.program)?;
-    let installed = install::places(&dir, &worker.program, &bytes, SCRIPT);
+    let installed = install::places(&dir, &worker.program, &bytes, &script);
     let again = RetryPolicy::default();
-    let request = request(&dir, settings, worker, again, (options, installed, slices, size))?;
+    let request = request(&dir, settings, worker, again, (options, installed, slices, *size))?;
     let first = Ledger::read(&dir)?.last() + 1;
-    let mut text = format!("# {}\n{SCRIPT}\n", request.script[0]);
+    let mut text = format!("# {}\n{script}\n", request.script[0]);
     for (number, words) in queue::all_words(&request, id, first) {
         let quoted: Vec<String> = words.iter().map(|word| quote(word)).collect();
         text.push_str(&format!("# array {number}\nsbatch {}\n", quoted.join(" ")));
@@ -267,13 +317,5 @@ mod tests {
         ] {
             assert_eq!(quote(word), quoted);
         }
-    }
-
-    #[test]
-    fn the_script_is_constant_and_ends_in_the_worker() {
-        assert!(SCRIPT.starts_with("#!/bin/bash\n"));
-        assert!(!SCRIPT.contains("#SBATCH"), "options travel as arguments");
-        assert_eq!(SCRIPT.lines().last(), Some("exec \"$@\""));
-        assert!(!SCRIPT.contains("SLURM_JOB_ID"), "it can mean the whole array");
     }
 }

@@ -26,12 +26,14 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
-    let (spec, bytes) = check::read(&args.file, args.max_runs)?;
+    let (mut spec, bytes) = check::read(&args.file, args.max_runs)?;
     let worker = work::preflight(&spec, &args.work)?;
-    let settings = spec.slurm.clone();
-    let cluster = slurm::find(&args.work, &settings)?;
+    let cluster = slurm::find(&args.work, &spec.slurm, &args.root.root)?;
+    if let Some(found) = &cluster {
+        spec.slurm = found.settings.clone();
+    }
     let slots = match &cluster {
-        Some(_) => slurm::slots(&settings),
+        Some(found) => slurm::slots(&found.settings),
         None => work::slots(args.work.slots.map(usize::from), spec.slurm.cpus).len() as u64,
     };
     talk(&format!("{}\n", check::summary(&spec)));
@@ -55,7 +57,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     }
     let again = RetryPolicy::default();
     match cluster {
-        Some(cluster) => slurm::submit(&sweep, &settings, &worker, again, &cluster),
+        Some(cluster) => slurm::submit(&sweep, &cluster.settings, &worker, again, &cluster),
         None => work::run(&sweep, worker, again, &args.work),
     }
 }

@@ -29,6 +29,9 @@ pub struct LocalArgs {
     /// The worker program [default: dlgrid-worker beside dlgrid, or DLGRID_WORKER]
     #[arg(long, value_name = "FILE", env = "DLGRID_WORKER", hide_env = true)]
     pub worker: Option<PathBuf>,
+    /// The site whose profile to use: a name or a path [default: what the spec says, or DLGRID_SITE]
+    #[arg(long, value_name = "NAME")]
+    pub site: Option<String>,
     /// Go on although another machine seems to work on the sweep (it is gone, you know)
     #[arg(long)]
     pub take_over: bool,
