@@ -2,8 +2,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use dlgrid_sweep::pack::Cut;
 use dlgrid_sweep::judge::Liveness;
+use dlgrid_sweep::pack::Cut;
 use dlgrid_sweep::report::collect::Subject;
 use dlgrid_sweep::report::{Query, table};
 use dlgrid_sweep::store::read::load;
@@ -64,7 +64,8 @@ fn expansion(c: &mut Criterion) {
 fn leaderboard(c: &mut Criterion) {
     let keep = tempfile::tempdir().expect("temporary folder");
     let (wide, _) = spec::read("wide.yaml", SPEC.as_bytes(), 100_000).expect("spec");
-    let sweep = Sweep::create(keep.path(), wide, SPEC.as_bytes(), &Cut::Slots(8)).expect("sweep").sweep;
+    let sweep =
+        Sweep::create(keep.path(), wide, SPEC.as_bytes(), &Cut::Slots(8)).expect("sweep").sweep;
     support::generate(&sweep.dir, &sweep.manifest.id, 200, 500).expect("the segments are written");
     let gone = |_: u32| Liveness::Gone;
     let mut group = c.benchmark_group("report");

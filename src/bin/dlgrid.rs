@@ -1,12 +1,20 @@
 //! `dlgrid`: parses arguments, runs a command, prints its error and chooses the exit code.
+#[path = "dlgrid/array_task.rs"]
+mod array_task;
 #[path = "dlgrid/cancel.rs"]
 mod cancel;
 #[path = "dlgrid/check.rs"]
 mod check;
+#[path = "dlgrid/cluster.rs"]
+mod cluster;
+#[path = "dlgrid/complete.rs"]
+mod complete;
 #[path = "dlgrid/data.rs"]
 mod data;
 #[path = "dlgrid/doctor.rs"]
 mod doctor;
+#[path = "dlgrid/errand.rs"]
+mod errand;
 #[path = "dlgrid/failure.rs"]
 mod failure;
 #[path = "dlgrid/init.rs"]
@@ -31,6 +39,8 @@ mod retry;
 mod schema;
 #[path = "dlgrid/show.rs"]
 mod show;
+#[path = "dlgrid/site.rs"]
+mod site;
 #[path = "dlgrid/slurm.rs"]
 mod slurm;
 #[path = "dlgrid/status.rs"]
@@ -41,6 +51,8 @@ mod submit;
 mod talk;
 #[path = "dlgrid/task.rs"]
 mod task;
+#[path = "dlgrid/throttle.rs"]
+mod throttle;
 #[path = "dlgrid/work.rs"]
 mod work;
 
@@ -87,14 +99,18 @@ enum Command {
     Status(status::StatusArgs),
     /// Show the leaderboard of a sweep
     Report(report::ReportArgs),
-    /// Run failed runs of a sweep again
+    /// Run what failed or is missing of a sweep again, with more memory or time where it ran out of it
     Retry(retry::Args),
+    /// Change how many tasks of a sweep may run at once
+    Throttle(throttle::Args),
     /// Stop a sweep gently
     Cancel(cancel::Args),
     /// Show what the worker of a run printed
     Logs(logs::LogsArgs),
     /// List the sweeps
     List(list::ListArgs),
+    /// Describe a cluster once for all sweeps: detect it, list and show profiles
+    Site(site::Args),
     /// Check this machine, and say what mends it
     Doctor(doctor::DoctorArgs),
     /// Fetch, verify and list data sets
@@ -108,6 +124,9 @@ enum Command {
     /// Work on slices of a `command` sweep (dlgrid starts this itself)
     #[command(hide = true)]
     Task(task::Args),
+    /// Be a task of a Slurm array (dlgrid starts this itself)
+    #[command(hide = true)]
+    ArrayTask(array_task::Args),
 }
 
 fn main() -> ExitCode {
@@ -133,14 +152,17 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Status(args) => status::run(args),
         Command::Report(args) => report::run(args),
         Command::Retry(args) => retry::run(&args),
+        Command::Throttle(args) => throttle::run(&args),
         Command::Cancel(args) => cancel::run(&args),
         Command::Logs(args) => logs::run(args),
         Command::List(args) => list::run(args),
+        Command::Site(args) => site::run(&args),
         Command::Doctor(args) => doctor::run(args),
         Command::Data(args) => data::run(args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => manual::completions(&args, Arguments::command()),
         Command::Man(args) => manual::man(&args, Arguments::command()),
         Command::Task(args) => task::run(&args),
+        Command::ArrayTask(args) => array_task::run(&args),
     }
 }

@@ -143,6 +143,18 @@ pub fn cache() -> PathBuf {
     )
 }
 
+/// The folder for a user's own settings: `XDG_CONFIG_HOME/dlgrid`, else `~/.config/dlgrid`.
+#[must_use]
+pub fn config() -> PathBuf {
+    if let Some(dir) = env("XDG_CONFIG_HOME") {
+        return Path::new(&dir).join("dlgrid");
+    }
+    env("HOME").map_or_else(
+        || PathBuf::from(".dlgrid-config"),
+        |home| Path::new(&home).join(".config/dlgrid"),
+    )
+}
+
 /// How many processors this process may use.
 #[must_use]
 pub fn cores() -> usize {

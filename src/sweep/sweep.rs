@@ -93,6 +93,15 @@ impl Sweep {
         SweepDir::new(root.join(format!("{}-{}", spec.name, &spec.hash[..8])))
     }
 
+    /// The sweep of a spec below `root` as it would be created where no other sweep has any of its
+    /// runs; nothing is written.
+    #[must_use]
+    pub fn draft(root: &Path, spec: Spec, cut: &Cut) -> Self {
+        let per_slice = cut.runs_per_slice(spec.runs().max(1), spec.slurm.runs_per_task, None);
+        let slices = plan::slices(&spec, per_slice, None);
+        Self { dir: Self::folder(root, &spec), manifest: new_manifest(&spec, slices), spec }
+    }
+
     /// Creates the sweep of a spec below `root`, or opens it where it exists. Ends that other
     /// sweeps of the same name have of its runs are taken over.
     ///

@@ -15,7 +15,9 @@ use dlgrid_sweep::slice::INTENT;
 use dlgrid_sweep::store::layout::SweepDir;
 use dlgrid_sweep::store::read::{self, RetryPolicy};
 use dlgrid_sweep::store::record::{Cause, Outcome};
-use dlgrid_sweep::store::tasks::{Begin, Died, Full, Granted, TASK_SCHEMA, TaskEnd, TaskLine, TaskWriter};
+use dlgrid_sweep::store::tasks::{
+    Begin, Died, Full, Granted, TASK_SCHEMA, TaskEnd, TaskLine, TaskWriter,
+};
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::{exit, host, orders};
 
@@ -99,11 +101,8 @@ impl Signals {
         use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR2};
         let new = || Arc::new(AtomicBool::new(false));
         let signals = Self { asked: new(), time_is_over: new() };
-        let pairs = [
-            (SIGTERM, &signals.asked),
-            (SIGINT, &signals.asked),
-            (SIGUSR2, &signals.time_is_over),
-        ];
+        let pairs =
+            [(SIGTERM, &signals.asked), (SIGINT, &signals.asked), (SIGUSR2, &signals.time_is_over)];
         for (signal, flag) in pairs {
             signal_hook::flag::register(signal, Arc::clone(flag))
                 .context("cannot listen for signals")?;
@@ -256,7 +255,8 @@ impl<'a> Watch<'a> {
                 let next = if *again { "another takes over" } else { "it is given up for now" };
                 talk(&format!("warning: a worker {how}{why}, at slice {slice}; {next}\n"));
                 // The least of them is the one that asking for more mends.
-                self.befallen.died = self.befallen.died.map_or(Some(*cause), |d| Some(d.min(*cause)));
+                self.befallen.died =
+                    self.befallen.died.map_or(Some(*cause), |d| Some(d.min(*cause)));
                 let died =
                     Died { slice: *slice, how: how.clone(), cause: *cause, time: host::now() };
                 self.note(&TaskLine::Died(died));
@@ -367,7 +367,8 @@ impl<'a> Watch<'a> {
                         failed += u64::from(end.outcome == Outcome::Failed);
                         // What was to be trained again and has not been.
                         let old = results.segments.get(&end.at.segment());
-                        let old = old.and_then(|s| s.head.as_ref()?.intent) != Some(self.intent.number);
+                        let old =
+                            old.and_then(|s| s.head.as_ref()?.intent) != Some(self.intent.number);
                         left += u64::from(old && again.admits(end) && self.args.only.is_none());
                     }
                 }

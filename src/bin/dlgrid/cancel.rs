@@ -1,17 +1,33 @@
-//! `dlgrid cancel`: takes a sweep out of Slurm's queue, or asks the process that works on it to stop.
+//! `dlgrid cancel`: takes a sweep, or a part of it, out of Slurm's queue, or asks the process that works
+//! on it to stop.
 use std::time::Duration;
 
-use crate::pick::{self, Root};
-use crate::slurm;
-use crate::talk::{refuse, talk};
 use dlgrid_sweep::exec::claim::{self, Standing};
+use dlgrid_sweep::exec::slurm::call::Slurm;
+use dlgrid_sweep::exec::slurm::ledger::{Entry, Ledger};
+use dlgrid_sweep::exec::slurm::parse::Row;
+use dlgrid_sweep::exec::slurm::state;
+use dlgrid_sweep::orders::{self, Order};
+use dlgrid_sweep::space::Condition;
+use dlgrid_sweep::store::layout::SweepDir;
+use dlgrid_sweep::store::read;
+use dlgrid_sweep::sweep::Sweep;
+use dlgrid_sweep::text::plural;
 use dlgrid_sweep::{exit, host};
+
+use crate::cluster::PATIENCE as FOR_SLURM;
+use crate::pick::{self, Root};
+use crate::retry;
+use crate::talk::{refuse, talk};
 
 /// Arguments of `cancel`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
     pub sweep: Option<String>,
+    /// Only runs for which this holds, such as `optimizer.lr > 0.05`; submit again puts them back
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub only: Option<String>,
     #[command(flatten)]
     root: Root,
 }
@@ -21,8 +37,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     let dir = pick::folder(&args.root, args.sweep.as_deref())?;
+    if let Some(text) = &args.only {
+        return cancel_some(&Sweep::open(dir)?, text);
+    }
     let label = dir.label();
-    let in_queue = slurm::cancel(&dir)?;
+    let in_queue = cancel_all(&dir)?;
     let Some((holder, standing)) = claim::holder(&dir)? else {
         if in_queue {
             return Ok(exit::OK);
@@ -40,6 +59,12 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
             format!("there: `kill {}`, once; it stops gently", holder.pid),
         ));
     }
+    stop(&dir, &holder)
+}
+
+/// Asks the process that works on a sweep to stop, and waits for it.
+fn stop(dir: &SweepDir, holder: &claim::Claim) -> anyhow::Result<u8> {
+    let label = dir.label();
     if !host::signal(holder.pid, host::Signal::Term) {
         return Err(refuse(
             exit::INPUT,
@@ -53,7 +78,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     talk(&format!("asked process {} to stop; it saves what it is at\n", holder.pid));
     let begun = host::instant();
     while begun.elapsed() < PATIENCE {
-        if claim::holder(&dir)?.is_none_or(|(now, _)| now != holder) {
+        if claim::holder(dir)?.is_none_or(|(now, _)| now != *holder) {
             talk(&format!("stopped `{label}`; submit again goes on\n"));
             return Ok(exit::OK);
         }
@@ -64,4 +89,112 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         format!("process {} has not stopped within {} seconds", holder.pid, PATIENCE.as_secs()),
         "cancel again ends it at once; what has ended is kept",
     ))
+}
+
+/// Takes a sweep's arrays out of the queue; whether there were any.
+fn cancel_all(dir: &SweepDir) -> anyhow::Result<bool> {
+    let ledger = Ledger::read(dir)?;
+    let Some(slurm) = Slurm::find(FOR_SLURM).filter(|_| !ledger.entries.is_empty()) else {
+        return Ok(false);
+    };
+    let rows = slurm.queue()?;
+    let mut any = false;
+    for entry in &ledger.entries {
+        let token = &entry.intent.token;
+        let is_its = |row: &&Row| row.name == *token && state::is_alive(&row.state);
+        let mut arrays: Vec<u64> = rows.iter().filter(is_its).map(|row| row.array).collect();
+        arrays.dedup();
+        for array in arrays {
+            slurm.cancel(array, token)?;
+            talk(&format!("cancelled array {array}; what runs saves what it is at\n"));
+            any = true;
+        }
+    }
+    if ledger.entries.iter().any(|e| e.is_under_way(host::now())) {
+        talk(
+            "warning: another dlgrid is submitting this sweep now: cancel again when it is done\n",
+        );
+    }
+    Ok(any)
+}
+
+/// Leaves out the runs for which a condition holds: tasks that have no others are cancelled, those
+/// that have pass over them.
+fn cancel_some(sweep: &Sweep, text: &str) -> anyhow::Result<u8> {
+    let Some(condition) = retry::only(sweep, Some(text))? else { return Ok(exit::OK) };
+    let ledger = Ledger::read(&sweep.dir)?;
+    let Some(slurm) = Slurm::find(FOR_SLURM).filter(|_| !ledger.entries.is_empty()) else {
+        return Err(refuse(
+            exit::INPUT,
+            format!("`{}` is not in Slurm's queue", sweep.dir.label()),
+            "`--where` chooses among tasks of Slurm; `dlgrid cancel` stops a sweep on this machine",
+        ));
+    };
+    let open = Open::of(sweep, &condition)?;
+    if open.matching == 0 {
+        talk("no run that has not ended matches\n");
+        return Ok(exit::OK);
+    }
+    // First the order: a task that is put back meanwhile obeys it.
+    orders::give(&sweep.dir, ledger.last(), &Order::LeaveOut(text.to_owned()))?;
+    let rows = slurm.queue()?;
+    let mut tasks = 0;
+    for entry in ledger.entries.iter() {
+        let (Some(array), idle) = (entry.job(), open.idle_tasks(entry)) else { continue };
+        let alive = rows.iter().any(|row| {
+            row.array == array && row.name == entry.intent.token && state::is_alive(&row.state)
+        });
+        if alive && !idle.is_empty() {
+            slurm.cancel_tasks(array, &idle, &entry.intent.token)?;
+            tasks += idle.len() as u64;
+        }
+    }
+    talk(&format!(
+        "left out {}; {} with nothing else to do cancelled\nnext: `dlgrid submit` or `dlgrid retry` puts them back\n",
+        plural(open.matching, "run"),
+        plural(tasks, "task")
+    ));
+    Ok(exit::OK)
+}
+
+/// The runs that have not ended, slice by slice.
+struct Open {
+    /// Slices that have runs for which the condition does not hold.
+    busy: std::collections::HashSet<u32>,
+    /// Slices that have runs for which it does.
+    matched: std::collections::HashSet<u32>,
+    /// Runs for which it does.
+    matching: u64,
+}
+
+impl Open {
+    fn of(sweep: &Sweep, condition: &Condition) -> anyhow::Result<Self> {
+        let results = read::load(&sweep.dir, &sweep.manifest.id)?;
+        let mut open = Self { busy: Default::default(), matched: Default::default(), matching: 0 };
+        for slice in 0..u32::try_from(sweep.manifest.slices.len()).unwrap_or(u32::MAX) {
+            for index in sweep.slice_runs(slice).filter(|run| results.end(*run).is_none()) {
+                if orders::matches(&sweep.spec, condition, index) {
+                    open.matched.insert(slice);
+                    open.matching += 1;
+                } else {
+                    open.busy.insert(slice);
+                }
+            }
+        }
+        Ok(open)
+    }
+
+    /// Tasks of an array whose runs, as far as they have not ended, all match.
+    fn idle_tasks(&self, entry: &Entry) -> Vec<u32> {
+        let slices = entry.slices();
+        let all_match = |slices: &[u32]| {
+            slices.iter().any(|s| self.matched.contains(s))
+                && slices.iter().all(|s| !self.busy.contains(s))
+        };
+        (0..)
+            .zip(slices.chunks(entry.intent.per_task.max(1)))
+            .filter(|(_, slices)| all_match(slices))
+            .map(|(task, _)| task)
+            .collect()
+    }
 }

@@ -64,11 +64,7 @@ fn is_first(dir: &SweepDir) -> anyhow::Result<bool> {
     }
 }
 
-fn tell(
-    sweep: &Sweep,
-    upkeep: &Upkeep,
-    report: Option<&std::path::Path>,
-) -> anyhow::Result<u8> {
+fn tell(sweep: &Sweep, upkeep: &Upkeep, report: Option<&std::path::Path>) -> anyhow::Result<u8> {
     let Some((program, words)) = upkeep.on_complete.split_first() else { return Ok(exit::OK) };
     let mut command = host::command(program);
     command.args(words).env("DLGRID_SWEEP", sweep.dir.path());

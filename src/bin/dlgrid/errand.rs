@@ -30,11 +30,7 @@ pub fn canary(sweep: &Sweep, args: &Args) -> anyhow::Result<u8> {
     }
 }
 
-fn canary_worker(
-    sweep: &Sweep,
-    worker: &std::path::Path,
-    threads: usize,
-) -> anyhow::Result<u8> {
+fn canary_worker(sweep: &Sweep, worker: &std::path::Path, threads: usize) -> anyhow::Result<u8> {
     let status = host::command(worker)
         .args(["--canary", "--threads", &threads.to_string(), "--sweep"])
         .arg(sweep.dir.path())
@@ -57,14 +53,11 @@ fn canary_program(sweep: &Sweep) -> anyhow::Result<u8> {
         objective: &spec.objective,
         started: &|_| {},
     };
-    let finished = program::run(
-        &run,
-        command,
-        &around,
-        &|| reported.load(Ordering::SeqCst),
-        &mut |_| reported.store(true, Ordering::SeqCst),
-    )
-    .context("cannot exchange files with the program")?;
+    let finished =
+        program::run(&run, command, &around, &|| reported.load(Ordering::SeqCst), &mut |_| {
+            reported.store(true, Ordering::SeqCst)
+        })
+        .context("cannot exchange files with the program")?;
     match finished {
         Finished::Ended(ended) if ended.outcome == Outcome::Failed => {
             let why = ended.why.as_deref().unwrap_or("for no reason that it told");

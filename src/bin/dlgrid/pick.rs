@@ -16,6 +16,7 @@ use dlgrid_sweep::report::collect::{Subject, local_liveness};
 use dlgrid_sweep::store::layout::SweepDir;
 use dlgrid_sweep::store::merge::Results;
 use dlgrid_sweep::store::read;
+use dlgrid_sweep::store::record::Cause;
 use dlgrid_sweep::sweep::{Sweep, SweepError};
 use dlgrid_sweep::{exit, host};
 
@@ -35,6 +36,13 @@ pub struct AskSlurm {
     /// Do not ask Slurm what is in its queue (it is asked once, and only of a submitted sweep)
     #[arg(long)]
     no_slurm: bool,
+}
+
+impl AskSlurm {
+    /// It is asked.
+    pub const fn yes() -> Self {
+        Self { no_slurm: false }
+    }
 }
 
 /// Slurm's queue, asked at most once, when the first sweep needs it.
@@ -113,6 +121,12 @@ impl Picked {
             _ => Box::new(move |_| here),
         };
         Ok(Self { sweep, results, liveness, standing })
+    }
+
+    /// Why the last task of a slice ended, by the state that Slurm still knows.
+    #[must_use]
+    pub fn slurm_cause(&self, slice: u32) -> Option<Cause> {
+        self.standing.as_ref()?.kind_of_end(slice)
     }
 
     /// What reports are made from.

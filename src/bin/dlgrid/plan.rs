@@ -1,16 +1,18 @@
 //! `dlgrid plan`: what would run, and what it would take.
 use std::path::PathBuf;
 
+use dlgrid_sweep::exec::slurm::parse;
+use dlgrid_sweep::pack::Cut;
 use dlgrid_sweep::plan::{self, Plan};
 use dlgrid_sweep::store::read;
 use dlgrid_sweep::sweep::{Sweep, SweepError};
 use dlgrid_sweep::text::clean;
-use dlgrid_sweep::{exit, spec};
+use dlgrid_sweep::{exit, host, spec};
 use serde_json::json;
 
 use crate::pick::Root;
 use crate::show::{Format, print, wrong_input};
-use crate::{check, slurm, work};
+use crate::{check, cluster, site, slurm, work};
 
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
@@ -26,6 +28,12 @@ pub struct Args {
     /// Print the job script and each sbatch line, exactly as `submit` would have them
     #[arg(long, conflicts_with_all = ["format", "slots"])]
     pub script: bool,
+    /// Ask Slurm whether it would take a task, and when it would start; nothing is submitted
+    #[arg(long, conflicts_with_all = ["script", "slots"])]
+    pub test_only: bool,
+    /// The site whose profile to use: a name or a path [default: what the spec says, or DLGRID_SITE]
+    #[arg(long, value_name = "NAME")]
+    pub site: Option<String>,
     #[command(flatten)]
     root: Root,
     /// The worker program [default: dlgrid-worker beside dlgrid, or DLGRID_WORKER]
@@ -40,10 +48,19 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     if !matches!(args.format, Format::Table | Format::Json) {
         return Err(wrong_input("a plan is no table of rows", "use `--format json`"));
     }
-    let (spec, _) = check::read(&args.file, args.max_runs)?;
+    let (mut spec, _) = check::read(&args.file, args.max_runs)?;
     if args.script {
         print(&script(&spec, args)?)?;
         return Ok(exit::OK);
+    }
+    if args.test_only {
+        let folder = Sweep::folder(&args.root.root, &spec);
+        let says = cluster::try_out(args.site.as_deref(), &spec.slurm, folder.path())?;
+        print(&answer(&says, args.format))?;
+        return Ok(exit::OK);
+    }
+    if args.site.is_some() {
+        spec.slurm = site::choose(args.site.as_deref(), &spec.slurm, None)?.settings(&spec.slurm);
     }
     let slots = work::slots(args.slots, spec.slurm.cpus).len() as u64;
     let plan = plan::plan(&spec, slots);
@@ -57,23 +74,42 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
 
 /// What sbatch would be told of the slices that are missing; all of them where the sweep is new.
 fn script(spec: &spec::Spec, args: &Args) -> anyhow::Result<String> {
-    let dir = Sweep::folder(&args.root.root, spec);
-    let (slices, id) = match Sweep::open(dir.clone()) {
+    let place = cluster::place(args.site.as_deref(), &spec.slurm)?;
+    let settings = &place.settings;
+    let (sweep, slices) = match Sweep::open(Sweep::folder(&args.root.root, spec)) {
         Ok(sweep) => {
             let results = read::load(&sweep.dir, &sweep.manifest.id)?;
             let left = work::slices_left(&sweep, &results, read::RetryPolicy::default());
-            (left, sweep.manifest.id)
+            (sweep, left)
         }
         Err(SweepError::Store(error)) if error.is_not_found() => {
-            let slots = slurm::slots(&spec.slurm);
-            let per_slice = plan::runs_per_slice(spec.runs(), slots, spec.slurm.runs_per_task);
-            let count = plan::slices(spec, per_slice, None).len();
-            ((0..u32::try_from(count).unwrap_or(u32::MAX)).collect(), spec.hash.clone())
+            let load = slurm::load(settings, &place.site, slurm::max_running(settings));
+            let spec = spec::Spec { slurm: settings.clone(), ..spec.clone() };
+            let sweep = Sweep::draft(&args.root.root, spec, &Cut::Tasks(load));
+            let count = u32::try_from(sweep.manifest.slices.len()).unwrap_or(u32::MAX);
+            (sweep, (0..count).collect())
         }
         Err(error) => return Err(error.into()),
     };
     let worker = work::program(spec, args.worker.as_deref())?;
-    slurm::show(&dir, &id, &spec.slurm, &worker, slices, spec.trains())
+    slurm::show(&sweep, &place, &worker, slices)
+}
+
+/// Slurm's answer to a task that is only tried out.
+fn answer(says: &str, format: Format) -> String {
+    let start = parse::start(says, host::now());
+    match format {
+        Format::Json => {
+            format!(
+                "{:#}\n",
+                json!({"schema": "dlgrid.try/1", "taken": true, "start": start, "says": says})
+            )
+        }
+        _ => {
+            let start = start.map_or("not known".into(), |at| format!("{at}, by Slurm's estimate"));
+            format!("{:<10} {start}\n{:<10} {}\n", "start", "Slurm says", clean(says))
+        }
+    }
 }
 
 fn to_json(plan: &Plan) -> serde_json::Value {

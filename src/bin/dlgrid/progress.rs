@@ -26,6 +26,10 @@ pub struct Progress<'s> {
     told: Instant,
     again: RetryPolicy,
     asked: usize,
+    /// When the work began, in seconds since the Unix epoch.
+    since: f64,
+    /// Runs that have failed since then.
+    failed: u64,
 }
 
 const POLL: Duration = Duration::from_millis(500);
@@ -67,12 +71,19 @@ impl<'s> Progress<'s> {
             told: now,
             again,
             asked: 0,
+            since: host::now(),
+            failed: 0,
         }
     }
 
     /// A line above the bar.
     pub fn say(&self, text: &str) {
         if self.bar.is_hidden() { talk(&format!("{text}\n")) } else { self.bar.println(text) }
+    }
+
+    /// Runs that have failed since the work began.
+    pub const fn failed(&self) -> u64 {
+        self.failed
     }
 
     /// Looks at the store now and then, and draws.
@@ -93,6 +104,10 @@ impl<'s> Progress<'s> {
         // A look that fails is no reason to stop: the workers go on, and the next may succeed.
         let Ok(_) = self.reader.poll() else { return };
         let again = self.again;
+        let since = self.since;
+        let ends = self.reader.results().runs.values().filter_map(|r| r.end.as_ref());
+        self.failed =
+            ends.filter(|e| e.outcome == Outcome::Failed && e.time >= since).count() as u64;
         let ended = self
             .reader
             .results()

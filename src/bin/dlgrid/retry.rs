@@ -1,10 +1,22 @@
-//! `dlgrid retry`: trains failed runs of a sweep again, with what is missing.
-
-use dlgrid_sweep::store::read::RetryPolicy;
+//! `dlgrid retry`: trains runs of a sweep again that did not end well, with what is missing.
+use anyhow::Result;
+use dlgrid_sweep::exec::slurm::again::{self, Again, Choice, Known};
+use dlgrid_sweep::exec::slurm::request::Request;
+use dlgrid_sweep::exit;
+use dlgrid_sweep::orders;
+use dlgrid_sweep::space::Condition;
+use dlgrid_sweep::spec::upkeep::RetryRules;
+use dlgrid_sweep::store::merge::Results;
+use dlgrid_sweep::store::record::{Cause, Outcome};
+use dlgrid_sweep::store::tasks::{self, TaskStart};
 use dlgrid_sweep::sweep::Sweep;
+use dlgrid_sweep::text::plural;
 
-use crate::pick::{self, Root};
-use crate::slurm;
+use crate::cluster;
+use crate::pick::{self, Picked, Queue, Root};
+use crate::show::wrong_input;
+use crate::slurm::{self, Wish};
+use crate::talk::{refuse, talk};
 use crate::work::{self, LocalArgs};
 
 /// Arguments of `retry`.
@@ -12,22 +24,187 @@ use crate::work::{self, LocalArgs};
 pub struct Args {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
     pub sweep: Option<String>,
-    /// Also train runs again whose loss stopped being finite
+    /// Runs whose program or training failed
+    #[arg(long)]
+    pub failed: bool,
+    /// Runs that ran out of memory, with more of it
+    #[arg(long)]
+    pub oom: bool,
+    /// Runs whose time limit came, with more time
+    #[arg(long)]
+    pub timeout: bool,
+    /// Runs that nobody works on: killed, cancelled, of a node that failed, never begun
+    #[arg(long)]
+    pub lost: bool,
+    /// Runs whose loss stopped being finite, too
     #[arg(long)]
     pub diverged: bool,
+    /// Only runs for which this holds, such as `optimizer.lr < 1e-3 and seed == 0`
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub only: Option<String>,
     #[command(flatten)]
     root: Root,
     #[command(flatten)]
     pub work: LocalArgs,
 }
 
-pub fn run(args: &Args) -> anyhow::Result<u8> {
-    let dir = pick::folder(&args.root, args.sweep.as_deref())?;
-    let sweep = Sweep::open(dir)?;
-    let worker = work::preflight(&sweep.spec, &args.work)?;
-    let again = RetryPolicy { failed: true, memory: true, diverged: args.diverged };
-    match slurm::find(&args.work, &sweep.spec.slurm)? {
-        Some(cluster) => slurm::submit(&sweep, &sweep.spec.slurm, &worker, again, &cluster),
-        None => work::run(&sweep, worker, again, &args.work),
+pub fn run(args: &Args) -> Result<u8> {
+    let choice = Choice {
+        failed: args.failed,
+        memory: args.oom,
+        time: args.timeout,
+        lost: args.lost,
+        diverged: args.diverged,
+    };
+    let choice = choice.or_all();
+    let queue = Queue::new(&pick::AskSlurm::yes());
+    let picked = Picked::new(&args.root, args.sweep.as_deref(), &queue)?;
+    let only = only(&picked.sweep, args.only.as_deref())?;
+    let worker = work::preflight(&picked.sweep.spec, &args.work)?;
+    let last = Request::last(&picked.sweep.dir)?;
+    let (settings, upkeep) = match &last {
+        Some(last) => (last.settings.clone(), last.upkeep.clone()),
+        None => (picked.sweep.spec.slurm.clone(), picked.sweep.spec.upkeep.clone()),
+    };
+    let Some(found) = cluster::find(&args.work, &settings, picked.sweep.dir.path())? else {
+        if args.oom || args.timeout || args.lost || only.is_some() {
+            return Err(refuse(
+                exit::INPUT,
+                "`--oom`, `--timeout`, `--lost` and `--where` choose among tasks of Slurm",
+                "on this machine `dlgrid retry` runs again what failed or is missing",
+            ));
+        }
+        return work::run(&picked.sweep, worker, choice.policy(), &args.work);
+    };
+    let starts = tasks::read_all(&picked.sweep.dir)?;
+    let known = known(&picked, &starts, choice, only.as_ref());
+    let again = again::again(&known, choice, &upkeep.retry);
+    tell(&again, &upkeep.retry);
+    let wishes: Vec<Wish> = again
+        .groups
+        .into_iter()
+        .map(|(more, slices)| Wish {
+            slices,
+            again: choice.policy(),
+            only: args.only.clone(),
+            more,
+            exclude: Vec::new(),
+        })
+        .collect();
+    if wishes.is_empty() {
+        talk("nothing of that kind is to be run again\n");
+        return Ok(work::conclude(&picked.sweep, &picked.results, false));
+    }
+    slurm::submit(&picked.sweep, &worker, &found, &wishes, &upkeep)
+}
+
+/// The condition, once it is one about this sweep's parameters.
+pub fn only(sweep: &Sweep, text: Option<&str>) -> Result<Option<Condition>> {
+    let Some(text) = text else { return Ok(None) };
+    let condition = Condition::new(text)
+        .map_err(|error| wrong_input(error, "such as `optimizer.lr < 1e-3 and seed == 0`"))?;
+    let paths = sweep.spec.space.paths();
+    let is_known = |path: &&String| *path == "seed" || paths.contains(path);
+    if let Some(unknown) = condition.paths().iter().find(|path| !is_known(path)) {
+        return Err(wrong_input(
+            format!("`{unknown}` is no parameter of this sweep"),
+            format!("it has: {}, seed", paths.join(", ")),
+        ));
+    }
+    Ok(Some(condition))
+}
+
+/// What is known of each slice that has runs to train.
+fn known(
+    picked: &Picked,
+    starts: &[TaskStart],
+    choice: Choice,
+    only: Option<&Condition>,
+) -> Vec<Known> {
+    let sweep = &picked.sweep;
+    let slices = 0..u32::try_from(sweep.manifest.slices.len()).unwrap_or(u32::MAX);
+    slices
+        .map(|slice| {
+            let mut known = Known { slice, ..Known::default() };
+            count(sweep, &picked.results, choice, only, &mut known);
+            learn(starts, picked.slurm_cause(slice), &mut known);
+            known
+        })
+        .filter(|known| known.open + known.ended > 0)
+        .collect()
+}
+
+fn count(
+    sweep: &Sweep,
+    results: &Results,
+    choice: Choice,
+    only: Option<&Condition>,
+    known: &mut Known,
+) {
+    let policy = choice.policy();
+    for index in sweep.slice_runs(known.slice) {
+        if only.is_some_and(|condition| !orders::matches(&sweep.spec, condition, index)) {
+            continue;
+        }
+        match results.end(index) {
+            None => known.open += 1,
+            Some(end) if policy.admits(end) => {
+                known.ended += 1;
+                known.of_memory |=
+                    end.outcome == Outcome::Failed && end.cause == Some(Cause::Memory);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// What the tasks that had the slice say: the last one why it ended and what it had, all how
+/// often they ran out of something.
+fn learn(starts: &[TaskStart], slurm: Option<Cause>, known: &mut Known) {
+    let with = |start: &&TaskStart| {
+        let slices = dlgrid_sweep::exec::slurm::ranges::read(&start.begin.slices);
+        slices.is_some_and(|slices| slices.contains(&known.slice))
+    };
+    let (mut memory, mut time) = (Vec::new(), Vec::new());
+    for start in starts.iter().filter(with) {
+        let died = start.died.iter().find(|died| died.slice == known.slice);
+        let own = start.end.as_ref().and_then(|end| end.cause);
+        let full =
+            start.end.is_none().then(|| start.full.as_ref().map(|_| Cause::Memory)).flatten();
+        known.cause = died.map(|died| died.cause).or(own).or(full);
+        known.granted = start.begin.granted;
+        match known.cause {
+            Some(Cause::Memory) => memory.push(start.begin.intent),
+            Some(Cause::Time) => time.push(start.begin.intent),
+            _ => {}
+        }
+    }
+    if known.cause.is_none() {
+        known.cause = slurm;
+    }
+    memory.dedup();
+    time.dedup();
+    let count = |list: Vec<u32>| u32::try_from(list.len()).unwrap_or(u32::MAX);
+    known.tried = (count(memory), count(time));
+}
+
+fn tell(again: &Again, rules: &RetryRules) {
+    for (more, slices) in &again.groups {
+        let slices = plural(slices.len() as u64, "slice");
+        if let Some(mib) = more.memory_mib {
+            talk(&format!("{slices} get {mib} MiB of memory (x{})\n", rules.memory));
+        }
+        if let Some(seconds) = more.seconds {
+            let time = crate::talk::duration(seconds as f64);
+            talk(&format!("{slices} get {time} of time (x{})\n", rules.time));
+        }
+    }
+    if !again.not_raised.is_empty() {
+        let slices = plural(again.not_raised.len() as u64, "slice");
+        talk(&format!(
+            "warning: {slices} ran out of memory or time and get no more of it: that was done {} \
+             times (`retry.max`), or what they had is not known\n",
+            rules.max
+        ));
     }
 }

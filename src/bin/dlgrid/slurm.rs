@@ -1,100 +1,122 @@
-//! What the commands do with Slurm: `submit` and `retry` put slices into its queue, `cancel`
-//! takes them out, `plan --script` shows what it would be told.
+//! Puts slices of a sweep into Slurm's queue: `submit` and `retry` end here; `plan --script` shows what
+//! sbatch would be told.
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use dlgrid_sweep::exec::claim;
 use dlgrid_sweep::exec::local::Worker;
+use dlgrid_sweep::exec::slurm::again::More;
 use dlgrid_sweep::exec::slurm::call::Slurm;
 use dlgrid_sweep::exec::slurm::install::{self, Installed};
-use dlgrid_sweep::exec::slurm::ledger::Ledger;
-use dlgrid_sweep::exec::slurm::preflight::{self, Cluster};
+use dlgrid_sweep::exec::slurm::ledger::{Kind, Ledger};
+use dlgrid_sweep::exec::slurm::request::{REQUEST_SCHEMA, Request};
 use dlgrid_sweep::exec::slurm::script;
-use dlgrid_sweep::exec::slurm::submit::{self as queue, Report, Request};
+use dlgrid_sweep::exec::slurm::site::Site;
+use dlgrid_sweep::exec::slurm::submit::{self as queue, Report};
 use dlgrid_sweep::exec::slurm::{SlurmError, state};
-use dlgrid_sweep::spec::SlurmSettings;
+use dlgrid_sweep::pack::Load;
+use dlgrid_sweep::spec::slurm::memory_mib;
+use dlgrid_sweep::spec::{SlurmSettings, Upkeep};
+use dlgrid_sweep::store::fs;
 use dlgrid_sweep::store::layout::SweepDir;
+use dlgrid_sweep::store::merge::Results;
 use dlgrid_sweep::store::read::{self, RetryPolicy};
+use dlgrid_sweep::store::record::Outcome;
+use dlgrid_sweep::store::tasks::Granted;
 use dlgrid_sweep::sweep::Sweep;
-use dlgrid_sweep::{exit, host};
+use dlgrid_sweep::text::plural;
+use dlgrid_sweep::{exit, host, orders};
 
+use crate::cluster::{Found, Place};
 use crate::talk::{refuse, talk};
-use crate::work::{self, LocalArgs};
+use crate::work;
 
-/// The job script: the same bytes for every sweep.
-pub const SCRIPT: &str = include_str!("../../../slurm/array.sbatch");
-
-/// How long `submit` waits for a Slurm that can't be reached.
-const PATIENCE: Duration = Duration::from_secs(180);
-/// Tasks that a sweep is cut for where `max_running` does not say.
-const USUAL_SLOTS: u64 = 32;
-
-/// A Slurm that was asked what it is like.
-pub struct Found {
-    slurm: Slurm,
-    cluster: Cluster,
+/// What is to be submitted of a sweep.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// Slices, in order.
+    pub slices: Vec<u32>,
+    /// Which ended runs are trained again.
+    pub again: RetryPolicy,
+    /// The condition for the runs that are trained, if not all are.
+    pub only: Option<String>,
+    /// What tasks get more than before.
+    pub more: More,
+    /// Nodes to keep away from.
+    pub exclude: Vec<String>,
 }
 
-/// The Slurm that a sweep with these settings goes to: none where this machine has none or is
-/// told to work itself. What Slurm would never run is refused.
-pub fn find(args: &LocalArgs, settings: &SlurmSettings) -> anyhow::Result<Option<Found>> {
-    if args.local {
-        return Ok(None);
+/// How many workers a task has: as many as it has GPUs, unless the spec says.
+pub fn workers(settings: &SlurmSettings) -> u64 {
+    let asked = settings.given.get("workers").and_then(|n| n.parse().ok());
+    asked.or_else(|| script::gpu_count(settings)).unwrap_or(1).max(1)
+}
+
+/// What decides how many runs a task has.
+pub fn load(settings: &SlurmSettings, site: &Site, max_running: Option<u64>) -> Load {
+    Load {
+        workers: workers(settings),
+        max_running,
+        // One place is for the job that goes on, or that concludes.
+        max_tasks: site.limits.max_submit_jobs.map(|most| most.saturating_sub(1).max(1)),
+        runs_per_task: settings.runs_per_task,
+        run_seconds: settings.run_seconds,
+        limit_seconds: script::time_seconds(settings),
     }
-    let Some(slurm) = Slurm::find(PATIENCE) else { return Ok(None) };
-    for (given, option) in [(args.slots.is_some(), "--slots"), (args.take_over, "--take-over")] {
-        if given {
-            return Err(refuse(
-                exit::INPUT,
-                format!("`{option}` is for sweeps on this machine, and this one goes to Slurm"),
-                "add `--local`, or set `slurm.max_running` in the spec",
-            ));
-        }
-    }
-    let slurm = slurm.passing(&script::further_variables(settings)?);
-    let cluster = preflight::cluster(&slurm)?;
-    preflight::check(&cluster, settings)?;
-    Ok(Some(Found { slurm, cluster }))
 }
 
-/// Tasks at a time that a sweep is cut for.
-pub fn slots(settings: &SlurmSettings) -> u64 {
-    max_running(settings).unwrap_or(USUAL_SLOTS)
-}
-
-fn max_running(settings: &SlurmSettings) -> Option<u64> {
+pub fn max_running(settings: &SlurmSettings) -> Option<u64> {
     settings.given.get("max_running")?.parse().ok()
 }
 
-/// Puts what is missing of a sweep into the queue; the exit code.
+/// Puts what a wish names into the queue; the exit code.
 pub fn submit(
     sweep: &Sweep,
-    settings: &SlurmSettings,
     worker: &Worker,
-    again: RetryPolicy,
     found: &Found,
+    wishes: &[Wish],
+    upkeep: &Upkeep,
 ) -> anyhow::Result<u8> {
     if let Some((holder, standing)) = claim::holder(&sweep.dir)? {
         return Err(work::busy(sweep, &holder, standing));
     }
     let results = read::load(&sweep.dir, &sweep.manifest.id)?;
-    let slices = work::slices_left(sweep, &results, again);
-    if slices.is_empty() {
+    if wishes.iter().all(|wish| wish.slices.is_empty()) {
         return Ok(work::conclude(sweep, &results, false));
     }
     let dir = absolute(&sweep.dir)?;
-    let options = script::options(settings, sweep.spec.trains(), dir.path())?;
-    let installed = install::install(&dir, &worker.program, SCRIPT)?;
-    let tasks = slices.len();
-    let size = found.cluster.array;
-    let request = request(&dir, settings, worker, again, (options, installed, slices, size))?;
-    check_with_slurm(&found.slurm, &request)?;
-    dlgrid_sweep::store::fs::create_dirs(&dir.logs())?;
-    let id = sweep.manifest.id.as_str();
-    let mut say = |text: &str| talk(&format!("{text}\n"));
-    let report = queue::submit(&dir, id, &found.slurm, &request, &mut say)?;
-    conclude(sweep, &report, tasks);
+    let script = script::render(&found.site);
+    let installed = install::install(&dir, &programs(sweep.spec.trains(), worker)?, &script)?;
+    let mut requests = Vec::new();
+    for wish in wishes.iter().filter(|wish| !wish.slices.is_empty()) {
+        let place = Place {
+            array: found.cluster.array,
+            site: found.site.clone(),
+            settings: found.settings.clone(),
+        };
+        let draft = Draft { dir: &dir, sweep, place: &place, installed: &installed, upkeep };
+        let request = draft.request(wish, measured(&results))?;
+        check_with_slurm(&found.slurm, &request)?;
+        requests.push(request);
+    }
+    fs::create_dirs(&dir.logs())?;
+    for request in &mut requests {
+        request.publish(&dir)?;
+        put(sweep, &found.slurm, request)?;
+    }
+    let name = &sweep.manifest.name;
+    talk(&format!("next: dlgrid status {name}; dlgrid report {name} at any time\n"));
     Ok(exit::OK)
+}
+
+/// Submits a request that is written down, and says what came of it.
+pub fn put(sweep: &Sweep, slurm: &Slurm, request: &Request) -> anyhow::Result<()> {
+    let dir = absolute(&sweep.dir)?;
+    let mut say = |text: &str| talk(&format!("{text}\n"));
+    let report = queue::submit(&dir, &sweep.manifest.id, slurm, request, &mut say)?;
+    talk(&told(sweep, request, &report));
+    Ok(())
 }
 
 /// Jobs start where nobody stands: all their paths are absolute.
@@ -103,50 +125,164 @@ fn absolute(dir: &SweepDir) -> anyhow::Result<SweepDir> {
     Ok(SweepDir::new(path.with_context(|| format!("cannot find `{}`", dir.path().display()))?))
 }
 
-fn request(
-    dir: &SweepDir,
-    settings: &SlurmSettings,
-    worker: &Worker,
-    again: RetryPolicy,
-    (options, installed, slices, array): (Vec<String>, Installed, Vec<u32>, usize),
-) -> Result<Request, SlurmError> {
-    let mut words = vec![
-        script::plain(&installed.script)?.to_owned(),
-        script::plain(&installed.program)?.to_owned(),
-    ];
-    words.extend(worker.args.iter().map(|word| word.to_string_lossy().into_owned()));
-    words.extend(["--sweep".to_owned(), script::plain(dir.path())?.to_owned()]);
-    let threads = settings.cpus.unwrap_or(1).to_string();
-    let mut further = vec!["--threads".to_owned(), threads];
-    further.extend(work::redo_words(again));
-    let max_running = max_running(settings);
-    Ok(Request { slices, options, script: words, further, array, max_running })
+/// The programs that tasks run: dlgrid itself, and what trains.
+fn programs(trains: bool, worker: &Worker) -> anyhow::Result<Vec<PathBuf>> {
+    let mut programs = vec![host::executable().context("cannot find the running dlgrid")?];
+    programs.extend(trains.then(|| worker.program.clone()));
+    Ok(programs)
+}
+
+/// Mean seconds of the runs that are done, where some are.
+fn measured(results: &Results) -> Option<f64> {
+    let done = results.runs.values().filter_map(|run| run.end.as_ref());
+    let seconds: Vec<f64> =
+        done.filter(|end| end.outcome == Outcome::Done).map(|end| end.seconds).collect();
+    #[expect(clippy::cast_precision_loss, reason = "a mean of seconds")]
+    let mean = seconds.iter().sum::<f64>() / seconds.len() as f64;
+    (mean > 0.0).then_some(mean)
+}
+
+/// What a request is made from.
+struct Draft<'a> {
+    /// The sweep's directory, absolute.
+    dir: &'a SweepDir,
+    sweep: &'a Sweep,
+    place: &'a Place,
+    installed: &'a Installed,
+    upkeep: &'a Upkeep,
+}
+
+impl Draft<'_> {
+    fn request(&self, wish: &Wish, measured: Option<f64>) -> anyhow::Result<Request> {
+        let Place { array, site, settings } = self.place;
+        let settings = with_more(settings, wish);
+        let ordered = orders::throttle(&orders::read(self.dir)?);
+        let most = ordered.unwrap_or_else(|| max_running(&settings));
+        let mut load = load(&settings, site, most);
+        load.run_seconds = load.run_seconds.or(measured);
+        let runs =
+            |slice: &u32| self.sweep.manifest.slices.get(*slice as usize).map_or(0, |s| s.runs);
+        let per_task = load
+            .slices_per_task(wish.slices.len() as u64, wish.slices.iter().map(runs).sum::<u64>());
+        let (script, further) = self.words(&settings, wish)?;
+        Ok(Request {
+            schema: REQUEST_SCHEMA,
+            number: 0,
+            slices: wish.slices.clone(),
+            options: script::options(&settings, &site.limits, self.dir.path())?,
+            light: script::options(&site.light_settings(&settings), &site.limits, self.dir.path())?,
+            script,
+            further,
+            array: *array,
+            per_task,
+            max_running: most,
+            hold: site.limits.hold,
+            granted: granted(&settings),
+            again: wish.again,
+            only: wish.only.clone(),
+            canary: settings.canary,
+            top_up: site.limits.jobs_may_submit,
+            upkeep: self.upkeep.clone(),
+            settings,
+        })
+    }
+
+    /// The script with its words up to those that name the intent, and those after them.
+    fn words(
+        &self,
+        settings: &SlurmSettings,
+        wish: &Wish,
+    ) -> Result<(Vec<String>, Vec<String>), SlurmError> {
+        let workers = workers(settings);
+        let threads = (settings.cpus.unwrap_or(1) / workers).max(1);
+        let plain = |path: &PathBuf| script::plain(path).map(str::to_owned);
+        let mut words = vec![plain(&self.installed.script)?];
+        let [dlgrid, worker @ ..] = &*self.installed.programs else { return Ok((words, vec![])) };
+        words.push(plain(dlgrid)?);
+        words.extend(["array-task".to_owned(), "--sweep".to_owned()]);
+        words.push(script::plain(self.dir.path())?.to_owned());
+        let mut further = vec!["--workers".to_owned(), workers.to_string()];
+        further.extend(["--threads".to_owned(), threads.to_string()]);
+        for program in worker {
+            further.extend(["--worker".to_owned(), plain(program)?]);
+        }
+        further.extend(work::redo_words(wish.again));
+        if let Some(only) = &wish.only {
+            further.extend(["--only".to_owned(), only.clone()]);
+        }
+        Ok((words, further))
+    }
+}
+
+/// The settings of a sweep with what a wish adds to them.
+fn with_more(settings: &SlurmSettings, wish: &Wish) -> SlurmSettings {
+    let mut given = settings.given.clone();
+    if let Some(mib) = wish.more.memory_mib {
+        given.insert("memory".into(), format!("{mib}M"));
+    }
+    if let Some(seconds) = wish.more.seconds {
+        given.insert("time".into(), format!("{seconds}s"));
+    }
+    if !wish.exclude.is_empty() {
+        let mut nodes: Vec<String> = given.get("exclude").cloned().into_iter().collect();
+        nodes.extend(wish.exclude.iter().cloned());
+        given.insert("exclude".into(), nodes.join(","));
+    }
+    SlurmSettings::of(given, settings.removed.clone())
+}
+
+fn granted(settings: &SlurmSettings) -> Granted {
+    let text = |key: &str| settings.given.get(key).map(String::as_str);
+    Granted {
+        seconds: script::time_seconds(settings),
+        cpus: settings.cpus,
+        memory_mib: text("memory").and_then(memory_mib).filter(|mib| *mib > 0),
+        gpus: script::gpu_count(settings),
+    }
 }
 
 /// Slurm itself says whether it would ever start such a task. Not held: of a held job it
 /// believes everything.
 fn check_with_slurm(slurm: &Slurm, request: &Request) -> Result<(), SlurmError> {
-    let free = |word: &&String| !matches!(word.as_str(), "--hold" | "--parsable");
-    let mut words: Vec<String> = request.options.iter().filter(free).cloned().collect();
+    let mut words = request.options.clone();
+    words.retain(|word| word != "--parsable");
     words.extend(request.script.iter().cloned());
-    slurm.would_take(&words)
+    slurm.would_take(&words).map(drop)
 }
 
-fn conclude(sweep: &Sweep, report: &Report, slices: usize) {
-    let name = &sweep.manifest.name;
+/// What came of a submission, in words.
+fn told(sweep: &Sweep, request: &Request, report: &Report) -> String {
     let mut text = String::new();
-    let tasks = |n: usize| format!("{n} task{}", if n == 1 { "" } else { "s" });
     for one in &report.submitted {
-        text.push_str(&format!("submitted array {} of {}\n", one.job, tasks(one.tasks)));
+        text.push_str(&match one.kind {
+            Kind::Runs => {
+                format!("submitted array {} of {}\n", one.job, plural(one.tasks as u64, "task"))
+            }
+            Kind::Canary => format!("submitted job {}: it tries one run first\n", one.job),
+            Kind::TopUp => format!("submitted job {}: it submits the rest later\n", one.job),
+            Kind::Report => format!("submitted job {}: it concludes the sweep\n", one.job),
+        });
     }
     for job in &report.adopted {
         text.push_str(&format!("let array {job} go, which an interrupted submission had left\n"));
     }
+    let slices = request.slices.len();
     if report.queued > 0 {
         text.push_str(&format!("{} of {slices} slices were in the queue\n", report.queued));
     }
-    text.push_str(&format!("next: dlgrid status {name}; dlgrid report {name} at any time\n"));
-    talk(&text);
+    if let Some((left, words)) = &report.kept_out {
+        let tops_up = report.submitted.iter().any(|one| one.kind == Kind::TopUp);
+        let then = if tops_up {
+            "the rest follows by itself".to_owned()
+        } else {
+            format!("`dlgrid submit` again adds the rest of `{}`", sweep.manifest.name)
+        };
+        text.push_str(&format!(
+            "{left} of {slices} slices are not in the queue yet: a limit of your account is reached \
+             (sbatch says: {words}); {then}\n"
+        ));
+    }
+    text
 }
 
 /// Refuses to work on a sweep here while Slurm's queue has tasks for it. A Slurm that does not
@@ -178,68 +314,27 @@ pub fn refuse_while_queued(sweep: &Sweep) -> anyhow::Result<()> {
     ))
 }
 
-/// Takes a sweep's arrays out of the queue; whether there were any.
-pub fn cancel(dir: &SweepDir) -> anyhow::Result<bool> {
-    let ledger = Ledger::read(dir)?;
-    let Some(slurm) = Slurm::find(PATIENCE).filter(|_| !ledger.entries.is_empty()) else {
-        return Ok(false);
-    };
-    let rows = slurm.queue()?;
-    let mut any = false;
-    for entry in &ledger.entries {
-        let token = &entry.intent.token;
-        let is_its = |row: &&_| is_alive_named(row, token);
-        let mut arrays: Vec<u64> = rows.iter().filter(is_its).map(|row| row.array).collect();
-        arrays.dedup();
-        for array in arrays {
-            slurm.cancel(array, token)?;
-            talk(&format!("cancelled array {array}; what runs saves what it is at\n"));
-            any = true;
-        }
-    }
-    if ledger.entries.iter().any(|e| e.is_under_way(host::now())) {
-        talk(
-            "warning: another dlgrid is submitting this sweep now: cancel again when it is done\n",
-        );
-    }
-    Ok(any)
-}
-
-fn is_alive_named(row: &dlgrid_sweep::exec::slurm::parse::Row, token: &str) -> bool {
-    row.name == token && state::is_alive(&row.state)
-}
-
 /// The script, and the words of sbatch for each array of a sweep that would be submitted now.
 pub fn show(
-    dir: &SweepDir,
-    id: &str,
-    settings: &SlurmSettings,
+    sweep: &Sweep,
+    place: &Place,
     worker: &Worker,
     slices: Vec<u32>,
-    trains: bool,
 ) -> anyhow::Result<String> {
-    let dir = SweepDir::new(std::path::absolute(dir.path()).context("there is no current folder")?);
-    let size = match Slurm::find(Duration::ZERO) {
-        Some(slurm) => {
-            let cluster = preflight::cluster(&slurm)?;
-            preflight::check(&cluster, settings)?;
-            cluster.array
-        }
-        None => {
-            talk("note: this machine has no sbatch; arrays of 1001 tasks are assumed\n");
-            preflight::USUAL_ARRAY
-        }
-    };
-    let options = script::options(settings, trains, dir.path())?;
-    let bytes = dlgrid_sweep::store::fs::read(&worker.program)?;
-    let installed = install::places(&dir, &worker.program, &bytes, SCRIPT);
-    let again = RetryPolicy::default();
-    let request = request(&dir, settings, worker, again, (options, installed, slices, size))?;
+    let path = std::path::absolute(sweep.dir.path()).context("there is no current folder")?;
+    let dir = SweepDir::new(path);
+    let script = script::render(&place.site);
+    let installed = install::places(&dir, &programs(sweep.spec.trains(), worker)?, &script)?;
+    let upkeep = &sweep.spec.upkeep;
+    let draft = Draft { dir: &dir, sweep, place, installed: &installed, upkeep };
+    let wish = Wish { slices, ..Wish::default() };
+    let request = draft.request(&wish, None)?;
     let first = Ledger::read(&dir)?.last() + 1;
-    let mut text = format!("# {}\n{SCRIPT}\n", request.script[0]);
-    for (number, words) in queue::all_words(&request, id, first) {
+    let mut text = format!("# {}\n{script}\n", request.script[0]);
+    for (number, kind, words) in queue::all_words(&request, &sweep.manifest.id, first) {
         let quoted: Vec<String> = words.iter().map(|word| quote(word)).collect();
-        text.push_str(&format!("# array {number}\nsbatch {}\n", quoted.join(" ")));
+        let what = if kind == Kind::Runs { String::new() } else { format!(" ({})", kind.word()) };
+        text.push_str(&format!("# array {number}{what}\nsbatch {}\n", quoted.join(" ")));
     }
     Ok(text)
 }
@@ -267,13 +362,5 @@ mod tests {
         ] {
             assert_eq!(quote(word), quoted);
         }
-    }
-
-    #[test]
-    fn the_script_is_constant_and_ends_in_the_worker() {
-        assert!(SCRIPT.starts_with("#!/bin/bash\n"));
-        assert!(!SCRIPT.contains("#SBATCH"), "options travel as arguments");
-        assert_eq!(SCRIPT.lines().last(), Some("exec \"$@\""));
-        assert!(!SCRIPT.contains("SLURM_JOB_ID"), "it can mean the whole array");
     }
 }

@@ -1,13 +1,15 @@
 //! `dlgrid submit`: puts a sweep into Slurm's queue, or runs it here; again, only what is missing.
 use std::path::PathBuf;
 
+use dlgrid_sweep::pack::Cut;
 use dlgrid_sweep::spec;
-use dlgrid_sweep::store::read::RetryPolicy;
+use dlgrid_sweep::store::read::{self, RetryPolicy};
 use dlgrid_sweep::sweep::Sweep;
 
 use crate::check;
+use crate::cluster::{self, Found};
 use crate::pick::Root;
-use crate::slurm;
+use crate::slurm::{self, Wish};
 use crate::talk::talk;
 use crate::work::{self, LocalArgs};
 
@@ -26,19 +28,27 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
-    let (spec, bytes) = check::read(&args.file, args.max_runs)?;
+    let (mut spec, bytes) = check::read(&args.file, args.max_runs)?;
     let worker = work::preflight(&spec, &args.work)?;
-    let settings = spec.slurm.clone();
-    let cluster = slurm::find(&args.work, &settings)?;
-    let slots = match &cluster {
-        Some(_) => slurm::slots(&settings),
-        None => work::slots(args.work.slots.map(usize::from), spec.slurm.cpus).len() as u64,
+    let cluster = cluster::find(&args.work, &spec.slurm, &args.root.root)?;
+    if let Some(found) = &cluster {
+        spec.slurm = found.settings.clone();
+    }
+    let cut = match &cluster {
+        Some(Found { settings, site, .. }) => {
+            Cut::Tasks(slurm::load(settings, site, slurm::max_running(settings)))
+        }
+        None => {
+            Cut::Slots(work::slots(args.work.slots.map(usize::from), spec.slurm.cpus).len() as u64)
+        }
     };
     talk(&format!("{}\n", check::summary(&spec)));
-    let (slurm, checkpoint) = (spec.slurm.clone(), spec.checkpoint_seconds);
-    let created = Sweep::create(&args.root.root, spec, &bytes, slots)?;
+    let (slurm, upkeep) = (spec.slurm.clone(), spec.upkeep.clone());
+    let checkpoint = spec.checkpoint_seconds;
+    let created = Sweep::create(&args.root.root, spec, &bytes, &cut)?;
     let mut sweep = created.sweep;
     sweep.spec.slurm = slurm;
+    sweep.spec.upkeep = upkeep;
     if created.existed && (sweep.spec.checkpoint_seconds - checkpoint).abs() > f64::EPSILON {
         talk("note: `checkpoint` stays as it was when the sweep was created\n");
     }
@@ -54,8 +64,8 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         )),
     }
     let again = RetryPolicy::default();
-    match cluster {
-        Some(cluster) => slurm::submit(&sweep, &settings, &worker, again, &cluster),
-        None => work::run(&sweep, worker, again, &args.work),
-    }
+    let Some(found) = cluster else { return work::run(&sweep, worker, again, &args.work) };
+    let results = read::load(&sweep.dir, &sweep.manifest.id)?;
+    let wish = Wish { slices: work::slices_left(&sweep, &results, again), ..Wish::default() };
+    slurm::submit(&sweep, &worker, &found, &[wish], &sweep.spec.upkeep)
 }

@@ -13,6 +13,7 @@ use dlgrid_sweep::store::record::Outcome;
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::{dataset, doctor, exit, host};
 
+use crate::complete;
 use crate::progress::Progress;
 use crate::slurm;
 use crate::talk::{refuse, tail, talk};
@@ -29,6 +30,9 @@ pub struct LocalArgs {
     /// The worker program [default: dlgrid-worker beside dlgrid, or DLGRID_WORKER]
     #[arg(long, value_name = "FILE", env = "DLGRID_WORKER", hide_env = true)]
     pub worker: Option<PathBuf>,
+    /// The site whose profile to use: a name or a path [default: what the spec says, or DLGRID_SITE]
+    #[arg(long, value_name = "NAME")]
+    pub site: Option<String>,
     /// Go on although another machine seems to work on the sweep (it is gone, you know)
     #[arg(long)]
     pub take_over: bool,
@@ -157,6 +161,7 @@ pub fn run(
         print: Print::ToLogs,
     };
     let mut troubles: Vec<Event> = Vec::new();
+    let mut broken = false;
     local::run(job, &stops, &mut |events| {
         for event in events {
             if let Some(text) = trouble(event) {
@@ -165,6 +170,15 @@ pub fn run(
             }
         }
         progress.tick(stops.load(Ordering::SeqCst));
+        let most = sweep.spec.upkeep.max_failures;
+        if most.is_some_and(|most| progress.failed() >= most && !broken) {
+            broken = true;
+            progress.say(&format!(
+                "{} runs failed, as many as `max_failures` allows: no more are begun",
+                progress.failed()
+            ));
+            stops.fetch_max(1, Ordering::SeqCst);
+        }
     })
     .context("cannot start a worker")?;
     progress.finish();
@@ -182,7 +196,11 @@ pub fn run(
         ));
     }
     let after = read::load(&sweep.dir, &sweep.manifest.id)?;
-    Ok(conclude(sweep, &after, stops.load(Ordering::SeqCst) > 0))
+    let stopped = stops.load(Ordering::SeqCst) > 0;
+    if !stopped {
+        complete::conclude(sweep, &sweep.spec.upkeep)?;
+    }
+    Ok(conclude(sweep, &after, stopped))
 }
 
 pub fn busy(sweep: &Sweep, claim: &claim::Claim, standing: Standing) -> anyhow::Error {

@@ -1,6 +1,5 @@
 //! What is true of this machine, and what that means for a sweep: facts in, lines out.
 //! Gathering the facts stands apart in [`probe`].
-pub mod file_system;
 pub mod probe;
 pub mod worker;
 
@@ -9,7 +8,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::dataset::State;
-use file_system::{FileSystem, Shared};
+use crate::file_system::{FileSystem, Shared};
 use worker::{About, WorkerError};
 
 /// Free space under which the cache or the current folder is worth a warning, in bytes.

@@ -5,8 +5,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::file_system::{self, FileSystem};
 use super::{Facts, worker};
+use crate::file_system::{self, FileSystem};
 use crate::{dataset, host};
 
 /// Looks at everything. Takes about half a second: the worker is started once.

@@ -71,7 +71,8 @@ pub(super) fn check(
     let objective = objective(find("objective"), trains, tree, &mut mistakes);
     let checkpoint_seconds =
         find("checkpoint").map_or(CHECKPOINT_SECONDS, |e| checkpoint(e, &mut mistakes));
-    let slurm = find("slurm").map(|e| slurm::check(&e.value, &mut mistakes)).unwrap_or_default();
+    let slurm =
+        find("slurm").map(|e| slurm::check("slurm", &e.value, &mut mistakes)).unwrap_or_default();
     let upkeep = upkeep::check(find, &mut mistakes);
     if let Some(entry) = find("search") {
         search(entry, &mut mistakes);

@@ -79,6 +79,12 @@ fn summary(mistakes: &[Mistake], file: &str) -> String {
 const SHOWN: usize = 20;
 
 impl SpecErrors {
+    /// These mistakes of a file, in the order of its lines.
+    pub(crate) fn of(file: &str, text: &str, mut mistakes: Vec<Mistake>) -> Self {
+        mistakes.sort_by_key(|m| (m.warning, m.span.start));
+        Self { file: file.into(), text: text.into(), mistakes }
+    }
+
     /// All of them as text for a terminal, with a last line that counts them.
     #[must_use]
     pub fn render(&self, colour: bool, width: usize) -> String {

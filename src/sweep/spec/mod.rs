@@ -10,7 +10,7 @@ mod parameters;
 mod recipes;
 mod rules;
 pub mod schema;
-mod section;
+pub(crate) mod section;
 mod size;
 pub mod slurm;
 pub mod upkeep;
@@ -146,7 +146,12 @@ fn read_as(
     bytes: &[u8],
     rigour: &check::Rigour,
 ) -> Result<(Spec, Vec<Mistake>), SpecErrors> {
-    let fail = |text: &str, mistakes| SpecErrors { file: file.into(), text: text.into(), mistakes };
+    let (text, tree) = tree(file, bytes)?;
+    check::check(file, &tree, rigour).map_err(|mistakes| SpecErrors::of(file, text, mistakes))
+}
+
+/// The text and the tree of a YAML file.
+pub(crate) fn tree<'t>(file: &str, bytes: &'t [u8]) -> Result<(&'t str, yaml::Node), SpecErrors> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
@@ -158,7 +163,7 @@ fn read_as(
                 format!("byte {at} of the file begins no character"),
             )
             .hint("save it as UTF-8, e.g. `iconv -f latin1 -t utf-8`");
-            return Err(fail(&good, vec![mistake]));
+            return Err(SpecErrors::of(file, &good, vec![mistake]));
         }
     };
     let tree = yaml::read(text).map_err(|wrong| {
@@ -168,12 +173,9 @@ fn read_as(
             "here",
         );
         mistake.hint = wrong.hint;
-        fail(text, vec![mistake])
+        SpecErrors::of(file, text, vec![mistake])
     })?;
-    check::check(file, &tree, rigour).map_err(|mut mistakes| {
-        mistakes.sort_by_key(|m| (m.warning, m.span.start));
-        fail(text, mistakes)
-    })
+    Ok((text, tree))
 }
 
 #[cfg(test)]

@@ -132,14 +132,24 @@ fn slurm() -> Json {
         .iter()
         .map(|(name, kind, doc)| {
             let mut schema = match kind {
-                SlurmKind::Text | SlurmKind::Time => json!({"type": ["string", "null"]}),
+                SlurmKind::Text | SlurmKind::Time | SlurmKind::Length => {
+                    json!({"type": ["string", "null"]})
+                }
                 SlurmKind::Count => json!({"type": ["integer", "null"], "minimum": 1}),
                 SlurmKind::Whole => json!({"type": ["integer", "null"]}),
                 SlurmKind::CountOrText => json!({"type": ["integer", "string", "null"]}),
                 SlurmKind::CountOrAuto => {
                     json!({"oneOf": [{"type": "integer", "minimum": 1}, {"enum": ["auto", null]}]})
                 }
-                SlurmKind::Words => json!({"type": "array", "items": {"type": "string"}}),
+                SlurmKind::Words => {
+                    json!({"type": ["array", "null"], "items": {"type": "string"}})
+                }
+                SlurmKind::Memory => json!({
+                    "type": ["integer", "string", "null"],
+                    "minimum": 0,
+                    "pattern": "^[0-9]+[KMGTkmgt]?$",
+                }),
+                SlurmKind::Flag => json!({"type": ["boolean", "null"]}),
             };
             schema["description"] = json!(doc);
             ((*name).to_owned(), schema)

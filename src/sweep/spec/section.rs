@@ -6,7 +6,7 @@ use super::yaml::{Entry, Kind, Node};
 
 /// Collects mistakes while a spec is walked.
 #[derive(Debug, Default)]
-pub(super) struct Mistakes(pub Vec<Mistake>);
+pub(crate) struct Mistakes(pub Vec<Mistake>);
 
 impl Mistakes {
     pub fn add(&mut self, mistake: Mistake) {
@@ -89,12 +89,12 @@ impl Mistakes {
 }
 
 /// Words in backticks, with commas.
-pub(super) fn ticked(words: &[&str]) -> String {
+pub(crate) fn ticked(words: &[&str]) -> String {
     words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// The span to point at for a node: its own, or its key's where it is a block without one.
-pub(super) fn point_at(entry: &Entry) -> Range<usize> {
+pub(crate) fn point_at(entry: &Entry) -> Range<usize> {
     match entry.value.kind {
         Kind::Map(_) | Kind::List(_) | Kind::Null => entry.key_span.clone(),
         _ => entry.value.span.clone(),

@@ -1,5 +1,5 @@
 //! The `slurm` section: what is asked of the cluster, and how runs are packed.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,32 +25,49 @@ pub enum SlurmKind {
     CountOrAuto,
     /// A list of words.
     Words,
+    /// Memory in Slurm's units: `16G`, `2048M`, or a number of MiB.
+    Memory,
+    /// How long something takes: `30s`, `20m`.
+    Length,
+    /// `true` or `false`.
+    Flag,
 }
 
 /// Every key of the section, sorted.
 pub const KEYS: &[(&str, SlurmKind, &str)] = &[
     ("account", SlurmKind::Text, "the account that pays"),
+    ("canary", SlurmKind::Flag, "whether one task goes first, and the rest when it went well"),
     ("constraint", SlurmKind::Text, "features that a node must have"),
-    ("cpus", SlurmKind::Count, "cores for each worker; also threads of a local worker"),
+    (
+        "cpus",
+        SlurmKind::Count,
+        "cores of a task, shared by its workers; also threads of a local worker",
+    ),
     ("env", SlurmKind::Words, "names of further variables of yours that travel into jobs"),
     ("exclude", SlurmKind::Text, "nodes to keep away from"),
     ("extra", SlurmKind::Words, "further words for sbatch"),
     ("gpus", SlurmKind::CountOrText, "GPUs of a task, such as 1 or `a100:1`"),
     ("gres", SlurmKind::Text, "generic resources of a task"),
+    ("licenses", SlurmKind::Text, "licenses of a task"),
+    ("mail_type", SlurmKind::Text, "events that Slurm sends mail about, such as `END,FAIL`"),
+    ("mail_user", SlurmKind::Text, "who gets that mail"),
     ("max_running", SlurmKind::Count, "tasks that may run at once"),
     (
         "memory",
-        SlurmKind::CountOrText,
-        "memory of a task, in Slurm's units (`16G`; a bare number is MiB)",
+        SlurmKind::Memory,
+        "memory of a task, in Slurm's units of 1024 (`16G`; a bare number is MiB, 0 all of a node)",
     ),
     ("nice", SlurmKind::Whole, "how far to stand back"),
+    ("nodelist", SlurmKind::Text, "nodes that tasks must run on"),
     ("nodes", SlurmKind::Count, "nodes of a task"),
     ("partition", SlurmKind::Text, "the partition"),
     ("qos", SlurmKind::Text, "the quality of service"),
     ("reservation", SlurmKind::Text, "the reservation"),
-    ("runs_per_task", SlurmKind::CountOrAuto, "runs of one slice"),
+    ("run_time", SlurmKind::Length, "how long one run takes, such as `20m`: packs runs into tasks"),
+    ("runs_per_task", SlurmKind::CountOrAuto, "runs of one task, or `auto`"),
     ("site", SlurmKind::Text, "the profile of the cluster"),
     ("time", SlurmKind::Time, "the longest that a task may take"),
+    ("workers", SlurmKind::Count, "workers of a task that share its GPUs and cores (one a GPU)"),
 ];
 
 /// The section, checked.
@@ -59,53 +76,103 @@ pub const KEYS: &[(&str, SlurmKind, &str)] = &[
 pub struct SlurmSettings {
     /// Every key that was given, as text; `null` ones are left out.
     pub given: BTreeMap<String, String>,
+    /// Keys that are `null`: what a site sets by default is left out.
+    pub removed: BTreeSet<String>,
     /// Runs of one slice, if the spec says.
     pub runs_per_task: Option<u64>,
     /// Threads of a local worker.
     pub cpus: Option<u64>,
+    /// Seconds that one run takes, if the spec says.
+    pub run_seconds: Option<f64>,
+    /// Whether one task goes first.
+    pub canary: bool,
 }
 
-pub(super) fn check(node: &Node, mistakes: &mut Mistakes) -> SlurmSettings {
-    let mut settings = SlurmSettings::default();
+impl SlurmSettings {
+    /// Settings of these keys; what is read from them follows.
+    #[must_use]
+    pub fn of(given: BTreeMap<String, String>, removed: BTreeSet<String>) -> Self {
+        let text = |key: &str| given.get(key).map(String::as_str);
+        let count = |key: &str| text(key).and_then(|n| n.parse().ok());
+        Self {
+            runs_per_task: count("runs_per_task"),
+            cpus: count("cpus"),
+            run_seconds: text("run_time").and_then(duration::seconds),
+            canary: text("canary") == Some("true"),
+            given,
+            removed,
+        }
+    }
+
+    /// These settings with others over them: what those give counts, and what they set to
+    /// `null` is left out.
+    #[must_use]
+    pub fn under(&self, over: &Self) -> Self {
+        let mut given = self.given.clone();
+        given.retain(|key, _| !over.removed.contains(key));
+        given.extend(over.given.clone());
+        let removed = self.removed.union(&over.removed);
+        let removed = removed.filter(|key| !given.contains_key(*key)).cloned().collect();
+        Self::of(given, removed)
+    }
+}
+
+/// MiB of memory in Slurm's units: `16G`, `2048M`, `512K`, `1T`; a bare number is MiB.
+#[must_use]
+pub fn memory_mib(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())??;
+    match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "K" => Some(number.div_ceil(1024)),
+        "" | "M" => Some(number),
+        "G" => number.checked_mul(1024),
+        "T" => number.checked_mul(1024 * 1024),
+        _ => None,
+    }
+}
+
+/// Checks a section of this name, such as `slurm`.
+pub(crate) fn check(what: &str, node: &Node, mistakes: &mut Mistakes) -> SlurmSettings {
+    let (mut given, mut removed) = (BTreeMap::new(), BTreeSet::new());
     let names: Vec<&str> = KEYS.iter().map(|k| k.0).collect();
-    for entry in mistakes.entries(node, "`slurm`") {
+    let section = format!("`{what}`");
+    for entry in mistakes.entries(node, &section) {
         let Some((name, kind, _)) = KEYS.iter().find(|k| k.0 == entry.key) else {
             match synonym(&entry.key) {
                 Some(word) => mistakes.add(
                     Mistake::new(
                         entry.key_span.clone(),
-                        format!("unknown key `{}` in `slurm`", entry.key),
+                        format!("unknown key `{}` in {section}", entry.key),
                         "not known here",
                     )
                     .hint(format!("did you mean `{word}`?")),
                 ),
-                None => mistakes.unknown_key(entry, "`slurm`", &names),
+                None => mistakes.unknown_key(entry, &section, &names),
             }
             continue;
         };
         if entry.value.kind == Kind::Null {
+            removed.insert((*name).to_owned());
             continue;
         }
         match admit(*kind, &entry.value) {
             Some(text) => {
-                let count = text.parse().ok();
-                match *name {
-                    "runs_per_task" => settings.runs_per_task = count,
-                    "cpus" => settings.cpus = count,
-                    _ => {}
-                }
-                settings.given.insert((*name).to_owned(), text);
+                given.insert((*name).to_owned(), text);
             }
-            None => wrong(*kind, name, &entry.value, mistakes),
+            None => wrong(*kind, &format!("{what}.{name}"), &entry.value, mistakes),
         }
     }
-    settings
+    SlurmSettings::of(given, removed)
 }
 
 fn synonym(word: &str) -> Option<&'static str> {
     Some(match word.replace('-', "_").as_str() {
         "walltime" | "timelimit" | "time_limit" => "time",
         "mem" | "ram" => "memory",
+        "run_seconds" | "time_per_run" | "run_length" => "run_time",
+        "mail" | "email" => "mail_user",
+        "license" => "licenses",
+        "nodeslist" | "node_list" => "nodelist",
         "cpus_per_task" | "cores" | "threads" => "cpus",
         "queue" => "partition",
         "array_parallelism" | "max_simultaneous_jobs" | "concurrency" => "max_running",
@@ -135,6 +202,17 @@ fn admit(kind: SlurmKind, node: &Node) -> Option<String> {
         SlurmKind::CountOrAuto => {
             count.or_else(|| text.filter(|t| *t == "auto").map(str::to_owned))
         }
+        SlurmKind::Memory => match &node.kind {
+            Kind::Int(n) if *n >= 0 => Some(n.to_string()),
+            _ => text.filter(|t| memory_mib(t).is_some()).map(str::to_owned),
+        },
+        SlurmKind::Length => {
+            text.filter(|t| duration::seconds(t).is_some_and(|s| s > 0.0)).map(str::to_owned)
+        }
+        SlurmKind::Flag => match &node.kind {
+            Kind::Bool(flag) => Some(flag.to_string()),
+            _ => None,
+        },
         SlurmKind::Words => match &node.kind {
             Kind::List(items) => {
                 let words: Option<Vec<&str>> = items.iter().map(Node::text).collect();
@@ -160,7 +238,7 @@ fn is_slurm_time(text: &str) -> bool {
 }
 
 fn wrong(kind: SlurmKind, name: &str, node: &Node, mistakes: &mut Mistakes) {
-    let what = format!("`slurm.{name}`");
+    let what = format!("`{name}`");
     let expected = match kind {
         SlurmKind::Text => "text",
         SlurmKind::Count => "a whole number of at least 1",
@@ -169,16 +247,100 @@ fn wrong(kind: SlurmKind, name: &str, node: &Node, mistakes: &mut Mistakes) {
         SlurmKind::CountOrText => "a whole number of at least 1, or text",
         SlurmKind::CountOrAuto => "a whole number of at least 1, or `auto`",
         SlurmKind::Words => "a list of words",
+        SlurmKind::Memory => "memory such as `16G` or `2048M`",
+        SlurmKind::Length => "a time such as `30s` or `20m`",
+        SlurmKind::Flag => "true or false",
     };
     let mistake = Mistake::new(
         node.span.clone(),
         format!("{what} must be {expected}, got {}", node.describe()),
         format!("expected {expected}"),
     );
-    mistakes.add(match (&node.kind, kind) {
+    let hint = match (&node.kind, kind) {
         (Kind::Int(n), SlurmKind::Time) => {
-            mistake.hint(format!("Slurm would read {n} minutes: write `{n}m`, or `{n}h`"))
+            Some(format!("Slurm would read {n} minutes: write `{n}m`, or `{n}h`"))
         }
-        _ => mistake,
+        (Kind::Int(n), SlurmKind::Length) => Some(format!("write `{n}s`, or `{n}m`")),
+        (Kind::Text(text), SlurmKind::Memory) => near_memory(text),
+        (Kind::Float(_), SlurmKind::Memory) => Some("Slurm takes whole numbers only".into()),
+        _ => None,
+    };
+    mistakes.add(match hint {
+        Some(hint) => mistake.hint(hint),
+        None => mistake,
     });
+}
+
+/// What memory in another spelling means to Slurm: `16GB`, `16 GiB`, `1.5G`.
+fn near_memory(text: &str) -> Option<String> {
+    let plain: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let digits = plain.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = plain[digits.len()..].to_ascii_uppercase();
+    let letter = unit.chars().next().filter(|c| "KMGT".contains(*c));
+    if !matches!(unit.get(1..), None | Some("" | "B" | "IB")) {
+        return None;
+    }
+    let (unit, smaller) = match letter? {
+        'K' => ("K", None),
+        'M' => ("M", Some("K")),
+        'G' => ("G", Some("M")),
+        _ => ("T", Some("G")),
+    };
+    if digits.parse::<u64>().is_ok() {
+        return Some(format!("did you mean `{digits}{unit}`? Slurm counts in units of 1024"));
+    }
+    let value: f64 = digits.parse().ok().filter(|v: &f64| v.is_finite() && *v > 0.0)?;
+    Some(format!("Slurm takes whole numbers only: write `{:.0}{}`", value * 1024.0, smaller?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_as_slurm_reads_it() {
+        for (text, mib) in [
+            ("16G", Some(16_384)),
+            ("2048M", Some(2048)),
+            ("2048", Some(2048)),
+            ("512K", Some(1)),
+            ("1025k", Some(2)),
+            ("1T", Some(1_048_576)),
+            ("0", Some(0)),
+            ("16GB", None),
+            ("16 G", None),
+            ("1.5G", None),
+            ("G", None),
+            ("", None),
+            ("-1G", None),
+            ("99999999999999999999G", None),
+        ] {
+            assert_eq!(memory_mib(text), mib, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_lies_over_wins_and_null_deletes() {
+        let of = |pairs: &[(&str, &str)], removed: &[&str]| {
+            let own = |(k, v): &(&str, &str)| ((*k).to_owned(), (*v).to_owned());
+            SlurmSettings::of(
+                pairs.iter().map(own).collect(),
+                removed.iter().map(|k| (*k).to_owned()).collect(),
+            )
+        };
+        let below =
+            of(&[("cpus", "4"), ("qos", "q"), ("canary", "true"), ("run_time", "20m")], &[]);
+        assert_eq!((below.cpus, below.canary, below.run_seconds), (Some(4), true, Some(1200.0)));
+        let over = of(&[("cpus", "2"), ("canary", "false")], &["qos", "gres"]);
+        let merged = below.under(&over);
+        assert_eq!(
+            (merged.cpus, merged.canary, merged.run_seconds),
+            (Some(2), false, Some(1200.0))
+        );
+        assert!(!merged.given.contains_key("qos"));
+        assert!(merged.removed.contains("gres"));
+        let again = merged.under(&of(&[("qos", "r")], &[]));
+        assert_eq!(again.given["qos"], "r");
+        assert!(!again.removed.contains("qos"));
+    }
 }

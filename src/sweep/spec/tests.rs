@@ -247,6 +247,18 @@ fn rules_that_do_nothing_are_told() {
 }
 
 #[test]
+fn what_is_asked_of_slurm() {
+    let spec = good(
+        "command: [echo]\nobjective: {minimize: loss}\nslurm:\n  {partition: null, memory: 16G, run_time: 1h30m, canary: true, mail_type: END, cpus: 2}\n",
+    );
+    let slurm = &spec.slurm;
+    assert_eq!((slurm.run_seconds, slurm.canary, slurm.cpus), (Some(5400.0), true, Some(2)));
+    assert_eq!(slurm.removed.iter().collect::<Vec<_>>(), ["partition"]);
+    assert_eq!(slurm.given["memory"], "16G");
+    assert!(!slurm.given.contains_key("partition"));
+}
+
+#[test]
 fn single_mistakes_and_their_hints() {
     let train = "train: {data: {set: mnist}}\n";
     for (text, says) in [
@@ -297,6 +309,17 @@ fn single_mistakes_and_their_hints() {
         (&format!("{train}seeds: [1, 1]\n"), "listed twice"),
         (&format!("{train}slurm: {{walltime: 3}}\n"), "did you mean `time`?"),
         (&format!("{train}slurm: {{time: 30}}\n"), "write `30m`"),
+        (&format!("{train}slurm: {{memory: 16GB}}\n"), "did you mean `16G`?"),
+        (&format!("{train}slurm: {{memory: 16 G}}\n"), "did you mean `16G`?"),
+        (&format!("{train}slurm: {{memory: 64gib}}\n"), "did you mean `64G`?"),
+        (&format!("{train}slurm: {{memory: 1.5G}}\n"), "write `1536M`"),
+        (&format!("{train}slurm: {{memory: lots}}\n"), "memory such as `16G`"),
+        (&format!("{train}slurm: {{memory: -1}}\n"), "`slurm.memory` must be memory"),
+        (&format!("{train}slurm: {{run_time: 30}}\n"), "write `30s`, or `30m`"),
+        (&format!("{train}slurm: {{run_time: 0s}}\n"), "a time such as `30s` or `20m`"),
+        (&format!("{train}slurm: {{canary: yes}}\n"), "`slurm.canary` must be true or false"),
+        (&format!("{train}slurm: {{mailtype: END}}\n"), "did you mean `mail_type`?"),
+        (&format!("{train}slurm: {{light: {{}}}}\n"), "unknown key `light`"),
         (&format!("{train}search: random\n"), "unknown search"),
         (&format!("{train}grid: {{epochs: [1]}}\n"), "did you mean `parameters`?"),
         (&format!("{train}epochs: 3\n"), "stand below `train`"),

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::error::SlurmError;
+use super::nodes::{self, Node};
 use super::parse::{self, Row};
+use super::preflight::accounts::{self, Association};
 use crate::host;
 
 /// Variables of the caller that Slurm's programs, and by way of sbatch the jobs, get; all
@@ -128,12 +130,12 @@ impl Slurm {
     }
 
     /// Asks once; what a program says that ends badly is an error.
-    fn ask_once(&self, program: &'static str, words: &[&str]) -> Result<String, SlurmError> {
+    fn ask_once(&self, program: &'static str, words: &[&str]) -> Result<Output, SlurmError> {
         // Who only looks does not wait long for one answer either.
         let limit = ANSWER.min(self.patience + Duration::from_secs(8));
         let output = self.once(program, words, limit)?;
         if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+            return Ok(output);
         }
         let words = said(&output);
         Err(if parse::is_transient(&words) {
@@ -144,7 +146,7 @@ impl Slurm {
     }
 
     /// Asks until Slurm can be reached. Only for what may be asked twice.
-    fn ask(&self, program: &'static str, words: &[&str]) -> Result<String, SlurmError> {
+    fn ask_for(&self, program: &'static str, words: &[&str]) -> Result<Output, SlurmError> {
         let mut backoff = Backoff::new(self.patience);
         loop {
             match self.ask_once(program, words) {
@@ -154,6 +156,11 @@ impl Slurm {
                 answer => return answer,
             }
         }
+    }
+
+    /// As [`Self::ask_for`], for what stands on standard output.
+    fn ask(&self, program: &'static str, words: &[&str]) -> Result<String, SlurmError> {
+        self.ask_for(program, words).map(|output| text(&output.stdout))
     }
 
     /// All jobs of this user, those included that ended a moment ago.
@@ -189,23 +196,45 @@ impl Slurm {
     /// # Errors
     /// If Slurm does not answer.
     pub fn partitions(&self) -> Result<Vec<parse::Partition>, SlurmError> {
-        Ok(parse::partitions(&self.ask("scontrol", &["--oneliner", "show", "partition"])?))
+        Ok(parse::partitions(&self.ask("scontrol", &["--all", "--oneliner", "show", "partition"])?))
     }
 
-    /// Whether Slurm would take such a job; its words where it says when it would start.
+    /// All nodes, once for each of their partitions.
+    ///
+    /// # Errors
+    /// If Slurm does not answer.
+    pub fn nodes(&self) -> Result<Vec<Node>, SlurmError> {
+        let format = format!("--format={}", nodes::NODE_FORMAT);
+        Ok(nodes::nodes(&self.ask("sinfo", &["--noheader", "--Node", "--all", &format])?))
+    }
+
+    /// What accounting allows this user. Nothing where accounting does not say: it is an extra,
+    /// and asked once.
+    #[must_use]
+    pub fn associations(&self) -> Option<Vec<Association>> {
+        let user = host::env("USER").or_else(|| host::env("LOGNAME"))?;
+        let user = format!("user={}", user.to_str()?);
+        let format = format!("format={}", accounts::FORMAT);
+        let words = ["--noheader", "--parsable2", "show", "assoc", "where", &user, &format];
+        let output = self.ask_once("sacctmgr", &words).ok()?;
+        let all = accounts::associations(&text(&output.stdout));
+        (!all.is_empty()).then_some(all)
+    }
+
+    /// Whether Slurm would take such a job; its words, which say when it would start.
     ///
     /// # Errors
     /// If it would not.
-    pub fn would_take(&self, words: &[String]) -> Result<(), SlurmError> {
+    pub fn would_take(&self, words: &[String]) -> Result<String, SlurmError> {
         let mut all: Vec<&str> = vec!["--test-only"];
         all.extend(words.iter().map(String::as_str));
         // A controller that has just come back knows no nodes for a while.
         let mut backoff = Backoff::new(self.patience.min(NODES_ARE_BACK));
         loop {
-            match self.ask("sbatch", &all) {
+            match self.ask_for("sbatch", &all) {
                 Err(SlurmError::Refused { .. })
                     if self.was_away.load(Ordering::Relaxed) && backoff.wait() => {}
-                answer => return answer.map(drop),
+                answer => return answer.map(|output| said(&output)),
             }
         }
     }
@@ -263,6 +292,16 @@ impl Slurm {
         self.ask("scontrol", &["update", &job, &most]).map(drop)
     }
 
+    /// Lets the tasks of an array that wait wait for the end of another array, or of none.
+    ///
+    /// # Errors
+    /// If Slurm does not answer or refuses.
+    pub fn depend(&self, array: u64, after: Option<u64>) -> Result<(), SlurmError> {
+        let on = after.map_or_else(String::new, |other| format!("afterany:{other}"));
+        let (job, on) = (format!("JobId={array}"), format!("Dependency={on}"));
+        self.ask("scontrol", &["update", &job, &on]).map(drop)
+    }
+
     /// Cancels what waits of an array, if it has this name.
     ///
     /// # Errors
@@ -313,6 +352,10 @@ impl Slurm {
         }
         Err(SlurmError::Refused { program: "scontrol", words })
     }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// A program's own words, on one line.

@@ -1,6 +1,6 @@
 //! Puts the worker into the sweep, so that all of its tasks run the same file, whatever is built
 //! later.
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::error::SlurmError;
 use super::script::plain;
@@ -13,35 +13,46 @@ use crate::store::layout::SweepDir;
 pub struct Installed {
     /// The job script.
     pub script: PathBuf,
-    /// The worker.
-    pub program: PathBuf,
+    /// The programs, in their order.
+    pub programs: Vec<PathBuf>,
 }
 
-/// Where a worker and a script of this content go.
-#[must_use]
-pub fn places(dir: &SweepDir, program: &Path, bytes: &[u8], script: &str) -> Installed {
-    let mut hash = blake3::Hasher::new();
-    hash.update(&(bytes.len() as u64).to_le_bytes()).update(bytes).update(script.as_bytes());
-    let folder = dir.programs(&hash.finalize().to_hex()[..16]);
-    let name = program.file_name().unwrap_or_default();
-    Installed { script: folder.join("array.sbatch"), program: folder.join(name) }
-}
-
-/// Copies the worker and writes the script into the sweep, unless they are there. What stands
-/// under that name is complete and of this content, for the name is its hash.
+/// Where these programs and this script go: by the hash of them all.
 ///
 /// # Errors
-/// If the worker can't be read or the sweep not be written.
-pub fn install(dir: &SweepDir, program: &Path, script: &str) -> Result<Installed, SlurmError> {
-    let bytes = fs::read(program)?;
-    let installed = places(dir, program, &bytes, script);
+/// If a program can't be read.
+pub fn places(dir: &SweepDir, programs: &[PathBuf], script: &str) -> Result<Installed, SlurmError> {
+    let mut hash = blake3::Hasher::new();
+    for program in programs {
+        let bytes = fs::read(program)?;
+        hash.update(&(bytes.len() as u64).to_le_bytes()).update(&bytes);
+    }
+    let folder = dir.programs(&hash.update(script.as_bytes()).finalize().to_hex()[..16]);
+    let place = |program: &PathBuf| folder.join(program.file_name().unwrap_or_default());
+    Ok(Installed {
+        script: folder.join("array.sbatch"),
+        programs: programs.iter().map(place).collect(),
+    })
+}
+
+/// Copies the programs and writes the script into the sweep, unless they are there. What stands
+/// under that name is complete and of this content, for the folder's name is its hash.
+///
+/// # Errors
+/// If a program can't be read or the sweep not be written.
+pub fn install(
+    dir: &SweepDir,
+    programs: &[PathBuf],
+    script: &str,
+) -> Result<Installed, SlurmError> {
+    let installed = places(dir, programs, script)?;
     once(fs::publish(&installed.script, script.as_bytes()))?;
-    once(if installed.program.is_file() {
-        Ok(())
-    } else {
-        fs::publish_program(&installed.program, &bytes)
-    })?;
-    plain(&installed.program)?;
+    for (from, to) in programs.iter().zip(&installed.programs) {
+        if !to.is_file() {
+            once(fs::publish_program(to, &fs::read(from)?))?;
+        }
+        plain(to)?;
+    }
     Ok(installed)
 }
 
@@ -64,14 +75,16 @@ mod tests {
         let dir = SweepDir::new(tmp.path().join("sweep"));
         let program = tmp.path().join("worker");
         fs::publish(&program, b"#!/bin/sh\nexit 7\n").expect("written");
-        let first = install(&dir, &program, "script").expect("installed");
-        assert_eq!(install(&dir, &program, "script").expect("again"), first);
-        let mode = first.program.metadata().expect("there").permissions().mode();
+        let programs = [program];
+        let [program] = &programs;
+        let first = install(&dir, &programs, "script").expect("installed");
+        assert_eq!(install(&dir, &programs, "script").expect("again"), first);
+        let mode = first.programs[0].metadata().expect("there").permissions().mode();
         assert_eq!(mode & 0o111, 0o110);
-        fs::remove(&program).expect("removed");
-        fs::publish(&program, b"#!/bin/sh\nexit 8\n").expect("written");
-        let second = install(&dir, &program, "script").expect("installed");
-        assert_ne!(second.program, first.program, "another build goes elsewhere");
-        assert_eq!(fs::read(&first.program).expect("kept"), b"#!/bin/sh\nexit 7\n");
+        fs::remove(program).expect("removed");
+        fs::publish(program, b"#!/bin/sh\nexit 8\n").expect("written");
+        let second = install(&dir, &programs, "script").expect("installed");
+        assert_ne!(second.programs, first.programs, "another build goes elsewhere");
+        assert_eq!(fs::read(&first.programs[0]).expect("kept"), b"#!/bin/sh\nexit 7\n");
     }
 }

@@ -203,6 +203,8 @@ pub struct Partition {
     pub state: String,
     /// Longest time of a job in seconds; nothing where there is no limit.
     pub max_seconds: Option<u64>,
+    /// Whether jobs may be submitted from every node.
+    pub open: bool,
 }
 
 /// Reads `scontrol --oneliner show partition`.
@@ -218,6 +220,7 @@ pub fn partitions(text: &str) -> Vec<Partition> {
                 is_default: of("Default") == Some("YES"),
                 state: of("State").unwrap_or("UNKNOWN").to_owned(),
                 max_seconds: of("MaxTime").and_then(seconds),
+                open: of("AllocNodes").is_none_or(|nodes| nodes == "ALL"),
             })
         })
         .collect()
@@ -241,6 +244,22 @@ pub fn seconds(text: &str) -> Option<u64> {
         _ => return None,
     };
     Some(days.unwrap_or(0) * 86_400 + h * 3600 + m * 60 + s)
+}
+
+/// When `sbatch --test-only` thinks that a job would start, in Slurm's form, where it says so;
+/// what lies more than a year after `now` (seconds since the epoch) means that it can't tell.
+#[must_use]
+pub fn start(says: &str, now: f64) -> Option<String> {
+    let at = says.split("to start at ").nth(1)?.split_whitespace().next()?;
+    let date = at.split('T').next()?;
+    let fields: Option<Vec<i64>> = date.split('-').map(|f| f.parse().ok()).collect();
+    let [year, month, day] = *fields?.as_slice() else { return None };
+    // Days since the epoch; years begin in March, so that leap days come last.
+    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 719_469;
+    #[expect(clippy::cast_precision_loss, reason = "a number of days")]
+    let ahead = days as f64 - now / 86_400.0;
+    (ahead <= 366.0).then(|| at.to_owned())
 }
 
 /// Whether these words of a program mean that Slurm could not be reached or is busy: whether it

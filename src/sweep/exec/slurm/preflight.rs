@@ -1,18 +1,41 @@
 //! What Slurm is asked before anything is submitted: it accepts much that can never run.
+use std::path::Path;
+
 use super::call::Slurm;
 use super::error::SlurmError;
+use super::nodes::Node;
 use super::parse::{self, Partition};
 use super::script::{slurm_time, time_seconds};
+use super::site::Limits;
 use crate::spec::SlurmSettings;
 use crate::spec::mistake::nearest;
+use crate::{file_system, host};
+
+pub mod accounts;
+pub mod fit;
+pub mod warn;
 
 /// What a cluster is like.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cluster {
+    /// Slurm's `ClusterName`.
+    pub name: Option<String>,
+    /// Slurm's version, such as `22.05.8`.
+    pub version: Option<String>,
     /// Tasks that one array may have: Slurm's limit is on their numbers, from 0.
     pub array: usize,
     /// Its partitions.
     pub partitions: Vec<Partition>,
+    /// Its nodes, once for each of their partitions; none where they are not told.
+    pub nodes: Vec<Node>,
+    /// Whether jobs are put back into the queue unless they say otherwise (`JobRequeue`).
+    pub requeue: bool,
+    /// Whether there is accounting.
+    pub accounting: bool,
+    /// Whether accounting refuses accounts that a user does not have.
+    pub enforces_accounts: bool,
+    /// Seconds for which Slurm remembers jobs that ended.
+    pub remembers: u64,
 }
 
 /// Slurm's own limit where its configuration does not say.
@@ -24,7 +47,47 @@ pub const USUAL_ARRAY: usize = 1001;
 /// If Slurm does not answer.
 pub fn cluster(slurm: &Slurm) -> Result<Cluster, SlurmError> {
     let config = slurm.config()?;
-    Ok(Cluster { array: array_size(&config), partitions: slurm.partitions()? })
+    let partitions = slurm.partitions()?;
+    let nodes = match slurm.nodes() {
+        Err(error @ SlurmError::Unreachable { .. }) => return Err(error),
+        other => other.unwrap_or_default(),
+    };
+    Ok(Cluster { partitions, nodes, ..configured(&config) })
+}
+
+/// What stands in `scontrol show config`.
+fn configured(config: &str) -> Cluster {
+    let text = |key| parse::setting(config, key).map(str::to_owned);
+    // `60 sec`.
+    let number = |key| parse::setting(config, key)?.split_whitespace().next()?.parse().ok();
+    let storage = parse::setting(config, "AccountingStorageType").unwrap_or_default();
+    let enforced = parse::setting(config, "AccountingStorageEnforce").unwrap_or_default();
+    Cluster {
+        name: text("ClusterName"),
+        version: text("SLURM_VERSION"),
+        array: array_size(config),
+        requeue: number("JobRequeue") != Some(0),
+        accounting: storage.contains("slurmdbd"),
+        enforces_accounts: enforced.contains("associations"),
+        remembers: number("MinJobAge").unwrap_or(300),
+        ..Cluster::default()
+    }
+}
+
+impl Cluster {
+    /// The same within what a site allows.
+    #[must_use]
+    pub fn within(mut self, limits: &Limits) -> Self {
+        self.array = self.array.min(limits.max_array_size.unwrap_or(usize::MAX)).max(1);
+        self
+    }
+
+    /// The nodes of these partitions.
+    #[must_use]
+    pub fn nodes_of(&self, partitions: &[&Partition]) -> Vec<&Node> {
+        let is_there = |node: &&Node| partitions.iter().any(|p| p.name == node.partition);
+        self.nodes.iter().filter(is_there).collect()
+    }
 }
 
 /// `MaxArraySize`, or less where the scheduler allows fewer tasks.
@@ -37,11 +100,38 @@ fn array_size(config: &str) -> usize {
     size.min(tasks.unwrap_or(usize::MAX)).max(1)
 }
 
-/// The partitions that are asked for are there, are up, and allow the time.
+/// Asks accounting, where it has a say, whether the account is one of the user's.
 ///
 /// # Errors
-/// The first that is not so.
-pub fn check(cluster: &Cluster, settings: &SlurmSettings) -> Result<(), SlurmError> {
+/// If it is not.
+pub fn check_account(
+    slurm: &Slurm,
+    cluster: &Cluster,
+    settings: &SlurmSettings,
+) -> Result<(), SlurmError> {
+    let asks = cluster.accounting && cluster.enforces_accounts;
+    if !asks || !settings.given.contains_key("account") {
+        return Ok(());
+    }
+    slurm.associations().map_or(Ok(()), |all| accounts::check(&all, settings))
+}
+
+/// What need not go wrong, and is likely to, for a sweep below this folder.
+#[must_use]
+pub fn warnings(cluster: &Cluster, settings: &SlurmSettings, folder: &Path) -> Vec<String> {
+    let Ok(wanted) = wanted(cluster, settings) else { return Vec::new() };
+    let nodes = cluster.nodes_of(&wanted);
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let system = file_system::of(&absolute).ok();
+    let folder = system.and_then(|system| warn::folder(&system, &nodes, &host::name()));
+    warn::nodes(&nodes, &joined(&wanted)).into_iter().chain(folder).collect()
+}
+
+/// The partitions that jobs with these settings may go to.
+fn wanted<'c>(
+    cluster: &'c Cluster,
+    settings: &SlurmSettings,
+) -> Result<Vec<&'c Partition>, SlurmError> {
     let all = &cluster.partitions;
     let asked = settings.given.get("partition").map(String::as_str);
     let wanted: Vec<&Partition> = match asked {
@@ -54,6 +144,29 @@ pub fn check(cluster: &Cluster, settings: &SlurmSettings) -> Result<(), SlurmErr
             format!("set `slurm.partition` to one of: {}", names(all)),
         ));
     }
+    Ok(wanted)
+}
+
+fn joined(partitions: &[&Partition]) -> String {
+    partitions.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(",")
+}
+
+/// The partitions that are asked for are there, are up, allow the time, and have a node that is
+/// large enough.
+///
+/// # Errors
+/// The first that is not so.
+pub fn check(cluster: &Cluster, settings: &SlurmSettings) -> Result<(), SlurmError> {
+    let wanted = wanted(cluster, settings)?;
+    check_partitions(&wanted, &cluster.partitions, settings)?;
+    fit::check(&cluster.nodes_of(&wanted), &joined(&wanted), settings)
+}
+
+fn check_partitions(
+    wanted: &[&Partition],
+    all: &[Partition],
+    settings: &SlurmSettings,
+) -> Result<(), SlurmError> {
     if let Some(down) = wanted.iter().find(|_| wanted.iter().all(|p| p.state != "UP")) {
         return Err(SlurmError::asked(
             format!("the partition `{}` is {}", down.name, down.state),
@@ -100,7 +213,7 @@ mod tests {
         let partitions = parse::partitions(
             "PartitionName=gpu Default=YES MaxTime=1-00:00:00 State=UP\nPartitionName=long Default=NO MaxTime=UNLIMITED State=UP\nPartitionName=old Default=NO MaxTime=UNLIMITED State=DOWN\n",
         );
-        Cluster { array: 11, partitions }
+        Cluster { array: 11, partitions, ..Cluster::default() }
     }
 
     fn fact(partition: Option<&str>, time: Option<&str>) -> Option<(String, String)> {
@@ -134,5 +247,39 @@ mod tests {
         ] {
             assert_eq!(array_size(config), size);
         }
+    }
+
+    #[test]
+    fn a_configuration_is_read() {
+        let text = "AccountingStorageEnforce = associations,limits,qos,safe\nAccountingStorageType   = accounting_storage/slurmdbd\nClusterName             = hpc\nJobRequeue              = 0\nMaxArraySize            = 1001\nMinJobAge               = 60 sec\nSLURM_VERSION           = 22.05.8\n";
+        let cluster = configured(text);
+        assert_eq!(
+            (cluster.name.as_deref(), cluster.version.as_deref()),
+            (Some("hpc"), Some("22.05.8"))
+        );
+        assert_eq!((cluster.array, cluster.remembers), (1001, 60));
+        assert!(!cluster.requeue && cluster.accounting && cluster.enforces_accounts);
+        let silent =
+            configured("AccountingStorageType = (null)\nAccountingStorageEnforce = none\n");
+        assert!(silent.requeue && !silent.accounting && !silent.enforces_accounts);
+        assert_eq!((silent.name, silent.remembers), (None, 300));
+        let limits = Limits { max_array_size: Some(50), ..Limits::default() };
+        assert_eq!(cluster.clone().within(&limits).array, 50);
+        assert_eq!(cluster.within(&Limits::default()).array, 1001);
+    }
+
+    #[test]
+    fn the_nodes_of_the_partition_count() {
+        let mut cluster = cluster();
+        cluster.nodes = super::super::nodes::nodes(
+            "n1|n1|gpu|8|32000|idle|(null)|\nn2|n2|long|64|32000|idle|(null)|\n",
+        );
+        let cpus = |partition: Option<&str>| {
+            let mut given: std::collections::BTreeMap<String, String> =
+                [("cpus".into(), "64".into())].into();
+            given.extend(partition.map(|p| ("partition".to_owned(), p.to_owned())));
+            check(&cluster, &SlurmSettings::of(given, Default::default())).is_ok()
+        };
+        assert!(!cpus(None) && cpus(Some("long")) && cpus(Some("gpu,long")));
     }
 }

@@ -1,11 +1,17 @@
 //! What sbatch is told: everything that a user chose goes as its arguments, and nothing of it
 //! into the script.
 use std::path::Path;
+use std::time::Duration;
 
 use super::error::SlurmError;
-use super::parse;
+use super::site::{Limits, Site};
+use super::{gres, parse};
+use crate::host;
 use crate::spec::SlurmSettings;
 use crate::spec::duration;
+
+/// The job script of a site without lines of its own is the same bytes for every sweep.
+const TEMPLATE: &str = include_str!("../../../../slurm/array.sbatch");
 
 /// Between two words of a list in [`SlurmSettings`].
 const SEPARATOR: char = '\u{1f}';
@@ -18,8 +24,12 @@ const OPTIONS: &[(&str, &str)] = &[
     ("exclude", "--exclude"),
     ("gpus", "--gpus"),
     ("gres", "--gres"),
+    ("licenses", "--licenses"),
+    ("mail_type", "--mail-type"),
+    ("mail_user", "--mail-user"),
     ("memory", "--mem"),
     ("nice", "--nice"),
+    ("nodelist", "--nodelist"),
     ("partition", "--partition"),
     ("qos", "--qos"),
     ("reservation", "--reservation"),
@@ -55,20 +65,69 @@ const OURS: &[&str] = &[
 ];
 const OURS_SHORT: &str = "aJHoeWiNntQMdb";
 
-/// Options of all arrays of a sweep whose directory is `folder` (absolute).
+/// The job script of a site. Of what a user wrote it holds the site's name and lines of setup.
+#[must_use]
+pub fn render(site: &Site) -> String {
+    let mut environment = minijinja::Environment::new();
+    environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+    let mut syntax = minijinja::syntax::SyntaxConfig::builder();
+    syntax.trim_blocks(true).keep_trailing_newline(true);
+    environment.set_syntax(syntax.build().expect("the usual delimiters"));
+    let values = minijinja::context! {
+        site => &site.name,
+        setup => &site.setup,
+        login_shell => site.login_shell,
+    };
+    environment.render_str(TEMPLATE, values).expect("the template and its values are ours")
+}
+
+/// Longest that bash may read a script.
+const READING: Duration = Duration::from_secs(10);
+
+/// Bash understands the lines of a site: what it does not would end every job.
+///
+/// # Errors
+/// If it does not, in its own words. Where there is no bash, all is well.
+pub fn check_setup(site: &Site) -> Result<(), SlurmError> {
+    if site.setup.is_empty() {
+        return Ok(());
+    }
+    let mut bash = host::command("bash");
+    bash.args(["-n", "-c", &site.setup.join("\n")]).env("LC_ALL", "C");
+    let Ok(output) = host::run_within(&mut bash, READING) else { return Ok(()) };
+    let words = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
+    // A text that is not closed is only warned of, and would swallow what follows.
+    if output.status.success() && words.is_empty() {
+        return Ok(());
+    }
+    Err(SlurmError::asked(
+        format!("bash can't read the lines of `setup` of the site `{}`: {words}", site.name),
+        "each line of bash is an item; `bash -n` says the same of a file",
+    ))
+}
+
+/// GPUs of a task, by `gpus` or `gres`; nothing where none are asked for.
+#[must_use]
+pub fn gpu_count(settings: &SlurmSettings) -> Option<u64> {
+    let all = gres::gpus(settings);
+    (!all.is_empty()).then(|| all.iter().map(|one| one.count).sum())
+}
+
+/// Options of all arrays of a sweep whose directory is `folder` (absolute), where a site has
+/// these limits.
 ///
 /// # Errors
 /// The first setting that can't be had.
 pub fn options(
     settings: &SlurmSettings,
-    trains: bool,
+    limits: &Limits,
     folder: &Path,
 ) -> Result<Vec<String>, SlurmError> {
-    refuse_unknown_ways(settings, trains)?;
+    refuse_unknown_ways(settings)?;
     let given = |key: &str| settings.given.get(key).map(String::as_str);
-    let mut words: Vec<String> = ["--parsable", "--requeue", "--open-mode=append", "--export=ALL"]
-        .map(str::to_owned)
-        .to_vec();
+    let mut words = vec!["--parsable".to_owned()];
+    words.push(if limits.requeue { "--requeue" } else { "--no-requeue" }.to_owned());
+    words.extend(["--open-mode=append", "--export=ALL"].map(str::to_owned));
     words.extend(["--nodes=1".to_owned(), "--ntasks=1".to_owned()]);
     words.push(format!("--output={}", log_pattern(folder)?));
     words.push(format!("--signal=B:USR2@{}", grace(time_seconds(settings))));
@@ -85,25 +144,11 @@ pub fn options(
     Ok(words)
 }
 
-fn refuse_unknown_ways(settings: &SlurmSettings, trains: bool) -> Result<(), SlurmError> {
-    let given = |key: &str| settings.given.get(key).map(String::as_str);
-    if let Some(site) = given("site") {
-        return Err(SlurmError::asked(
-            format!("`slurm.site: {site}`: this version of dlgrid has no profiles of sites"),
-            "leave it out, and write `partition`, `account` and the like into `slurm`",
-        ));
-    }
-    if given("nodes").is_some_and(|n| n != "1") {
+fn refuse_unknown_ways(settings: &SlurmSettings) -> Result<(), SlurmError> {
+    if settings.given.get("nodes").is_some_and(|n| n != "1") {
         return Err(SlurmError::asked(
             "`slurm.nodes` must be 1: a task is one worker on one node",
             "leave it out; many tasks run on many nodes at once by themselves",
-        ));
-    }
-    let many = given("gpus").is_some_and(|n| n.rsplit(':').next() != Some("1"));
-    if trains && many {
-        return Err(SlurmError::asked(
-            "`slurm.gpus` must be 1 (or such as `a100:1`): a worker trains on one GPU",
-            "ask for 1; many tasks use many GPUs at once by themselves",
         ));
     }
     Ok(())
@@ -219,16 +264,21 @@ pub fn array_options(token: &str, tasks: usize, share: Option<u64>) -> Vec<Strin
 }
 
 #[cfg(test)]
+#[path = "script/tests/render.rs"]
+mod render;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn settings(pairs: &[(&str, &str)]) -> SlurmSettings {
         let given = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        SlurmSettings { given, ..SlurmSettings::default() }
+        SlurmSettings::of(given, Default::default())
     }
 
     fn fact(pairs: &[(&str, &str)]) -> String {
-        options(&settings(pairs), true, Path::new("/s")).expect_err("refused").to_string()
+        let limits = Limits::default();
+        options(&settings(pairs), &limits, Path::new("/s")).expect_err("refused").to_string()
     }
 
     #[test]
@@ -240,7 +290,7 @@ mod tests {
             ("memory", "16G"),
             ("extra", "--mail-type=END\u{1f}-x n3"),
         ]);
-        let words = options(&chosen, true, Path::new("/a b/%A's")).expect("options");
+        let words = options(&chosen, &Limits::default(), Path::new("/a b/%A's")).expect("options");
         insta::assert_snapshot!(words.join("\n"), @r"
         --parsable
         --requeue
@@ -262,10 +312,7 @@ mod tests {
     #[test]
     fn what_can_not_be_had_is_refused_in_words() {
         for (pairs, part) in [
-            (&[("site", "x")][..], "no profiles"),
-            (&[("nodes", "2")], "must be 1"),
-            (&[("gpus", "4")], "one GPU"),
-            (&[("gpus", "a100:2")], "one GPU"),
+            (&[("nodes", "2")][..], "must be 1"),
             (&[("extra", "--array=0-3")], "sets itself"),
             (&[("extra", "--arr=0-3")], "sets itself"),
             (&[("extra", "-J x")], "sets itself"),
@@ -279,8 +326,29 @@ mod tests {
             further_variables(&settings(&[("env", "A\u{1f}B")])).expect("names"),
             ["A", "B"]
         );
-        assert!(options(&settings(&[("gpus", "4")]), false, Path::new("/s")).is_ok());
-        assert!(options(&settings(&[]), true, Path::new("/a\\b")).is_err());
+        assert!(options(&settings(&[]), &Limits::default(), Path::new("/a\\b")).is_err());
+    }
+
+    #[test]
+    fn a_site_without_hold_and_requeue_has_neither() {
+        let limits = Limits { hold: false, requeue: false, ..Limits::default() };
+        let words = options(&settings(&[]), &limits, Path::new("/s")).expect("options");
+        assert!(!words.iter().any(|w| w == "--hold" || w == "--requeue"));
+        assert!(words.iter().any(|w| w == "--no-requeue"));
+    }
+
+    #[test]
+    fn gpus_are_counted() {
+        for (key, text, count) in [
+            ("gpus", "2", Some(2)),
+            ("gpus", "a100:2", Some(2)),
+            ("gres", "gpu:2", Some(2)),
+            ("gres", "gpu:a100:2", Some(2)),
+            ("gres", "shard:2", None),
+            ("cpus", "2", None),
+        ] {
+            assert_eq!(gpu_count(&settings(&[(key, text)])), count, "{key}: {text}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::ledger::{Entry, Fate, Intent, Kind, Ledger};
 use super::parse::{self, JobState, Phase, Row};
 use super::ranges;
 use crate::judge::Liveness;
+use crate::store::record::Cause;
 
 /// Where a slice stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,6 +135,20 @@ impl Standing {
     #[must_use]
     pub fn liveness(&self, slice: u32) -> Liveness {
         self.place(slice).liveness()
+    }
+
+    /// Why the last task of a slice ended, if its state says.
+    #[must_use]
+    pub fn kind_of_end(&self, slice: u32) -> Option<Cause> {
+        let Place::Over(word) = self.place(slice) else { return None };
+        Some(match word.as_str() {
+            "TIMEOUT" | "DEADLINE" => Cause::Time,
+            "OUT_OF_MEMORY" => Cause::Memory,
+            "NODE_FAIL" | "BOOT_FAIL" => Cause::Node,
+            "PREEMPTED" => Cause::Preempted,
+            "CANCELLED" => Cause::Cancelled,
+            _ => return None,
+        })
     }
 
     /// Why the last attempt at a slice may have ended without a word, by its task's state.

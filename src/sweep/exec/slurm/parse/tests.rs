@@ -107,3 +107,24 @@ fn reasons_are_told_in_words() {
     assert_eq!(reason("(null)"), "not looked at yet");
     assert!(reason("QOSMaxJobsPerUserLimit").contains("QOSMaxJobsPerUserLimit"));
 }
+
+#[test]
+fn an_estimate_is_read_and_one_far_ahead_is_none() {
+    // 2026-11-25T15:42:00Z
+    let now = 1_795_621_320.0;
+    let says = |at: &str| {
+        format!("sbatch: Job 25 to start at {at} using 1 processors on nodes n1 in partition main")
+    };
+    for (at, told) in [
+        ("2026-11-25T15:42:00", true),
+        ("2027-11-20T00:00:00", true),
+        ("2027-12-01T00:00:00", false),
+        ("2036-02-29T00:00:00", false),
+        ("Unknown", false),
+    ] {
+        assert_eq!(start(&says(at), now).as_deref(), told.then_some(at), "{at}");
+    }
+    assert_eq!(start("", now), None);
+    let old = says("1970-01-01T00:00:00");
+    assert!(start(&old, -365.5 * 86_400.0).is_some() && start(&old, -367.0 * 86_400.0).is_none());
+}
