@@ -47,10 +47,16 @@ pub fn find(
     spec: &SlurmSettings,
     folder: &Path,
 ) -> anyhow::Result<Option<Found>> {
-    if args.local {
+    let Some(slurm) = Slurm::find(PATIENCE).filter(|_| !args.local) else {
+        if args.site.is_some() {
+            return Err(refuse(
+                exit::INPUT,
+                "`--site` is for sweeps on Slurm, and this one runs on this machine",
+                "leave it out, or run this on a login node, without `--local`",
+            ));
+        }
         return Ok(None);
-    }
-    let Some(slurm) = Slurm::find(PATIENCE) else { return Ok(None) };
+    };
     for (given, option) in [(args.slots.is_some(), "--slots"), (args.take_over, "--take-over")] {
         if given {
             return Err(refuse(

@@ -43,10 +43,12 @@ pub const PASSED: &[&str] = &[
     "CUDA_HOME",
     "CUDA_PATH",
     "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
     "HF_HOME",
     "TORCH_HOME",
     "DLGRID_CACHE",
     "DLGRID_DATA",
+    "DLGRID_SITE",
     "SLURM_CONF",
     "SLURM_CLUSTERS",
 ];
