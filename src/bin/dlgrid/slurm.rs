@@ -117,7 +117,7 @@ pub fn submit(
     let tasks = slices.len();
     let size = found.cluster.array;
     let request = request(&dir, settings, worker, again, (options, installed, slices, size))?;
-    check_with_slurm(&found.slurm, &request)?;
+    check_with_slurm(found, &request)?;
     dlgrid_sweep::store::fs::create_dirs(&dir.logs())?;
     let id = sweep.manifest.id.as_str();
     let mut say = |text: &str| talk(&format!("{text}\n"));
@@ -154,11 +154,11 @@ fn request(
 
 /// Slurm itself says whether it would ever start such a task. Not held: of a held job it
 /// believes everything.
-fn check_with_slurm(slurm: &Slurm, request: &Request) -> Result<(), SlurmError> {
+fn check_with_slurm(found: &Found, request: &Request) -> Result<(), SlurmError> {
     let free = |word: &&String| !matches!(word.as_str(), "--hold" | "--parsable");
     let mut words: Vec<String> = request.options.iter().filter(free).cloned().collect();
     words.extend(request.script.iter().cloned());
-    slurm.would_take(&words).map(drop)
+    preflight::try_out(&found.slurm, &found.cluster, &found.settings, &words).map(drop)
 }
 
 /// What Slurm says of a task of such a sweep, without submitting anything.
@@ -175,7 +175,7 @@ pub fn try_out(site: Option<&str>, spec: &SlurmSettings, folder: &Path) -> anyho
     let mut words = script::options(&found.settings, &found.site.limits, &folder)?;
     words.retain(|word| !matches!(word.as_str(), "--hold" | "--parsable"));
     words.push("--wrap=true".into());
-    Ok(found.slurm.would_take(&words)?)
+    Ok(preflight::try_out(&found.slurm, &found.cluster, &found.settings, &words)?)
 }
 
 fn conclude(sweep: &Sweep, report: &Report, slices: usize) {

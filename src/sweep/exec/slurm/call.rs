@@ -263,12 +263,15 @@ impl Slurm {
         })
     }
 
-    /// Lets a held array go.
+    /// Lets a held array go. One that was never held, where a site does not allow it, may be over.
     ///
     /// # Errors
     /// If Slurm does not answer or refuses.
     pub fn release(&self, array: u64) -> Result<(), SlurmError> {
-        self.ask("scontrol", &["release", &array.to_string()]).map(drop)
+        match self.ask("scontrol", &["release", &array.to_string()]) {
+            Err(SlurmError::Refused { words, .. }) if words.contains("already finished") => Ok(()),
+            answer => answer.map(drop),
+        }
     }
 
     /// Cancels an array, if it has this name: Slurm itself compares, so that a number that was
