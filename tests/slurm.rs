@@ -10,6 +10,8 @@ mod interrupted;
 mod lives;
 #[path = "slurm/place.rs"]
 mod place;
+#[path = "slurm/sites.rs"]
+mod sites;
 #[expect(dead_code, reason = "the other test programs use the rest")]
 mod support;
 #[path = "slurm/testcluster.rs"]

@@ -212,10 +212,11 @@ fn what_slurm_would_never_run_is_refused_before_anything_is_made() {
     let Some(on) = place() else { return };
     for (slurm, code, words) in [
         ("partition: gpuu", 2, "has no partition `gpuu`"),
-        ("site: my-cluster", 2, "no profiles of sites"),
+        ("site: my-cluster", 2, "there is no site `my-cluster`"),
         ("extra: [--array=0-3]", 2, "sets itself"),
-        ("memory: 999T", 4, "Slurm refuses"),
-        ("cpus: 1000", 4, "Slurm refuses"),
+        ("memory: 999T", 2, "no node of partition `main` has it"),
+        ("cpus: 1000", 2, "no node of partition `main` has so many"),
+        ("gpus: unicorn:1", 2, "no node of partition `main` has a GPU of the type `unicorn`"),
         ("constraint: unicorn", 4, "Slurm refuses"),
     ] {
         on.here.write("toy.yaml", spec(2, REPORT, slurm));

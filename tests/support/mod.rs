@@ -39,6 +39,7 @@ impl Sandbox {
         for name in ["DLGRID_ROOT", "DLGRID_FORMAT", "COLUMNS", "CLICOLOR_FORCE", "SLURM_CONF"] {
             command.env_remove(name);
         }
+        command.env_remove("DLGRID_SITE").env("XDG_CONFIG_HOME", self.path().join("config"));
         command.args(args).current_dir(self.path()).env("NO_COLOR", "1").stdin(Stdio::null());
         command.env("DLGRID_LOCAL", "1");
         command

@@ -37,10 +37,16 @@ pub fn find(
     spec: &SlurmSettings,
     folder: &Path,
 ) -> anyhow::Result<Option<Found>> {
-    if args.local {
+    let Some(slurm) = Slurm::find(PATIENCE).filter(|_| !args.local) else {
+        if args.site.is_some() {
+            return Err(refuse(
+                exit::INPUT,
+                "`--site` is for sweeps on Slurm, and this one runs on this machine",
+                "leave it out, or run this on a login node, without `--local`",
+            ));
+        }
         return Ok(None);
-    }
-    let Some(slurm) = Slurm::find(PATIENCE) else { return Ok(None) };
+    };
     for (given, option) in [(args.slots.is_some(), "--slots"), (args.take_over, "--take-over")] {
         if given {
             return Err(refuse(
@@ -84,7 +90,7 @@ pub fn try_out(site: Option<&str>, spec: &SlurmSettings, folder: &Path) -> anyho
     let mut words = script::options(&found.settings, &found.site.limits, &folder)?;
     words.retain(|word| !matches!(word.as_str(), "--hold" | "--parsable"));
     words.push("--wrap=true".into());
-    Ok(found.slurm.would_take(&words)?)
+    Ok(preflight::try_out(&found.slurm, &found.cluster, &found.settings, &words)?)
 }
 
 /// Where a sweep would go: the arrays, the site and the settings that count.

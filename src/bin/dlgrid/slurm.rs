@@ -10,6 +10,7 @@ use dlgrid_sweep::exec::slurm::again::More;
 use dlgrid_sweep::exec::slurm::call::Slurm;
 use dlgrid_sweep::exec::slurm::install::{self, Installed};
 use dlgrid_sweep::exec::slurm::ledger::{Kind, Ledger};
+use dlgrid_sweep::exec::slurm::preflight;
 use dlgrid_sweep::exec::slurm::request::{REQUEST_SCHEMA, Request};
 use dlgrid_sweep::exec::slurm::script;
 use dlgrid_sweep::exec::slurm::site::Site;
@@ -97,7 +98,7 @@ pub fn submit(
         };
         let draft = Draft { dir: &dir, sweep, place: &place, installed: &installed, upkeep };
         let request = draft.request(wish, measured(&results))?;
-        check_with_slurm(&found.slurm, &request)?;
+        check_with_slurm(found, &request)?;
         requests.push(request);
     }
     fs::create_dirs(&dir.logs())?;
@@ -243,11 +244,11 @@ fn granted(settings: &SlurmSettings) -> Granted {
 
 /// Slurm itself says whether it would ever start such a task. Not held: of a held job it
 /// believes everything.
-fn check_with_slurm(slurm: &Slurm, request: &Request) -> Result<(), SlurmError> {
+fn check_with_slurm(found: &Found, request: &Request) -> Result<(), SlurmError> {
     let mut words = request.options.clone();
     words.retain(|word| word != "--parsable");
     words.extend(request.script.iter().cloned());
-    slurm.would_take(&words).map(drop)
+    preflight::try_out(&found.slurm, &found.cluster, &request.settings, &words).map(drop)
 }
 
 /// What came of a submission, in words.

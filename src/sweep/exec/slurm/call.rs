@@ -43,10 +43,12 @@ pub const PASSED: &[&str] = &[
     "CUDA_HOME",
     "CUDA_PATH",
     "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
     "HF_HOME",
     "TORCH_HOME",
     "DLGRID_CACHE",
     "DLGRID_DATA",
+    "DLGRID_SITE",
     "SLURM_CONF",
     "SLURM_CLUSTERS",
 ];
@@ -261,12 +263,15 @@ impl Slurm {
         })
     }
 
-    /// Lets a held array go.
+    /// Lets a held array go. One that was never held, where a site does not allow it, may be over.
     ///
     /// # Errors
     /// If Slurm does not answer or refuses.
     pub fn release(&self, array: u64) -> Result<(), SlurmError> {
-        self.ask("scontrol", &["release", &array.to_string()]).map(drop)
+        match self.ask("scontrol", &["release", &array.to_string()]) {
+            Err(SlurmError::Refused { words, .. }) if words.contains("already finished") => Ok(()),
+            answer => answer.map(drop),
+        }
     }
 
     /// Lets a held job start only when another task is over, or in ten minutes where there is

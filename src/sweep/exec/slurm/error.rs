@@ -88,7 +88,10 @@ fn hint_of(words: &str) -> Option<&'static str> {
         ("partition", "set `slurm.partition`; `sinfo -s` lists them"),
         ("qos", "set `slurm.qos`, or wait: a limit may be reached; submit again tops up"),
         ("limit", "a limit of your account is reached: submit again later tops up"),
-        ("node configuration", "no node has so much: lower `slurm.cpus`, `memory` or `gpus`"),
+        (
+            "node configuration",
+            "no node that is up has so much: lower `slurm.cpus`, `memory` or `gpus`, or see `sinfo -Nl`",
+        ),
         ("time limit", "lower `slurm.time`; `sinfo -s` shows the limits"),
         ("reservation", "`scontrol show reservation` lists them"),
         ("feature", "`sinfo -o '%N %f'` lists what `slurm.constraint` may name"),

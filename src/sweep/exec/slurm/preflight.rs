@@ -116,6 +116,35 @@ pub fn check_account(
     slurm.associations().map_or(Ok(()), |all| accounts::check(&all, settings))
 }
 
+/// What Slurm says of a job of these words, which it does not submit; its word is the last.
+/// While all nodes of a partition are away it calls every job impossible, and would still take
+/// it and let it wait.
+///
+/// # Errors
+/// If it would not take it.
+pub fn try_out(
+    slurm: &Slurm,
+    cluster: &Cluster,
+    settings: &SlurmSettings,
+    words: &[String],
+) -> Result<String, SlurmError> {
+    match slurm.would_take(words) {
+        Err(SlurmError::Refused { words, .. })
+            if are_all_away(cluster, settings) && words.contains("node configuration") =>
+        {
+            Ok(words)
+        }
+        other => other,
+    }
+}
+
+/// Whether no node that these settings lead to can start a job now.
+fn are_all_away(cluster: &Cluster, settings: &SlurmSettings) -> bool {
+    let Ok(wanted) = wanted(cluster, settings) else { return false };
+    let nodes = cluster.nodes_of(&wanted);
+    !nodes.is_empty() && nodes.iter().all(|node| node.is_away())
+}
+
 /// What need not go wrong, and is likely to, for a sweep below this folder.
 #[must_use]
 pub fn warnings(cluster: &Cluster, settings: &SlurmSettings, folder: &Path) -> Vec<String> {

@@ -96,7 +96,11 @@ fn light(cluster: &Cluster) -> Vec<String> {
 fn limits(cluster: &Cluster, own: Option<&[Association]>) -> Vec<String> {
     let mut lines = vec![format!("  max_array_size: {}", cluster.array)];
     lines.push(match most_jobs(own) {
-        Some(most) => format!("  max_submit_jobs: {most}"),
+        Some(most) => {
+            let several = own.is_some_and(|own| own.len() > 1);
+            let note = if several { "   # the least of your accounts" } else { "" };
+            format!("  max_submit_jobs: {most}{note}")
+        }
         None => "  # max_submit_jobs: 1000   # not told here".into(),
     });
     lines.push("  hold: true".into());
@@ -240,7 +244,7 @@ mod tests {
 
         limits:
           max_array_size: 1001
-          max_submit_jobs: 200
+          max_submit_jobs: 200   # the least of your accounts
           hold: true
           requeue: true   # not by default here; dlgrid asks for it
           jobs_may_submit: false
