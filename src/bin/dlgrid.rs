@@ -7,6 +7,8 @@ mod check;
 mod data;
 #[path = "dlgrid/doctor.rs"]
 mod doctor;
+#[path = "dlgrid/efficiency.rs"]
+mod efficiency;
 #[path = "dlgrid/failure.rs"]
 mod failure;
 #[path = "dlgrid/init.rs"]
@@ -87,6 +89,8 @@ enum Command {
     Status(status::StatusArgs),
     /// Show the leaderboard of a sweep
     Report(report::ReportArgs),
+    /// Show what array tasks took of what they were given, and what to ask for next time
+    Efficiency(efficiency::EfficiencyArgs),
     /// Run failed runs of a sweep again
     Retry(retry::Args),
     /// Stop a sweep gently
@@ -132,6 +136,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Submit(args) => submit::run(&args),
         Command::Status(args) => status::run(args),
         Command::Report(args) => report::run(args),
+        Command::Efficiency(args) => efficiency::run(&args),
         Command::Retry(args) => retry::run(&args),
         Command::Cancel(args) => cancel::run(&args),
         Command::Logs(args) => logs::run(args),

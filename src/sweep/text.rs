@@ -114,6 +114,39 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// Memory in MiB: `512 M`, `4 G`, `2.1 G`.
+#[must_use]
+pub fn memory(mib: f64) -> String {
+    if !mib.is_finite() || mib < 0.0 {
+        return "-".into();
+    }
+    if mib < 1023.5 {
+        return format!("{mib:.0} M");
+    }
+    let tenths = (mib / 102.4).round();
+    if tenths % 10.0 == 0.0 {
+        format!("{:.0} G", tenths / 10.0)
+    } else {
+        format!("{:.1} G", tenths / 10.0)
+    }
+}
+
+/// Cleaned text in lines of at most so many characters, broken between words.
+#[must_use]
+pub fn wrapped(text: &str, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in clean(text).split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= most => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(cut(word, most)),
+        }
+    }
+    lines
+}
+
 /// How the numbers of one column are written: all with the same number of digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Digits {
@@ -200,6 +233,22 @@ mod tests {
         ] {
             assert_eq!(duration(seconds), expected, "{seconds}");
         }
+    }
+
+    #[test]
+    fn memory_reads_short_and_long_text_is_broken_between_words() {
+        for (mib, expected) in [
+            (0.0, "0 M"),
+            (512.0, "512 M"),
+            (1023.7, "1 G"),
+            (2150.0, "2.1 G"),
+            (4096.0, "4 G"),
+            (f64::NAN, "-"),
+        ] {
+            assert_eq!(memory(mib), expected, "{mib}");
+        }
+        assert_eq!(wrapped("a bc  def\nlongest", 5), ["a bc", "def", "long…"]);
+        assert!(wrapped("", 5).is_empty());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! knows the store and the spec.
 use rayon::prelude::*;
 
+use super::efficiency::{Around, Efficiency};
 use super::status::{Running, Status};
 use super::{Aim, Fact, Plan, Query, Report, ReportError, Source, Title, build, list};
 use crate::exec::claim;
@@ -11,6 +12,7 @@ use crate::spec::{At, Goal, Objective, Spec};
 use crate::store::MetricId;
 use crate::store::layout::SweepDir;
 use crate::store::merge::{LastEvent, Merged, Results, RunState};
+use crate::store::tasks::TaskStart;
 use crate::sweep::Sweep;
 use crate::trial::TrialId;
 
@@ -79,6 +81,22 @@ impl Subject<'_> {
             let arrays = self.slurm.map_or_else(Vec::new, |standing| standing.arrays.clone());
             Status::of(source, running, arrays)
         })
+    }
+
+    /// What its array tasks were given and took, by what they wrote of themselves.
+    #[must_use]
+    pub fn efficiency(&self, starts: &[TaskStart]) -> Efficiency {
+        let again = |run: &RunState| {
+            let end = run.end.as_ref().filter(|end| end.at.attempt > 0)?;
+            Some(f64::from(run.ends.saturating_sub(1)) * end.seconds)
+        };
+        let around = Around {
+            sweep: self.title.clone(),
+            liveness: self.liveness,
+            runs_per_slice: self.slices.iter().copied().max().unwrap_or(1),
+            repeated_seconds: self.results.runs.values().filter_map(again).sum(),
+        };
+        Efficiency::of(starts, &around)
     }
 
     /// Its line in a list of sweeps; `created` in seconds since the Unix epoch.

@@ -4,6 +4,8 @@ mod build;
 pub mod cause;
 pub mod collect;
 pub mod csv;
+pub mod efficiency;
+pub mod fate;
 pub mod json;
 pub mod list;
 pub mod markdown;
