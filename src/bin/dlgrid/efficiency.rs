@@ -3,7 +3,6 @@ use anyhow::Result;
 use clap::Args;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::report::efficiency::{render, render_csv, render_json};
-use dlgrid_sweep::store::tasks;
 
 use super::pick::{AskSlurm, Picked, Queue, Root};
 use super::show::{Format, Terminal, print, wrong_input};
@@ -40,8 +39,7 @@ pub fn run(args: &EfficiencyArgs) -> Result<u8> {
         ));
     }
     let picked = Picked::new(&args.root, args.sweep.as_deref(), &Queue::new(&args.slurm))?;
-    let starts = tasks::read_all(&picked.sweep.dir)?;
-    let efficiency = picked.subject().efficiency(&starts);
+    let efficiency = picked.subject().efficiency();
     print(&match args.format {
         Format::Json => render_json(&efficiency),
         Format::Csv => render_csv(&efficiency),

@@ -13,9 +13,10 @@ use dlgrid_sweep::exec::slurm::state::Standing;
 use dlgrid_sweep::find::{self, FindError, Found};
 use dlgrid_sweep::judge::{Counts, Liveness, State};
 use dlgrid_sweep::report::collect::{Subject, local_liveness};
+use dlgrid_sweep::report::fate::{LazyStarts, Starts};
 use dlgrid_sweep::store::layout::SweepDir;
 use dlgrid_sweep::store::merge::Results;
-use dlgrid_sweep::store::read;
+use dlgrid_sweep::store::{read, tasks};
 use dlgrid_sweep::sweep::{Sweep, SweepError};
 use dlgrid_sweep::{exit, host};
 
@@ -74,6 +75,7 @@ pub struct Picked {
     pub results: Results,
     liveness: Box<dyn Fn(u32) -> Liveness + Sync>,
     standing: Option<Arc<Standing>>,
+    starts: LazyStarts,
 }
 
 impl Picked {
@@ -112,7 +114,9 @@ impl Picked {
             (None, Liveness::Gone) if !ledger.entries.is_empty() => Box::new(|_| Liveness::Unknown),
             _ => Box::new(move |_| here),
         };
-        Ok(Self { sweep, results, liveness, standing })
+        let dir = sweep.dir.clone();
+        let starts = LazyStarts::new(Box::new(move || read_starts(&dir)));
+        Ok(Self { sweep, results, liveness, standing, starts })
     }
 
     /// What reports are made from.
@@ -120,7 +124,14 @@ impl Picked {
     pub fn subject(&self) -> Subject<'_> {
         Subject::new(&self.sweep, &self.results, &*self.liveness)
             .with_slurm(self.standing.as_deref())
+            .with_starts(&self.starts)
     }
+}
+
+/// What array tasks wrote of themselves: nothing of a result depends on it.
+fn read_starts(dir: &SweepDir) -> Starts {
+    let starts = tasks::read_all(dir).map_err(|error| note(&format!("{error}; tasks are unknown")));
+    Starts::new(starts.unwrap_or_default())
 }
 
 /// The directory of the sweep that `wanted` means; tells which one where there was a choice.

@@ -1,4 +1,8 @@
 //! Why a run was lost: judged from what its task wrote of itself and from what Slurm says.
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use crate::exec::slurm::ranges;
 use crate::store::tasks::{Begin, Cause, Died, TaskStart};
 use crate::text::{duration, memory};
@@ -16,13 +20,52 @@ pub struct Attempt {
 
 /// What became of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fate {
+pub struct Fate<'s> {
     /// In words; the node is not among them, so that runs of several nodes share them.
-    pub words: String,
+    pub words: Cow<'static, str>,
     /// What kind of cause that is; nothing where nobody knows.
     pub cause: Option<Cause>,
     /// The node where it happened, if a task says.
-    pub node: Option<String>,
+    pub node: Option<&'s str>,
+}
+
+/// Starts of tasks, to be asked by slice.
+#[derive(Debug, Clone, Default)]
+pub struct Starts {
+    all: Vec<TaskStart>,
+    by_slice: HashMap<u32, Vec<usize>>,
+}
+
+/// Starts of tasks that are read when they are first asked for.
+pub type LazyStarts = LazyLock<Starts, Box<dyn FnOnce() -> Starts + Send>>;
+
+/// No start of any task.
+pub static NO_STARTS: LazyLock<Starts> = LazyLock::new(Starts::default);
+
+impl Starts {
+    /// These starts, in the order of [`crate::store::tasks::read_all`].
+    #[must_use]
+    pub fn new(all: Vec<TaskStart>) -> Self {
+        let mut by_slice: HashMap<u32, Vec<usize>> = HashMap::new();
+        for (place, start) in all.iter().enumerate() {
+            for slice in ranges::read(&start.begin.slices).unwrap_or_default() {
+                by_slice.entry(slice).or_default().push(place);
+            }
+        }
+        Self { all, by_slice }
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> &[TaskStart] {
+        &self.all
+    }
+
+    /// Those that had a slice, the newest last.
+    fn with(&self, slice: u32) -> impl DoubleEndedIterator<Item = &TaskStart> {
+        let places = self.by_slice.get(&slice).map_or(&[][..], Vec::as_slice);
+        places.iter().filter_map(|place| self.all.get(*place))
+    }
 }
 
 /// A clock reads the same twice, and lines are written one after the other: what came first may
@@ -33,17 +76,17 @@ const SLACK: f64 = 1.0;
 /// says of its end; `slurm`, the state of the newest task in Slurm's word (`TIMEOUT`), speaks
 /// where the task was killed before it could say anything. Nothing where nobody knows more.
 #[must_use]
-pub fn of(attempt: &Attempt, starts: &[TaskStart], slurm: Option<&str>) -> Option<Fate> {
+pub fn of<'s>(attempt: &Attempt, starts: &'s Starts, slurm: Option<&str>) -> Option<Fate<'s>> {
     let Some(start) = start_of(attempt, starts) else {
         return slurm.and_then(|state| by_slurm(state, &Begin::default()));
     };
     let begin = &start.begin;
-    let node = (!begin.node.is_empty()).then(|| begin.node.clone());
-    let told = |cause| Fate { words: words(cause, begin), cause: Some(cause), node: node.clone() };
+    let node = (!begin.node.is_empty()).then_some(begin.node.as_str());
+    let told = |cause| Fate { words: words(cause, begin), cause: Some(cause), node };
     // The state that Slurm tells is that of the newest start.
-    let newest = starts.iter().rfind(|s| has(s, attempt.slice)) == Some(start);
+    let newest = starts.with(attempt.slice).next_back() == Some(start);
     let slurm = slurm.filter(|_| newest && start.end.is_none());
-    let said = || Some(Fate { node: node.clone(), ..by_slurm(slurm?, begin)? });
+    let said = || Some(Fate { node, ..by_slurm(slurm?, begin)? });
     let ended = start.end.as_ref().and_then(|end| end.cause).map(told);
     let died = death(attempt, start).map(|died| told(died.cause));
     match died {
@@ -53,21 +96,16 @@ pub fn of(attempt: &Attempt, starts: &[TaskStart], slurm: Option<&str>) -> Optio
         None if start.end.is_some() => ended,
         None => said().or_else(|| {
             let words = "its task was killed with all its processes: nothing says by whom".into();
-            Some(Fate { words, cause: Some(Cause::Killed), node: node.clone() })
+            Some(Fate { words, cause: Some(Cause::Killed), node })
         }),
     }
 }
 
-fn has(start: &TaskStart, slice: u32) -> bool {
-    ranges::read(&start.begin.slices).is_some_and(|slices| slices.contains(&slice))
-}
-
 /// The start that made the attempt: the newest with its slice that had begun by then.
-fn start_of<'s>(attempt: &Attempt, starts: &'s [TaskStart]) -> Option<&'s TaskStart> {
+fn start_of<'s>(attempt: &Attempt, starts: &'s Starts) -> Option<&'s TaskStart> {
     let of_array = |start: &TaskStart| attempt.intent.is_none_or(|i| i == start.begin.intent);
     let had_begun = |start: &TaskStart| start.begin.time <= attempt.time + SLACK;
-    let mut with = starts.iter().filter(|s| has(s, attempt.slice) && of_array(s));
-    with.rfind(|start| had_begun(start))
+    starts.with(attempt.slice).rfind(|start| of_array(start) && had_begun(start))
 }
 
 /// The first death of a worker over the slice after the run was last heard of.
@@ -77,7 +115,7 @@ fn death<'s>(attempt: &Attempt, start: &'s TaskStart) -> Option<&'s Died> {
 }
 
 /// What a state of Slurm says of the end of a task; nothing for one that says nothing.
-fn by_slurm(state: &str, begin: &Begin) -> Option<Fate> {
+fn by_slurm(state: &str, begin: &Begin) -> Option<Fate<'static>> {
     let cause = match state {
         "OUT_OF_MEMORY" => Cause::Memory,
         "TIMEOUT" | "DEADLINE" => Cause::Time,
@@ -90,22 +128,25 @@ fn by_slurm(state: &str, begin: &Begin) -> Option<Fate> {
         }
         _ => return None,
     };
-    let words = format!("{} ({state})", words(cause, begin));
+    let words = format!("{} ({state})", words(cause, begin)).into();
     Some(Fate { words, cause: Some(cause), node: None })
 }
 
-fn words(cause: Cause, begin: &Begin) -> String {
+fn words(cause: Cause, begin: &Begin) -> Cow<'static, str> {
     let granted = &begin.granted;
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
     let float = |n: u64| n as f64;
     match cause {
         Cause::Memory => granted.memory_mib.map_or_else(
             || "out of memory".into(),
-            |mib| format!("out of memory: its task had {}", memory(float(mib))),
+            |mib| format!("out of memory: its task had {}", memory(float(mib))).into(),
         ),
         Cause::Time => granted.seconds.map_or_else(
             || "the time limit came before it ended".into(),
-            |s| format!("the time limit came before it ended: its task had {}", duration(float(s))),
+            |s| {
+                let had = duration(float(s));
+                format!("the time limit came before it ended: its task had {had}").into()
+            },
         ),
         Cause::Preempted => "its task had to make room for another job".into(),
         Cause::Node => "the node of its task failed".into(),
@@ -272,11 +313,12 @@ mod tests {
             ("a start with other slices", vec![start(1, "0-4", 0.0)], None, None),
         ] {
             let attempt = Attempt { slice: 6, intent: Some(1), time: 150.0 };
+            let starts = Starts::new(starts);
             let fate = of(&attempt, &starts, slurm);
-            let told = fate.as_ref().map(|f| (f.cause, f.words.as_str(), f.node.as_deref()));
+            let told = fate.as_ref().map(|f| (f.cause, &*f.words, f.node));
             assert_eq!(told, expected, "{what}");
         }
         let of_another = Attempt { slice: 6, intent: Some(2), time: 150.0 };
-        assert_eq!(of(&of_another, &[one()], None), None);
+        assert_eq!(of(&of_another, &Starts::new(vec![one()]), None), None);
     }
 }

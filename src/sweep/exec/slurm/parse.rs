@@ -243,6 +243,26 @@ pub fn seconds(text: &str) -> Option<u64> {
     Some(days.unwrap_or(0) * 86_400 + h * 3600 + m * 60 + s)
 }
 
+/// An instant in Slurm's form, such as `2026-11-24T11:34:54`, in seconds since the Unix epoch as
+/// if it was said in UTC: at most a day off. Nothing for any other text.
+#[must_use]
+pub fn instant(text: &str) -> Option<f64> {
+    let (date, time) = text.trim().split_once('T')?;
+    let numbers = |text: &str, sign| -> Option<Vec<i64>> {
+        text.split(sign).map(|part| part.parse().ok()).collect()
+    };
+    let [year, month, day] = numbers(date, '-')?.try_into().ok()?;
+    let [hour, minute, second] = numbers(time, ':')?.try_into().ok()?;
+    let good =
+        (1970..10_000).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+    // Years that begin in March, so that the day that comes and goes is their last.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days =
+        365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 719_469;
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    good.then_some((86_400 * days + 3600 * hour + 60 * minute + second) as f64)
+}
+
 /// Whether these words of a program mean that Slurm could not be reached or is busy: whether it
 /// has done what it was asked is not known then.
 #[must_use]

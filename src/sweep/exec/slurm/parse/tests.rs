@@ -107,3 +107,17 @@ fn reasons_are_told_in_words() {
     assert_eq!(reason("(null)"), "not looked at yet");
     assert!(reason("QOSMaxJobsPerUserLimit").contains("QOSMaxJobsPerUserLimit"));
 }
+
+#[test]
+fn instants_are_read() {
+    for (text, expected) in [
+        ("1970-01-01T00:00:00", Some(0.0)),
+        ("2000-02-29T12:00:00", Some(951_825_600.0)),
+        ("2026-11-24T11:34:54", Some(1_795_520_094.0)),
+        ("N/A", None),
+        ("2026-11-24", None),
+        ("2026-13-24T11:34:54", None),
+    ] {
+        assert_eq!(instant(text), expected, "{text}");
+    }
+}
