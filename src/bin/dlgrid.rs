@@ -139,7 +139,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Efficiency(args) => efficiency::run(&args),
         Command::Retry(args) => retry::run(&args),
         Command::Cancel(args) => cancel::run(&args),
-        Command::Logs(args) => logs::run(args),
+        Command::Logs(args) => logs::run(&args),
         Command::List(args) => list::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Data(args) => data::run(args),

@@ -121,6 +121,27 @@ impl Subject<'_> {
         Efficiency::of(self.starts().all(), &around)
     }
 
+    /// The state of a run.
+    #[must_use]
+    pub fn state_of(&self, index: u64) -> State {
+        self.results.runs.get(&index).map_or(State::Waiting, |run| self.state(run))
+    }
+
+    /// Why a run did not end well, with the place where that happened, if that is known.
+    #[must_use]
+    pub fn why(&self, index: u64) -> Option<String> {
+        let run = self.results.runs.get(&index)?;
+        let (why, _, node) = self.trouble(run, self.state(run));
+        let on = node.map_or_else(String::new, |node| format!(" (on {node})"));
+        why.map(|why| format!("{why}{on}"))
+    }
+
+    /// Runs that did not end well, by cause; the most frequent first.
+    #[must_use]
+    pub fn causes(&self) -> Vec<super::Cause> {
+        super::cause::group(&self.facts(&[]))
+    }
+
     /// Its line in a list of sweeps; `created` in seconds since the Unix epoch.
     #[must_use]
     pub fn entry(&self, created: f64) -> list::Entry {
