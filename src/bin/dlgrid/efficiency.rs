@@ -7,14 +7,16 @@ use dlgrid_sweep::report::efficiency::{render, render_csv, render_json};
 use super::pick::{AskSlurm, Picked, Queue, Root};
 use super::show::{Format, Terminal, print, wrong_input};
 
+const WORDS: &str = "\
+Made of what each task wrote of itself when it ended; Slurm's accounting is not needed.
+Time and memory to ask for: what 95 of 100 starts took, with room above; cores: the
+mean that were busy. Wasted is the time of tasks that were killed and left no result,
+and of runs that were trained once more. The time of a task that was killed at one
+stroke, with all its processes, is in none of the hours: it could not write it down.";
+
 /// Show what array tasks took of what they were given
-///
-/// Made of what each task wrote of itself when it ended: Slurm's accounting is not needed, and
-/// GPUs count. Of time and memory p95 and max decide what to ask for, with room above; of cores
-/// the mean that were busy. `wasted` is the time of tasks that were killed and left no result,
-/// and of runs that were trained once more; that of a task that was killed at one stroke is in
-/// none of the hours.
 #[derive(Debug, Args)]
+#[command(after_help = WORDS)]
 pub struct EfficiencyArgs {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
     pub sweep: Option<String>,

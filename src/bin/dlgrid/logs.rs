@@ -49,7 +49,7 @@ pub struct LogsArgs {
     /// Print the last lines of one run of each cause for which runs failed or were lost
     #[arg(long, conflicts_with_all = ["run", "filter", "path"])]
     failed: bool,
-    /// Print only the last N lines [default: all, 10 with --failed]
+    /// Print only the last N lines about the run [default: the whole log; 10 with --failed]
     #[arg(short = 'n', long, value_name = "N")]
     lines: Option<usize>,
     /// Print only the path of the log
@@ -64,10 +64,7 @@ pub struct LogsArgs {
 /// # Errors
 /// If the sweep or the run is not found, or there is no log.
 pub fn run(args: &LogsArgs) -> Result<u8> {
-    // A number or an id needs no state, and so no Slurm.
-    let plain = !args.failed && args.filter.is_none() && !args.run.iter().any(|w| w.contains('='));
-    let queue = if plain { Queue::unasked() } else { Queue::new(&args.slurm) };
-    let picked = Picked::new(&args.root, Some(&args.sweep), &queue)?;
+    let picked = Picked::new(&args.root, Some(&args.sweep), &Queue::new(&args.slurm))?;
     if args.failed {
         return failed(&picked, args.lines.unwrap_or(LINES));
     }
@@ -86,7 +83,14 @@ pub fn run(args: &LogsArgs) -> Result<u8> {
             path
         }
     };
-    show(&path, args)
+    match args.lines.filter(|_| !args.path) {
+        Some(most) => {
+            let last = last_lines(&picked.sweep, &picked.results, found.index, most);
+            print(&last.iter().map(|line| format!("{line}\n")).collect::<String>())?;
+            Ok(exit::OK)
+        }
+        None => show(&path, args.path),
+    }
 }
 
 fn find(picked: &Picked, args: &LogsArgs) -> Result<FoundRun, NoRun> {
@@ -102,33 +106,22 @@ fn find(picked: &Picked, args: &LogsArgs) -> Result<FoundRun, NoRun> {
     }
 }
 
-fn show(path: &Path, args: &LogsArgs) -> Result<u8> {
-    if args.path {
+fn show(path: &Path, only_path: bool) -> Result<u8> {
+    if only_path {
         print(&format!("{}\n", path.display()))?;
         return Ok(exit::OK);
     }
     let bytes = fs::read(path)?;
     if !Terminal::stdout().is_terminal {
-        print_bytes(last(&bytes, args.lines))?;
+        print_bytes(&bytes)?;
         return Ok(exit::OK);
     }
-    let mut out = lines(last(&bytes, args.lines)).join("\n");
+    let mut out = lines(&bytes).join("\n");
     if !out.is_empty() {
         out.push('\n');
     }
     print(&out)?;
     Ok(exit::OK)
-}
-
-/// The last lines, as they are.
-fn last(bytes: &[u8], most: Option<usize>) -> &[u8] {
-    let Some(most) = most else { return bytes };
-    let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    let mut ends = body.iter().enumerate().rev().filter(|(_, b)| **b == b'\n');
-    match most.checked_sub(1) {
-        None => &[],
-        Some(before) => ends.nth(before).map_or(bytes, |(at, _)| &bytes[at + 1..]),
-    }
 }
 
 /// The last words of one run of each cause.
@@ -156,30 +149,10 @@ fn failed(picked: &Picked, most: usize) -> Result<u8> {
 fn head(cause: &Cause) -> String {
     let on = cause.places().map_or_else(String::new, |places| format!(" {places}"));
     format!(
-        "==> run {} of {} {}{on}: {} <==\n",
-        cause.example,
+        "==> {} {}{on}: {} (run {}) <==\n",
         plural(cause.runs, "run"),
         cause.state,
-        clean(&cause.text)
+        clean(&cause.text),
+        cause.example
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_lines_are_cut_off_as_they_are() {
-        for (text, most, expected) in [
-            ("a\nb\nc\n", None, "a\nb\nc\n"),
-            ("a\nb\nc\n", Some(2), "b\nc\n"),
-            ("a\nb\nc", Some(1), "c"),
-            ("a\nb\n", Some(9), "a\nb\n"),
-            ("a\n", Some(0), ""),
-            ("", Some(2), ""),
-            ("\n\n", Some(1), "\n"),
-        ] {
-            assert_eq!(last(text.as_bytes(), most), expected.as_bytes(), "{text:?} {most:?}");
-        }
-    }
 }

@@ -173,7 +173,7 @@ fn by_id(among: &Among<'_>, prefix: &str) -> Option<FoundRun> {
             of_trial.push(index);
         }
     }
-    among.worst(&of_trial, "the trial has")
+    among.worst(&of_trial, |runs| format!("the trial has {runs}"))
 }
 
 /// Runs that a note names.
@@ -187,16 +187,16 @@ impl Among<'_> {
         indices
     }
 
-    /// Of several runs the one that went worst, the first of those; what `has` them stands in
-    /// the note.
-    pub(super) fn worst(&self, runs: &[u64], has: &str) -> Option<FoundRun> {
+    /// Of several runs the one that went worst, the first of those; `say` says of their number
+    /// what they are, for the note.
+    pub(super) fn worst(&self, runs: &[u64], say: fn(&str) -> String) -> Option<FoundRun> {
         let index = runs.iter().copied().min_by_key(|index| badness((self.state)(*index)))?;
         let note = (runs.len() > 1).then(|| {
             let named: Vec<String> = runs.iter().take(NAMED).map(ToString::to_string).collect();
             let more = if runs.len() > NAMED { ", …" } else { "" };
             let state = (self.state)(index);
-            let count = plural(runs.len() as u64, "run");
-            format!("showing run {index}, {state}; {has} {count}: {}{more}", named.join(", "))
+            let all = say(&plural(runs.len() as u64, "run"));
+            format!("showing run {index}, {state}; {all}: {}{more}", named.join(", "))
         });
         Some(FoundRun { index, note })
     }

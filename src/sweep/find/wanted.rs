@@ -118,7 +118,7 @@ pub fn find_wanted(among: &Among<'_>, wanted: &Wanted) -> Result<FoundRun, NoRun
             found.push(index);
         }
     }
-    if let Some(worst) = among.worst(&found, "there match") {
+    if let Some(worst) = among.worst(&found, |runs| format!("{runs} match")) {
         return Ok(worst);
     }
     for index in spec.walk(0, spec.run_numbers()) {

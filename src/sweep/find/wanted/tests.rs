@@ -61,27 +61,20 @@ fn parameters_name_a_run_however_they_are_written() {
         // 3.1622776601683795e-4, as tables show it and as they do not.
         ("optimizer.lr=0.000316228 model.layers=1 kind=adam", None, 4, None),
         ("optimizer.lr=3.16228e-4 model.layers=1 kind=1e-2x", None, 5, None),
-        (
-            "optimizer.lr=1e-3",
-            None,
-            9,
-            Some("showing run 9, failed; there match 4 runs: 8, 9, 10, 11"),
-        ),
-        ("state=failed", None, 1, Some("showing run 1, failed; there match 2 runs: 1, 9")),
+        ("optimizer.lr=1e-3", None, 9, Some("showing run 9, failed; 4 runs match: 8, 9, 10, 11")),
+        ("state=failed", None, 1, Some("showing run 1, failed; 2 runs match: 1, 9")),
         (
             "model.layers=1",
             Some("optimizer.lr < 2e-4"),
             1,
-            Some("showing run 1, failed; there match 2 runs: 0, 1"),
+            Some("showing run 1, failed; 2 runs match: 0, 1"),
         ),
         ("", Some("optimizer.lr > 2e-4 and state == 'failed' and seed == 4"), 9, None),
         (
             "",
             Some("seed == 4"),
             1,
-            Some(
-                "showing run 1, failed; there match 20 runs: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, …",
-            ),
+            Some("showing run 1, failed; 20 runs match: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, …"),
         ),
     ] {
         let found = asked(words, condition).expect(words);
