@@ -97,7 +97,8 @@ pub fn duration(seconds: f64) -> String {
         return "-".into();
     }
     if seconds < 9.95 {
-        return format!("{seconds:.1}s");
+        // Of no numbers the sum is -0.0.
+        return format!("{:.1}s", seconds + 0.0);
     }
     #[expect(
         clippy::cast_possible_truncation,
@@ -222,6 +223,7 @@ mod tests {
     fn durations_read_short() {
         for (seconds, expected) in [
             (0.0, "0.0s"),
+            (-0.0, "0.0s"),
             (9.94, "9.9s"),
             (9.96, "10s"),
             (59.6, "1m 00s"),

@@ -53,11 +53,6 @@ impl Queue {
         Self { ask: !args.no_slurm, rows: OnceCell::new() }
     }
 
-    /// Never asked.
-    pub const fn unasked() -> Self {
-        Self { ask: false, rows: OnceCell::new() }
-    }
-
     fn rows(&self) -> Option<&[Row]> {
         let asked = || {
             let slurm = Slurm::find(PATIENCE).filter(|_| self.ask)?;

@@ -180,9 +180,7 @@ fn where_nothing_is_measured_it_says_so() {
     let view = View { width: Some(80), color: false };
     let nothing = Efficiency::of(&[], &around(&|_| Liveness::Gone));
     insta::assert_snapshot!(render(&nothing, view), @r"
-    fashion-depth  0 starts of 0 array tasks, 0 measured
-
-    nothing is measured: no task of a Slurm array has begun
+    fashion-depth  nothing is measured: no task of a Slurm array wrote what it took
     ");
     let starts = written(&[(begin(0, 0), vec![])]);
     let at_work = Efficiency::of(&starts, &around(&|_| Liveness::Alive));

@@ -72,27 +72,27 @@ fn percent(share: f64) -> String {
 /// Renders the table and what it means.
 #[must_use]
 pub fn render(efficiency: &Efficiency, view: View) -> String {
+    let name = style(view, BOLD, &clean(&efficiency.sweep.name));
+    if efficiency.starts == 0 {
+        return format!(
+            "{name}  nothing is measured: no task of a Slurm array wrote what it took\n"
+        );
+    }
     let mut out = format!(
-        "{}  {} of {}, {} measured\n\n",
-        style(view, BOLD, &clean(&efficiency.sweep.name)),
+        "{name}  {} of {}, {} measured\n\n",
         plural(efficiency.starts, "start"),
         plural(efficiency.tasks, "array task"),
         grouped(efficiency.measured)
     );
     if efficiency.resources.is_empty() {
-        out.push_str(match efficiency.starts {
-            0 => "nothing is measured: no task of a Slurm array has begun\n",
-            _ => "nothing is measured yet: no task has ended by itself\n\n",
-        });
+        out.push_str("nothing is measured yet: no task has ended by itself\n\n");
     } else {
         out.push_str(&lay_out(columns(&efficiency.resources), view).0);
         out.push('\n');
         out.push_str(&next(efficiency, view));
         out.push('\n');
     }
-    if efficiency.starts > 0 {
-        out.push_str(&item("starts", &endings(efficiency), view));
-    }
+    out.push_str(&item("starts", &endings(efficiency), view));
     if efficiency.measured > 0 {
         out.push_str(&item("cpu hours", &hours(&efficiency.cpu_hours), view));
         if let Some(gpu) = &efficiency.gpu_hours {
