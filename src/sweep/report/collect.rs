@@ -9,7 +9,7 @@ use super::fate::{self, Attempt, LazyStarts, Starts};
 use super::status::{Running, Status};
 use super::{Aim, Fact, Plan, Query, Report, ReportError, Source, Title, build, list};
 use crate::exec::claim;
-use crate::exec::slurm::nodes;
+use crate::exec::slurm::bad_nodes;
 use crate::exec::slurm::state::Standing;
 use crate::judge::{Liveness, State, Traces, judge};
 use crate::spec::{At, Goal, Objective, Spec};
@@ -100,7 +100,7 @@ impl Subject<'_> {
                 running.filter_map(|f| self.running(source, f.index, now)).collect();
             running.sort_by_key(|r| r.index);
             let arrays = self.slurm.map_or_else(Vec::new, |standing| standing.arrays.clone());
-            let bad_nodes = nodes::bad_nodes(self.starts().all());
+            let bad_nodes = bad_nodes::bad_nodes(self.starts().all());
             Status { bad_nodes, ..Status::of(source, running, arrays) }
         })
     }

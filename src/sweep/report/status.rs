@@ -5,7 +5,7 @@ mod trouble;
 
 use super::table::{BOLD, GREEN, RED, View, YELLOW, parameter, style};
 use super::{Aim, Cause, Range, Row, Source, Summary, Title, ranges};
-use crate::exec::slurm::nodes::BadNode;
+use crate::exec::slurm::bad_nodes::BadNode;
 use crate::exec::slurm::state::Array;
 use crate::judge::{Counts, State};
 use crate::text::{Digits, clean, cut, duration, grouped, plural};

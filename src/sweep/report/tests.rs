@@ -2,7 +2,7 @@
 use super::table::View;
 use super::*;
 use crate::exec::slurm::ledger::Kind;
-use crate::exec::slurm::nodes::BadNode;
+use crate::exec::slurm::bad_nodes::BadNode;
 use crate::exec::slurm::state::Array;
 use crate::recipe::{Command, Work};
 

@@ -9,7 +9,7 @@ pub mod error;
 pub mod install;
 pub mod lanes;
 pub mod ledger;
-pub mod nodes;
+pub mod bad_nodes;
 pub mod parse;
 pub mod preflight;
 pub mod ranges;

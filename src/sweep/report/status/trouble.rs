@@ -1,6 +1,6 @@
 //! What goes wrong in a sweep, in lines of the status: causes, where they happen, and last words.
 use super::Status;
-use crate::exec::slurm::nodes::BadNode;
+use crate::exec::slurm::bad_nodes::BadNode;
 use crate::report::table::{DIM, View, style};
 use crate::text::{clean, cut, grouped, plural};
 
