@@ -11,6 +11,8 @@ mod faults;
 mod life;
 #[path = "integration/reading.rs"]
 mod reading;
+#[path = "integration/seeing.rs"]
+mod seeing;
 #[cfg(feature = "torch")]
 #[path = "integration/worker.rs"]
 mod worker;

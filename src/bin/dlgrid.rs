@@ -13,6 +13,8 @@ mod complete;
 mod data;
 #[path = "dlgrid/doctor.rs"]
 mod doctor;
+#[path = "dlgrid/efficiency.rs"]
+mod efficiency;
 #[path = "dlgrid/errand.rs"]
 mod errand;
 #[path = "dlgrid/failure.rs"]
@@ -99,6 +101,8 @@ enum Command {
     Status(status::StatusArgs),
     /// Show the leaderboard of a sweep
     Report(report::ReportArgs),
+    /// Show what array tasks took of what they were given, and what to ask for next time
+    Efficiency(efficiency::EfficiencyArgs),
     /// Run what failed or is missing of a sweep again, with more memory or time where it ran out of it
     Retry(retry::Args),
     /// Change how many tasks of a sweep may run at once
@@ -151,10 +155,11 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Submit(args) => submit::run(&args),
         Command::Status(args) => status::run(args),
         Command::Report(args) => report::run(args),
+        Command::Efficiency(args) => efficiency::run(&args),
         Command::Retry(args) => retry::run(&args),
         Command::Throttle(args) => throttle::run(&args),
         Command::Cancel(args) => cancel::run(&args),
-        Command::Logs(args) => logs::run(args),
+        Command::Logs(args) => logs::run(&args),
         Command::List(args) => list::run(args),
         Command::Site(args) => site::run(&args),
         Command::Doctor(args) => doctor::run(args),

@@ -97,7 +97,8 @@ pub fn duration(seconds: f64) -> String {
         return "-".into();
     }
     if seconds < 9.95 {
-        return format!("{seconds:.1}s");
+        // Of no numbers the sum is -0.0.
+        return format!("{:.1}s", seconds + 0.0);
     }
     #[expect(
         clippy::cast_possible_truncation,
@@ -112,6 +113,39 @@ pub fn duration(seconds: f64) -> String {
         (0, ..) => format!("{hours}h {minutes:02}m"),
         _ => format!("{days}d {hours:02}h"),
     }
+}
+
+/// Memory in MiB: `512 M`, `4 G`, `2.1 G`.
+#[must_use]
+pub fn memory(mib: f64) -> String {
+    if !mib.is_finite() || mib < 0.0 {
+        return "-".into();
+    }
+    if mib < 1023.5 {
+        return format!("{mib:.0} M");
+    }
+    let tenths = (mib / 102.4).round();
+    if tenths % 10.0 == 0.0 {
+        format!("{:.0} G", tenths / 10.0)
+    } else {
+        format!("{:.1} G", tenths / 10.0)
+    }
+}
+
+/// Cleaned text in lines of at most so many characters, broken between words.
+#[must_use]
+pub fn wrapped(text: &str, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in clean(text).split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= most => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(cut(word, most)),
+        }
+    }
+    lines
 }
 
 /// How the numbers of one column are written: all with the same number of digits.
@@ -189,6 +223,7 @@ mod tests {
     fn durations_read_short() {
         for (seconds, expected) in [
             (0.0, "0.0s"),
+            (-0.0, "0.0s"),
             (9.94, "9.9s"),
             (9.96, "10s"),
             (59.6, "1m 00s"),
@@ -200,6 +235,22 @@ mod tests {
         ] {
             assert_eq!(duration(seconds), expected, "{seconds}");
         }
+    }
+
+    #[test]
+    fn memory_reads_short_and_long_text_is_broken_between_words() {
+        for (mib, expected) in [
+            (0.0, "0 M"),
+            (512.0, "512 M"),
+            (1023.7, "1 G"),
+            (2150.0, "2.1 G"),
+            (4096.0, "4 G"),
+            (f64::NAN, "-"),
+        ] {
+            assert_eq!(memory(mib), expected, "{mib}");
+        }
+        assert_eq!(wrapped("a bc  def\nlongest", 5), ["a bc", "def", "long…"]);
+        assert!(wrapped("", 5).is_empty());
     }
 
     #[test]

@@ -11,7 +11,7 @@ fn spec(runs: u32, body: &str, slurm: &str) -> String {
 #[test]
 fn a_sweep_completes_each_run_once_in_the_least_number_of_arrays() {
     let Some(on) = place() else { return };
-    on.here.write("toy.yaml", spec(64, REPORT, "time: 5m"));
+    on.here.write("toy.yaml", spec(64, REPORT, "time: 5m, runs_per_task: 1"));
     let said = on.run(["submit", "toy.yaml"]).code(0);
     assert_eq!(said.err.matches("submitted array").count(), 6, "{}", said.err);
     on.drained();
@@ -26,7 +26,10 @@ fn a_sweep_completes_each_run_once_in_the_least_number_of_arrays() {
 #[test]
 fn what_waits_and_runs_is_seen_with_slurms_reason_and_without_slurm() {
     let Some(on) = place() else { return };
-    on.here.write("toy.yaml", spec(6, &format!("sleep 4; {REPORT}"), "max_running: 2"));
+    on.here.write(
+        "toy.yaml",
+        spec(6, &format!("sleep 4; {REPORT}"), "max_running: 2, runs_per_task: 1"),
+    );
     on.run(["submit", "toy.yaml"]).code(0);
     on.wait(30, "two tasks at work", || on.starts().len() == 2);
     let status = on.run(["status", "--format", "json"]).code(0).json();
@@ -108,7 +111,7 @@ fn a_cancelled_sweep_leaves_the_queue_alone_and_goes_on_later() {
 fn failed_runs_alone_are_retried() {
     let Some(on) = place() else { return };
     let body = format!("case $DLGRID_PARAM_X in 1|3) test -e healed || exit 9;; esac; {REPORT}");
-    on.here.write("toy.yaml", spec(5, &body, "time: 5m"));
+    on.here.write("toy.yaml", spec(5, &body, "time: 5m, runs_per_task: 1"));
     on.run(["submit", "toy.yaml"]).code(0);
     on.drained();
     on.run(["status"]).code(3).says("2 failed");

@@ -13,10 +13,10 @@ use dlgrid_sweep::exec::slurm::state::Standing;
 use dlgrid_sweep::find::{self, FindError, Found};
 use dlgrid_sweep::judge::{Counts, Liveness, State};
 use dlgrid_sweep::report::collect::{Subject, local_liveness};
+use dlgrid_sweep::report::fate::{LazyStarts, Starts};
 use dlgrid_sweep::store::layout::SweepDir;
 use dlgrid_sweep::store::merge::Results;
-use dlgrid_sweep::store::read;
-use dlgrid_sweep::store::record::Cause;
+use dlgrid_sweep::store::{read, tasks};
 use dlgrid_sweep::sweep::{Sweep, SweepError};
 use dlgrid_sweep::{exit, host};
 
@@ -60,11 +60,6 @@ impl Queue {
         Self { ask: !args.no_slurm, rows: OnceCell::new() }
     }
 
-    /// Never asked.
-    pub const fn unasked() -> Self {
-        Self { ask: false, rows: OnceCell::new() }
-    }
-
     fn rows(&self) -> Option<&[Row]> {
         let asked = || {
             let slurm = Slurm::find(PATIENCE).filter(|_| self.ask)?;
@@ -82,6 +77,7 @@ pub struct Picked {
     pub results: Results,
     liveness: Box<dyn Fn(u32) -> Liveness + Sync>,
     standing: Option<Arc<Standing>>,
+    starts: LazyStarts,
 }
 
 impl Picked {
@@ -120,13 +116,21 @@ impl Picked {
             (None, Liveness::Gone) if !ledger.entries.is_empty() => Box::new(|_| Liveness::Unknown),
             _ => Box::new(move |_| here),
         };
-        Ok(Self { sweep, results, liveness, standing })
+        let dir = sweep.dir.clone();
+        let starts = LazyStarts::new(Box::new(move || read_starts(&dir)));
+        Ok(Self { sweep, results, liveness, standing, starts })
     }
 
-    /// Why the last task of a slice ended, by the state that Slurm still knows.
+    /// The state in which the newest task of a slice is over, while Slurm remembers it.
     #[must_use]
-    pub fn slurm_cause(&self, slice: u32) -> Option<Cause> {
-        self.standing.as_ref()?.kind_of_end(slice)
+    pub fn over(&self, slice: u32) -> Option<&str> {
+        self.standing.as_ref()?.over(slice)
+    }
+
+    /// What tasks wrote of themselves.
+    #[must_use]
+    pub fn starts(&self) -> &Starts {
+        &self.starts
     }
 
     /// What reports are made from.
@@ -134,7 +138,14 @@ impl Picked {
     pub fn subject(&self) -> Subject<'_> {
         Subject::new(&self.sweep, &self.results, &*self.liveness)
             .with_slurm(self.standing.as_deref())
+            .with_starts(&self.starts)
     }
+}
+
+/// What array tasks wrote of themselves: nothing of a result depends on it.
+fn read_starts(dir: &SweepDir) -> Starts {
+    let starts = tasks::read_all(dir).map_err(|error| note(&format!("{error}; tasks are unknown")));
+    Starts::new(starts.unwrap_or_default())
 }
 
 /// The directory of the sweep that `wanted` means; tells which one where there was a choice.

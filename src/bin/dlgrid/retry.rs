@@ -1,14 +1,17 @@
 //! `dlgrid retry`: trains runs of a sweep again that did not end well, with what is missing.
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use dlgrid_sweep::exec::slurm::again::{self, Again, Choice, Known};
+use dlgrid_sweep::exec::slurm::bad_nodes::{BadNode, bad_nodes};
 use dlgrid_sweep::exec::slurm::request::Request;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::orders;
+use dlgrid_sweep::report::fate;
 use dlgrid_sweep::space::Condition;
 use dlgrid_sweep::spec::upkeep::RetryRules;
 use dlgrid_sweep::store::merge::Results;
 use dlgrid_sweep::store::record::{Cause, Outcome};
-use dlgrid_sweep::store::tasks::{self, TaskStart};
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::text::plural;
 
@@ -76,10 +79,11 @@ pub fn run(args: &Args) -> Result<u8> {
         }
         return work::run(&picked.sweep, worker, choice.policy(), &args.work);
     };
-    let starts = tasks::read_all(&picked.sweep.dir)?;
-    let known = known(&picked, &starts, choice, only.as_ref());
+    let bad = bad_nodes(picked.starts().all());
+    let known = known(&picked, choice, only.as_ref());
     let again = again::again(&known, choice, &upkeep.retry);
     tell(&again, &upkeep.retry);
+    tell_bad(&bad);
     let wishes: Vec<Wish> = again
         .groups
         .into_iter()
@@ -88,7 +92,7 @@ pub fn run(args: &Args) -> Result<u8> {
             again: choice.policy(),
             only: args.only.clone(),
             more,
-            exclude: Vec::new(),
+            exclude: bad.iter().map(|bad| bad.node.clone()).collect(),
         })
         .collect();
     if wishes.is_empty() {
@@ -115,19 +119,14 @@ pub fn only(sweep: &Sweep, text: Option<&str>) -> Result<Option<Condition>> {
 }
 
 /// What is known of each slice that has runs to train.
-fn known(
-    picked: &Picked,
-    starts: &[TaskStart],
-    choice: Choice,
-    only: Option<&Condition>,
-) -> Vec<Known> {
+fn known(picked: &Picked, choice: Choice, only: Option<&Condition>) -> Vec<Known> {
     let sweep = &picked.sweep;
     let slices = 0..u32::try_from(sweep.manifest.slices.len()).unwrap_or(u32::MAX);
     slices
         .map(|slice| {
             let mut known = Known { slice, ..Known::default() };
             count(sweep, &picked.results, choice, only, &mut known);
-            learn(starts, picked.slurm_cause(slice), &mut known);
+            learn(picked, &mut known);
             known
         })
         .filter(|known| known.open + known.ended > 0)
@@ -158,33 +157,21 @@ fn count(
     }
 }
 
-/// What the tasks that had the slice say: the last one why it ended and what it had, all how
-/// often they ran out of something.
-fn learn(starts: &[TaskStart], slurm: Option<Cause>, known: &mut Known) {
-    let with = |start: &&TaskStart| {
-        let slices = dlgrid_sweep::exec::slurm::ranges::read(&start.begin.slices);
-        slices.is_some_and(|slices| slices.contains(&known.slice))
-    };
-    let (mut memory, mut time) = (Vec::new(), Vec::new());
-    for start in starts.iter().filter(with) {
-        let died = start.died.iter().find(|died| died.slice == known.slice);
-        let own = start.end.as_ref().and_then(|end| end.cause);
-        let full =
-            start.end.is_none().then(|| start.full.as_ref().map(|_| Cause::Memory)).flatten();
-        known.cause = died.map(|died| died.cause).or(own).or(full);
+/// What the tasks that had the slice say: why the last one ended and what it had, and how often
+/// they ran out of something.
+fn learn(picked: &Picked, known: &mut Known) {
+    let starts = picked.starts();
+    known.cause = fate::of_slice(known.slice, starts, picked.over(known.slice));
+    let (mut memory, mut time) = (BTreeSet::new(), BTreeSet::new());
+    for start in starts.with(known.slice) {
         known.granted = start.begin.granted;
-        match known.cause {
-            Some(Cause::Memory) => memory.push(start.begin.intent),
-            Some(Cause::Time) => time.push(start.begin.intent),
-            _ => {}
-        }
+        match fate::of_start(known.slice, start) {
+            Some(Cause::Memory) => memory.insert(start.begin.intent),
+            Some(Cause::Time) => time.insert(start.begin.intent),
+            _ => false,
+        };
     }
-    if known.cause.is_none() {
-        known.cause = slurm;
-    }
-    memory.dedup();
-    time.dedup();
-    let count = |list: Vec<u32>| u32::try_from(list.len()).unwrap_or(u32::MAX);
+    let count = |set: BTreeSet<u32>| u32::try_from(set.len()).unwrap_or(u32::MAX);
     known.tried = (count(memory), count(time));
 }
 
@@ -206,5 +193,12 @@ fn tell(again: &Again, rules: &RetryRules) {
              times (`retry.max`), or what they had is not known\n",
             rules.max
         ));
+    }
+}
+
+fn tell_bad(bad: &[BadNode]) {
+    for node in bad {
+        let failed = plural(node.failed as u64, "task");
+        talk(&format!("keeps away from node {}: {failed} failed there at once\n", node.node));
     }
 }

@@ -1,11 +1,15 @@
 //! `dlgrid status`: how a sweep is getting on.
 use anyhow::Result;
 use clap::Args;
+use dlgrid_sweep::find::log::last_lines;
 use dlgrid_sweep::host;
 use dlgrid_sweep::report::status;
 
 use super::pick::{AskSlurm, Picked, Queue, Root, code};
 use super::show::{Format, Terminal, print, wrong_input};
+
+/// Last lines of the first cause's example that are shown.
+const LAST_LINES: usize = 2;
 
 /// Show how a sweep is getting on
 #[derive(Debug, Args)]
@@ -33,7 +37,10 @@ pub fn run(args: StatusArgs) -> Result<u8> {
         ));
     }
     let picked = Picked::new(&args.root, args.sweep.as_deref(), &Queue::new(&args.slurm))?;
-    let status = picked.subject().status(host::now());
+    let mut status = picked.subject().status(host::now());
+    if let Some(cause) = status.causes.first() {
+        status.last_lines = last_lines(&picked.sweep, &picked.results, cause.example, LAST_LINES);
+    }
     print(&match args.format {
         Format::Json => status::render_json(&status),
         _ => status::render(&status, Terminal::stdout().view()),

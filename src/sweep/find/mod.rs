@@ -1,5 +1,7 @@
 //! Which sweep a person means: by name, by a part of it, by id, by path, or simply the newest.
+pub mod log;
 pub mod run;
+pub mod wanted;
 
 use std::path::{Path, PathBuf};
 

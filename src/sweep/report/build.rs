@@ -177,7 +177,7 @@ fn run_row(source: &Source<'_>, fact: &Fact<'_>) -> RunRow {
         state: fact.state,
         objective: fact.objective,
         seconds: fact.seconds,
-        why: fact.why.map(str::to_owned),
+        why: fact.why.as_deref().map(str::to_owned),
     }
 }
 

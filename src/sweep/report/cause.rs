@@ -3,6 +3,7 @@ use std::collections::HashMap;
 
 use super::Fact;
 use crate::judge::State;
+use crate::store::tasks;
 use crate::text::{clean, cut};
 
 /// Runs that share a cause.
@@ -16,6 +17,37 @@ pub struct Cause {
     pub runs: u64,
     /// The index of one of them, the lowest.
     pub example: u64,
+    /// What kind of cause it is, where that is known.
+    pub kind: Option<tasks::Cause>,
+    /// The nodes where it happened, those with most runs first.
+    pub nodes: Vec<String>,
+}
+
+impl Cause {
+    /// Where it happened: `on n1, n2 (+3)`; nothing where that is not known.
+    #[must_use]
+    pub fn places(&self) -> Option<String> {
+        const NAMED: usize = 3;
+        let most = if self.nodes.len() > NAMED { NAMED - 1 } else { NAMED };
+        let named: Vec<String> = self.nodes.iter().take(most).map(|n| cut(n, 40)).collect();
+        let rest = self.nodes.len() - named.len();
+        let more = if rest > 0 { format!(" (+{rest})") } else { String::new() };
+        (!named.is_empty()).then(|| format!("on {}{more}", named.join(", ")))
+    }
+}
+
+/// A cause in the making.
+struct Group<'a> {
+    cause: Cause,
+    nodes: HashMap<&'a str, u64>,
+}
+
+impl Group<'_> {
+    fn into_cause(self) -> Cause {
+        let mut nodes: Vec<(&str, u64)> = self.nodes.into_iter().collect();
+        nodes.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        Cause { nodes: nodes.into_iter().map(|(node, _)| node.to_owned()).collect(), ..self.cause }
+    }
 }
 
 /// Longest cause that is kept, in characters.
@@ -24,7 +56,7 @@ const LONGEST: usize = 200;
 /// Groups the runs that failed, diverged or were lost, the most frequent cause first.
 #[must_use]
 pub fn group(facts: &[Fact<'_>]) -> Vec<Cause> {
-    let mut groups: HashMap<(State, String), (Cause, String)> = HashMap::new();
+    let mut groups: HashMap<(State, String), Group<'_>> = HashMap::new();
     for fact in facts {
         let unknown = match fact.state {
             State::Failed => "no cause was recorded",
@@ -32,24 +64,28 @@ pub fn group(facts: &[Fact<'_>]) -> Vec<Cause> {
             State::Lost => "the worker is gone without a word: killed, or the machine went down",
             _ => continue,
         };
-        let why = fact.why.unwrap_or(unknown);
+        let why = fact.why.as_deref().unwrap_or(unknown);
         let first = clean(why.lines().find(|line| !line.trim().is_empty()).unwrap_or(unknown));
         let text = cut(first.trim(), LONGEST);
         let shape = without_numbers(&text);
-        groups
-            .entry((fact.state, shape.clone()))
-            .and_modify(|(cause, _)| {
-                cause.runs += 1;
-                cause.example = cause.example.min(fact.index);
-                if cause.text != text {
-                    cause.text.clone_from(&shape);
-                }
-            })
-            .or_insert_with(|| {
-                (Cause { state: fact.state, text, runs: 1, example: fact.index }, shape)
-            });
+        let group = groups.entry((fact.state, shape.clone())).or_insert_with(|| {
+            let (state, kind, example) = (fact.state, fact.kind, fact.index);
+            let text = text.clone();
+            let cause = Cause { state, text, runs: 0, example, kind, nodes: Vec::new() };
+            Group { cause, nodes: HashMap::new() }
+        });
+        let cause = &mut group.cause;
+        cause.runs += 1;
+        cause.example = cause.example.min(fact.index);
+        cause.kind = cause.kind.filter(|kind| fact.kind == Some(*kind));
+        if cause.text != text {
+            cause.text = shape;
+        }
+        if let Some(node) = fact.node {
+            *group.nodes.entry(node).or_default() += 1;
+        }
     }
-    let mut causes: Vec<Cause> = groups.into_values().map(|(cause, _)| cause).collect();
+    let mut causes: Vec<Cause> = groups.into_values().map(Group::into_cause).collect();
     causes.sort_by(|a, b| b.runs.cmp(&a.runs).then(a.example.cmp(&b.example)));
     causes
 }
@@ -76,7 +112,36 @@ mod tests {
     use super::*;
 
     fn fact(index: u64, state: State, why: Option<&str>) -> Fact<'_> {
-        Fact { index, state, objective: None, metrics: vec![], seconds: 1.0, why }
+        let why = why.map(Into::into);
+        let (metrics, seconds) = (vec![], 1.0);
+        Fact { index, state, objective: None, metrics, seconds, why, kind: None, node: None }
+    }
+
+    #[test]
+    fn causes_know_their_nodes_and_their_kind() {
+        use tasks::Cause::{Killed, Memory};
+        let at = |index, node: &'static str, kind| {
+            let why = Some("out of memory: its task had 4 G");
+            Fact { node: Some(node), kind: Some(kind), ..fact(index, State::Lost, why) }
+        };
+        for (facts, kind, places) in [
+            (vec![at(0, "n1", Memory)], Some(Memory), Some("on n1")),
+            (
+                vec![at(0, "n1", Memory), at(1, "n2", Memory), at(2, "n2", Killed)],
+                None,
+                Some("on n2, n1"),
+            ),
+            (
+                ["n4", "n1", "n2", "n3", "n3"].map(|n| at(0, n, Memory)).to_vec(),
+                Some(Memory),
+                Some("on n3, n1 (+2)"),
+            ),
+            (vec![fact(0, State::Lost, None)], None, None),
+        ] {
+            let causes = group(&facts);
+            assert_eq!(causes.len(), 1, "{causes:?}");
+            assert_eq!((causes[0].kind, causes[0].places().as_deref()), (kind, places));
+        }
     }
 
     #[test]

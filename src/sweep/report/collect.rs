@@ -1,16 +1,23 @@
 //! From a sweep and its results to what a report is made of. The only part of the report that
 //! knows the store and the spec.
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 
+use super::efficiency::{Around, Efficiency};
+use super::fate::{self, Attempt, LazyStarts, Starts};
 use super::status::{Running, Status};
 use super::{Aim, Fact, Plan, Query, Report, ReportError, Source, Title, build, list};
 use crate::exec::claim;
+use crate::exec::slurm::bad_nodes;
 use crate::exec::slurm::state::Standing;
 use crate::judge::{Liveness, State, Traces, judge};
 use crate::spec::{At, Goal, Objective, Spec};
 use crate::store::MetricId;
 use crate::store::layout::SweepDir;
-use crate::store::merge::{LastEvent, Merged, Results, RunState};
+use crate::store::merge::{LastEvent, Merged, Place, Results, RunState};
+use crate::store::record::Head;
+use crate::store::tasks::Cause;
 use crate::sweep::Sweep;
 use crate::trial::TrialId;
 
@@ -30,7 +37,12 @@ pub struct Subject<'a> {
     pub liveness: &'a (dyn Fn(u32) -> Liveness + Sync),
     /// Where its slices stand in Slurm's queue, if that was asked.
     pub slurm: Option<&'a Standing>,
+    /// What its array tasks wrote of themselves, where they can be asked.
+    pub starts: Option<&'a LazyStarts>,
 }
+
+/// Why a run did not end well, what kind of cause that is, and where.
+type Trouble<'a> = (Option<Cow<'a, str>>, Option<Cause>, Option<&'a str>);
 
 impl<'a> Subject<'a> {
     /// A sweep with its results.
@@ -47,7 +59,14 @@ impl<'a> Subject<'a> {
         };
         let slices = sweep.manifest.slices.iter().map(|slice| slice.runs).collect();
         let (spec, runs) = (&sweep.spec, sweep.manifest.runs);
-        Self { title, spec, runs, slices, results, liveness, slurm: None }
+        Self { title, spec, runs, slices, results, liveness, slurm: None, starts: None }
+    }
+
+    /// With what array tasks wrote of themselves.
+    #[must_use]
+    pub const fn with_starts(mut self, starts: &'a LazyStarts) -> Self {
+        self.starts = Some(starts);
+        self
     }
 
     /// With what Slurm says.
@@ -59,6 +78,10 @@ impl<'a> Subject<'a> {
 }
 
 impl Subject<'_> {
+    fn starts(&self) -> &Starts {
+        self.starts.map_or(&*fate::NO_STARTS, |starts| starts)
+    }
+
     /// The leaderboard.
     ///
     /// # Errors
@@ -77,8 +100,46 @@ impl Subject<'_> {
                 running.filter_map(|f| self.running(source, f.index, now)).collect();
             running.sort_by_key(|r| r.index);
             let arrays = self.slurm.map_or_else(Vec::new, |standing| standing.arrays.clone());
-            Status::of(source, running, arrays)
+            let bad_nodes = bad_nodes::bad_nodes(self.starts().all());
+            Status { bad_nodes, ..Status::of(source, running, arrays) }
         })
+    }
+
+    /// What its array tasks were given and took, by what they wrote of themselves.
+    #[must_use]
+    pub fn efficiency(&self) -> Efficiency {
+        let again = |run: &RunState| {
+            let end = run.end.as_ref().filter(|end| end.at.attempt > 0)?;
+            Some(f64::from(run.ends.saturating_sub(1)) * end.seconds)
+        };
+        let around = Around {
+            sweep: self.title.clone(),
+            liveness: self.liveness,
+            runs_per_slice: self.slices.iter().copied().max().unwrap_or(1),
+            repeated_seconds: self.results.runs.values().filter_map(again).sum(),
+        };
+        Efficiency::of(self.starts().all(), &around)
+    }
+
+    /// The state of a run.
+    #[must_use]
+    pub fn state_of(&self, index: u64) -> State {
+        self.results.runs.get(&index).map_or(State::Waiting, |run| self.state(run))
+    }
+
+    /// Why a run did not end well, with the place where that happened, if that is known.
+    #[must_use]
+    pub fn why(&self, index: u64) -> Option<String> {
+        let run = self.results.runs.get(&index)?;
+        let (why, _, node) = self.trouble(run, self.state(run));
+        let on = node.map_or_else(String::new, |node| format!(" (on {node})"));
+        why.map(|why| format!("{why}{on}"))
+    }
+
+    /// Runs that did not end well, by cause; the most frequent first.
+    #[must_use]
+    pub fn causes(&self) -> Vec<super::Cause> {
+        super::cause::group(&self.facts(&[]))
     }
 
     /// Its line in a list of sweeps; `created` in seconds since the Unix epoch.
@@ -149,6 +210,7 @@ impl Subject<'_> {
                 let done = end.filter(|_| state == State::Done);
                 let metric =
                     |id: &Option<MetricId>| id.and_then(|id| done.and_then(|end| end.metric(id)));
+                let (why, kind, node) = self.trouble(run, state);
                 Fact {
                     index: *index,
                     state,
@@ -157,16 +219,34 @@ impl Subject<'_> {
                         .and_then(|(id, end)| objective(end, id, &self.spec.objective)),
                     metrics: metrics.iter().map(metric).collect(),
                     seconds: end.map_or(0.0, |end| end.seconds),
-                    why: end.and_then(|end| end.why.as_deref()).or_else(|| self.cause(run, state)),
+                    why,
+                    kind,
+                    node,
                 }
             })
             .collect()
     }
 
-    /// What Slurm says of the end of a lost run's task.
-    fn cause(&self, run: &RunState, state: State) -> Option<&str> {
-        let last = run.last.as_ref().filter(|_| state == State::Lost)?;
-        self.slurm?.cause(last.at.slice)
+    /// Why a run did not end well, and where that happened.
+    fn trouble<'s>(&'s self, run: &'s RunState, state: State) -> Trouble<'s> {
+        let head = |at: &Place| self.results.segments.get(&at.segment())?.head.as_deref();
+        let node = |head: &'s Head| head.node.as_deref().unwrap_or(&head.host);
+        match (state, &run.end, &run.last) {
+            (State::Failed | State::Diverged, Some(end), _) => {
+                let node = Some(&end.at).filter(|at| at.attempt > 0).and_then(head).map(node);
+                (end.why.as_deref().map(Into::into), end.cause, node)
+            }
+            (State::Lost, _, Some(last)) => {
+                let (slice, head) = (last.at.slice, head(&last.at));
+                let intent = head.and_then(|head| head.intent);
+                let attempt = Attempt { slice, intent, time: last.time };
+                let slurm = self.slurm.and_then(|slurm| slurm.over(slice));
+                let (why, kind, of_task) = fate::of(&attempt, self.starts(), slurm)
+                    .map_or((None, None, None), |f| (Some(f.words), f.cause, f.node));
+                (why, kind, head.map(node).or(of_task))
+            }
+            _ => (None, None, None),
+        }
     }
 
     fn state(&self, run: &RunState) -> State {

@@ -4,7 +4,8 @@
 //! `parameters`: the paths that vary; `seeds`: seeds of every trial; `trials`: trials that the
 //! rows are taken from; `rows`, in order; `counts`: runs by state; `missing`: runs not ended
 //! that no process will get to; `open`: ranges `{first, last}` of the indices of runs not
-//! ended, with `open_truncated`; `failures`: by cause, `{state, why, runs, example}`;
+//! ended, with `open_truncated`; `failures`: by cause, `{state, why, runs, example, kind,
+//! nodes}`, `kind` (`memory`, `time`, `killed`, …) null where it is not known;
 //! `damaged_lines` and `damage`; `duplicate_ends`; `notes`.
 //!
 //! A row: `rank` (null without a finite objective), `trial` and `trial_id`, `parameters`: path
@@ -145,7 +146,8 @@ pub(super) fn failures(causes: &[Cause]) -> Json {
     causes
         .iter()
         .map(|c| {
-            json!({"state": c.state.word(), "why": c.text, "runs": c.runs, "example": c.example})
+            json!({"state": c.state.word(), "why": c.text, "runs": c.runs, "example": c.example,
+                   "kind": c.kind.map(super::fate::word), "nodes": c.nodes})
         })
         .collect()
 }

@@ -4,6 +4,8 @@ mod build;
 pub mod cause;
 pub mod collect;
 pub mod csv;
+pub mod efficiency;
+pub mod fate;
 pub mod json;
 pub mod list;
 pub mod markdown;
@@ -13,8 +15,11 @@ pub mod rank;
 pub mod status;
 pub mod table;
 
+use std::borrow::Cow;
+
 use crate::judge::{Counts, State};
 use crate::recipe::Value;
+use crate::store::tasks;
 use crate::trial::TrialId;
 pub use build::{best, build};
 pub use cause::Cause;
@@ -64,7 +69,11 @@ pub struct Fact<'a> {
     /// Seconds of training.
     pub seconds: f64,
     /// The cause, where it did not end well.
-    pub why: Option<&'a str>,
+    pub why: Option<Cow<'a, str>>,
+    /// What kind of cause that is, where it is known.
+    pub kind: Option<tasks::Cause>,
+    /// The node, else the machine, where it did not end well.
+    pub node: Option<&'a str>,
 }
 
 /// The values of the parameters at a point; nothing if the number is no point.

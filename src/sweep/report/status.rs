@@ -1,19 +1,21 @@
 //! How a sweep is getting on: one screen, or JSON.
-use serde_json::{Map, Value as Json, json};
+mod json;
+mod queue;
+mod trouble;
 
 use super::table::{BOLD, GREEN, RED, View, YELLOW, parameter, style};
-use super::{Aim, Cause, Range, Row, Source, Summary, Title, json, ranges};
+use super::{Aim, Cause, Range, Row, Source, Summary, Title, ranges};
+use crate::exec::slurm::bad_nodes::BadNode;
 use crate::exec::slurm::state::Array;
 use crate::judge::{Counts, State};
 use crate::text::{Digits, clean, cut, duration, grouped, plural};
+pub use json::render_json;
 
 /// Version of the JSON of `dlgrid status`; fields are added, never changed or taken away.
 pub const STATUS_SCHEMA: &str = "dlgrid.status/1";
 
 /// Running runs that are named on the screen.
 const NAMED: usize = 8;
-/// Causes that are named on the screen.
-const CAUSES: usize = 3;
 /// Most cells of the bar.
 const BAR: usize = 60;
 
@@ -44,6 +46,10 @@ pub struct Status {
     pub pace: Option<Pace>,
     /// Runs that did not end well, by cause.
     pub causes: Vec<Cause>,
+    /// The last lines that the example of the first cause printed, where they were looked for.
+    pub last_lines: Vec<String>,
+    /// Nodes on which tasks fail at once.
+    pub bad_nodes: Vec<BadNode>,
     /// Lines of segments that could not be read.
     pub damaged_lines: u64,
     /// What is wrong with the first of them, a line each.
@@ -71,6 +77,8 @@ impl Status {
             arrays,
             pace: Pace::of(&counts, seconds_a_run),
             causes: super::cause::group(&source.facts),
+            last_lines: Vec::new(),
+            bad_nodes: Vec::new(),
             damaged_lines: source.damaged_lines,
             damage: source.damage.clone(),
         }
@@ -151,7 +159,7 @@ pub fn render(status: &Status, view: View) -> String {
     ];
     lines.extend(best(status, view));
     lines.extend(running(status));
-    lines.extend(slurm(status, view));
+    lines.extend(queue::lines(status, view));
     if let Some(pace) = &status.pace {
         lines.push(format!(
             "pace     {} a run, {} at once; about {} left",
@@ -163,7 +171,7 @@ pub fn render(status: &Status, view: View) -> String {
     if !status.open.0.is_empty() {
         lines.push(format!("open     runs {}", ranges::words(&status.open.0, status.open.1)));
     }
-    lines.extend(trouble(status, view));
+    lines.extend(trouble::lines(status, view));
     lines.push(format!("next     {}", next(status)));
     lines.join("\n") + "\n"
 }
@@ -251,65 +259,6 @@ fn running(status: &Status) -> Vec<String> {
     lines
 }
 
-/// Arrays in the queue, and why those that wait do.
-fn slurm(status: &Status, view: View) -> Vec<String> {
-    let room = view.width.unwrap_or(200).saturating_sub(9).max(20);
-    let mut lines: Vec<String> = status
-        .arrays
-        .iter()
-        .take(NAMED)
-        .enumerate()
-        .map(|(place, array)| {
-            let head = if place == 0 { "slurm" } else { "" };
-            format!("{head:<8} {}", cut(&array_words(array), room))
-        })
-        .collect();
-    if status.arrays.len() > NAMED {
-        let rest = &status.arrays[NAMED..];
-        let waiting: u64 = rest.iter().map(|a| a.waiting).sum();
-        let running: u64 = rest.iter().map(|a| a.running).sum();
-        lines.push(format!(
-            "         and {} more: {} running, {} waiting",
-            plural(rest.len() as u64, "array"),
-            grouped(running),
-            grouped(waiting)
-        ));
-    }
-    lines
-}
-
-fn array_words(array: &Array) -> String {
-    let mut parts = Vec::new();
-    if array.running > 0 {
-        parts.push(format!("{} running", grouped(array.running)));
-    }
-    if array.waiting > 0 {
-        let reasons = array.reasons.iter().map(|r| clean(r)).collect::<Vec<_>>().join(", ");
-        let start = array.start.as_deref().map(|s| format!(", from {} on", clean(s)));
-        parts.push(format!(
-            "{} waiting: {reasons}{}",
-            grouped(array.waiting),
-            start.unwrap_or_default()
-        ));
-    }
-    format!("array {}: {}", array.job, parts.join(", "))
-}
-
-fn trouble(status: &Status, view: View) -> Vec<String> {
-    let room = view.width.unwrap_or(200).saturating_sub(24).max(20);
-    let mut lines: Vec<String> = status
-        .causes
-        .iter()
-        .take(CAUSES)
-        .map(|c| format!("{:<8} {}: {}", c.state.word(), plural(c.runs, "run"), cut(&c.text, room)))
-        .collect();
-    if let Some(first) = status.damage.first() {
-        let count = plural(status.damaged_lines, "line");
-        lines.push(format!("damaged  {count}: {}", cut(first, room)));
-    }
-    lines
-}
-
 fn next(status: &Status) -> String {
     let name = clean(&status.sweep.name);
     let counts = &status.counts;
@@ -327,66 +276,4 @@ fn next(status: &Status) -> String {
     } else {
         format!("dlgrid status {name}")
     }
-}
-
-/// Renders JSON, on one line: `schema`, `sweep {name, id, dir}`, `objective {metric, goal,
-/// at}`, `counts`, `total`, `ended`, `missing`, `open`, `open_truncated`, `best {trial,
-/// parameters, objective}` or null, `running [{index, trial, seed, seconds, epochs_saved}]`,
-/// `slurm [{array, running, waiting, reasons, start}]`, `pace
-/// {seconds_a_run, at_once, runs_an_hour, seconds_left}` or null, `failures`, `damaged_lines`.
-#[must_use]
-pub fn render_json(status: &Status) -> String {
-    let best = status.best.as_ref().map(|row| {
-        let parameters: Map<String, Json> = status
-            .parameters
-            .iter()
-            .zip(&row.parameters)
-            .filter_map(|(path, value)| Some((path.clone(), value.as_ref()?.to_json())))
-            .collect();
-        let state = row.objective_state().unwrap_or("ok");
-        json!({
-            "trial": row.name(),
-            "trial_id": row.trial,
-            "parameters": parameters,
-            "objective": json::summary(&row.objective, state),
-        })
-    });
-    let running: Vec<Json> = status
-        .running
-        .iter()
-        .map(|r| {
-            json!({"index": r.index, "trial": r.trial, "seed": r.seed,
-                   "seconds": r.seconds.map(json::finite), "epochs_saved": r.epoch})
-        })
-        .collect();
-    let slurm: Vec<Json> = status
-        .arrays
-        .iter()
-        .map(|a| {
-            json!({"array": a.job, "running": a.running, "waiting": a.waiting,
-                   "reasons": a.reasons, "start": a.start})
-        })
-        .collect();
-    let pace = status.pace.map(|p| {
-        json!({"seconds_a_run": json::finite(p.seconds_a_run), "at_once": p.at_once,
-               "runs_an_hour": json::finite(p.runs_an_hour),
-               "seconds_left": json::finite(p.seconds_left)})
-    });
-    json::object(&[
-        ("schema", json!(STATUS_SCHEMA).to_string()),
-        ("sweep", json!(json::title(&status.sweep)).to_string()),
-        ("objective", json!(json::aim(&status.aim)).to_string()),
-        ("counts", json!(json::counts(&status.counts)).to_string()),
-        ("total", json!(status.counts.total()).to_string()),
-        ("ended", json!(status.counts.ended()).to_string()),
-        ("missing", json!(status.missing).to_string()),
-        ("open", json!(status.open.0).to_string()),
-        ("open_truncated", json!(status.open.1).to_string()),
-        ("best", json!(best).to_string()),
-        ("running", json!(running).to_string()),
-        ("slurm", json!(slurm).to_string()),
-        ("pace", json!(pace).to_string()),
-        ("failures", json!(json::failures(&status.causes)).to_string()),
-        ("damaged_lines", json!(status.damaged_lines).to_string()),
-    ]) + "\n"
 }

@@ -273,7 +273,9 @@ fn foot(report: &Report, view: View) -> String {
         let what = format!("{} {}", grouped(cause.runs), cause.state);
         let room = view.width.unwrap_or(200).saturating_sub(what.len() + 2).max(20);
         lines.push(format!("{}: {}", style(view, color, &what), cut(&cause.text, room)));
-        lines.push(format!("  see: dlgrid logs {} {}", clean(&report.sweep.name), cause.example));
+        let places = cause.places().map_or_else(String::new, |places| places + "; ");
+        let name = clean(&report.sweep.name);
+        lines.push(format!("  {places}see: dlgrid logs {name} {}", cause.example));
     }
     if report.causes.len() > CAUSES {
         let rest = report.causes.len() - CAUSES;

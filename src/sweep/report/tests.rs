@@ -1,10 +1,13 @@
 //! Whole reports, from facts to text.
 use super::table::View;
 use super::*;
+use crate::exec::slurm::bad_nodes::BadNode;
+use crate::exec::slurm::ledger::Kind;
 use crate::exec::slurm::state::Array;
 use crate::recipe::{Command, Work};
 
 const WIDE: View = View { width: Some(120), color: false };
+const WIDEST: View = View { width: Some(140), color: false };
 const NARROW: View = View { width: Some(80), color: false };
 const POINTS: u64 = 6;
 const SEEDS: [u64; 3] = [1, 2, 3];
@@ -39,12 +42,15 @@ fn done(point: u64, seed: u64, objective: f64) -> Fact<'static> {
         #[expect(clippy::cast_precision_loss, reason = "small numbers")]
         seconds: 61.5 + point as f64,
         why: None,
+        kind: None,
+        node: None,
     }
 }
 
 fn other(point: u64, seed: u64, state: State, why: Option<&'static str>) -> Fact<'static> {
     let blank = done(point, seed, 0.0);
-    Fact { state, objective: None, why, ..blank }
+    let node = why.map(|_| "n3");
+    Fact { state, objective: None, why: why.map(Into::into), node, ..blank }
 }
 
 /// A sweep with everything in it: ties, missing seeds, a NaN, runs in every state.
@@ -133,9 +139,9 @@ fn a_wide_terminal_shows_all() {
     6 trials; 18 runs: 10 done, 1 running, 2 waiting, 1 interrupted, 1 lost, 2 diverged, 1 failed
     not ended: runs 5, 11, 14, 16-17
     2 diverged: loss is NaN in epoch …
-      see: dlgrid logs fashion-depth 4
+      on n3; see: dlgrid logs fashion-depth 4
     1 failed: cannot allocate 512 MiB
-      see: dlgrid logs fashion-depth 15
+      on n3; see: dlgrid logs fashion-depth 15
     1 lost: the worker is gone without a word: killed, or the machine went down
       see: dlgrid logs fashion-depth 16
     1 damaged line: c000001.a1.7f3c91aa line 4 does not match its checksum
@@ -164,9 +170,9 @@ fn a_narrow_terminal_leaves_columns_out_and_says_so() {
     6 trials; 18 runs: 10 done, 1 running, 2 waiting, 1 interrupted, 1 lost, 2 diverged, 1 failed
     not ended: runs 5, 11, 14, 16-17
     2 diverged: loss is NaN in epoch …
-      see: dlgrid logs fashion-depth 4
+      on n3; see: dlgrid logs fashion-depth 4
     1 failed: cannot allocate 512 MiB
-      see: dlgrid logs fashion-depth 15
+      on n3; see: dlgrid logs fashion-depth 15
     1 lost: the worker is gone without a word: killed, or the machine went down
       see: dlgrid logs fashion-depth 16
     1 damaged line: c000001.a1.7f3c91aa line 4 does not match its checksum
@@ -246,18 +252,28 @@ fn json_is_one_object_with_a_version() {
       "failures": [
         {
           "example": 4,
+          "kind": null,
+          "nodes": [
+            "n3"
+          ],
           "runs": 2,
           "state": "diverged",
           "why": "loss is NaN in epoch …"
         },
         {
           "example": 15,
+          "kind": null,
+          "nodes": [
+            "n3"
+          ],
           "runs": 1,
           "state": "failed",
           "why": "cannot allocate 512 MiB"
         },
         {
           "example": 16,
+          "kind": null,
+          "nodes": [],
           "runs": 1,
           "state": "lost",
           "why": "the worker is gone without a word: killed, or the machine went down"
@@ -531,6 +547,18 @@ fn a_sweep_without_ends_has_a_board_without_rows() {
     ");
 }
 
+fn array(kind: Kind) -> Array {
+    Array {
+        kind,
+        job: if kind == Kind::Runs { 118 } else { 117 },
+        token: "dlg-x".into(),
+        waiting: if kind == Kind::Runs { 2 } else { 0 },
+        running: 1,
+        reasons: vec!["waits for free nodes (Resources)".into()],
+        start: Some("2026-11-24T11:34:54".into()),
+    }
+}
+
 #[test]
 fn one_screen_tells_how_it_goes() {
     let status = with(facts(), |source| {
@@ -543,19 +571,43 @@ fn one_screen_tells_how_it_goes() {
                 seconds: Some(62.0),
                 epoch: Some(4),
             }],
-            vec![Array {
-                kind: crate::exec::slurm::ledger::Kind::Runs,
-                job: 118,
-                token: "dlg-x".into(),
-                waiting: 2,
-                running: 1,
-                reasons: vec!["waits for free nodes (Resources)".into()],
-                start: Some("2026-11-24T11:34:54".into()),
-            }],
+            vec![array(Kind::Canary), array(Kind::Runs)],
         )
     });
-    let status = status::Status { missing: 0, ..status };
-    insta::assert_snapshot!(status::render(&status, NARROW), @r"
+    let bad =
+        BadNode { node: "n4".into(), starts: 4, failed: 3, why: "libtorch is missing".into() };
+    let status = status::Status {
+        missing: 0,
+        last_lines: vec!["Traceback (most recent call last):".into(), "x".repeat(200)],
+        bad_nodes: vec![bad],
+        ..status
+    };
+    let text = status::render(&status, NARROW);
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    insta::assert_snapshot!(status::render(&status, WIDEST), @r"
+    fashion-depth  13 of 18 runs ended (72.2 %)
+    █████████████████████████████████▓▓▓xxxxxxxxxxxxxx░░░░░░░░░░
+    10 done, 1 running, 2 waiting, 1 interrupted, 1 lost, 2 diverged, 1 failed
+
+    best     valid/f1 0.9712 ± 0.0000 over 2 of 3 seeds, trial 643514da
+             model.layers=2 optimizer.kind=adam optimizer.lr=0.003
+    running  run 14, trial 643514da, seed 3, for 1m 02s, 4 epochs saved
+    slurm    array 118: 1 running, 2 waiting: waits for free nodes (Resources), from 2026-11-24T11:34:54 on
+             canary 117: runs
+    pace     1m 03s a run, 1 at once; about 4m 45s left
+    open     runs 5, 11, 14, 16-17
+    diverged 2 runs: loss is NaN in epoch …
+             on n3
+             | Traceback (most recent call last):
+             | xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
+    failed   1 run: cannot allocate 512 MiB
+             on n3
+    lost     1 run: the worker is gone without a word: killed, or the machine went down
+    bad node n4: 3 of 4 tasks failed at once; `slurm.exclude: n4` avoids it (libtorch is missing)
+    damaged  1 line: c000001.a1.7f3c91aa line 4 does not match its checksum
+    next     dlgrid logs fashion-depth 15
+    ");
+    insta::assert_snapshot!(text, @r"
     fashion-depth  13 of 18 runs ended (72.2 %)
     █████████████████████████████████▓▓▓xxxxxxxxxxxxxx░░░░░░░░░░
     10 done, 1 running, 2 waiting, 1 interrupted, 1 lost, 2 diverged, 1 failed
@@ -564,16 +616,22 @@ fn one_screen_tells_how_it_goes() {
              model.layers=2 optimizer.kind=adam optimizer.lr=0.003
     running  run 14, trial 643514da, seed 3, for 1m 02s, 4 epochs saved
     slurm    array 118: 1 running, 2 waiting: waits for free nodes (Resources), fro…
+             canary 117: runs
     pace     1m 03s a run, 1 at once; about 4m 45s left
     open     runs 5, 11, 14, 16-17
     diverged 2 runs: loss is NaN in epoch …
+             on n3
+             | Traceback (most recent call last):
+             | xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
     failed   1 run: cannot allocate 512 MiB
-    lost     1 run: the worker is gone without a word: killed, or the machi…
+             on n3
+    lost     1 run: the worker is gone without a word: killed, or the machine went …
+    bad node n4: 3 of 4 tasks failed at once; `slurm.exclude: n4` avoids it (libtor…
     damaged  1 line: c000001.a1.7f3c91aa line 4 does not match its checksum
     next     dlgrid logs fashion-depth 15
     ");
     insta::assert_snapshot!(status::render_json(&status), @r#"
-    {"schema":"dlgrid.status/1","sweep":{"dir":"runs/fashion-depth-01234567","id":"0123456789abcdef0123456789abcdef","name":"fashion-depth"},"objective":{"at":"last","goal":"maximize","metric":"valid/f1"},"counts":{"diverged":2,"done":10,"failed":1,"interrupted":1,"lost":1,"running":1,"waiting":2},"total":18,"ended":13,"missing":0,"open":[{"first":5,"last":5},{"first":11,"last":11},{"first":14,"last":14},{"first":16,"last":17}],"open_truncated":false,"best":{"objective":{"mean":0.9712,"n":2,"sd":0.0,"state":"ok"},"parameters":{"model.layers":2,"optimizer.kind":"adam","optimizer.lr":0.003},"trial":"643514da","trial_id":"643514da49d616b0408a64349072cb31"},"running":[{"epochs_saved":4,"index":14,"seconds":62.0,"seed":3,"trial":"643514da"}],"slurm":[{"array":118,"reasons":["waits for free nodes (Resources)"],"running":1,"start":"2026-11-24T11:34:54","waiting":2}],"pace":{"at_once":1,"runs_an_hour":56.830601092896174,"seconds_a_run":63.34615384615385,"seconds_left":285.0576923076923},"failures":[{"example":4,"runs":2,"state":"diverged","why":"loss is NaN in epoch …"},{"example":15,"runs":1,"state":"failed","why":"cannot allocate 512 MiB"},{"example":16,"runs":1,"state":"lost","why":"the worker is gone without a word: killed, or the machine went down"}],"damaged_lines":1}
+    {"schema":"dlgrid.status/1","sweep":{"dir":"runs/fashion-depth-01234567","id":"0123456789abcdef0123456789abcdef","name":"fashion-depth"},"objective":{"at":"last","goal":"maximize","metric":"valid/f1"},"counts":{"diverged":2,"done":10,"failed":1,"interrupted":1,"lost":1,"running":1,"waiting":2},"total":18,"ended":13,"missing":0,"open":[{"first":5,"last":5},{"first":11,"last":11},{"first":14,"last":14},{"first":16,"last":17}],"open_truncated":false,"best":{"objective":{"mean":0.9712,"n":2,"sd":0.0,"state":"ok"},"parameters":{"model.layers":2,"optimizer.kind":"adam","optimizer.lr":0.003},"trial":"643514da","trial_id":"643514da49d616b0408a64349072cb31"},"running":[{"epochs_saved":4,"index":14,"seconds":62.0,"seed":3,"trial":"643514da"}],"slurm":[{"array":117,"kind":"canary","reasons":["waits for free nodes (Resources)"],"running":1,"start":"2026-11-24T11:34:54","waiting":0},{"array":118,"kind":"runs","reasons":["waits for free nodes (Resources)"],"running":1,"start":"2026-11-24T11:34:54","waiting":2}],"pace":{"at_once":1,"runs_an_hour":56.830601092896174,"seconds_a_run":63.34615384615385,"seconds_left":285.0576923076923},"failures":[{"example":4,"kind":null,"nodes":["n3"],"runs":2,"state":"diverged","why":"loss is NaN in epoch …"},{"example":15,"kind":null,"nodes":["n3"],"runs":1,"state":"failed","why":"cannot allocate 512 MiB"},{"example":16,"kind":null,"nodes":[],"runs":1,"state":"lost","why":"the worker is gone without a word: killed, or the machine went down"}],"last_lines":["Traceback (most recent call last):","xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"],"bad_nodes":[{"failed":3,"node":"n4","starts":4,"why":"libtorch is missing"}],"damaged_lines":1}
     "#);
 }
 

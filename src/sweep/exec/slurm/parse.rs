@@ -250,16 +250,29 @@ pub fn seconds(text: &str) -> Option<u64> {
 /// what lies more than a year after `now` (seconds since the epoch) means that it can't tell.
 #[must_use]
 pub fn start(says: &str, now: f64) -> Option<String> {
+    const YEAR: f64 = 366.0 * 86_400.0;
     let at = says.split("to start at ").nth(1)?.split_whitespace().next()?;
-    let date = at.split('T').next()?;
-    let fields: Option<Vec<i64>> = date.split('-').map(|f| f.parse().ok()).collect();
-    let [year, month, day] = *fields?.as_slice() else { return None };
-    // Days since the epoch; years begin in March, so that leap days come last.
-    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 719_469;
-    #[expect(clippy::cast_precision_loss, reason = "a number of days")]
-    let ahead = days as f64 - now / 86_400.0;
-    (ahead <= 366.0).then(|| at.to_owned())
+    instant(at).filter(|at| at - now <= YEAR).map(|_| at.to_owned())
+}
+
+/// An instant in Slurm's form, such as `2026-11-24T11:34:54`, in seconds since the Unix epoch as
+/// if it was said in UTC: at most a day off. Nothing for any other text.
+#[must_use]
+pub fn instant(text: &str) -> Option<f64> {
+    let (date, time) = text.trim().split_once('T')?;
+    let numbers = |text: &str, sign| -> Option<Vec<i64>> {
+        text.split(sign).map(|part| part.parse().ok()).collect()
+    };
+    let [year, month, day] = numbers(date, '-')?.try_into().ok()?;
+    let [hour, minute, second] = numbers(time, ':')?.try_into().ok()?;
+    let good =
+        (1970..10_000).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+    // Years that begin in March, so that the day that comes and goes is their last.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days =
+        365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 719_469;
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    good.then_some((86_400 * days + 3600 * hour + 60 * minute + second) as f64)
 }
 
 /// Whether these words of a program mean that Slurm could not be reached or is busy: whether it

@@ -6,7 +6,6 @@ use super::ledger::{Entry, Fate, Intent, Kind, Ledger};
 use super::parse::{self, JobState, Phase, Row};
 use super::ranges;
 use crate::judge::Liveness;
-use crate::store::record::Cause;
 
 /// Where a slice stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +54,7 @@ pub struct Array {
     pub running: u64,
     /// Why those that wait do, in Slurm's words.
     pub reasons: Vec<String>,
-    /// When Slurm thinks that one starts, in its form.
+    /// When Slurm thinks that one starts, in its form; nothing if that is a year away.
     pub start: Option<String>,
 }
 
@@ -107,7 +106,7 @@ impl Standing {
                         self.set(*slice, place.clone());
                     }
                 }
-                self.arrays.extend(array(*job, &entry.intent, &tasks));
+                self.arrays.extend(array(*job, &entry.intent, &tasks, now));
                 let trains = entry.intent.kind == Kind::Runs;
                 if trains && tasks.values().any(|row| is_alive(&row.state)) {
                     let (share, after) = (entry.intent.share, entry.intent.after);
@@ -137,37 +136,14 @@ impl Standing {
         self.place(slice).liveness()
     }
 
-    /// Why the last task of a slice ended, if its state says.
+    /// The state in which the newest task of a slice is over, in Slurm's word, while Slurm
+    /// remembers it.
     #[must_use]
-    pub fn kind_of_end(&self, slice: u32) -> Option<Cause> {
-        let Place::Over(word) = self.place(slice) else { return None };
-        Some(match word.as_str() {
-            "TIMEOUT" | "DEADLINE" => Cause::Time,
-            "OUT_OF_MEMORY" => Cause::Memory,
-            "NODE_FAIL" | "BOOT_FAIL" => Cause::Node,
-            "PREEMPTED" => Cause::Preempted,
-            "CANCELLED" => Cause::Cancelled,
-            _ => return None,
-        })
-    }
-
-    /// Why the last attempt at a slice may have ended without a word, by its task's state.
-    #[must_use]
-    pub fn cause(&self, slice: u32) -> Option<&'static str> {
-        let Place::Over(word) = self.place(slice) else { return None };
-        Some(match word.as_str() {
-            "TIMEOUT" => "its task reached the time limit (TIMEOUT): ask for more `slurm.time`",
-            "OUT_OF_MEMORY" => {
-                "its task took more memory than it had (OUT_OF_MEMORY): ask for more `slurm.memory`"
-            }
-            "NODE_FAIL" => "the node of its task failed (NODE_FAIL)",
-            "PREEMPTED" => "its task had to make room for another job (PREEMPTED)",
-            "CANCELLED" => "its task was cancelled (CANCELLED)",
-            "BOOT_FAIL" => "the node of its task did not boot (BOOT_FAIL)",
-            "DEADLINE" => "its task reached its deadline (DEADLINE)",
-            "FAILED" => "its task failed (FAILED): its log says more",
-            _ => return None,
-        })
+    pub fn over(&self, slice: u32) -> Option<&str> {
+        match self.place(slice) {
+            Place::Over(word) => Some(word),
+            _ => None,
+        }
     }
 }
 
@@ -210,7 +186,11 @@ fn place(row: &Row) -> Place {
     }
 }
 
-fn array(job: u64, intent: &Intent, tasks: &BTreeMap<u32, &Row>) -> Option<Array> {
+/// A start that Slurm expects later than this, in seconds, is none: it says so of what it can't
+/// tell.
+const TOO_FAR: f64 = 365.0 * 86_400.0;
+
+fn array(job: u64, intent: &Intent, tasks: &BTreeMap<u32, &Row>, now: f64) -> Option<Array> {
     let waiting = |row: &&&Row| matches!(row.state.phase(), Some(Phase::Queued) | None);
     let mut reasons: Vec<String> =
         tasks.values().filter(waiting).map(|row| parse::reason(&row.reason)).collect();
@@ -219,7 +199,9 @@ fn array(job: u64, intent: &Intent, tasks: &BTreeMap<u32, &Row>) -> Option<Array
     reasons.dedup();
     let running =
         tasks.values().filter(|row| row.state.phase() == Some(Phase::Active)).count() as u64;
-    let start = tasks.values().filter(waiting).filter_map(|row| row.start.clone()).min();
+    let soon = |start: &String| parse::instant(start).is_none_or(|at| at - now < TOO_FAR);
+    let starts = tasks.values().filter(waiting).filter_map(|row| row.start.clone());
+    let start = starts.filter(soon).min();
     (count + running > 0).then(|| Array {
         job,
         kind: intent.kind,

@@ -125,6 +125,18 @@ fn an_estimate_is_read_and_one_far_ahead_is_none() {
         assert_eq!(start(&says(at), now).as_deref(), told.then_some(at), "{at}");
     }
     assert_eq!(start("", now), None);
-    let old = says("1970-01-01T00:00:00");
-    assert!(start(&old, -365.5 * 86_400.0).is_some() && start(&old, -367.0 * 86_400.0).is_none());
+}
+
+#[test]
+fn instants_are_read() {
+    for (text, expected) in [
+        ("1970-01-01T00:00:00", Some(0.0)),
+        ("2000-02-29T12:00:00", Some(951_825_600.0)),
+        ("2026-11-24T11:34:54", Some(1_795_520_094.0)),
+        ("N/A", None),
+        ("2026-11-24", None),
+        ("2026-13-24T11:34:54", None),
+    ] {
+        assert_eq!(instant(text), expected, "{text}");
+    }
 }

@@ -31,9 +31,26 @@ fn each_slice_stands_where_its_task_does() {
     );
     assert_eq!(all.liveness(15), Liveness::Queued);
     assert_eq!(all.liveness(14), Liveness::Unknown);
-    assert!(all.cause(11).unwrap().contains("TIMEOUT"));
+    assert_eq!((all.over(11), all.over(13), all.over(12)), (Some("TIMEOUT"), None, None));
     assert_eq!((all.arrays[0].waiting, all.arrays[0].running), (2, 1));
     assert_eq!(all.live.len(), 1);
+}
+
+#[test]
+fn a_start_a_year_away_is_none() {
+    let now = parse::instant("2026-11-24T11:34:54").unwrap();
+    for (start, expected) in [
+        ("2026-11-25T11:34:54", Some("2026-11-25T11:34:54")),
+        ("2027-11-24T11:34:53", Some("2027-11-24T11:34:53")),
+        ("2027-11-25T00:00:00", None),
+        ("N/A", None),
+    ] {
+        let queue = parse::queue(&format!("2|[0-1]|PENDING|dlg-1|{start}||Priority\n"));
+        let ledger = Ledger { entries: vec![entry(1, "10-11", Some(Fate::Job(2)))] };
+        let standing = Standing::of(&ledger, &queue, now);
+        assert_eq!(standing.arrays[0].start.as_deref(), expected, "{start}");
+        assert_eq!(standing.arrays[0].waiting, 2);
+    }
 }
 
 #[test]

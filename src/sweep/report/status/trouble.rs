@@ -1,0 +1,47 @@
+//! What goes wrong in a sweep, in lines of the status: causes, where they happen, and last words.
+use super::Status;
+use crate::exec::slurm::bad_nodes::BadNode;
+use crate::report::table::{DIM, View, style};
+use crate::text::{clean, cut, grouped, plural};
+
+/// Causes that are named.
+const CAUSES: usize = 3;
+/// Bad nodes that are named.
+const NODES: usize = 3;
+
+pub(super) fn lines(status: &Status, view: View) -> Vec<String> {
+    let room = view.width.unwrap_or(200).saturating_sub(9).max(20);
+    let mut lines = Vec::new();
+    for (place, cause) in status.causes.iter().take(CAUSES).enumerate() {
+        let text = format!("{}: {}", plural(cause.runs, "run"), clean(&cause.text));
+        lines.push(format!("{:<8} {}", cause.state.word(), cut(&text, room)));
+        lines.extend(cause.places().map(|places| format!("         {}", cut(&places, room))));
+        if place == 0 {
+            let dim = |line: &String| style(view, DIM, &cut(&format!("| {line}"), room));
+            lines.extend(status.last_lines.iter().map(|line| format!("         {}", dim(line))));
+        }
+    }
+    for bad in status.bad_nodes.iter().take(NODES) {
+        lines.push(format!("bad node {}", cut(&words(bad), room)));
+    }
+    if status.bad_nodes.len() > NODES {
+        lines.push(format!("         and {} more", status.bad_nodes.len() - NODES));
+    }
+    if let Some(first) = status.damage.first() {
+        let count = plural(status.damaged_lines, "line");
+        lines.push(format!("damaged  {}", cut(&format!("{count}: {first}"), room)));
+    }
+    lines
+}
+
+/// The way out stands before the reason, so that it survives a narrow screen.
+fn words(bad: &BadNode) -> String {
+    format!(
+        "{}: {} of {} failed at once; `slurm.exclude: {}` avoids it ({})",
+        clean(&bad.node),
+        grouped(bad.failed),
+        plural(bad.starts, "task"),
+        clean(&bad.node),
+        clean(&bad.why)
+    )
+}
