@@ -58,8 +58,13 @@ fn stopped_gently_and_resumed_every_bit_is_the_same() {
     let here = sandbox(60, "5m");
     let mut stops = 0;
     loop {
-        let child = here.start(["submit", "blobs.yaml", "--slots", "2"]);
-        std::thread::sleep(std::time::Duration::from_millis(900));
+        let before = here.count("start");
+        let mut child = here.start(["submit", "blobs.yaml", "--slots", "2"]);
+        // The start alone takes seconds on a busy machine; before it is over, nothing stops gently.
+        here.wait("a run to begin", || {
+            here.count("start") > before || child.try_wait().unwrap().is_some()
+        });
+        std::thread::sleep(std::time::Duration::from_millis(600));
         let _gone = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
         let said = Said::from(child.wait_with_output().unwrap());
         if said.code == 0 {
