@@ -5,6 +5,9 @@ mod support;
 
 #[path = "integration/architecture.rs"]
 mod architecture;
+#[cfg(feature = "torch")]
+#[path = "support/blobs.rs"]
+mod blobs;
 #[path = "integration/faults.rs"]
 mod faults;
 #[path = "integration/life.rs"]

@@ -2,10 +2,16 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 #![expect(clippy::print_stderr, reason = "a test that is skipped says why")]
 
+#[path = "support/blobs.rs"]
+mod blobs;
 #[path = "slurm/cluster.rs"]
 mod cluster;
+#[path = "slurm/death.rs"]
+mod death;
 #[path = "slurm/interrupted.rs"]
 mod interrupted;
+#[path = "slurm/jobs.rs"]
+mod jobs;
 #[path = "slurm/lives.rs"]
 mod lives;
 #[path = "slurm/place.rs"]
@@ -16,3 +22,5 @@ mod sites;
 mod support;
 #[path = "slurm/testcluster.rs"]
 mod testcluster;
+#[path = "slurm/training.rs"]
+mod training;

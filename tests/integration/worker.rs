@@ -5,35 +5,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::blobs::{results, write_blobs};
 use crate::support::{Said, Sandbox};
-
-/// Four classes of 8 × 8 images: a bright quarter each, under seeded noise.
-fn write_blobs(folder: &Path, train: u32, test: u32) {
-    std::fs::create_dir_all(folder).unwrap();
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut noise = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 56) as u8
-    };
-    for (name, count) in [("train", train), ("t10k", test)] {
-        let mut bytes: Vec<u8> =
-            [0x0803_u32, count, 8, 8].iter().flat_map(|n| n.to_be_bytes()).collect();
-        let mut labels: Vec<u8> =
-            [0x0801_u32, count].iter().flat_map(|n| n.to_be_bytes()).collect();
-        for i in 0..count {
-            let class = (i % 4) as usize;
-            for (row, column) in (0..64).map(|p| (p / 8, p % 8)) {
-                let lit = (row / 4) * 2 + column / 4 == class;
-                bytes.push(if lit { noise() / 2 + 96 } else { noise() / 2 + 32 });
-            }
-            labels.push(class as u8);
-        }
-        std::fs::write(folder.join(format!("{name}-images-idx3-ubyte")), bytes).unwrap();
-        std::fs::write(folder.join(format!("{name}-labels-idx1-ubyte")), labels).unwrap();
-    }
-}
 
 fn spec(epochs: u32, checkpoint: &str) -> String {
     format!(
@@ -46,20 +19,6 @@ fn sandbox(epochs: u32, checkpoint: &str) -> Sandbox {
     write_blobs(&here.path().join("blobs"), 400, 80);
     here.write("blobs.yaml", spec(epochs, checkpoint));
     here
-}
-
-/// What each run came to, without what a clock says.
-fn results(here: &Sandbox) -> BTreeMap<String, Value> {
-    let mut found = BTreeMap::new();
-    for mut line in here.lines().into_iter().filter(|l| l["t"] == "end") {
-        let fields = line.as_object_mut().unwrap();
-        for name in ["n", "v", "time", "seconds", "samples_per_s"] {
-            fields.remove(name);
-        }
-        let before = found.insert(fields["run"].as_str().unwrap().to_owned(), line);
-        assert!(before.is_none(), "a run ended twice");
-    }
-    found
 }
 
 #[test]
@@ -99,8 +58,13 @@ fn stopped_gently_and_resumed_every_bit_is_the_same() {
     let here = sandbox(60, "5m");
     let mut stops = 0;
     loop {
-        let child = here.start(["submit", "blobs.yaml", "--slots", "2"]);
-        std::thread::sleep(std::time::Duration::from_millis(900));
+        let before = here.count("start");
+        let mut child = here.start(["submit", "blobs.yaml", "--slots", "2"]);
+        // The start alone takes seconds on a busy machine; before it is over, nothing stops gently.
+        here.wait("a run to begin", || {
+            here.count("start") > before || child.try_wait().unwrap().is_some()
+        });
+        std::thread::sleep(std::time::Duration::from_millis(600));
         let _gone = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
         let said = Said::from(child.wait_with_output().unwrap());
         if said.code == 0 {

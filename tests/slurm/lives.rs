@@ -4,7 +4,7 @@ use std::time::Duration;
 use crate::place::place;
 use crate::support::{REPORT, script};
 
-fn spec(runs: u32, body: &str, slurm: &str) -> String {
+pub fn spec(runs: u32, body: &str, slurm: &str) -> String {
     format!("{}slurm: {{{slurm}}}\n", script(runs, body))
 }
 
@@ -123,8 +123,8 @@ fn failed_runs_alone_are_retried() {
     assert_eq!(on.starts().into_values().collect::<Vec<_>>(), [1, 2, 1, 2, 1]);
 }
 
-/// Counts seconds to `$1` in a file that outlives it, and stops when asked to.
-const COUNTER: &str = r#"mkdir -p "$DLGRID_CHECKPOINTS"; f="$DLGRID_CHECKPOINTS/n"; trap "exit 0" TERM; n=$(cat "$f" 2>/dev/null || echo 0); echo start at $n >&2; while [ $n -lt LIMIT ]; do sleep 1 & wait $!; n=$((n+1)); echo $n > "$f.new"; mv "$f.new" "$f"; done;"#;
+/// Counts seconds to LIMIT in a file that outlives it, and stops when asked to.
+pub const COUNTER: &str = r#"mkdir -p "$DLGRID_CHECKPOINTS"; f="$DLGRID_CHECKPOINTS/n"; trap "exit 0" TERM; n=$(cat "$f" 2>/dev/null || echo 0); echo start at $n >&2; while [ $n -lt LIMIT ]; do sleep 1 & wait $!; n=$((n+1)); echo $n > "$f.new"; mv "$f.new" "$f"; done;"#;
 
 #[test]
 fn a_task_whose_time_is_over_saves_and_goes_on_by_itself() {

@@ -59,11 +59,16 @@ impl Place {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// A program of Slurm's.
+    /// What a program of Slurm's says.
     pub fn slurm<const N: usize>(&self, words: [&str; N]) -> Said {
-        let mut command = Command::new(words[0]);
-        command.args(&words[1..]).env("SLURM_CONF", &self.conf).current_dir(self.here.path());
-        Said::from(command.output().unwrap())
+        Said::from(self.client(words[0]).args(&words[1..]).output().unwrap())
+    }
+
+    /// A program of Slurm's, here.
+    pub fn client(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("SLURM_CONF", &self.conf).current_dir(self.here.path());
+        command
     }
 
     /// This sweep's tasks in the queue: `array|task|state|token`.
