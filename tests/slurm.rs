@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 #![expect(clippy::print_stderr, reason = "a test that is skipped says why")]
 
+#[path = "slurm/around.rs"]
+mod around;
 #[path = "support/blobs.rs"]
 mod blobs;
 #[path = "slurm/cluster.rs"]
@@ -12,6 +14,8 @@ mod death;
 mod interrupted;
 #[path = "slurm/jobs.rs"]
 mod jobs;
+#[path = "slurm/limits.rs"]
+mod limits;
 #[path = "slurm/lives.rs"]
 mod lives;
 #[path = "slurm/place.rs"]

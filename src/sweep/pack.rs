@@ -78,7 +78,7 @@ impl Load {
         if slices == 0 {
             return 1;
         }
-        let wanted = self.runs_per_task(runs).saturating_mul(slices).div_ceil(runs.max(1));
+        let wanted = self.runs_per_task(runs).saturating_mul(slices) / runs.max(1);
         let fewest_tasks = self.max_tasks.map_or(1, |most| slices.div_ceil(most.max(1)));
         usize::try_from(wanted.max(fewest_tasks).max(1)).unwrap_or(usize::MAX)
     }

@@ -51,9 +51,10 @@ fn two_of_four_want_too_much(memory_limit: &str) {
     // `tail` keeps what has no line ends; slurmd looks once a second only.
     let much = "{ head -c 500000000 /dev/zero; sleep 5; }";
     let body = format!(
-        "case $DLGRID_PARAM_X in 1) {much} | tail > /dev/null || exit 9;; 2) mkfifo much; {much} > much & exec tail < much > /dev/null;; esac; {REPORT}"
+        "case $DLGRID_PARAM_X in 1) {much} | tail > /dev/null || exit 9;; 2) {REPORT}; mkfifo much 2>/dev/null; {much} > much & exec tail < much > /dev/null;; esac; {REPORT}"
     );
-    on.here.write("toy.yaml", spec(4, &body, "time: 5m, memory: 200M, runs_per_task: 1"));
+    let text = spec(4, &body, "time: 5m, memory: 200M, runs_per_task: 1");
+    on.here.write("toy.yaml", format!("{text}retry: {{on: {{oom: {{memory: x4}}}}}}\n"));
     on.run(["submit", "toy.yaml"]).code(0);
     on.drained();
     let status = on.run(["status", "--format", "json"]).code(3).json();
@@ -63,8 +64,16 @@ fn two_of_four_want_too_much(memory_limit: &str) {
     assert_eq!(ended_badly, 2, "{status:#}");
     let report = on.run(["report", "--format", "json"]).code(3).json();
     assert_eq!(report["counts"]["done"], 2, "{report:#}");
-    // The cause: what `status` and `report` name as the reason belongs here, for both runs.
-    on.run(["status"]).code(3).says("2 done");
+    let causes = report["failures"].as_array().unwrap();
+    assert!(causes.iter().all(|c| c["kind"] == "memory"), "{causes:#?}");
+    on.run(["status"]).code(3).says("2 done").says("out of memory").says("n1");
+
+    // With four times as much they have enough; nothing else runs again.
+    on.run(["retry", "--timeout"]).code(3).says("nothing of that kind");
+    on.run(["retry", "--oom"]).code(0).says("2 slices get 800 MiB of memory (x4)");
+    on.drained();
+    on.run(["status"]).code(0).says("4 done");
+    assert_eq!(on.starts().into_values().collect::<Vec<_>>(), [1, 2, 2, 1]);
 }
 
 #[test]

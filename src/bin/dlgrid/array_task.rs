@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use dlgrid_sweep::exec::local::{self, Event, Job, Print, Slot, Worker};
 use dlgrid_sweep::exec::slurm::ledger::{self, Intent, Kind};
 use dlgrid_sweep::exec::slurm::ranges;
+use dlgrid_sweep::exec::slurm::request::Request;
 use dlgrid_sweep::exec::slurm::task::{ArrayTask, Assigned, Befallen, verdict};
 use dlgrid_sweep::exec::usage::Meter;
 use dlgrid_sweep::slice::INTENT;
@@ -21,6 +22,7 @@ use dlgrid_sweep::store::tasks::{
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::{exit, host, orders};
 
+use crate::complete;
 use crate::errand;
 use crate::talk::{refuse, talk};
 use crate::work;
@@ -71,16 +73,77 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
             talk(&format!("nothing to do: {why}\n"));
             Ok(exit::OK)
         }
-        Assigned::Errand(kind) => match kind {
-            Kind::Canary => errand::canary(&sweep, args),
-            Kind::TopUp => errand::top_up(&sweep, &intent),
-            Kind::Report => errand::report(&sweep),
-            Kind::Runs => Ok(exit::OK),
-        },
-        Assigned::Slices(slices) => {
-            Watch::new(args, &sweep, &intent, task, slices, signals)?.work()
+        Assigned::Errand(kind) => errand_for(kind, args, &sweep, &intent, task),
+        Assigned::Slices(slices) => Watch::new(args, &sweep, &intent, task, slices, signals).work(),
+    }
+}
+
+/// Does what an array without slices is for, and writes down why it could not.
+fn errand_for(
+    kind: Kind,
+    args: &Args,
+    sweep: &Sweep,
+    intent: &Intent,
+    task: ArrayTask,
+) -> anyhow::Result<u8> {
+    let (begun, meter) = (begin(sweep, intent, task, &[], 1), Meter::begin());
+    let done = match kind {
+        Kind::Canary => errand::canary(sweep, args),
+        Kind::TopUp => errand::top_up(sweep, intent).map(|()| None),
+        Kind::Report => errand::report(sweep),
+        Kind::Runs => Ok(None),
+    };
+    let why = match &done {
+        Ok(why) => why.clone(),
+        Err(error) => Some(format!("{error:#}")),
+    };
+    if let Some(mut record) = begun {
+        let end = TaskEnd {
+            cause: None,
+            requeued: false,
+            why: why.clone(),
+            ends: 0,
+            failed: 0,
+            used: meter.used(),
+            time: host::now(),
+        };
+        if let Err(error) = record.add(&TaskLine::End(end)) {
+            talk(&format!("warning: {error}; how this task ends is not kept\n"));
         }
     }
+    match (done?, why) {
+        (Some(_), Some(why)) => Err(refuse(
+            exit::RUNS_FAILED,
+            why,
+            format!("`dlgrid status {}` shows how the sweep is", sweep.manifest.name),
+        )),
+        _ => Ok(exit::OK),
+    }
+}
+
+/// Begins the record of a task; nothing where it can't be written: the runs are what counts.
+fn begin(
+    sweep: &Sweep,
+    intent: &Intent,
+    task: ArrayTask,
+    slices: &[u32],
+    workers: usize,
+) -> Option<TaskWriter> {
+    let begin = Begin {
+        schema: TASK_SCHEMA,
+        intent: intent.number,
+        array: task.array,
+        task: task.task,
+        restarts: task.restarts,
+        node: node(),
+        slices: ranges::write(slices),
+        workers: u32::try_from(workers).unwrap_or(u32::MAX),
+        granted: ArrayTask::granted(intent),
+        time: host::now(),
+    };
+    TaskWriter::begin(&sweep.dir, &begin)
+        .map_err(|error| talk(&format!("warning: {error}; how this task ends is not kept\n")))
+        .ok()
 }
 
 /// The node, by Slurm's name for it.
@@ -165,24 +228,10 @@ impl<'a> Watch<'a> {
         task: ArrayTask,
         slices: Vec<u32>,
         signals: Signals,
-    ) -> anyhow::Result<Self> {
+    ) -> Self {
         let granted = ArrayTask::granted(intent);
-        let begin = Begin {
-            schema: TASK_SCHEMA,
-            intent: intent.number,
-            array: task.array,
-            task: task.task,
-            restarts: task.restarts,
-            node: node(),
-            slices: ranges::write(&slices),
-            workers: u32::try_from(args.workers).unwrap_or(u32::MAX),
-            granted,
-            time: host::now(),
-        };
-        let record = TaskWriter::begin(&sweep.dir, &begin)
-            .map_err(|error| talk(&format!("warning: {error}; how this task ends is not kept\n")))
-            .ok();
-        Ok(Self {
+        let record = begin(sweep, intent, task, &slices, args.workers);
+        Self {
             args,
             sweep,
             intent,
@@ -196,7 +245,7 @@ impl<'a> Watch<'a> {
             befallen: Befallen::default(),
             looked: host::instant(),
             stopped: None,
-        })
+        }
     }
 
     /// Works until the slices are done or it is time to stop; the exit code.
@@ -332,7 +381,36 @@ impl<'a> Watch<'a> {
             self.go_on_later(&mut end);
         }
         self.note(&TaskLine::End(end));
+        if left == 0 {
+            self.conclude_sweep();
+        }
         Ok(code)
+    }
+
+    /// Concludes the sweep if it is complete and no job of its own is there to do so: a limit may
+    /// have kept it out.
+    fn conclude_sweep(&self) {
+        let dir = &self.sweep.dir;
+        let has_job = || -> anyhow::Result<bool> {
+            let ledger = ledger::Ledger::read(dir)?;
+            let of_kind = |kind: Kind| {
+                let is_it = |e: &&ledger::Entry| e.intent.kind == kind && e.job().is_some();
+                ledger.entries.iter().rfind(is_it).map(|e| e.intent.number)
+            };
+            Ok(of_kind(Kind::Report) > of_kind(Kind::Runs))
+        };
+        let conclude = || match Request::read(dir, self.intent.request) {
+            Ok(request) if request.upkeep.ends_with_something() && !has_job()? => {
+                complete::conclude(self.sweep, &request.upkeep)
+            }
+            Ok(_) => Ok(None),
+            Err(error) => Err(error.into()),
+        };
+        match conclude() {
+            Ok(None) => {}
+            Ok(Some(why)) => talk(&format!("warning: {why}\n")),
+            Err(error) => talk(&format!("warning: the sweep is not concluded: {error:#}\n")),
+        }
     }
 
     /// Slurm ends the task as soon as it is put back, so that is written down first.

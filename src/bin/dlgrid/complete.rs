@@ -13,38 +13,47 @@ use dlgrid_sweep::sweep::Sweep;
 
 use crate::talk::{refuse, talk};
 
-/// Concludes a sweep if all of its runs have ended; the exit code. The program of `on_complete` is
-/// started once in the life of the sweep.
-pub fn conclude(sweep: &Sweep, upkeep: &Upkeep) -> anyhow::Result<u8> {
+/// Concludes a sweep if all of its runs have ended; why something of it failed, if it did. The
+/// program of `on_complete` is started once in the life of the sweep.
+pub fn conclude(sweep: &Sweep, upkeep: &Upkeep) -> anyhow::Result<Option<String>> {
     if !upkeep.ends_with_something() {
-        return Ok(exit::OK);
+        return Ok(None);
     }
     let results = read::load(&sweep.dir, &sweep.manifest.id)?;
     let ended = results.runs.values().filter(|run| run.end.is_some()).count() as u64;
     if ended < sweep.manifest.runs {
         talk(&format!("{ended} of {} runs have ended: not yet complete\n", sweep.manifest.runs));
-        return Ok(exit::OK);
+        return Ok(None);
     }
     let report = if upkeep.report { Some(write(sweep, &results)?) } else { None };
     if upkeep.on_complete.is_empty() || !is_first(&sweep.dir)? {
-        return Ok(exit::OK);
+        return Ok(None);
     }
-    tell(sweep, upkeep, report.as_deref())
+    Ok(tell(sweep, upkeep, report.as_deref()))
 }
 
-/// Writes the leaderboard in three forms into a folder of its own; the folder.
+/// The form that has everything.
+const BOARD: &str = "leaderboard.json";
+
+/// Writes the leaderboard in three forms into a folder of its own, unless the last one has just
+/// that; the folder.
 fn write(sweep: &Sweep, results: &Results) -> anyhow::Result<std::path::PathBuf> {
     let subject = Subject::new(sweep, results, &|_| Liveness::Gone);
     let report = subject
         .report(Query::default())
         .map_err(|error| refuse(exit::UNEXPECTED, error.to_string(), error.hint()))?;
     let root = sweep.dir.reports();
-    let number = fs::list_dir(&root).unwrap_or_default().len() + 1;
-    let folder = root.join(format!("{number:04}"));
+    let board = json::render(&report);
+    let before = fs::list_dir(&root).unwrap_or_default().len();
+    let last = root.join(format!("{before:04}"));
+    if fs::read(&last.join(BOARD)).is_ok_and(|bytes| bytes == board.as_bytes()) {
+        return Ok(last);
+    }
+    let folder = root.join(format!("{:04}", before + 1));
     for (name, text) in [
         ("leaderboard.md", markdown::render(&report)),
         ("leaderboard.csv", csv::render(&report)),
-        ("leaderboard.json", json::render(&report)),
+        (BOARD, board),
     ] {
         match fs::publish(&folder.join(name), text.as_bytes()) {
             // Another one writes the same at the same moment.
@@ -64,27 +73,21 @@ fn is_first(dir: &SweepDir) -> anyhow::Result<bool> {
     }
 }
 
-fn tell(sweep: &Sweep, upkeep: &Upkeep, report: Option<&std::path::Path>) -> anyhow::Result<u8> {
-    let Some((program, words)) = upkeep.on_complete.split_first() else { return Ok(exit::OK) };
+/// Starts the program of `on_complete`; why it did not do well, if it did not.
+fn tell(sweep: &Sweep, upkeep: &Upkeep, report: Option<&std::path::Path>) -> Option<String> {
+    let (program, words) = upkeep.on_complete.split_first()?;
     let mut command = host::command(program);
     command.args(words).env("DLGRID_SWEEP", sweep.dir.path());
     command.env("DLGRID_NAME", &sweep.manifest.name);
     if let Some(folder) = report {
         command.env("DLGRID_REPORT", folder);
     }
-    let status = command.stdin(std::process::Stdio::null()).status();
-    match status {
+    match command.stdin(std::process::Stdio::null()).status() {
         Ok(status) if status.success() => {
             talk(&format!("`on_complete`: `{program}` was told\n"));
-            Ok(exit::OK)
+            None
         }
-        Ok(status) => {
-            talk(&format!("warning: `on_complete`: `{program}` ended badly: {status}\n"));
-            Ok(exit::RUNS_FAILED)
-        }
-        Err(error) => {
-            talk(&format!("warning: `on_complete`: cannot start `{program}`: {error}\n"));
-            Ok(exit::MISSING)
-        }
+        Ok(status) => Some(format!("`on_complete`: `{program}` ended badly: {status}")),
+        Err(error) => Some(format!("`on_complete`: cannot start `{program}`: {error}")),
     }
 }

@@ -9,42 +9,51 @@ use dlgrid_sweep::exec::slurm::call::Slurm;
 use dlgrid_sweep::exec::slurm::ledger::{Fate, Intent, Kind, Ledger};
 use dlgrid_sweep::exec::slurm::request::Request;
 use dlgrid_sweep::exec::slurm::script;
+use dlgrid_sweep::host;
 use dlgrid_sweep::orders::{self, Order};
 use dlgrid_sweep::recipe::Work;
 use dlgrid_sweep::store::read;
 use dlgrid_sweep::store::record::Outcome;
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::text::plural;
-use dlgrid_sweep::{exit, host};
 
 use crate::array_task::Args;
 use crate::complete;
 use crate::slurm;
 use crate::talk::talk;
 
-/// Tries one run: two batches where dlgrid trains; a program until it has reported once.
-pub fn canary(sweep: &Sweep, args: &Args) -> anyhow::Result<u8> {
+/// Tries one run: two batches where dlgrid trains; a program until it has reported once. Why it
+/// could not, if it could not.
+pub fn canary(sweep: &Sweep, args: &Args) -> anyhow::Result<Option<String>> {
     match &args.worker {
         Some(worker) => canary_worker(sweep, worker, args.threads),
         None => canary_program(sweep),
     }
 }
 
-fn canary_worker(sweep: &Sweep, worker: &std::path::Path, threads: usize) -> anyhow::Result<u8> {
+fn canary_worker(
+    sweep: &Sweep,
+    worker: &std::path::Path,
+    threads: usize,
+) -> anyhow::Result<Option<String>> {
     let status = host::command(worker)
         .args(["--canary", "--threads", &threads.to_string(), "--sweep"])
         .arg(sweep.dir.path())
         .status()
         .with_context(|| format!("cannot start `{}`", worker.display()))?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(code.filter(|code| *code < 126).unwrap_or(exit::MISSING))
+    Ok((!status.success()).then(|| match status.code() {
+        Some(127) => "the worker could not start: a library is missing there".to_owned(),
+        Some(4) => "data or a device is missing there: the log says which".to_owned(),
+        Some(_) => "one batch can't be trained: the log says why".to_owned(),
+        None => format!("the worker was killed: {status}"),
+    }))
 }
 
-fn canary_program(sweep: &Sweep) -> anyhow::Result<u8> {
+fn canary_program(sweep: &Sweep) -> anyhow::Result<Option<String>> {
     let spec = &sweep.spec;
     let first = spec.walk(0, spec.run_numbers()).next().and_then(|index| spec.run(index));
-    let Some(run) = first else { return Ok(exit::OK) };
-    let Work::Command(command) = &run.work else { return Ok(exit::OK) };
+    let Some(run) = first else { return Ok(None) };
+    let Work::Command(command) = &run.work else { return Ok(None) };
     let scratch = tempfile::Builder::new().prefix("dlgrid-").tempdir()?;
     let reported = AtomicBool::new(false);
     let around = Around {
@@ -61,12 +70,11 @@ fn canary_program(sweep: &Sweep) -> anyhow::Result<u8> {
     match finished {
         Finished::Ended(ended) if ended.outcome == Outcome::Failed => {
             let why = ended.why.as_deref().unwrap_or("for no reason that it told");
-            talk(&format!("error: run {} failed when it was tried: {why}\n", run.id.short()));
-            Ok(exit::RUNS_FAILED)
+            Ok(Some(format!("run {} failed when it was tried: {why}", run.id.short())))
         }
         _ => {
             talk(&format!("run {} reports: all is well\n", run.id.short()));
-            Ok(exit::OK)
+            Ok(None)
         }
     }
 }
@@ -75,7 +83,7 @@ fn canary_program(sweep: &Sweep) -> anyhow::Result<u8> {
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Submits those slices of a request that no array has had yet.
-pub fn top_up(sweep: &Sweep, intent: &Intent) -> anyhow::Result<u8> {
+pub fn top_up(sweep: &Sweep, intent: &Intent) -> anyhow::Result<()> {
     let mut request = Request::read(&sweep.dir, intent.request)?;
     let had: std::collections::HashSet<u32> = Ledger::read(&sweep.dir)?
         .entries
@@ -86,19 +94,18 @@ pub fn top_up(sweep: &Sweep, intent: &Intent) -> anyhow::Result<u8> {
     let ordered = orders::read(&sweep.dir)?;
     if let Some(why) = orders::stop(&ordered, intent.number) {
         talk(&format!("nothing to do: the sweep was stopped: {why}\n"));
-        return Ok(exit::OK);
+        return Ok(());
     }
     request.slices.retain(|slice| !had.contains(slice));
     if let Some(most) = orders::throttle(&ordered) {
         request.max_running = most;
     }
     let slurm = Slurm::new(PATIENCE).passing(&script::further_variables(&request.settings)?);
-    slurm::put(sweep, &slurm, &request)?;
-    Ok(exit::OK)
+    slurm::put(sweep, &slurm, &request)
 }
 
-/// Concludes the sweep if it is complete.
-pub fn report(sweep: &Sweep) -> anyhow::Result<u8> {
+/// Concludes the sweep if it is complete; why something of it failed, if it did.
+pub fn report(sweep: &Sweep) -> anyhow::Result<Option<String>> {
     let upkeep = Request::last(&sweep.dir)?.map_or(sweep.spec.upkeep.clone(), |r| r.upkeep);
     complete::conclude(sweep, &upkeep)
 }

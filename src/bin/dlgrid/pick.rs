@@ -12,13 +12,14 @@ use dlgrid_sweep::exec::slurm::parse::Row;
 use dlgrid_sweep::exec::slurm::state::Standing;
 use dlgrid_sweep::find::{self, FindError, Found};
 use dlgrid_sweep::judge::{Counts, Liveness, State};
+use dlgrid_sweep::report::around::{self, Note};
 use dlgrid_sweep::report::collect::{Subject, local_liveness};
 use dlgrid_sweep::report::fate::{LazyStarts, Starts};
 use dlgrid_sweep::store::layout::SweepDir;
 use dlgrid_sweep::store::merge::Results;
 use dlgrid_sweep::store::{read, tasks};
 use dlgrid_sweep::sweep::{Sweep, SweepError};
-use dlgrid_sweep::{exit, host};
+use dlgrid_sweep::{exit, host, orders};
 
 use super::show::{Refusal, note};
 
@@ -77,6 +78,7 @@ pub struct Picked {
     pub results: Results,
     liveness: Box<dyn Fn(u32) -> Liveness + Sync>,
     standing: Option<Arc<Standing>>,
+    ledger: Ledger,
     starts: LazyStarts,
 }
 
@@ -118,13 +120,24 @@ impl Picked {
         };
         let dir = sweep.dir.clone();
         let starts = LazyStarts::new(Box::new(move || read_starts(&dir)));
-        Ok(Self { sweep, results, liveness, standing, starts })
+        Ok(Self { sweep, results, liveness, standing, ledger, starts })
     }
 
     /// The state in which the newest task of a slice is over, while Slurm remembers it.
     #[must_use]
     pub fn over(&self, slice: u32) -> Option<&str> {
         self.standing.as_ref()?.over(slice)
+    }
+
+    /// What was ordered of the sweep, and what the jobs around its arrays came to.
+    ///
+    /// # Errors
+    /// If the orders can't be read.
+    pub fn notes(&self) -> Result<Vec<Note>> {
+        if self.ledger.entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(around::notes(&orders::read(&self.sweep.dir)?, &self.ledger, self.starts.all()))
     }
 
     /// What tasks wrote of themselves.

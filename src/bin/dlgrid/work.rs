@@ -198,7 +198,9 @@ pub fn run(
     let after = read::load(&sweep.dir, &sweep.manifest.id)?;
     let stopped = stops.load(Ordering::SeqCst) > 0;
     if !stopped {
-        complete::conclude(sweep, &sweep.spec.upkeep)?;
+        if let Some(why) = complete::conclude(sweep, &sweep.spec.upkeep)? {
+            talk(&format!("warning: {why}\n"));
+        }
     }
     Ok(conclude(sweep, &after, stopped))
 }

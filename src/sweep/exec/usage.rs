@@ -64,6 +64,39 @@ fn children_seconds(stat: &str) -> Option<f64> {
 /// Memory of all descendants of this process now, and of the largest of them at its highest, in
 /// MiB.
 fn memory() -> Option<(u64, u64)> {
+    let descendants = match children(host::pid()) {
+        Some(first) => {
+            let mut found = first;
+            let mut at = 0;
+            while at < found.len() {
+                found.extend(children(found[at]).unwrap_or_default());
+                at += 1;
+            }
+            found
+        }
+        None => descendants(&parents()?, host::pid()),
+    };
+    let (mut now, mut highest) = (0, 0);
+    for pid in descendants {
+        let Some(status) = read(format!("/proc/{pid}/status")) else { continue };
+        now += field(&status, "VmRSS:").unwrap_or(0);
+        highest = highest.max(field(&status, "VmHWM:").unwrap_or(0));
+    }
+    Some((now / 1024, highest / 1024))
+}
+
+/// The children of a process, where the kernel lists them.
+fn children(pid: u32) -> Option<Vec<u32>> {
+    let mut all = Vec::new();
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task")).ok()? {
+        let text = read(thread.ok()?.path().join("children"))?;
+        all.extend(text.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+    }
+    Some(all)
+}
+
+/// Every process of this machine with its parent: the long way, where it does not.
+fn parents() -> Option<HashMap<u32, u32>> {
     let mut parents = HashMap::new();
     for entry in std::fs::read_dir("/proc").ok()? {
         let Some(pid) = entry.ok()?.file_name().to_str().and_then(|n| n.parse::<u32>().ok()) else {
@@ -73,13 +106,7 @@ fn memory() -> Option<(u64, u64)> {
             parents.insert(pid, parent);
         }
     }
-    let (mut now, mut highest) = (0, 0);
-    for pid in descendants(&parents, host::pid()) {
-        let Some(status) = read(format!("/proc/{pid}/status")) else { continue };
-        now += field(&status, "VmRSS:").unwrap_or(0);
-        highest = highest.max(field(&status, "VmHWM:").unwrap_or(0));
-    }
-    Some((now / 1024, highest / 1024))
+    Some(parents)
 }
 
 fn parent(stat: &str) -> Option<u32> {
@@ -122,7 +149,7 @@ fn ask_gpus(visible: &str) -> Option<(f64, u64)> {
 }
 
 /// Time between two looks at the memory; at the GPUs.
-const MEMORY_EVERY: Duration = Duration::from_secs(2);
+const MEMORY_EVERY: Duration = Duration::from_millis(500);
 const GPUS_EVERY: Duration = Duration::from_secs(30);
 
 /// Follows what a task takes.

@@ -1,5 +1,6 @@
 //! From the ends of runs to a leaderboard: collecting, ranking and selecting are pure, and so
 //! is each rendering.
+pub mod around;
 mod build;
 pub mod cause;
 pub mod collect;

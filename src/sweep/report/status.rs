@@ -3,6 +3,7 @@ mod json;
 mod queue;
 mod trouble;
 
+use super::around::Note;
 use super::table::{BOLD, GREEN, RED, View, YELLOW, parameter, style};
 use super::{Aim, Cause, Range, Row, Source, Summary, Title, ranges};
 use crate::exec::slurm::bad_nodes::BadNode;
@@ -50,6 +51,8 @@ pub struct Status {
     pub last_lines: Vec<String>,
     /// Nodes on which tasks fail at once.
     pub bad_nodes: Vec<BadNode>,
+    /// What was ordered of it, and what the jobs around its arrays came to.
+    pub notes: Vec<Note>,
     /// Lines of segments that could not be read.
     pub damaged_lines: u64,
     /// What is wrong with the first of them, a line each.
@@ -79,6 +82,7 @@ impl Status {
             causes: super::cause::group(&source.facts),
             last_lines: Vec::new(),
             bad_nodes: Vec::new(),
+            notes: Vec::new(),
             damaged_lines: source.damaged_lines,
             damage: source.damage.clone(),
         }
@@ -171,6 +175,10 @@ pub fn render(status: &Status, view: View) -> String {
     if !status.open.0.is_empty() {
         lines.push(format!("open     runs {}", ranges::words(&status.open.0, status.open.1)));
     }
+    let room = view.width.unwrap_or(200).saturating_sub(10).max(20);
+    lines.extend(
+        status.notes.iter().map(|n| format!("{:<8} {}", n.about, cut(&clean(&n.text), room))),
+    );
     lines.extend(trouble::lines(status, view));
     lines.push(format!("next     {}", next(status)));
     lines.join("\n") + "\n"

@@ -5,6 +5,7 @@ use crate::exec::slurm::bad_nodes::BadNode;
 use crate::exec::slurm::ledger::Kind;
 use crate::exec::slurm::state::Array;
 use crate::recipe::{Command, Work};
+use crate::report::around::Note;
 
 const WIDE: View = View { width: Some(120), color: false };
 const WIDEST: View = View { width: Some(140), color: false };
@@ -580,6 +581,7 @@ fn one_screen_tells_how_it_goes() {
         missing: 0,
         last_lines: vec!["Traceback (most recent call last):".into(), "x".repeat(200)],
         bad_nodes: vec![bad],
+        notes: vec![Note { about: "stopped", text: "3 runs failed".into() }],
         ..status
     };
     let text = status::render(&status, NARROW);
@@ -596,6 +598,7 @@ fn one_screen_tells_how_it_goes() {
              canary 117: runs
     pace     1m 03s a run, 1 at once; about 4m 45s left
     open     runs 5, 11, 14, 16-17
+    stopped  3 runs failed
     diverged 2 runs: loss is NaN in epoch …
              on n3
              | Traceback (most recent call last):
@@ -619,6 +622,7 @@ fn one_screen_tells_how_it_goes() {
              canary 117: runs
     pace     1m 03s a run, 1 at once; about 4m 45s left
     open     runs 5, 11, 14, 16-17
+    stopped  3 runs failed
     diverged 2 runs: loss is NaN in epoch …
              on n3
              | Traceback (most recent call last):
@@ -631,7 +635,7 @@ fn one_screen_tells_how_it_goes() {
     next     dlgrid logs fashion-depth 15
     ");
     insta::assert_snapshot!(status::render_json(&status), @r#"
-    {"schema":"dlgrid.status/1","sweep":{"dir":"runs/fashion-depth-01234567","id":"0123456789abcdef0123456789abcdef","name":"fashion-depth"},"objective":{"at":"last","goal":"maximize","metric":"valid/f1"},"counts":{"diverged":2,"done":10,"failed":1,"interrupted":1,"lost":1,"running":1,"waiting":2},"total":18,"ended":13,"missing":0,"open":[{"first":5,"last":5},{"first":11,"last":11},{"first":14,"last":14},{"first":16,"last":17}],"open_truncated":false,"best":{"objective":{"mean":0.9712,"n":2,"sd":0.0,"state":"ok"},"parameters":{"model.layers":2,"optimizer.kind":"adam","optimizer.lr":0.003},"trial":"643514da","trial_id":"643514da49d616b0408a64349072cb31"},"running":[{"epochs_saved":4,"index":14,"seconds":62.0,"seed":3,"trial":"643514da"}],"slurm":[{"array":117,"kind":"canary","reasons":["waits for free nodes (Resources)"],"running":1,"start":"2026-11-24T11:34:54","waiting":0},{"array":118,"kind":"runs","reasons":["waits for free nodes (Resources)"],"running":1,"start":"2026-11-24T11:34:54","waiting":2}],"pace":{"at_once":1,"runs_an_hour":56.830601092896174,"seconds_a_run":63.34615384615385,"seconds_left":285.0576923076923},"failures":[{"example":4,"kind":null,"nodes":["n3"],"runs":2,"state":"diverged","why":"loss is NaN in epoch …"},{"example":15,"kind":null,"nodes":["n3"],"runs":1,"state":"failed","why":"cannot allocate 512 MiB"},{"example":16,"kind":null,"nodes":[],"runs":1,"state":"lost","why":"the worker is gone without a word: killed, or the machine went down"}],"last_lines":["Traceback (most recent call last):","xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"],"bad_nodes":[{"failed":3,"node":"n4","starts":4,"why":"libtorch is missing"}],"damaged_lines":1}
+    {"schema":"dlgrid.status/1","sweep":{"dir":"runs/fashion-depth-01234567","id":"0123456789abcdef0123456789abcdef","name":"fashion-depth"},"objective":{"at":"last","goal":"maximize","metric":"valid/f1"},"counts":{"diverged":2,"done":10,"failed":1,"interrupted":1,"lost":1,"running":1,"waiting":2},"total":18,"ended":13,"missing":0,"open":[{"first":5,"last":5},{"first":11,"last":11},{"first":14,"last":14},{"first":16,"last":17}],"open_truncated":false,"best":{"objective":{"mean":0.9712,"n":2,"sd":0.0,"state":"ok"},"parameters":{"model.layers":2,"optimizer.kind":"adam","optimizer.lr":0.003},"trial":"643514da","trial_id":"643514da49d616b0408a64349072cb31"},"running":[{"epochs_saved":4,"index":14,"seconds":62.0,"seed":3,"trial":"643514da"}],"slurm":[{"array":117,"kind":"canary","reasons":["waits for free nodes (Resources)"],"running":1,"start":"2026-11-24T11:34:54","waiting":0},{"array":118,"kind":"runs","reasons":["waits for free nodes (Resources)"],"running":1,"start":"2026-11-24T11:34:54","waiting":2}],"pace":{"at_once":1,"runs_an_hour":56.830601092896174,"seconds_a_run":63.34615384615385,"seconds_left":285.0576923076923},"failures":[{"example":4,"kind":null,"nodes":["n3"],"runs":2,"state":"diverged","why":"loss is NaN in epoch …"},{"example":15,"kind":null,"nodes":["n3"],"runs":1,"state":"failed","why":"cannot allocate 512 MiB"},{"example":16,"kind":null,"nodes":[],"runs":1,"state":"lost","why":"the worker is gone without a word: killed, or the machine went down"}],"last_lines":["Traceback (most recent call last):","xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"],"bad_nodes":[{"failed":3,"node":"n4","starts":4,"why":"libtorch is missing"}],"notes":[{"about":"stopped","text":"3 runs failed"}],"damaged_lines":1}
     "#);
 }
 

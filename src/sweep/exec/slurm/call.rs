@@ -10,6 +10,7 @@ use super::error::SlurmError;
 use super::nodes::{self, Node};
 use super::parse::{self, Row};
 use super::preflight::accounts::{self, Association};
+use super::ranges;
 use crate::host;
 
 /// Variables of the caller that Slurm's programs, and by way of sbatch the jobs, get; all
@@ -293,8 +294,7 @@ impl Slurm {
     /// # Errors
     /// If Slurm does not answer or refuses.
     pub fn throttle(&self, array: u64, most: u64) -> Result<(), SlurmError> {
-        let (job, most) = (format!("JobId={array}"), format!("ArrayTaskThrottle={most}"));
-        self.ask("scontrol", &["update", &job, &most]).map(drop)
+        self.update(array, &format!("ArrayTaskThrottle={most}"))
     }
 
     /// Lets the tasks of an array that wait wait for the end of another array, or of none.
@@ -303,8 +303,15 @@ impl Slurm {
     /// If Slurm does not answer or refuses.
     pub fn depend(&self, array: u64, after: Option<u64>) -> Result<(), SlurmError> {
         let on = after.map_or_else(String::new, |other| format!("afterany:{other}"));
-        let (job, on) = (format!("JobId={array}"), format!("Dependency={on}"));
-        self.ask("scontrol", &["update", &job, &on]).map(drop)
+        self.update(array, &format!("Dependency={on}"))
+    }
+
+    /// Changes what waits of an array. That some of its tasks have ended is no reason not to.
+    fn update(&self, array: u64, what: &str) -> Result<(), SlurmError> {
+        match self.ask("scontrol", &["update", &format!("JobId={array}"), what]) {
+            Err(SlurmError::Refused { words, .. }) if parse::is_past(&words) => Ok(()),
+            answer => answer.map(drop),
+        }
     }
 
     /// Cancels what waits of an array, if it has this name.
@@ -316,18 +323,20 @@ impl Slurm {
         self.ask("scancel", &[&name, "--state=PENDING", &array.to_string()]).map(drop)
     }
 
-    /// Cancels tasks of an array, if it has this name.
+    /// Cancels tasks of an array that has this name. With `--name`, scancel takes the number of a
+    /// task that waits for the whole array: so the name is looked up first, and the tasks are
+    /// cancelled by number alone.
     ///
     /// # Errors
     /// If Slurm does not answer or refuses.
     pub fn cancel_tasks(&self, array: u64, tasks: &[u32], token: &str) -> Result<(), SlurmError> {
-        let name = format!("--name={token}");
-        // Long lists would not fit on a command line.
+        let rows = self.queue()?;
+        if !rows.iter().any(|row| row.array == array && row.name == token) {
+            return Ok(());
+        }
+        // Long lists would not fit into what Slurm takes.
         for some in tasks.chunks(500) {
-            let ids: Vec<String> = some.iter().map(|task| format!("{array}_{task}")).collect();
-            let mut words = vec![name.as_str()];
-            words.extend(ids.iter().map(String::as_str));
-            self.ask("scancel", &words)?;
+            self.ask("scancel", &[&format!("{array}_[{}]", ranges::write(some))])?;
         }
         Ok(())
     }

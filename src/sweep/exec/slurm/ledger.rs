@@ -276,7 +276,7 @@ pub(super) fn read_json<T: serde::de::DeserializeOwned>(
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     pub fn entry(number: u32, slices: &str, fate: Option<Fate>) -> Entry {

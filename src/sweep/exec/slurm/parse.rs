@@ -300,6 +300,16 @@ pub fn is_transient(words: &str) -> bool {
     SIGNS.iter().any(|sign| words.contains(sign))
 }
 
+/// Whether scontrol complains of nothing but tasks that have ended, or run: `3_0-1: Job has already
+/// finished; 3_2-10: No error`.
+#[must_use]
+pub fn is_past(words: &str) -> bool {
+    const FINE: &[&str] =
+        &["already finished", "no error", "not pending", "no longer pending", "completing"];
+    let words = words.to_lowercase();
+    words.split(';').all(|part| FINE.iter().any(|fine| part.contains(fine)))
+}
+
 /// Why a task waits, in words; Slurm's own where there are none.
 #[must_use]
 pub fn reason(code: &str) -> String {

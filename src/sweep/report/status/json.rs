@@ -49,6 +49,8 @@ pub fn render_json(status: &Status) -> String {
                "runs_an_hour": json::finite(p.runs_an_hour),
                "seconds_left": json::finite(p.seconds_left)})
     });
+    let notes: Vec<Json> =
+        status.notes.iter().map(|n| json!({"about": n.about, "text": n.text})).collect();
     let bad_nodes: Vec<Json> = status
         .bad_nodes
         .iter()
@@ -71,6 +73,7 @@ pub fn render_json(status: &Status) -> String {
         ("failures", json!(json::failures(&status.causes)).to_string()),
         ("last_lines", json!(status.last_lines).to_string()),
         ("bad_nodes", json!(bad_nodes).to_string()),
+        ("notes", json!(notes).to_string()),
         ("damaged_lines", json!(status.damaged_lines).to_string()),
     ]) + "\n"
 }

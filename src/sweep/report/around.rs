@@ -1,0 +1,101 @@
+//! What was ordered of a sweep, and what the jobs around its arrays came to: lines for its status.
+use crate::exec::slurm::ledger::{Kind, Ledger};
+use crate::orders::{Order, Ordered};
+use crate::store::tasks::TaskStart;
+use crate::text::plural;
+
+/// A line about a sweep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// What it is about, in a word: `stopped`, `left out`, `throttle`, `canary`, `top-up`, `report`.
+    pub about: &'static str,
+    /// What there is to know.
+    pub text: String,
+}
+
+/// What counts now: orders that nothing was submitted after, and jobs that failed.
+#[must_use]
+pub fn notes(orders: &[Ordered], ledger: &Ledger, starts: &[TaskStart]) -> Vec<Note> {
+    let mut notes: Vec<Note> = Vec::new();
+    let last = ledger.last();
+    for ordered in orders {
+        let (about, text) = match &ordered.order {
+            Order::Stop(why) if ordered.until >= last => ("stopped", why.clone()),
+            Order::LeaveOut(text) if ordered.until >= last => ("left out", text.clone()),
+            Order::Throttle(Some(most)) => {
+                ("throttle", format!("{} at once, as was ordered", plural(*most, "task")))
+            }
+            Order::Throttle(None) => ("throttle", "none, as was ordered".to_owned()),
+            _ => continue,
+        };
+        // Of two that stop, or throttle, one counts: the first stop, the last throttle.
+        match about {
+            "stopped" if notes.iter().any(|n| n.about == about) => continue,
+            "throttle" => notes.retain(|n| n.about != about),
+            _ => {}
+        }
+        notes.push(Note { about, text });
+    }
+    notes.extend([Kind::Canary, Kind::TopUp, Kind::Report].into_iter().filter_map(|kind| {
+        let newest = ledger.entries.iter().rfind(|e| e.intent.kind == kind)?.intent.number;
+        let start = starts.iter().rfind(|s| s.begin.intent == newest)?;
+        let why = start.end.as_ref()?.why.as_deref()?;
+        let text = format!("failed on {}: {why}", start.begin.node);
+        Some(Note { about: kind.word(), text })
+    }));
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec::slurm::ledger::Fate;
+    use crate::exec::slurm::ledger::tests::entry;
+    use crate::store::tasks::{Begin, TaskEnd, Used};
+
+    fn told(orders: &[(u32, Order)]) -> String {
+        let orders: Vec<Ordered> = orders
+            .iter()
+            .map(|(until, order)| Ordered {
+                schema: 1,
+                until: *until,
+                order: order.clone(),
+                time: 0.0,
+            })
+            .collect();
+        let mut canary = entry(2, "", Some(Fate::Job(7)));
+        canary.intent.kind = Kind::Canary;
+        let ledger = Ledger { entries: vec![entry(1, "0-3", Some(Fate::Job(6))), canary] };
+        let begin = Begin { intent: 2, node: "n3".into(), ..Begin::default() };
+        let end = TaskEnd {
+            cause: None,
+            requeued: false,
+            why: Some("it failed: exit code 9".into()),
+            ends: 0,
+            failed: 0,
+            used: Used::default(),
+            time: 0.0,
+        };
+        let start = TaskStart { begin, died: vec![], full: None, end: Some(end) };
+        let notes = notes(&orders, &ledger, &[start]);
+        notes.iter().map(|n| format!("{}: {}\n", n.about, n.text)).collect()
+    }
+
+    #[test]
+    fn what_counts_now_is_told() {
+        let stop = |why: &str| Order::Stop(why.into());
+        insta::assert_snapshot!(told(&[
+            (1, stop("old")),
+            (2, stop("first")),
+            (2, stop("second")),
+            (2, Order::LeaveOut("x > 3".into())),
+            (1, Order::Throttle(Some(4))),
+            (2, Order::Throttle(Some(1))),
+        ]), @r"
+        stopped: first
+        left out: x > 3
+        throttle: 1 task at once, as was ordered
+        canary: failed on n3: it failed: exit code 9
+        ");
+    }
+}
