@@ -56,9 +56,20 @@ const LONGEST: usize = 200;
 /// Groups the runs that failed, diverged or were lost, the most frequent cause first.
 #[must_use]
 pub fn group(facts: &[Fact<'_>]) -> Vec<Cause> {
+    group_those(facts, |state| state != State::Interrupted)
+}
+
+/// Groups the runs that are interrupted, as far as it is known why.
+#[must_use]
+pub fn pauses(facts: &[Fact<'_>]) -> Vec<Cause> {
+    group_those(facts, |state| state == State::Interrupted)
+}
+
+fn group_those(facts: &[Fact<'_>], wanted: impl Fn(State) -> bool) -> Vec<Cause> {
     let mut groups: HashMap<(State, String), Group<'_>> = HashMap::new();
-    for fact in facts {
+    for fact in facts.iter().filter(|fact| wanted(fact.state)) {
         let unknown = match fact.state {
+            State::Interrupted if fact.why.is_some() => "",
             State::Failed => "no cause was recorded",
             State::Diverged => "the loss stopped being a finite number",
             State::Lost => "the worker is gone without a word: killed, or the machine went down",

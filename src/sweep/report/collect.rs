@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::efficiency::{Around, Efficiency};
 use super::fate::{self, Attempt, LazyStarts, Starts};
 use super::status::{Running, Status};
-use super::{Aim, Fact, Plan, Query, Report, ReportError, Source, Title, build, list};
+use super::{Aim, Fact, Plan, Query, Report, ReportError, Source, Title, build, list, pause};
 use crate::exec::claim;
 use crate::exec::slurm::bad_nodes;
 use crate::exec::slurm::state::Standing;
@@ -244,6 +244,14 @@ impl Subject<'_> {
                 let (why, kind, of_task) = fate::of(&attempt, self.starts(), slurm)
                     .map_or((None, None, None), |f| (Some(f.words), f.cause, f.node));
                 (why, kind, head.map(node).or(of_task))
+            }
+            (State::Interrupted, _, Some(last)) => {
+                let slice = last.at.slice;
+                let queued = (self.liveness)(slice) == Liveness::Queued;
+                let slurm = self.slurm.and_then(|slurm| slurm.over(slice));
+                let found = pause::of(slice, self.starts(), queued, slurm);
+                let (why, kind) = found.map_or((None, None), |(why, kind)| (Some(why), kind));
+                (why.map(Into::into), kind, head(&last.at).map(node))
             }
             _ => (None, None, None),
         }

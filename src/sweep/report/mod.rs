@@ -10,6 +10,7 @@ pub mod fate;
 pub mod json;
 pub mod list;
 pub mod markdown;
+pub mod pause;
 pub mod query;
 pub mod ranges;
 pub mod rank;

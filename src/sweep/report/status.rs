@@ -47,6 +47,8 @@ pub struct Status {
     pub pace: Option<Pace>,
     /// Runs that did not end well, by cause.
     pub causes: Vec<Cause>,
+    /// Runs that are interrupted, by cause.
+    pub pauses: Vec<Cause>,
     /// The last lines that the example of the first cause printed, where they were looked for.
     pub last_lines: Vec<String>,
     /// Nodes on which tasks fail at once.
@@ -80,6 +82,7 @@ impl Status {
             arrays,
             pace: Pace::of(&counts, seconds_a_run),
             causes: super::cause::group(&source.facts),
+            pauses: super::cause::pauses(&source.facts),
             last_lines: Vec::new(),
             bad_nodes: Vec::new(),
             notes: Vec::new(),
@@ -179,6 +182,10 @@ pub fn render(status: &Status, view: View) -> String {
     lines.extend(
         status.notes.iter().map(|n| format!("{:<8} {}", n.about, cut(&clean(&n.text), room))),
     );
+    lines.extend(status.pauses.iter().map(|pause| {
+        let text = format!("{}: {}", plural(pause.runs, "run"), clean(&pause.text));
+        format!("paused   {}", cut(&text, room))
+    }));
     lines.extend(trouble::lines(status, view));
     lines.push(format!("next     {}", next(status)));
     lines.join("\n") + "\n"

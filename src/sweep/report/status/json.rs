@@ -72,6 +72,7 @@ pub fn render_json(status: &Status) -> String {
         ("pace", json!(pace).to_string()),
         ("failures", json!(json::failures(&status.causes)).to_string()),
         ("last_lines", json!(status.last_lines).to_string()),
+        ("pauses", json!(json::failures(&status.pauses)).to_string()),
         ("bad_nodes", json!(bad_nodes).to_string()),
         ("notes", json!(notes).to_string()),
         ("damaged_lines", json!(status.damaged_lines).to_string()),

@@ -1,0 +1,100 @@
+//! Why a run is interrupted, and whether it goes on by itself: judged from what its task wrote, whether
+//! it is in the queue, and what Slurm says.
+use super::fate::Starts;
+use crate::store::tasks::{Cause, TaskStart};
+
+/// Why a run of a slice is interrupted. `queued`: a task for the slice waits in the queue; `slurm`:
+/// the state in which its task is over, in Slurm's word, where it is. Nothing of a sweep that runs
+/// on a machine.
+#[must_use]
+pub fn of(
+    slice: u32,
+    starts: &Starts,
+    queued: bool,
+    slurm: Option<&str>,
+) -> Option<(&'static str, Option<Cause>)> {
+    let start = starts.with(slice).next_back()?;
+    Some(if queued { waiting(start) } else { gone(start, slurm) })
+}
+
+fn waiting(start: &TaskStart) -> (&'static str, Option<Cause>) {
+    match start.end.as_ref().map(|end| end.cause) {
+        Some(Some(Cause::Time)) => {
+            ("the time limit came: they go on by themselves", Some(Cause::Time))
+        }
+        Some(Some(Cause::Asked)) => (
+            "preempted, or put back into the queue: they go on by themselves",
+            Some(Cause::Preempted),
+        ),
+        Some(_) => ("submitted again: they go on", None),
+        None => (
+            "their task was killed and put back, as when a node fails: they go on by themselves",
+            Some(Cause::Node),
+        ),
+    }
+}
+
+fn gone(start: &TaskStart, slurm: Option<&str>) -> (&'static str, Option<Cause>) {
+    let end = start.end.as_ref();
+    match (end.and_then(|end| end.cause), slurm) {
+        (Some(Cause::Time), _) | (_, Some("TIMEOUT" | "DEADLINE")) => (
+            "the time limit came, and their task was not put back: retry goes on with more time",
+            Some(Cause::Time),
+        ),
+        (_, Some("PREEMPTED")) => {
+            ("preempted, and not put back: submit goes on", Some(Cause::Preempted))
+        }
+        (_, Some("CANCELLED")) => ("cancelled: submit goes on", Some(Cause::Cancelled)),
+        (Some(Cause::Asked), _) if end.is_some_and(|end| end.why.is_some()) => {
+            ("the sweep was stopped", Some(Cause::Asked))
+        }
+        (Some(Cause::Asked), _) => {
+            ("asked to stop, and no longer in the queue: submit goes on", Some(Cause::Asked))
+        }
+        (cause, _) => ("no longer in the queue: submit goes on", cause),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tasks::{Begin, TaskEnd, Used};
+
+    #[test]
+    fn what_goes_on_by_itself_and_what_does_not() {
+        let start = |cause: Option<Option<Cause>>, why: Option<&str>| {
+            let end = cause.map(|cause| TaskEnd {
+                cause,
+                requeued: false,
+                why: why.map(str::to_owned),
+                ends: 0,
+                failed: 0,
+                used: Used::default(),
+                time: 0.0,
+            });
+            let begin = Begin { slices: "3".into(), ..Begin::default() };
+            Starts::new(vec![TaskStart { begin, died: vec![], full: None, end }])
+        };
+        let asked = || start(Some(Some(Cause::Asked)), None);
+        for (starts, queued, slurm, part, kind) in [
+            (start(Some(Some(Cause::Time)), None), true, None, "by themselves", Some(Cause::Time)),
+            (asked(), true, None, "preempted", Some(Cause::Preempted)),
+            (start(None, None), true, None, "node fails", Some(Cause::Node)),
+            (start(Some(Some(Cause::Time)), None), false, None, "not put back", Some(Cause::Time)),
+            (asked(), false, Some("CANCELLED"), "cancelled", Some(Cause::Cancelled)),
+            (asked(), false, Some("PREEMPTED"), "not put back", Some(Cause::Preempted)),
+            (asked(), false, None, "asked to stop", Some(Cause::Asked)),
+            (
+                start(Some(Some(Cause::Asked)), Some("3 failed")),
+                false,
+                None,
+                "was stopped",
+                Some(Cause::Asked),
+            ),
+        ] {
+            let (text, found) = of(3, &starts, queued, slurm).expect("a task had it");
+            assert!(text.contains(part) && found == kind, "{text} {found:?}");
+            assert_eq!(of(4, &starts, queued, slurm), None);
+        }
+    }
+}
