@@ -198,7 +198,7 @@ fn tell(again: &Again, rules: &RetryRules) {
 
 fn tell_bad(bad: &[BadNode]) {
     for node in bad {
-        let failed = plural(node.failed as u64, "task");
+        let failed = plural(node.failed, "task");
         talk(&format!("keeps away from node {}: {failed} failed there at once\n", node.node));
     }
 }
