@@ -97,7 +97,7 @@ enum Command {
     Plan(plan::Args),
     /// Submit a sweep to Slurm, or run it here; again, only what is missing or new
     Submit(submit::Args),
-    /// Show how far a sweep is
+    /// Show how far a sweep is, what waits, what fails, why and where
     Status(status::StatusArgs),
     /// Show the leaderboard of a sweep
     Report(report::ReportArgs),
@@ -107,19 +107,19 @@ enum Command {
     Retry(retry::Args),
     /// Change how many tasks of a sweep may run at once
     Throttle(throttle::Args),
-    /// Stop a sweep gently
+    /// Stop a sweep gently, in the queue or here, or leave some of its runs out
     Cancel(cancel::Args),
     /// Show what the worker of a run printed
     Logs(logs::LogsArgs),
     /// List the sweeps
     List(list::ListArgs),
-    /// Describe a cluster once for all sweeps: detect it, list and show profiles
+    /// Describe a cluster once for all sweeps: detect it; list and show profiles
     Site(site::Args),
     /// Check this machine, and say what mends it
     Doctor(doctor::DoctorArgs),
     /// Fetch, verify and list data sets
     Data(data::DataArgs),
-    /// Print the JSON Schema or the reference of a spec
+    /// Print the JSON Schema of a spec, or the table of all settings of `train`
     Schema(schema::Args),
     /// Print a completion script for a shell
     Completions(manual::CompletionsArgs),

@@ -25,7 +25,10 @@ use crate::talk::{refuse, talk};
 pub struct Args {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
     pub sweep: Option<String>,
-    /// Only runs for which this holds, such as `optimizer.lr > 0.05`; submit again puts them back
+    /// Leave out only runs for which this holds, such as `optimizer.lr > 0.05` (on Slurm)
+    ///
+    /// Tasks with nothing else to do are cancelled, others pass over such runs; submit again puts
+    /// them back. Names are parameters and `seed`.
     #[arg(long = "where", value_name = "CONDITION")]
     pub only: Option<String>,
     #[command(flatten)]

@@ -22,7 +22,7 @@ pub struct Args {
     /// Refuse a sweep of more runs than this
     #[arg(long, value_name = "N", default_value_t = spec::DEFAULT_MAX_RUNS)]
     pub max_runs: u64,
-    /// Workers at a time, as `submit` would take them
+    /// Workers at a time on this machine, as `submit --local` would take them
     #[arg(long, value_name = "N")]
     pub slots: Option<usize>,
     /// Print the job script and each sbatch line, exactly as `submit` would have them

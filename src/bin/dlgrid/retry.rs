@@ -27,19 +27,19 @@ use crate::work::{self, LocalArgs};
 pub struct Args {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
     pub sweep: Option<String>,
-    /// Runs whose program or training failed
+    /// Only what failed: the program or the training; such options add up [default: all but diverged]
     #[arg(long)]
     pub failed: bool,
-    /// Runs that ran out of memory, with more of it
+    /// Only what ran out of memory, with more of it (`retry.on.oom`)
     #[arg(long)]
     pub oom: bool,
-    /// Runs whose time limit came, with more time
+    /// Only what reached its time limit and is in no queue, with more time (`retry.on.timeout`)
     #[arg(long)]
     pub timeout: bool,
-    /// Runs that nobody works on: killed, cancelled, of a node that failed, never begun
+    /// Only what nobody works on: killed, cancelled, of a node that failed, never begun
     #[arg(long)]
     pub lost: bool,
-    /// Runs whose loss stopped being finite, too
+    /// Runs whose loss stopped being finite, too; without other such options, beside all others
     #[arg(long)]
     pub diverged: bool,
     /// Only runs for which this holds, such as `optimizer.lr < 1e-3 and seed == 0`
@@ -198,7 +198,7 @@ fn tell(again: &Again, rules: &RetryRules) {
 
 fn tell_bad(bad: &[BadNode]) {
     for node in bad {
-        let failed = plural(node.failed as u64, "task");
+        let failed = plural(node.failed, "task");
         talk(&format!("keeps away from node {}: {failed} failed there at once\n", node.node));
     }
 }

@@ -17,7 +17,7 @@ use crate::talk::{refuse, talk};
 pub struct Args {
     /// The sweep: a name, its beginning, an id or a path
     pub sweep: String,
-    /// Tasks that may run at once, or `none` for as many as Slurm starts
+    /// Tasks that may run at once, or `none` for as many as Slurm starts; what runs goes on
     #[arg(value_name = "N", value_parser = most)]
     pub most: Most,
     #[command(flatten)]

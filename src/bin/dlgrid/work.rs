@@ -24,7 +24,7 @@ pub struct LocalArgs {
     /// Run on this machine [default where no sbatch is found]
     #[arg(long, env = "DLGRID_LOCAL", hide_env = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub local: bool,
-    /// Workers at a time [default: one a GPU, else as many as the cores allow]
+    /// Workers at a time on this machine [default: one a GPU, else as many as the cores allow]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub slots: Option<u16>,
     /// The worker program [default: dlgrid-worker beside dlgrid, or DLGRID_WORKER]
@@ -33,7 +33,7 @@ pub struct LocalArgs {
     /// The site whose profile to use: a name or a path [default: what the spec says, or DLGRID_SITE]
     #[arg(long, value_name = "NAME")]
     pub site: Option<String>,
-    /// Go on although another machine seems to work on the sweep (it is gone, you know)
+    /// Go on here although another machine seems to work on the sweep, for you know that it is gone
     #[arg(long)]
     pub take_over: bool,
 }

@@ -3,7 +3,7 @@ use super::*;
 
 const BARE: &str = r#"#!/bin/bash
 # The job script of every dlgrid array, the same for all sweeps: what differs comes as arguments
-# (to sbatch, and to this script: the worker and its words). It becomes the worker, so that
+# (to sbatch, and to this script: dlgrid and its words). It becomes `dlgrid array-task`, so that
 # Slurm's signals reach it. OMP_* are set before libtorch starts.
 unset SLURM_EXPORT_ENV
 export DLGRID_LOG="${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}.log"
