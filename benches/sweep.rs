@@ -55,7 +55,7 @@ fn expansion(c: &mut Criterion) {
     group.bench_function("plan 10,000,000 runs", |b| {
         b.iter(|| {
             let (huge, _) = spec::read("huge.yaml", HUGE.as_bytes(), 10_000_000).expect("spec");
-            black_box(plan::plan(&huge, 8))
+            black_box(plan::plan(&huge, &Cut::Slots(8)))
         });
     });
     group.finish();

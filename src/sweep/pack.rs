@@ -1,6 +1,6 @@
 //! How many runs a slice and a task have: so many that a start costs little beside the training,
 //! so few that every slot has work and a task lives for a sensible time.
-use crate::plan::MAX_SLICES;
+use crate::plan::{self, MAX_SLICES};
 
 /// What decides it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -67,8 +67,12 @@ impl Load {
     pub fn runs_per_slice(&self, runs: u64) -> u64 {
         let per_task = self.runs_per_task(runs);
         let parts = if self.workers() > 1 { self.workers() * SLICES_PER_WORKER } else { 1 };
-        // A spec that asks for small tasks may have more slices: each makes a few files.
-        let most = if self.runs_per_task.is_some() { MAX_SLICES * 20 } else { MAX_SLICES };
+        // Each slice makes a few files: there are more only where that is known to be worth it.
+        let most = match (self.runs_per_task, self.run_seconds) {
+            (Some(_), _) => MAX_SLICES * 20,
+            (None, Some(_)) => MAX_SLICES * 4,
+            (None, None) => MAX_SLICES,
+        };
         per_task.div_ceil(parts).max(runs.div_ceil(most)).max(1)
     }
 
@@ -99,7 +103,7 @@ impl Cut {
     #[must_use]
     pub fn runs_per_slice(&self, runs: u64, asked: Option<u64>, measured: Option<f64>) -> u64 {
         match self {
-            Self::Slots(slots) => crate::plan::runs_per_slice(runs, *slots, asked),
+            Self::Slots(slots) => plan::runs_per_slice(runs, *slots, asked),
             Self::Tasks(load) => {
                 Load { run_seconds: load.run_seconds.or(measured), ..*load }.runs_per_slice(runs)
             }
@@ -138,12 +142,12 @@ mod tests {
             (known(20.0), 200, 7, 7),
             (known(7200.0), 200, 1, 1),
             (known(60.0), 10_000, 15, 15),
-            (Load { limit_seconds: Some(600), ..known(60.0) }, 10_000, 5, 10),
+            (Load { limit_seconds: Some(600), ..known(60.0) }, 10_000, 5, 5),
             (Load { max_running: Some(4), ..known(1.0) }, 200, 50, 50),
             (Load { max_tasks: Some(10), ..known(7200.0) }, 200, 20, 20),
             (Load { runs_per_task: Some(3), ..known(1.0) }, 200, 3, 3),
             (gpus, 32, 4, 1),
-            (gpus, 10_000, 60, 10),
+            (gpus, 10_000, 60, 8),
             (Load { workers: 4, ..known(7200.0) }, 200, 4, 1),
         ] {
             let got = (load.runs_per_task(runs), load.runs_per_slice(runs));
@@ -166,7 +170,8 @@ mod tests {
             let per_slice = load.runs_per_slice(runs);
             prop_assert!(per_slice >= 1);
             let slices = runs.div_ceil(per_slice);
-            prop_assert!(slices <= MAX_SLICES);
+            let most = if seconds.is_some() { 4 * MAX_SLICES } else { MAX_SLICES };
+            prop_assert!(slices <= most);
             let tasks = slices.div_ceil(load.slices_per_task(slices, runs) as u64);
             prop_assert!(tasks >= 1 && max_tasks.is_none_or(|most| tasks <= most));
         }

@@ -1,4 +1,5 @@
 //! Cuts the runs of a sweep into slices, and says beforehand what a sweep will take.
+use crate::pack::Cut;
 use crate::recipe::Work;
 use crate::space::Base;
 use crate::spec::Spec;
@@ -80,6 +81,25 @@ pub struct Plan {
     pub slurm: Vec<(String, String)>,
     /// `train`, or the command's first word.
     pub work: String,
+    /// Where it is to run.
+    pub place: Place,
+}
+
+/// Where a sweep is to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// On this machine.
+    Here {
+        /// Workers at a time.
+        slots: u64,
+    },
+    /// As arrays.
+    Slurm {
+        /// Their tasks.
+        tasks: u64,
+        /// Workers of each.
+        workers: u64,
+    },
 }
 
 /// Points that a plan shows.
@@ -89,13 +109,22 @@ const SHOWN_POINTS: usize = 5;
 const BYTES_PER_END: u64 = 1300;
 const BYTES_PER_EPOCH: u64 = 420;
 
-/// Plans a spec for so many slots.
+/// Plans a spec that is cut so.
 #[must_use]
-pub fn plan(spec: &Spec, slots: u64) -> Plan {
+pub fn plan(spec: &Spec, cut: &Cut) -> Plan {
     let trials = spec.space.trials();
     let runs = spec.runs();
-    let per_slice = runs_per_slice(runs, slots, spec.slurm.runs_per_task);
+    let per_slice = cut.runs_per_slice(runs, spec.slurm.runs_per_task, None);
     let slices = runs.div_ceil(per_slice);
+    let (place, files) = match cut {
+        Cut::Slots(slots) => (Place::Here { slots: *slots }, slices * 3 + slots + 5),
+        Cut::Tasks(load) => {
+            let tasks = slices.div_ceil(load.slices_per_task(slices, runs).max(1) as u64);
+            let place = Place::Slurm { tasks, workers: load.workers.max(1) };
+            // Of a slice a claim and two segments, of a task a log and what it writes of itself.
+            (place, slices * 3 + tasks * 2 + 12)
+        }
+    };
     let first: Vec<u64> = spec.space.walk(0, spec.space.points()).take(SHOWN_POINTS).collect();
     let points = first
         .iter()
@@ -116,7 +145,7 @@ pub fn plan(spec: &Spec, slots: u64) -> Plan {
         shape: spec.space.shape(),
         first: points,
         bytes: runs.saturating_mul(BYTES_PER_END + epochs * BYTES_PER_EPOCH),
-        files: slices * 3 + 5,
+        files,
         slurm: spec
             .slurm
             .given
@@ -127,6 +156,7 @@ pub fn plan(spec: &Spec, slots: u64) -> Plan {
             Base::Train(_) => "train".into(),
             Base::Command(words) => words.first().cloned().unwrap_or_default(),
         },
+        place,
     }
 }
 
@@ -181,7 +211,7 @@ mod tests {
     fn ten_million_runs_are_planned_without_holding_them() {
         let spec =
             command("{a: {int: [1, 100]}, b: {int: [1, 100]}, c: {int: [1, 100]}}", "seeds: 10\n");
-        let plan = plan(&spec, 4);
+        let plan = plan(&spec, &Cut::Slots(4));
         assert_eq!((plan.trials, plan.runs, plan.slices), (1_000_000, 10_000_000, 32));
         assert_eq!(plan.first.len(), 5);
     }

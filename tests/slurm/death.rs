@@ -70,7 +70,7 @@ fn two_of_four_want_too_much(memory_limit: &str) {
 
     // With four times as much they have enough; nothing else runs again.
     on.run(["retry", "--timeout"]).code(3).says("nothing of that kind");
-    on.run(["retry", "--oom"]).code(0).says("2 slices get 800 MiB of memory (x4)");
+    on.run(["retry", "--oom"]).code(0).says("2 slices with 800 MiB of memory (x4)");
     on.drained();
     on.run(["status"]).code(0).says("4 done");
     assert_eq!(on.starts().into_values().collect::<Vec<_>>(), [1, 2, 2, 1]);

@@ -124,7 +124,7 @@ fn what_reached_its_time_limit_in_vain_is_retried_with_more_time() {
     let status = on.run(["status", "--format", "json"]).code(3).json();
     assert_eq!(status["counts"]["interrupted"], 1, "{status:#}");
     on.run(["retry", "--oom"]).code(3).says("nothing of that kind");
-    on.run(["retry", "--timeout"]).code(0).says("1 slice get 2 min of time (x2)");
+    on.run(["retry", "--timeout"]).code(0).says("1 slice with 2 min of time (x2)");
     on.drained();
     on.run(["status"]).code(0).says("1 done");
     let log = on.run(["logs", "toy", "0"]).code(0).out;

@@ -56,6 +56,7 @@ pub fn find(
             ));
         }
     }
+    let slurm = slurm.telling(|text| talk(&format!("{text}\n")));
     let found = ask(slurm, args.site.as_deref(), spec)?;
     for warning in preflight::warnings(&found.cluster, &found.settings, folder) {
         talk(&format!("warning: {warning}\n"));

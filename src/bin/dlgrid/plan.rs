@@ -3,10 +3,10 @@ use std::path::PathBuf;
 
 use dlgrid_sweep::exec::slurm::parse;
 use dlgrid_sweep::pack::Cut;
-use dlgrid_sweep::plan::{self, Plan};
+use dlgrid_sweep::plan::{self, Place, Plan};
 use dlgrid_sweep::store::read;
 use dlgrid_sweep::sweep::{Sweep, SweepError};
-use dlgrid_sweep::text::clean;
+use dlgrid_sweep::text::{clean, plural};
 use dlgrid_sweep::{exit, host, spec};
 use serde_json::json;
 
@@ -34,6 +34,9 @@ pub struct Args {
     /// The site whose profile to use: a name or a path [default: what the spec says, or DLGRID_SITE]
     #[arg(long, value_name = "NAME")]
     pub site: Option<String>,
+    /// Plan for this machine, also where sbatch is found
+    #[arg(long, env = "DLGRID_LOCAL", hide_env = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub local: bool,
     #[command(flatten)]
     root: Root,
     /// The worker program [default: dlgrid-worker beside dlgrid, or DLGRID_WORKER]
@@ -59,14 +62,18 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         print(&answer(&says, args.format))?;
         return Ok(exit::OK);
     }
-    if args.site.is_some() {
-        spec.slurm = site::choose(args.site.as_deref(), &spec.slurm, None)?.settings(&spec.slurm);
-    }
-    let slots = work::slots(args.slots, spec.slurm.cpus).len() as u64;
-    let plan = plan::plan(&spec, slots);
+    let site = site::choose(args.site.as_deref(), &spec.slurm, None)?;
+    spec.slurm = site.settings(&spec.slurm);
+    let local = args.slots.is_some() || args.local || host::which("sbatch").is_none();
+    let cut = if local {
+        Cut::Slots(work::slots(args.slots, spec.slurm.cpus).len() as u64)
+    } else {
+        Cut::Tasks(slurm::load(&spec.slurm, &site, slurm::max_running(&spec.slurm)))
+    };
+    let plan = plan::plan(&spec, &cut);
     let text = match args.format {
         Format::Json => format!("{:#}\n", to_json(&plan)),
-        _ => table(&plan, slots),
+        _ => table(&plan),
     };
     print(&text)?;
     Ok(exit::OK)
@@ -134,6 +141,10 @@ fn to_json(plan: &Plan) -> serde_json::Value {
         "seeds": plan.seeds,
         "slices": plan.slices,
         "runs_per_slice": plan.runs_per_slice,
+        "tasks": match plan.place {
+            Place::Slurm { tasks, .. } => Some(tasks),
+            Place::Here { .. } => None,
+        },
         "axes": plan.shape.iter().map(|block| {
             block.iter().map(|(name, len)| json!({"parameter": name, "values": len})).collect::<Vec<_>>()
         }).collect::<Vec<_>>(),
@@ -144,7 +155,7 @@ fn to_json(plan: &Plan) -> serde_json::Value {
     })
 }
 
-fn table(plan: &Plan, slots: u64) -> String {
+fn table(plan: &Plan) -> String {
     let mut out = String::new();
     let mut line = |name: &str, value: String| out.push_str(&format!("{name:<10} {value}\n"));
     line("sweep", plan.name.clone());
@@ -160,10 +171,17 @@ fn table(plan: &Plan, slots: u64) -> String {
     let seeds: Vec<String> = plan.seeds.iter().take(10).map(ToString::to_string).collect();
     let more = if plan.seeds.len() > 10 { ", …" } else { "" };
     line("runs", format!("{} (seeds {}{more})", plan.runs, seeds.join(", ")));
-    line(
-        "slices",
-        format!("{} of up to {} runs, for {slots} slots here", plan.slices, plan.runs_per_slice),
-    );
+    let slices = format!("{} of up to {}", plan.slices, plural(plan.runs_per_slice, "run"));
+    match plan.place {
+        Place::Here { slots } => line("slices", format!("{slices}, for {slots} slots here")),
+        Place::Slurm { tasks, workers } => {
+            let of = plural(plan.slices.div_ceil(tasks.max(1)), "slice");
+            let many =
+                if workers > 1 { format!(", {workers} workers each") } else { String::new() };
+            line("slices", slices);
+            line("tasks", format!("{tasks} of up to {of} on Slurm{many}"));
+        }
+    }
     line(
         "disk",
         format!("about {} in about {} files", dlgrid_sweep::doctor::size(plan.bytes), plan.files),

@@ -179,11 +179,11 @@ fn tell(again: &Again, rules: &RetryRules) {
     for (more, slices) in &again.groups {
         let slices = plural(slices.len() as u64, "slice");
         if let Some(mib) = more.memory_mib {
-            talk(&format!("{slices} get {mib} MiB of memory (x{})\n", rules.memory));
+            talk(&format!("{slices} with {mib} MiB of memory (x{})\n", rules.memory));
         }
         if let Some(seconds) = more.seconds {
             let time = crate::talk::duration(seconds as f64);
-            talk(&format!("{slices} get {time} of time (x{})\n", rules.time));
+            talk(&format!("{slices} with {time} of time (x{})\n", rules.time));
         }
     }
     if !again.not_raised.is_empty() {

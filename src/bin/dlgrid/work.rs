@@ -197,10 +197,9 @@ pub fn run(
     }
     let after = read::load(&sweep.dir, &sweep.manifest.id)?;
     let stopped = stops.load(Ordering::SeqCst) > 0;
-    if !stopped {
-        if let Some(why) = complete::conclude(sweep, &sweep.spec.upkeep)? {
-            talk(&format!("warning: {why}\n"));
-        }
+    let trouble = if stopped { None } else { complete::conclude(sweep, &sweep.spec.upkeep)? };
+    if let Some(why) = trouble {
+        talk(&format!("warning: {why}\n"));
     }
     Ok(conclude(sweep, &after, stopped))
 }

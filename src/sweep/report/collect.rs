@@ -116,6 +116,7 @@ impl Subject<'_> {
             sweep: self.title.clone(),
             liveness: self.liveness,
             runs_per_slice: self.slices.iter().copied().max().unwrap_or(1),
+            runs: self.runs,
             repeated_seconds: self.results.runs.values().filter_map(again).sum(),
         };
         Efficiency::of(self.starts().all(), &around)
@@ -275,6 +276,10 @@ impl Subject<'_> {
 
     /// Runs not ended in slices that no process works on or will.
     fn missing(&self, facts: &[Fact<'_>]) -> u64 {
+        // What is not in the queue yet is put there by a job.
+        if self.slurm.is_some_and(Standing::is_topped_up) {
+            return 0;
+        }
         let mut open = self.slices.clone();
         for fact in facts.iter().filter(|f| f.state.is_ended()) {
             let end = self.results.end(fact.index).filter(|end| end.at.attempt > 0);

@@ -23,6 +23,8 @@ pub struct Around<'a> {
     pub liveness: &'a dyn Fn(u32) -> Liveness,
     /// Runs of one slice, the largest.
     pub runs_per_slice: u64,
+    /// All runs of the sweep.
+    pub runs: u64,
     /// Seconds of runs that ended though they had ended before.
     pub repeated_seconds: f64,
 }
@@ -148,7 +150,7 @@ impl Efficiency {
             tasks: tasks.len() as u64,
             measured: measured.len() as u64,
             endings: endings(&starts, around.liveness),
-            hints: advice::hints(&resources, &measured, around.runs_per_slice),
+            hints: advice::hints(&resources, &measured, around),
             cpu_hours: cpu_hours(&measured, around.repeated_seconds),
             gpu_hours: gpu_hours(&measured, around.repeated_seconds),
             resources,

@@ -9,6 +9,7 @@ use super::{Aim, Cause, Range, Row, Source, Summary, Title, ranges};
 use crate::exec::slurm::bad_nodes::BadNode;
 use crate::exec::slurm::state::Array;
 use crate::judge::{Counts, State};
+use crate::store::record::Cause as Kind;
 use crate::text::{Digits, clean, cut, duration, grouped, plural};
 pub use json::render_json;
 
@@ -277,6 +278,15 @@ fn running(status: &Status) -> Vec<String> {
 fn next(status: &Status) -> String {
     let name = clean(&status.sweep.name);
     let counts = &status.counts;
+    let all = || status.causes.iter().chain(&status.pauses);
+    for (kind, option) in [(Kind::Memory, "--oom"), (Kind::Time, "--timeout")] {
+        let is_it =
+            |cause: &&Cause| cause.kind == Some(kind) && (kind != Kind::Time || status.missing > 0);
+        if let Some(cause) = all().find(is_it) {
+            let runs = plural(cause.runs, "run");
+            return format!("dlgrid retry {name} {option}   (asks for more, for {runs})");
+        }
+    }
     if status.missing > 0 {
         return format!(
             "dlgrid retry {name}   (trains the {} missing)",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::backoff::Backoff;
 use super::error::SlurmError;
 use super::nodes::{self, Node};
 use super::parse::{self, Row};
@@ -67,6 +68,8 @@ pub struct Slurm {
     patience: Duration,
     /// Whether it could not be reached at some time: its nodes may not be back yet.
     was_away: Arc<AtomicBool>,
+    /// Is told, once, that it does not answer.
+    say: fn(&str),
 }
 
 /// What came of asking sbatch for an array.
@@ -95,7 +98,14 @@ impl Slurm {
             .iter()
             .filter_map(|name| Some((OsString::from(name), host::env(name)?)))
             .collect();
-        Self { environment, patience, was_away: Arc::default() }
+        Self { environment, patience, was_away: Arc::default(), say: |_| {} }
+    }
+
+    /// Tells this, once, when it does not answer and is asked again.
+    #[must_use]
+    pub const fn telling(mut self, say: fn(&str)) -> Self {
+        self.say = say;
+        self
     }
 
     /// Passes these further variables of the caller, too.
@@ -153,7 +163,14 @@ impl Slurm {
         let mut backoff = Backoff::new(self.patience);
         loop {
             match self.ask_once(program, words) {
-                Err(SlurmError::Unreachable { .. }) if backoff.wait() => {
+                Err(SlurmError::Unreachable { words, .. }) if backoff.is_left() => {
+                    if !self.was_away.load(Ordering::Relaxed) {
+                        (self.say)(&format!(
+                            "Slurm does not answer (`{program}` says: {words}); it is asked again for up to {} s",
+                            self.patience.as_secs()
+                        ));
+                    }
+                    backoff.wait();
                     self.was_away.store(true, Ordering::Relaxed);
                 }
                 answer => return answer,
@@ -380,31 +397,5 @@ fn said(output: &Output) -> String {
         (false, _) => lines.join("; "),
         (true, Some(code)) => format!("nothing, and ends with exit code {code}"),
         (true, None) => "nothing: it was killed".into(),
-    }
-}
-
-/// Pauses that double from half a second to 15 seconds, until patience ends.
-#[derive(Debug)]
-pub struct Backoff {
-    begun: std::time::Instant,
-    patience: Duration,
-    pause: Duration,
-}
-
-impl Backoff {
-    /// Begins now.
-    #[must_use]
-    pub fn new(patience: Duration) -> Self {
-        Self { begun: host::instant(), patience, pause: Duration::from_millis(500) }
-    }
-
-    /// Waits; whether to try again.
-    pub fn wait(&mut self) -> bool {
-        if self.begun.elapsed() + self.pause > self.patience {
-            return false;
-        }
-        std::thread::sleep(self.pause);
-        self.pause = (self.pause * 2).min(Duration::from_secs(15));
-        true
     }
 }

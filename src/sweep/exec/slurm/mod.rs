@@ -7,6 +7,7 @@
 //! [`gres`] read what it has); [`site`] is what a user wrote down of it. [`ledger`] is what the sweep directory knows of it, [`task`] the other end: an
 //! array task that looks for its slice.
 pub mod again;
+pub mod backoff;
 pub mod bad_nodes;
 pub mod call;
 pub mod error;

@@ -317,7 +317,7 @@ pub fn reason(code: &str) -> String {
         "Resources" => "waits for free nodes",
         "Priority" => "others go first",
         "JobArrayTaskLimit" => "as many run as `max_running` allows",
-        "Dependency" => "waits for another array, as `max_running` asks",
+        "Dependency" => "waits for other jobs of the sweep",
         "DependencyNeverSatisfied" => "waits for what will never be: cancel and submit again",
         "BeginTime" => "was put back into the queue and waits a moment",
         "JobHeldUser" => "is held: `scontrol release` lets it go",

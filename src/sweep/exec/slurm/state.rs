@@ -124,6 +124,12 @@ impl Standing {
         }
     }
 
+    /// Whether a job waits, or runs, that submits what is not in the queue.
+    #[must_use]
+    pub fn is_topped_up(&self) -> bool {
+        self.arrays.iter().any(|array| array.kind == Kind::TopUp)
+    }
+
     /// Where a slice stands.
     #[must_use]
     pub fn place(&self, slice: u32) -> &Place {

@@ -7,10 +7,12 @@
 //! sbatch has left can't run, and is cancelled by the next submit.
 use std::collections::HashSet;
 
-use super::call::{Backoff, Slurm, Submitted};
+use super::backoff::Backoff;
+use super::call::{Slurm, Submitted};
 use super::error::{self, SlurmError};
 use super::lanes::{self, Live};
 use super::ledger::{self, Fate, Intent, Kind, LEDGER_SCHEMA, Ledger};
+use super::preflight::accounts::Association;
 use super::request::{Call, Request};
 use super::settle::settle;
 use super::{ranges, state};
@@ -138,15 +140,35 @@ impl Work<'_> {
                     if self.report.kept_out.is_none() && self.request.top_up {
                         top_up = self.errand(Kind::TopUp, &[])?;
                     }
+                    let first = self.report.kept_out.is_none();
                     self.report.kept_out = Some((left.len(), words));
                     if tasks == 1 {
                         break;
                     }
-                    size = tasks / 2;
+                    let room = if first { self.room()? } else { None };
+                    size = room.filter(|room| *room < tasks).unwrap_or(tasks / 2).max(1);
                 }
             }
         }
         self.finish(top_up)
+    }
+
+    /// How many more tasks accounting allows this user, where it says so: halving finds it, too,
+    /// and asks sbatch more often.
+    fn room(&self) -> Result<Option<usize>, SlurmError> {
+        let account = self.request.settings.given.get("account");
+        let Some(all) = self.slurm.associations() else { return Ok(None) };
+        let of_account = |a: &&Association| account.is_none_or(|name| a.account == *name);
+        let most = all.iter().filter(of_account).filter_map(|a| a.max_submit).min();
+        let Some(most) = most.and_then(|n| usize::try_from(n).ok()) else { return Ok(None) };
+        let queued: usize = self
+            .slurm
+            .queue()?
+            .iter()
+            .filter(|row| state::is_alive(&row.state))
+            .map(|row| ranges::read(&row.tasks).map_or(1, |tasks| tasks.len()))
+            .sum();
+        Ok(Some(most.saturating_sub(queued)))
     }
 
     /// What comes after the arrays: the job that submits the rest, or the one that concludes.

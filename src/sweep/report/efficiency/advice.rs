@@ -1,7 +1,7 @@
 //! From what tasks took to what to ask for: sizes that a person would write into a spec.
-use super::{Resource, Spread, What, float, ran_out};
+use super::{Around, Resource, Spread, What, float, ran_out};
 use crate::exec::slurm::ranges;
-use crate::store::tasks::{TaskEnd, TaskStart};
+use crate::store::tasks::{Cause, TaskEnd, TaskStart};
 use crate::text::{duration, plural};
 
 /// What to ask for the next time.
@@ -39,7 +39,8 @@ pub(super) fn ask(resource: &Resource, starts: &[&TaskStart]) -> Option<Ask> {
         }
         What::Cores => {
             let busy = resource.share.zip(most).map_or(p95, |(share, most)| share * most);
-            let cores = (busy - IDLE_CORE).ceil().max(1.0);
+            let workers = starts.iter().map(|s| s.begin.workers).max().unwrap_or(1);
+            let cores = (busy - IDLE_CORE).ceil().max(f64::from(workers.max(1)));
             Some(setting("cpus", format!("{cores:.0}"), most == Some(cores)))
         }
         What::Memory => {
@@ -111,7 +112,7 @@ fn memory_words(mib: f64) -> String {
 pub(super) fn hints(
     resources: &[Resource],
     measured: &[(&TaskStart, &TaskEnd)],
-    runs_per_slice: u64,
+    around: &Around<'_>,
 ) -> Vec<String> {
     let find = |what: What| resources.iter().find(|r| r.what == what);
     let mut hints = Vec::new();
@@ -122,11 +123,14 @@ pub(super) fn hints(
             plural(out, "start")
         ));
     }
-    if let Some(time) = find(What::Time).filter(|time| time.used.median < SHORT_TASK) {
+    let cut_off = measured.iter().any(|(_, end)| end.cause == Some(Cause::Time));
+    let short = |time: &&Resource| time.used.median < SHORT_TASK && !cut_off;
+    if let Some(time) = find(What::Time).filter(short) {
         let slices = |start: &TaskStart| ranges::read(&start.begin.slices).map_or(1, |s| s.len());
         let slices = measured.iter().map(|(start, _)| slices(start)).max().unwrap_or(1);
-        let runs = float(runs_per_slice.max(1) * slices as u64);
+        let runs = float(around.runs_per_slice.max(1) * slices as u64);
         let better = (runs * GOOD_TASK / time.used.median.max(1.0)).ceil();
+        let better = better.min(float(around.runs).max(1.0));
         hints.push(format!(
             "tasks live {} at the median: `slurm.runs_per_task: {better:.0}` saves starts",
             duration(time.used.median)

@@ -6,7 +6,7 @@ use crate::store::tasks::{Begin, Died, TASK_SCHEMA, TaskLine, TaskWriter, read_a
 
 fn around(liveness: &dyn Fn(u32) -> Liveness) -> Around<'_> {
     let sweep = Title { name: "fashion-depth".into(), id: "ab".repeat(16), dir: "runs/x".into() };
-    Around { sweep, liveness, runs_per_slice: 4, repeated_seconds: 180.0 }
+    Around { sweep, liveness, runs_per_slice: 4, runs: 1000, repeated_seconds: 180.0 }
 }
 
 fn begin(task: u32, restarts: u32) -> Begin {
