@@ -190,3 +190,51 @@ fn a_damaged_manifest_is_listed_with_its_fault() {
     here.run(["list", "--format", "json"]).code(0).says("cannot be understood");
     here.run(["submit", "toy.yaml"]).code(4).says("SWEEP.json");
 }
+
+#[test]
+fn what_was_changed_and_not_committed_is_kept_with_the_sweep() {
+    let here = Sandbox::new();
+    let git = |words: &[&str]| {
+        let mut git = std::process::Command::new("git");
+        git.args(["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]);
+        let said = git.args(words).current_dir(here.path()).output();
+        said.is_ok_and(|said| said.status.success())
+    };
+    if !git(&["init", "-q"]) {
+        return eprintln!("skipped: there is no git here");
+    }
+    here.write("train.py", "lr = 1\n");
+    assert!(git(&["add", "."]) && git(&["commit", "-qm", "one"]));
+    here.write("toy.yaml", script(1, REPORT));
+    here.run(["submit", "toy.yaml"]).code(0);
+    let clean = here.sweeps().pop().unwrap();
+    assert!(!clean.join("code.diff").exists());
+
+    here.write("train.py", "lr = 2\n");
+    here.write("toy.yaml", script(2, REPORT));
+    here.run(["submit", "toy.yaml"]).code(0);
+    let dirty = here.sweeps().into_iter().find(|sweep| *sweep != clean).unwrap();
+    let patch = std::fs::read_to_string(dirty.join("code.diff")).unwrap();
+    assert!(patch.contains("-lr = 1\n+lr = 2\n"), "{patch}");
+    let manifest = std::fs::read_to_string(dirty.join("SWEEP.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    assert!(manifest["git"].as_str().unwrap().ends_with('+'), "{manifest}");
+}
+
+#[test]
+fn a_sweep_that_is_plainly_broken_is_stopped_here_too_and_a_complete_one_is_concluded() {
+    let here = Sandbox::new();
+    let body = format!("sleep 0.1; test -e healed || exit 9; {REPORT}");
+    let around = "max_failures: 2\nafter: report\non_complete: [sh, -c, 'echo $DLGRID_NAME >> told']\n";
+    here.write("toy.yaml", format!("{}{around}", script(40, &body)));
+    here.run(["submit", "toy.yaml", "--slots", "1"])
+        .code(6)
+        .says("as many as `max_failures` allows");
+    assert!(here.count("end") < 40);
+    assert!(!here.path().join("told").exists());
+    here.write("healed", "");
+    here.run(["retry"]).code(0).says("40 of 40 runs done");
+    assert_eq!(std::fs::read_to_string(here.path().join("told")).unwrap(), "toy\n");
+    let board = here.sweeps().pop().unwrap().join("report/0001/leaderboard.csv");
+    assert_eq!(std::fs::read_to_string(board).unwrap().lines().count(), 41);
+}
