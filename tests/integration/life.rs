@@ -225,7 +225,8 @@ fn what_was_changed_and_not_committed_is_kept_with_the_sweep() {
 fn a_sweep_that_is_plainly_broken_is_stopped_here_too_and_a_complete_one_is_concluded() {
     let here = Sandbox::new();
     let body = format!("sleep 0.1; test -e healed || exit 9; {REPORT}");
-    let around = "max_failures: 2\nafter: report\non_complete: [sh, -c, 'echo $DLGRID_NAME >> told']\n";
+    let around =
+        "max_failures: 2\nafter: report\non_complete: [sh, -c, 'echo $DLGRID_NAME >> told']\n";
     here.write("toy.yaml", format!("{}{around}", script(40, &body)));
     here.run(["submit", "toy.yaml", "--slots", "1"])
         .code(6)

@@ -101,7 +101,7 @@ fn a_lost_run_has_the_cause_that_its_task_wrote() {
 fn a_run_is_found_by_what_it_is() {
     let here = Sandbox::new();
     let body = format!(
-        "echo start $DLGRID_PARAM_X; {REPORT}; [ $DLGRID_PARAM_X = 2 ] && {{ echo 'out of luck' >&2; exit 7; }}; [ $DLGRID_PARAM_X = 4 ] && exit 8; true"
+        "echo start $DLGRID_PARAM_X >&2; {REPORT}; [ $DLGRID_PARAM_X = 2 ] && {{ echo 'out of luck' >&2; exit 7; }}; [ $DLGRID_PARAM_X = 4 ] && exit 8; true"
     );
     here.write("toy.yaml", script(6, &body));
     here.run(["submit", "toy.yaml", "--slots", "1"]).code(3);

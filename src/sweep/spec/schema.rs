@@ -158,7 +158,7 @@ fn slurm() -> Json {
     json!({"type": "object", "properties": properties, "additionalProperties": false, "description": "what is asked of Slurm, and how runs are packed"})
 }
 
-/// The settings of a recipe as a Markdown table.
+/// The settings of a recipe, and what is asked of Slurm, as a Markdown table.
 #[must_use]
 pub fn markdown() -> String {
     let mut out =
@@ -188,6 +188,9 @@ pub fn markdown() -> String {
             key.doc
         ));
     }
+    for (name, kind, doc) in SLURM {
+        out.push_str(&format!("| `slurm.{name}` | {} | none | {doc} |\n", kind.expected()));
+    }
     out
 }
 
@@ -214,6 +217,6 @@ mod tests {
 
     #[test]
     fn the_reference_has_a_line_for_each_setting() {
-        assert_eq!(markdown().lines().count(), KEYS.len() + 2);
+        assert_eq!(markdown().lines().count(), KEYS.len() + SLURM.len() + 2);
     }
 }

@@ -33,6 +33,25 @@ pub enum SlurmKind {
     Flag,
 }
 
+impl SlurmKind {
+    /// What it takes, in words.
+    #[must_use]
+    pub const fn expected(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Count => "a whole number of at least 1",
+            Self::Whole => "a whole number",
+            Self::Time => "a time such as `30m` or `04:00:00`",
+            Self::CountOrText => "a whole number of at least 1, or text",
+            Self::CountOrAuto => "a whole number of at least 1, or `auto`",
+            Self::Words => "a list of words",
+            Self::Memory => "memory such as `16G` or `2048M`",
+            Self::Length => "a time such as `30s` or `20m`",
+            Self::Flag => "true or false",
+        }
+    }
+}
+
 /// Every key of the section, sorted.
 pub const KEYS: &[(&str, SlurmKind, &str)] = &[
     ("account", SlurmKind::Text, "the account that pays"),
@@ -239,18 +258,7 @@ fn is_slurm_time(text: &str) -> bool {
 
 fn wrong(kind: SlurmKind, name: &str, node: &Node, mistakes: &mut Mistakes) {
     let what = format!("`{name}`");
-    let expected = match kind {
-        SlurmKind::Text => "text",
-        SlurmKind::Count => "a whole number of at least 1",
-        SlurmKind::Whole => "a whole number",
-        SlurmKind::Time => "a time such as `30m` or `04:00:00`",
-        SlurmKind::CountOrText => "a whole number of at least 1, or text",
-        SlurmKind::CountOrAuto => "a whole number of at least 1, or `auto`",
-        SlurmKind::Words => "a list of words",
-        SlurmKind::Memory => "memory such as `16G` or `2048M`",
-        SlurmKind::Length => "a time such as `30s` or `20m`",
-        SlurmKind::Flag => "true or false",
-    };
+    let expected = kind.expected();
     let mistake = Mistake::new(
         node.span.clone(),
         format!("{what} must be {expected}, got {}", node.describe()),

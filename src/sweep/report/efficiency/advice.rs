@@ -89,7 +89,7 @@ fn memory(mib: f64) -> f64 {
         (64.0 * G, 4.0 * G),
         (f64::INFINITY, 16.0 * G),
     ];
-    up(mib.max(256.0), &steps)
+    up(mib.max(128.0), &steps)
 }
 
 /// As a spec has it: `90m` is `1h30m`.
@@ -163,7 +163,7 @@ mod tests {
             assert_eq!(time_words(time(seconds)), words, "{seconds}");
         }
         for (mib, words) in [
-            (10.0, "256M"),
+            (10.0, "128M"),
             (1000.0, "1G"),
             (1025.0, "1536M"),
             (2500.0, "2560M"),
