@@ -13,6 +13,9 @@ use dlgrid_sweep::sweep::Sweep;
 
 use crate::talk::{refuse, talk};
 
+/// That the program of `on_complete` was started.
+const COMPLETE: &str = "complete.json";
+
 /// Concludes a sweep if all of its runs have ended; the exit code. The program of `on_complete` is
 /// started once in the life of the sweep.
 pub fn conclude(sweep: &Sweep, upkeep: &Upkeep) -> anyhow::Result<u8> {
@@ -32,6 +35,14 @@ pub fn conclude(sweep: &Sweep, upkeep: &Upkeep) -> anyhow::Result<u8> {
     tell(sweep, upkeep, report.as_deref())
 }
 
+/// Whether all is done that [`conclude`] does.
+pub fn is_concluded(dir: &SweepDir, upkeep: &Upkeep) -> anyhow::Result<bool> {
+    let written = !upkeep.report || !fs::list_dir(&dir.reports())?.is_empty();
+    let mark = COMPLETE.to_owned();
+    let told = upkeep.on_complete.is_empty() || fs::list_dir(&dir.submit())?.contains(&mark);
+    Ok(written && told)
+}
+
 /// Writes the leaderboard in three forms into a folder of its own; the folder.
 fn write(sweep: &Sweep, results: &Results) -> anyhow::Result<std::path::PathBuf> {
     let subject = Subject::new(sweep, results, &|_| Liveness::Gone);
@@ -39,7 +50,9 @@ fn write(sweep: &Sweep, results: &Results) -> anyhow::Result<std::path::PathBuf>
         .report(Query::default())
         .map_err(|error| refuse(exit::UNEXPECTED, error.to_string(), error.hint()))?;
     let root = sweep.dir.reports();
-    let number = fs::list_dir(&root).unwrap_or_default().len() + 1;
+    let numbers = fs::list_dir(&root).unwrap_or_default();
+    let last = numbers.iter().filter_map(|name| name.parse::<u32>().ok()).max();
+    let number = last.unwrap_or(0) + 1;
     let folder = root.join(format!("{number:04}"));
     for (name, text) in [
         ("leaderboard.md", markdown::render(&report)),
@@ -57,7 +70,7 @@ fn write(sweep: &Sweep, results: &Results) -> anyhow::Result<std::path::PathBuf>
 }
 
 fn is_first(dir: &SweepDir) -> anyhow::Result<bool> {
-    match fs::publish(&dir.submit().join("complete.json"), b"{\"schema\":1}\n") {
+    match fs::publish(&dir.submit().join(COMPLETE), b"{\"schema\":1}\n") {
         Ok(()) => Ok(true),
         Err(error) if error.is_exists() => Ok(false),
         Err(error) => Err(error.into()),

@@ -81,7 +81,7 @@ pub fn run(args: &Args) -> Result<u8> {
     };
     let bad = bad_nodes(picked.starts().all());
     let known = known(&picked, choice, only.as_ref());
-    let again = again::again(&known, choice, &upkeep.retry);
+    let again = again::again(&known, choice, &upkeep.retry, &slurm::granted(&found.settings));
     tell(&again, &upkeep.retry);
     tell_bad(&bad);
     let wishes: Vec<Wish> = again
@@ -198,7 +198,7 @@ fn tell(again: &Again, rules: &RetryRules) {
 
 fn tell_bad(bad: &[BadNode]) {
     for node in bad {
-        let failed = plural(node.failed as u64, "task");
+        let failed = plural(node.failed, "task");
         talk(&format!("keeps away from node {}: {failed} failed there at once\n", node.node));
     }
 }
