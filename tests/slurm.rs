@@ -12,6 +12,8 @@ mod death;
 mod interrupted;
 #[path = "slurm/jobs.rs"]
 mod jobs;
+#[path = "slurm/later.rs"]
+mod later;
 #[path = "slurm/lives.rs"]
 mod lives;
 #[path = "slurm/place.rs"]

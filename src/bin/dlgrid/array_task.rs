@@ -11,7 +11,9 @@ use dlgrid_sweep::exec::slurm::ledger::{self, Intent, Kind};
 use dlgrid_sweep::exec::slurm::ranges;
 use dlgrid_sweep::exec::slurm::task::{ArrayTask, Assigned, Befallen, verdict};
 use dlgrid_sweep::exec::usage::Meter;
-use dlgrid_sweep::slice::INTENT;
+use dlgrid_sweep::orders::{self, Choice};
+use dlgrid_sweep::slice::{INTENT, OBEYS_AS};
+use dlgrid_sweep::space::Condition;
 use dlgrid_sweep::store::layout::SweepDir;
 use dlgrid_sweep::store::read::{self, RetryPolicy};
 use dlgrid_sweep::store::record::{Cause, Outcome};
@@ -19,7 +21,7 @@ use dlgrid_sweep::store::tasks::{
     Begin, Died, Full, Granted, TASK_SCHEMA, TaskEnd, TaskLine, TaskWriter,
 };
 use dlgrid_sweep::sweep::Sweep;
-use dlgrid_sweep::{exit, host, orders};
+use dlgrid_sweep::{exit, host};
 
 use crate::errand;
 use crate::talk::{refuse, talk};
@@ -47,7 +49,7 @@ pub struct Args {
     #[arg(long, value_delimiter = ',')]
     pub redo: Vec<String>,
     /// Run only what this condition holds for
-    #[arg(long, value_name = "EXPR")]
+    #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     pub only: Option<String>,
 }
 
@@ -71,10 +73,12 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
             talk(&format!("nothing to do: {why}\n"));
             Ok(exit::OK)
         }
+        // Nothing that was begun is saved when it stops: a signal ends it as any other program.
+        Assigned::Errand(_) if signals.end_by_them() => Ok(exit::STOPPED),
         Assigned::Errand(kind) => match kind {
-            Kind::Canary => errand::canary(&sweep, args),
+            Kind::Canary => errand::canary(&sweep, args, &intent),
             Kind::TopUp => errand::top_up(&sweep, &intent),
-            Kind::Report => errand::report(&sweep),
+            Kind::Report => errand::report(&sweep, &intent),
             Kind::Runs => Ok(exit::OK),
         },
         Assigned::Slices(slices) => {
@@ -94,20 +98,33 @@ struct Signals {
     asked: Arc<AtomicBool>,
     /// SIGUSR2: Slurm's warning that the time limit is near.
     time_is_over: Arc<AtomicBool>,
+    /// Whether SIGTERM and SIGINT end this process after all.
+    end: Arc<AtomicBool>,
 }
 
 impl Signals {
     fn listen() -> anyhow::Result<Self> {
         use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR2};
         let new = || Arc::new(AtomicBool::new(false));
-        let signals = Self { asked: new(), time_is_over: new() };
+        let signals = Self { asked: new(), time_is_over: new(), end: new() };
         let pairs =
             [(SIGTERM, &signals.asked), (SIGINT, &signals.asked), (SIGUSR2, &signals.time_is_over)];
         for (signal, flag) in pairs {
+            if signal != SIGUSR2 {
+                let end = Arc::clone(&signals.end);
+                signal_hook::flag::register_conditional_default(signal, end)
+                    .context("cannot listen for signals")?;
+            }
             signal_hook::flag::register(signal, Arc::clone(flag))
                 .context("cannot listen for signals")?;
         }
         Ok(signals)
+    }
+
+    /// From now on SIGTERM and SIGINT end this process; whether one has come before.
+    fn end_by_them(&self) -> bool {
+        self.end.store(true, Ordering::SeqCst);
+        self.asked()
     }
 
     fn asked(&self) -> bool {
@@ -122,8 +139,9 @@ impl Signals {
 /// Where the workers of a task run: one a GPU as far as there are some, else side by side.
 fn slots(workers: usize, threads: usize, trains: bool) -> Vec<Slot> {
     let visible = host::env("CUDA_VISIBLE_DEVICES").and_then(|list| list.into_string().ok());
+    let ids = visible.iter().flat_map(|list| list.split(','));
     let gpus: Vec<String> =
-        visible.iter().flat_map(|list| list.split(',')).map(str::to_owned).collect();
+        ids.filter(|id| !matches!(*id, "" | "NoDevFiles")).map(str::to_owned).collect();
     (0..workers.max(1))
         .map(|n| Slot {
             device: if gpus.is_empty() { "auto".into() } else { "cuda:0".into() },
@@ -204,14 +222,19 @@ impl<'a> Watch<'a> {
         let again = RetryPolicy::parse(self.args.redo.iter().map(String::as_str))
             .map_err(|word| anyhow::anyhow!("`--redo {word}` is unknown"))?;
         let stops = Arc::new(AtomicUsize::new(0));
-        local::run(self.job(again)?, &stops, &mut |events| {
+        let worked = local::run(self.job(again)?, &stops, &mut |events| {
             self.tick(events);
             let stop = self.signals.asked() || self.signals.time_is_over();
             if stop || self.stopped.is_some() {
                 stops.store(1, Ordering::SeqCst);
             }
-        })
-        .context("cannot start a worker")?;
+        });
+        if let Err(error) = worked {
+            let why = format!("cannot start a worker: {error}");
+            talk(&format!("error: {why}\n"));
+            self.befallen.unusable = true;
+            self.stopped.get_or_insert(why);
+        }
         self.conclude(again)
     }
 
@@ -231,7 +254,10 @@ impl<'a> Watch<'a> {
             slots: slots(self.args.workers, self.args.threads, self.sweep.spec.trains()),
             worker,
             extra: extra.into_iter().map(Into::into).collect(),
-            environment: vec![(INTENT.to_owned(), self.intent.number.to_string())],
+            environment: vec![
+                (INTENT.to_owned(), self.intent.number.to_string()),
+                (OBEYS_AS.to_owned(), self.intent.obeys_as().to_string()),
+            ],
             print: Print::Through,
         })
     }
@@ -287,7 +313,7 @@ impl<'a> Watch<'a> {
             return;
         }
         let ordered = orders::read(&self.sweep.dir).unwrap_or_default();
-        self.stopped = orders::stop(&ordered, self.intent.number).map(str::to_owned);
+        self.stopped = orders::stop(&ordered, self.intent.obeys_as()).map(str::to_owned);
         if self.stopped.is_none() {
             self.stopped = errand::stop_if_broken(self.sweep, self.intent);
         }
@@ -306,12 +332,12 @@ impl<'a> Watch<'a> {
     /// over; the exit code.
     fn conclude(mut self, again: RetryPolicy) -> anyhow::Result<u8> {
         let (ends, failed, left) = self.count(again)?;
-        if failed > 0 && self.stopped.is_none() {
-            self.stopped = errand::stop_if_broken(self.sweep, self.intent);
+        if failed > 0 {
+            self.look();
         }
         self.befallen = Befallen {
             time_is_over: self.signals.time_is_over(),
-            asked: self.signals.asked() || self.stopped.is_some(),
+            asked: self.signals.asked() || (self.stopped.is_some() && !self.befallen.unusable),
             left,
             failed,
             ..self.befallen
@@ -354,24 +380,24 @@ impl<'a> Watch<'a> {
         end.why = refused.or(end.why.take());
     }
 
-    /// Runs of the slices that have ended; that failed; that are left.
+    /// Runs of the slices that have ended; that failed; that are left of those wanted.
     fn count(&self, again: RetryPolicy) -> anyhow::Result<(u64, u64, u64)> {
         let (mut ends, mut failed, mut left) = (0, 0, 0);
+        let only = self.args.only.as_deref().map(Condition::new).transpose()?;
+        let mut choice = Choice::new(&self.sweep.dir, Some(self.intent.obeys_as()), only);
         for slice in &self.slices {
             let results = read::load_slice(&self.sweep.dir, *slice, &self.sweep.manifest.id)?;
             for index in self.sweep.slice_runs(*slice) {
-                match results.end(index) {
-                    None => left += 1,
-                    Some(end) => {
-                        ends += 1;
-                        failed += u64::from(end.outcome == Outcome::Failed);
-                        // What was to be trained again and has not been.
-                        let old = results.segments.get(&end.at.segment());
-                        let old =
-                            old.and_then(|s| s.head.as_ref()?.intent) != Some(self.intent.number);
-                        left += u64::from(old && again.admits(end) && self.args.only.is_none());
-                    }
+                let end = results.end(index);
+                if let Some(end) = end {
+                    ends += 1;
+                    failed += u64::from(end.outcome == Outcome::Failed);
                 }
+                // What was to be trained again and has not been is left, too.
+                let is_left = end.is_none_or(|end| {
+                    again.admits(end) && results.intent(end) != Some(self.intent.number)
+                });
+                left += u64::from(is_left && choice.is_chosen(&self.sweep.spec, index));
             }
         }
         Ok((ends, failed, left))

@@ -268,8 +268,13 @@ impl Slurm {
     /// # Errors
     /// If Slurm does not answer or refuses.
     pub fn release(&self, array: u64) -> Result<(), SlurmError> {
-        match self.ask("scontrol", &["release", &array.to_string()]) {
-            Err(SlurmError::Refused { words, .. }) if words.contains("already finished") => Ok(()),
+        self.change(&["release", &array.to_string()])
+    }
+
+    /// Changes what waits of an array: what runs or is over stays as it is, and is no failure.
+    fn change(&self, words: &[&str]) -> Result<(), SlurmError> {
+        match self.ask("scontrol", words) {
+            Err(SlurmError::Refused { words, .. }) if parse::is_for_the_past(&words) => Ok(()),
             answer => answer.map(drop),
         }
     }
@@ -294,17 +299,25 @@ impl Slurm {
     /// If Slurm does not answer or refuses.
     pub fn throttle(&self, array: u64, most: u64) -> Result<(), SlurmError> {
         let (job, most) = (format!("JobId={array}"), format!("ArrayTaskThrottle={most}"));
-        self.ask("scontrol", &["update", &job, &most]).map(drop)
+        self.change(&["update", &job, &most])
     }
 
-    /// Lets the tasks of an array that wait wait for the end of another array, or of none.
+    /// Lets the tasks of an array that wait wait for the good end of a canary, where there is
+    /// one, and for the end of another array, or of none.
     ///
     /// # Errors
     /// If Slurm does not answer or refuses.
-    pub fn depend(&self, array: u64, after: Option<u64>) -> Result<(), SlurmError> {
-        let on = after.map_or_else(String::new, |other| format!("afterany:{other}"));
-        let (job, on) = (format!("JobId={array}"), format!("Dependency={on}"));
-        self.ask("scontrol", &["update", &job, &on]).map(drop)
+    pub fn depend(
+        &self,
+        array: u64,
+        canary: Option<u64>,
+        after: Option<u64>,
+    ) -> Result<(), SlurmError> {
+        let canary = canary.map(|job| format!("afterok:{job}"));
+        let after = after.map(|job| format!("afterany:{job}"));
+        let on: Vec<String> = canary.into_iter().chain(after).collect();
+        let (job, on) = (format!("JobId={array}"), format!("Dependency={}", on.join(",")));
+        self.change(&["update", &job, &on])
     }
 
     /// Cancels what waits of an array, if it has this name.

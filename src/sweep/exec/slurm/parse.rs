@@ -300,6 +300,16 @@ pub fn is_transient(words: &str) -> bool {
     SIGNS.iter().any(|sign| words.contains(sign))
 }
 
+/// Whether a change of an array was refused only for tasks that run or are over: scontrol names
+/// each part of the array, and ends badly for one of them although it has changed the others.
+#[must_use]
+pub fn is_for_the_past(words: &str) -> bool {
+    const SIGNS: &[&str] =
+        &["no error", "already finished", "no longer pending", "already completing or completed"];
+    let words = words.to_lowercase();
+    words.split("; ").all(|part| SIGNS.iter().any(|sign| part.contains(sign)))
+}
+
 /// Why a task waits, in words; Slurm's own where there are none.
 #[must_use]
 pub fn reason(code: &str) -> String {
