@@ -101,6 +101,20 @@ fn a_submission_that_is_killed_before_its_last_job_is_made_whole_by_the_next() {
     assert!(sweep.join("report/0001/leaderboard.md").is_file());
 }
 
+#[test]
+fn tasks_of_other_runs_wait_on_when_some_are_left_out() {
+    let Some(on) = place() else { return };
+    let settings = "max_running: 1, runs_per_task: 1, time: 5m";
+    on.here.write("toy.yaml", spec(9, &format!("sleep 1; {REPORT}"), settings));
+    on.run(["submit", "toy.yaml"]).code(0);
+    on.wait(60, "one to end", || on.here.count("end") >= 1);
+    let said = on.run(["cancel", "toy", "--where", "x == 6 or x == 8"]).code(0);
+    said.says("left out 2 runs; 2 tasks with nothing else");
+    on.drained();
+    let ran: Vec<u64> = on.starts().into_keys().collect();
+    assert_eq!(ran, [0, 1, 2, 3, 4, 5, 7]);
+}
+
 /// A place where nobody may have more than so many tasks in the queue.
 fn limited(most: u32) -> Option<Place> {
     let options =

@@ -1,11 +1,13 @@
 //! `dlgrid cancel`: takes a sweep, or a part of it, out of Slurm's queue, or asks the process that works
 //! on it to stop.
+use std::collections::HashSet;
 use std::time::Duration;
 
 use dlgrid_sweep::exec::claim::{self, Standing};
 use dlgrid_sweep::exec::slurm::call::Slurm;
 use dlgrid_sweep::exec::slurm::ledger::{Entry, Ledger};
 use dlgrid_sweep::exec::slurm::parse::Row;
+use dlgrid_sweep::exec::slurm::ranges;
 use dlgrid_sweep::exec::slurm::request::Request;
 use dlgrid_sweep::exec::slurm::state;
 use dlgrid_sweep::orders::{self, Order};
@@ -133,11 +135,8 @@ fn cancel_some(sweep: &Sweep, text: &str) -> anyhow::Result<u8> {
         ));
     };
     let rows = slurm.queue()?;
-    let is_alive = |entry: &&Entry| {
-        let is_its = |row: &&Row| Some(row.array) == entry.job() && row.name == entry.intent.token;
-        rows.iter().filter(is_its).any(|row| state::is_alive(&row.state))
-    };
-    let live: Vec<&Entry> = ledger.entries.iter().filter(is_alive).collect();
+    let live: Vec<&Entry> =
+        ledger.entries.iter().filter(|entry| !alive(entry, &rows).is_empty()).collect();
     let open = Open::of(sweep, &condition, tried_again(&sweep.dir, &live)?)?;
     if open.matching == 0 {
         talk("no run that has not ended matches\n");
@@ -147,11 +146,11 @@ fn cancel_some(sweep: &Sweep, text: &str) -> anyhow::Result<u8> {
     orders::give(&sweep.dir, ledger.last(), &Order::LeaveOut(text.to_owned()))?;
     let mut tasks = 0;
     for entry in live {
-        let (Some(array), idle) = (entry.job(), open.idle_tasks(entry)) else { continue };
-        if !idle.is_empty() {
-            slurm.cancel_tasks(array, &idle, &entry.intent.token)?;
-            tasks += idle.len() as u64;
-        }
+        let (Some(array), mut idle) = (entry.job(), open.idle_tasks(entry)) else { continue };
+        let alive = alive(entry, &rows);
+        idle.retain(|task| alive.contains(task));
+        slurm.cancel_tasks(array, &idle)?;
+        tasks += idle.len() as u64;
     }
     talk(&format!(
         "left out {}; {} with nothing else to do cancelled\nnext: `dlgrid submit` or `dlgrid retry` puts them back\n",
@@ -159,6 +158,17 @@ fn cancel_some(sweep: &Sweep, text: &str) -> anyhow::Result<u8> {
         plural(tasks, "task")
     ));
     Ok(exit::OK)
+}
+
+/// Tasks of an intent's array that are not over.
+fn alive(entry: &Entry, rows: &[Row]) -> HashSet<u32> {
+    let is_its = |row: &&Row| {
+        Some(row.array) == entry.job()
+            && row.name == entry.intent.token
+            && state::is_alive(&row.state)
+    };
+    let tasks = |row: &Row| ranges::read(&row.tasks).unwrap_or_default();
+    rows.iter().filter(is_its).flat_map(tasks).collect()
 }
 
 /// The runs that these arrays train although they have ended.
@@ -176,9 +186,9 @@ fn tried_again(dir: &SweepDir, live: &[&Entry]) -> anyhow::Result<RetryPolicy> {
 /// The runs that have not ended, or that are tried again, slice by slice.
 struct Open {
     /// Slices that have runs for which the condition does not hold.
-    busy: std::collections::HashSet<u32>,
+    busy: HashSet<u32>,
     /// Slices that have runs for which it does.
-    matched: std::collections::HashSet<u32>,
+    matched: HashSet<u32>,
     /// Runs for which it does.
     matching: u64,
 }
