@@ -14,6 +14,8 @@ mod death;
 mod interrupted;
 #[path = "slurm/jobs.rs"]
 mod jobs;
+#[path = "slurm/later.rs"]
+mod later;
 #[path = "slurm/limits.rs"]
 mod limits;
 #[path = "slurm/lives.rs"]

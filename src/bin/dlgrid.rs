@@ -55,6 +55,8 @@ mod talk;
 mod task;
 #[path = "dlgrid/throttle.rs"]
 mod throttle;
+#[path = "dlgrid/watch.rs"]
+mod watch;
 #[path = "dlgrid/work.rs"]
 mod work;
 

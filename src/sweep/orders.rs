@@ -35,8 +35,22 @@ pub struct Ordered {
     pub until: u32,
     /// What is to be done.
     pub order: Order,
+    /// What [`Order::Throttle`] changed the arrays to that were in the queue then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lanes: Vec<Lane>,
     /// Seconds since the Unix epoch.
     pub time: f64,
+}
+
+/// What an array was changed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lane {
+    /// The array.
+    pub array: u64,
+    /// Its tasks that may run at once; nothing: all.
+    pub share: Option<u64>,
+    /// The array that it waits for.
+    pub after: Option<u64>,
 }
 
 /// Gives an order about the intents up to `until`; durable when it returns.
@@ -44,10 +58,23 @@ pub struct Ordered {
 /// # Errors
 /// If it can't be written.
 pub fn give(dir: &SweepDir, until: u32, order: &Order) -> Result<(), StoreError> {
+    give_with(dir, until, order, &[])
+}
+
+/// As [`give`], for an order that changes these arrays.
+///
+/// # Errors
+/// If it can't be written.
+pub fn give_with(
+    dir: &SweepDir,
+    until: u32,
+    order: &Order,
+    lanes: &[Lane],
+) -> Result<(), StoreError> {
     loop {
         let number = numbers(dir)?.last().map_or(1, |last| last + 1);
-        let ordered =
-            Ordered { schema: ORDER_SCHEMA, until, order: order.clone(), time: host::now() };
+        let (order, lanes, time) = (order.clone(), lanes.to_vec(), host::now());
+        let ordered = Ordered { schema: ORDER_SCHEMA, until, order, lanes, time };
         let bytes = serde_json::to_vec(&ordered).expect("it has only text and numbers");
         match fs::publish(&file(dir, number), &bytes) {
             Err(error) if error.is_exists() => {}
@@ -125,9 +152,12 @@ impl Choice {
     /// Whether a run is to be trained.
     pub fn admits(&mut self, spec: &Spec, index: u64) -> bool {
         self.look();
-        if self.why_stop().is_some() {
-            return false;
-        }
+        self.why_stop().is_none() && self.is_chosen(spec, index)
+    }
+
+    /// Whether a run is one of those to be trained, unless all are to stop.
+    pub fn is_chosen(&mut self, spec: &Spec, index: u64) -> bool {
+        self.look();
         let holds = |condition: &Condition| matches(spec, condition, index);
         self.only.as_ref().is_none_or(holds) && !self.left_out.iter().any(holds)
     }

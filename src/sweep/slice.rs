@@ -44,6 +44,8 @@ pub struct SliceWork<'s> {
 
 /// The variable by which a Slurm task tells its workers the intent that it works for.
 pub const INTENT: &str = "DLGRID_INTENT";
+/// The variable by which it tells them the intent as which they obey orders, where that is another.
+pub const OBEYS_AS: &str = "DLGRID_OBEYS_AS";
 
 /// Attempts that may die over one run, without saving anything of it, before it counts as failed.
 const MAX_DEATHS: u32 = 3;
@@ -74,11 +76,11 @@ impl<'s> SliceWork<'s> {
             device: terms.device.to_owned(),
             log: host::env("DLGRID_LOG").map(|name| name.to_string_lossy().into_owned()),
             node: host::env("SLURMD_NODENAME").map(|name| name.to_string_lossy().into_owned()),
-            intent: host::env(INTENT).and_then(|n| n.to_str()?.parse().ok()),
+            intent: number(INTENT),
             dlgrid: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        let choice = Choice::new(&sweep.dir, facts.intent, terms.only.clone());
-        let newest = results.attempts(slice);
+        let choice = Choice::new(&sweep.dir, number(OBEYS_AS).or(facts.intent), terms.only.clone());
+        let (newest, intent) = (results.attempts(slice), facts.intent);
         let begin = || SegmentWriter::begin(&sweep.dir, slice, facts.clone());
         let writer =
             patiently(RETRY_EVERY, RETRY_FOR, begin, |pause, full| waited(wait, pause, full))?;
@@ -88,13 +90,18 @@ impl<'s> SliceWork<'s> {
         for index in sweep.slice_runs(slice) {
             let state = results.runs.get(&index);
             let of_this_run = |end: &&Merged| sweep.run(index).is_some_and(|run| run.id == end.run);
-            match state.and_then(|s| s.end.as_ref()).filter(of_this_run) {
-                Some(end) if !terms.again.admits(end) => {}
-                Some(_) => work.todo.push(index),
-                None => match state.and_then(|s| hopeless_for(s, terms.died, newest)) {
-                    Some(cause) => hopeless.push((index, cause)),
-                    None => work.todo.push(index),
-                },
+            let end = state.and_then(|s| s.end.as_ref()).filter(of_this_run);
+            // What this intent's own tasks have tried again has had its turn.
+            let is_over = |end: &Merged| {
+                !terms.again.admits(end) || (intent.is_some() && results.intent(end) == intent)
+            };
+            if end.is_some_and(is_over) {
+                continue;
+            }
+            let since = end.map_or(0, |end| end.at.attempt);
+            match state.and_then(|s| hopeless_for(s, terms.died, newest, since)) {
+                Some(cause) => hopeless.push((index, cause)),
+                None => work.todo.push(index),
             }
         }
         for (index, cause) in hopeless {
@@ -204,16 +211,21 @@ fn waited(wait: &Wait<'_>, pause: Duration, full: &StoreError) -> bool {
     go_on
 }
 
-/// Why a run that has not ended is not tried again, if it is not: `died` is why the newest
-/// attempt did.
-fn hopeless_for(state: &RunState, died: Option<Cause>, newest: u32) -> Option<Cause> {
+fn number(variable: &str) -> Option<u32> {
+    host::env(variable).and_then(|n| n.to_str()?.parse().ok())
+}
+
+/// Why a run that is to be trained is not tried again, if it is not: `died` is why the newest
+/// attempt did, `since` the attempt that ended it, where it is trained again.
+fn hopeless_for(state: &RunState, died: Option<Cause>, newest: u32, since: u32) -> Option<Cause> {
     let at_work = state.last.as_ref().is_some_and(|last| {
-        last.at.attempt == newest && !matches!(last.what, LastEvent::Stopped { .. })
+        let has_left = matches!(last.what, LastEvent::Stopped { .. } | LastEvent::Ended);
+        last.at.attempt == newest && !has_left
     });
     if died == Some(Cause::Memory) && at_work {
         return Some(Cause::Memory);
     }
-    (state.deaths() >= MAX_DEATHS).then_some(Cause::Killed)
+    (state.deaths_since(since) >= MAX_DEATHS).then_some(Cause::Killed)
 }
 
 fn died(run: &Run, cause: Cause) -> End {
@@ -227,4 +239,46 @@ fn died(run: &Run, cause: Cause) -> End {
     };
     let cause = (cause == Cause::Memory).then_some(cause);
     End { cause, ..End::failed(run, why, host::now()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pack::{Cut, Load};
+    use crate::spec;
+
+    /// Begins the next attempt, starts its first run and dies over it, or gives up before; the
+    /// runs that were to be trained.
+    fn die(sweep: &Sweep, terms: &Terms<'_>) -> Vec<u64> {
+        let mut work = SliceWork::begin(sweep, 0, terms, &|_| false).expect("begun");
+        if let Some(run) = work.todo().first().and_then(|index| sweep.run(*index)) {
+            work.start(&run);
+        }
+        work.todo().to_vec()
+    }
+
+    #[test]
+    fn a_run_that_is_tried_again_does_not_hold_up_the_others_either() {
+        let text = "name: t\ncommand: [echo]\nparameters: {x: [1, 2]}\nobjective: {minimize: l}\n";
+        let root = tempfile::tempdir().expect("folder");
+        let (spec, _) = spec::read("t.yaml", text.as_bytes(), 10).expect("spec");
+        let cut = Cut::Tasks(Load { runs_per_task: Some(2), ..Load::default() });
+        let made = Sweep::create(root.path(), spec, text.as_bytes(), &cut);
+        let sweep = made.expect("sweep").sweep;
+        let again = RetryPolicy { failed: true, memory: true, diverged: false };
+        let (first, memory) =
+            (Terms::default(), Terms { died: Some(Cause::Memory), ..Terms::default() });
+        assert_eq!(die(&sweep, &first), [0, 1]);
+        assert_eq!(die(&sweep, &memory), [1], "the first run has failed");
+        let retry = |died| Terms { again, died, ..Terms::default() };
+        assert_eq!(die(&sweep, &retry(None)), [0, 1], "it is tried again");
+        let mut work = SliceWork::begin(&sweep, 0, &retry(Some(Cause::Memory)), &|_| false);
+        let work = work.as_mut().expect("begun");
+        assert_eq!(work.todo(), [1], "and has failed again");
+        // By a retry of its own it is tried as often as any other.
+        for _ in 0..MAX_DEATHS {
+            assert_eq!(die(&sweep, &retry(None))[0], 0);
+        }
+        assert_eq!(die(&sweep, &retry(Some(Cause::Killed))), [1]);
+    }
 }

@@ -21,8 +21,15 @@ impl Cluster {
         let dir =
             std::env::temp_dir().join(format!("dlgrid-slurm-{}-{number}", std::process::id()));
         let cluster = Self { dir };
-        let said = cluster.testcluster("up", options);
-        let why = String::from_utf8_lossy(&said.stderr).into_owned();
+        let mut said = cluster.testcluster("up", options);
+        let mut why = String::from_utf8_lossy(&said.stderr).into_owned();
+        if why.contains("Address already in use") {
+            // Another cluster that started at the same moment took the ports first.
+            cluster.testcluster("down", &[]);
+            drop(std::fs::remove_dir_all(&cluster.dir));
+            said = cluster.testcluster("up", options);
+            why = String::from_utf8_lossy(&said.stderr).into_owned();
+        }
         match said.status.code() {
             Some(0) => Some(cluster),
             Some(MISSING) => {

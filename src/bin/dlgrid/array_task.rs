@@ -1,31 +1,22 @@
-//! `dlgrid array-task`: a task of a Slurm array. It starts the workers of the task's slices, keeps
-//! watch over them, and writes down how it ended; or it does the errand that its array is for.
+//! `dlgrid array-task`: a task of a Slurm array. It finds its work and does it: it watches over the
+//! workers of its slices, or does the errand that its array is for.
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
-use dlgrid_sweep::exec::local::{self, Event, Job, Print, Slot, Worker};
 use dlgrid_sweep::exec::slurm::ledger::{self, Intent, Kind};
 use dlgrid_sweep::exec::slurm::ranges;
-use dlgrid_sweep::exec::slurm::request::Request;
-use dlgrid_sweep::exec::slurm::task::{ArrayTask, Assigned, Befallen, verdict};
+use dlgrid_sweep::exec::slurm::task::{ArrayTask, Assigned};
 use dlgrid_sweep::exec::usage::Meter;
-use dlgrid_sweep::slice::INTENT;
 use dlgrid_sweep::store::layout::SweepDir;
-use dlgrid_sweep::store::read::{self, RetryPolicy};
-use dlgrid_sweep::store::record::{Cause, Outcome};
-use dlgrid_sweep::store::tasks::{
-    Begin, Died, Full, Granted, TASK_SCHEMA, TaskEnd, TaskLine, TaskWriter,
-};
+use dlgrid_sweep::store::tasks::{Begin, TASK_SCHEMA, TaskEnd, TaskLine, TaskWriter};
 use dlgrid_sweep::sweep::Sweep;
-use dlgrid_sweep::{exit, host, orders};
+use dlgrid_sweep::{exit, host};
 
-use crate::complete;
 use crate::errand;
 use crate::talk::{refuse, talk};
-use crate::work;
+use crate::watch::Watch;
 
 /// Arguments of `array-task`.
 #[derive(Debug, clap::Args)]
@@ -49,7 +40,7 @@ pub struct Args {
     #[arg(long, value_delimiter = ',')]
     pub redo: Vec<String>,
     /// Run only what this condition holds for
-    #[arg(long, value_name = "EXPR")]
+    #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     pub only: Option<String>,
 }
 
@@ -73,6 +64,8 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
             talk(&format!("nothing to do: {why}\n"));
             Ok(exit::OK)
         }
+        // Nothing that was begun is saved when it stops: a signal ends it as any other program.
+        Assigned::Errand(_) if signals.end_by_them() => Ok(exit::STOPPED),
         Assigned::Errand(kind) => errand_for(kind, args, &sweep, &intent, task),
         Assigned::Slices(slices) => Watch::new(args, &sweep, &intent, task, slices, signals).work(),
     }
@@ -88,9 +81,9 @@ fn errand_for(
 ) -> anyhow::Result<u8> {
     let (begun, meter) = (begin(sweep, intent, task, &[], 1), Meter::begin());
     let done = match kind {
-        Kind::Canary => errand::canary(sweep, args),
+        Kind::Canary => errand::canary(sweep, args, intent),
         Kind::TopUp => errand::top_up(sweep, intent).map(|()| None),
-        Kind::Report => errand::report(sweep),
+        Kind::Report => errand::report(sweep, intent),
         Kind::Runs => Ok(None),
     };
     let why = match &done {
@@ -122,7 +115,7 @@ fn errand_for(
 }
 
 /// Begins the record of a task; nothing where it can't be written: the runs are what counts.
-fn begin(
+pub fn begin(
     sweep: &Sweep,
     intent: &Intent,
     task: ArrayTask,
@@ -152,306 +145,47 @@ fn node() -> String {
 }
 
 /// What signals have said.
-struct Signals {
+pub struct Signals {
     /// SIGTERM or SIGINT: stop.
     asked: Arc<AtomicBool>,
     /// SIGUSR2: Slurm's warning that the time limit is near.
     time_is_over: Arc<AtomicBool>,
+    /// Whether SIGTERM and SIGINT end this process after all.
+    end: Arc<AtomicBool>,
 }
 
 impl Signals {
     fn listen() -> anyhow::Result<Self> {
         use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR2};
         let new = || Arc::new(AtomicBool::new(false));
-        let signals = Self { asked: new(), time_is_over: new() };
+        let signals = Self { asked: new(), time_is_over: new(), end: new() };
         let pairs =
             [(SIGTERM, &signals.asked), (SIGINT, &signals.asked), (SIGUSR2, &signals.time_is_over)];
         for (signal, flag) in pairs {
+            if signal != SIGUSR2 {
+                let end = Arc::clone(&signals.end);
+                signal_hook::flag::register_conditional_default(signal, end)
+                    .context("cannot listen for signals")?;
+            }
             signal_hook::flag::register(signal, Arc::clone(flag))
                 .context("cannot listen for signals")?;
         }
         Ok(signals)
     }
 
-    fn asked(&self) -> bool {
+    /// From now on SIGTERM and SIGINT end this process; whether one has come before.
+    fn end_by_them(&self) -> bool {
+        self.end.store(true, Ordering::SeqCst);
+        self.asked()
+    }
+
+    /// Whether it was asked to stop.
+    pub fn asked(&self) -> bool {
         self.asked.load(Ordering::SeqCst)
     }
 
-    fn time_is_over(&self) -> bool {
+    /// Whether the time limit is near.
+    pub fn time_is_over(&self) -> bool {
         self.time_is_over.load(Ordering::SeqCst)
-    }
-}
-
-/// Where the workers of a task run: one a GPU as far as there are some, else side by side.
-fn slots(workers: usize, threads: usize, trains: bool) -> Vec<Slot> {
-    let visible = host::env("CUDA_VISIBLE_DEVICES").and_then(|list| list.into_string().ok());
-    let gpus: Vec<String> =
-        visible.iter().flat_map(|list| list.split(',')).map(str::to_owned).collect();
-    (0..workers.max(1))
-        .map(|n| Slot {
-            device: if gpus.is_empty() { "auto".into() } else { "cuda:0".into() },
-            threads,
-            visible: gpus.get(n % gpus.len().max(1)).cloned(),
-        })
-        .map(|slot| Slot { device: if trains { slot.device } else { "command".into() }, ..slot })
-        .collect()
-}
-
-/// Time between two looks at what was ordered, and at how many runs have failed.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// Share of its memory from which on a task counts as full.
-const FULL: f64 = 0.92;
-
-/// Keeps watch over the workers of a task.
-struct Watch<'a> {
-    args: &'a Args,
-    sweep: &'a Sweep,
-    intent: &'a Intent,
-    task: ArrayTask,
-    slices: Vec<u32>,
-    signals: Signals,
-    granted: Granted,
-    /// Nothing where it can't be written: the runs are what counts.
-    record: Option<TaskWriter>,
-    meter: Meter,
-    full: bool,
-    befallen: Befallen,
-    looked: Instant,
-    stopped: Option<String>,
-}
-
-impl<'a> Watch<'a> {
-    fn new(
-        args: &'a Args,
-        sweep: &'a Sweep,
-        intent: &'a Intent,
-        task: ArrayTask,
-        slices: Vec<u32>,
-        signals: Signals,
-    ) -> Self {
-        let granted = ArrayTask::granted(intent);
-        let record = begin(sweep, intent, task, &slices, args.workers);
-        Self {
-            args,
-            sweep,
-            intent,
-            task,
-            slices,
-            signals,
-            granted,
-            record,
-            meter: Meter::begin(),
-            full: false,
-            befallen: Befallen::default(),
-            looked: host::instant(),
-            stopped: None,
-        }
-    }
-
-    /// Works until the slices are done or it is time to stop; the exit code.
-    fn work(mut self) -> anyhow::Result<u8> {
-        let again = RetryPolicy::parse(self.args.redo.iter().map(String::as_str))
-            .map_err(|word| anyhow::anyhow!("`--redo {word}` is unknown"))?;
-        let stops = Arc::new(AtomicUsize::new(0));
-        local::run(self.job(again)?, &stops, &mut |events| {
-            self.tick(events);
-            let stop = self.signals.asked() || self.signals.time_is_over();
-            if stop || self.stopped.is_some() {
-                stops.store(1, Ordering::SeqCst);
-            }
-        })
-        .context("cannot start a worker")?;
-        self.conclude(again)
-    }
-
-    fn job(&self, again: RetryPolicy) -> anyhow::Result<Job> {
-        let worker = match &self.args.worker {
-            Some(program) => Worker { program: program.clone(), args: Vec::new() },
-            None => Worker { program: host::executable()?, args: vec!["task".into()] },
-        };
-        let mut extra = work::redo_words(again);
-        if let Some(only) = &self.args.only {
-            extra.extend(["--only".to_owned(), only.clone()]);
-        }
-        Ok(Job {
-            dir: self.sweep.dir.clone(),
-            sweep: self.sweep.manifest.id.clone(),
-            slices: self.slices.clone(),
-            slots: slots(self.args.workers, self.args.threads, self.sweep.spec.trains()),
-            worker,
-            extra: extra.into_iter().map(Into::into).collect(),
-            environment: vec![(INTENT.to_owned(), self.intent.number.to_string())],
-            print: Print::Through,
-        })
-    }
-
-    fn tick(&mut self, events: &[Event]) {
-        for event in events {
-            self.take(event);
-        }
-        self.meter.look();
-        self.note_if_full();
-        if self.looked.elapsed() >= LOOK_EVERY {
-            self.look();
-        }
-    }
-
-    fn take(&mut self, event: &Event) {
-        match event {
-            Event::Done { .. } => {}
-            Event::Died { slice, how, cause, again, .. } => {
-                let why = if *cause == Cause::Memory { " for want of memory" } else { "" };
-                let next = if *again { "another takes over" } else { "it is given up for now" };
-                talk(&format!("warning: a worker {how}{why}, at slice {slice}; {next}\n"));
-                // The least of them is the one that asking for more mends.
-                self.befallen.died =
-                    self.befallen.died.map_or(Some(*cause), |d| Some(d.min(*cause)));
-                let died =
-                    Died { slice: *slice, how: how.clone(), cause: *cause, time: host::now() };
-                self.note(&TaskLine::Died(died));
-            }
-            Event::Unusable { how, .. } => {
-                talk(&format!("error: the worker {how}\n"));
-                self.befallen.unusable = true;
-            }
-        }
-    }
-
-    fn note_if_full(&mut self) {
-        let Some((peak, has)) = self.meter.peak_memory_mib().zip(self.granted.memory_mib) else {
-            return;
-        };
-        #[expect(clippy::cast_precision_loss, reason = "megabytes of a node")]
-        let is_full = !self.full && peak as f64 >= FULL * has as f64;
-        if is_full {
-            self.full = true;
-            self.note(&TaskLine::Full(Full { memory_mib: peak, time: host::now() }));
-        }
-    }
-
-    /// Looks at what was ordered, and whether the sweep is plainly broken.
-    fn look(&mut self) {
-        self.looked = host::instant();
-        if self.stopped.is_some() {
-            return;
-        }
-        let ordered = orders::read(&self.sweep.dir).unwrap_or_default();
-        self.stopped = orders::stop(&ordered, self.intent.number).map(str::to_owned);
-        if self.stopped.is_none() {
-            self.stopped = errand::stop_if_broken(self.sweep, self.intent);
-        }
-    }
-
-    fn note(&mut self, line: &TaskLine) {
-        if let Some(record) = &mut self.record
-            && let Err(error) = record.add(line)
-        {
-            talk(&format!("warning: {error}; how this task ends is not kept\n"));
-            self.record = None;
-        }
-    }
-
-    /// Writes down how the task ended, and puts it back into the queue where only its time is
-    /// over; the exit code.
-    fn conclude(mut self, again: RetryPolicy) -> anyhow::Result<u8> {
-        let (ends, failed, left) = self.count(again)?;
-        if failed > 0 && self.stopped.is_none() {
-            self.stopped = errand::stop_if_broken(self.sweep, self.intent);
-        }
-        self.befallen = Befallen {
-            time_is_over: self.signals.time_is_over(),
-            asked: self.signals.asked() || self.stopped.is_some(),
-            left,
-            failed,
-            ..self.befallen
-        };
-        let (cause, code) = verdict(&self.befallen);
-        let mut end = TaskEnd {
-            cause,
-            requeued: false,
-            why: self.stopped.clone(),
-            ends,
-            failed,
-            used: self.meter.used(),
-            time: host::now(),
-        };
-        // Only the warning before the time limit: what is cancelled stays so, and what is
-        // preempted Slurm itself puts back.
-        if cause == Some(Cause::Time) && !self.signals.asked() {
-            self.go_on_later(&mut end);
-        }
-        self.note(&TaskLine::End(end));
-        if left == 0 {
-            self.conclude_sweep();
-        }
-        Ok(code)
-    }
-
-    /// Concludes the sweep if it is complete and no job of its own is there to do so: a limit may
-    /// have kept it out.
-    fn conclude_sweep(&self) {
-        let dir = &self.sweep.dir;
-        let has_job = || -> anyhow::Result<bool> {
-            let ledger = ledger::Ledger::read(dir)?;
-            let of_kind = |kind: Kind| {
-                let is_it = |e: &&ledger::Entry| e.intent.kind == kind && e.job().is_some();
-                ledger.entries.iter().rfind(is_it).map(|e| e.intent.number)
-            };
-            Ok(of_kind(Kind::Report) > of_kind(Kind::Runs))
-        };
-        let conclude = || match Request::read(dir, self.intent.request) {
-            Ok(request) if request.upkeep.ends_with_something() && !has_job()? => {
-                complete::conclude(self.sweep, &request.upkeep)
-            }
-            Ok(_) => Ok(None),
-            Err(error) => Err(error.into()),
-        };
-        match conclude() {
-            Ok(None) => {}
-            Ok(Some(why)) => talk(&format!("warning: {why}\n")),
-            Err(error) => talk(&format!("warning: the sweep is not concluded: {error:#}\n")),
-        }
-    }
-
-    /// Slurm ends the task as soon as it is put back, so that is written down first.
-    fn go_on_later(&mut self, end: &mut TaskEnd) {
-        let refused = match self.task.may_go_on_later(self.sweep, &self.slices) {
-            Err(why) => Some(why),
-            Ok(()) => {
-                self.note(&TaskLine::End(TaskEnd { requeued: true, ..end.clone() }));
-                self.task.go_on_later().err().map(|error| error.to_string())
-            }
-        };
-        end.requeued = refused.is_none();
-        match &refused {
-            None => talk("time is nearly over: put back into the queue\n"),
-            Some(why) => talk(&format!(
-                "time is nearly over: not put back into the queue: {why}; submit again goes on\n"
-            )),
-        }
-        end.why = refused.or(end.why.take());
-    }
-
-    /// Runs of the slices that have ended; that failed; that are left.
-    fn count(&self, again: RetryPolicy) -> anyhow::Result<(u64, u64, u64)> {
-        let (mut ends, mut failed, mut left) = (0, 0, 0);
-        for slice in &self.slices {
-            let results = read::load_slice(&self.sweep.dir, *slice, &self.sweep.manifest.id)?;
-            for index in self.sweep.slice_runs(*slice) {
-                match results.end(index) {
-                    None => left += 1,
-                    Some(end) => {
-                        ends += 1;
-                        failed += u64::from(end.outcome == Outcome::Failed);
-                        // What was to be trained again and has not been.
-                        let old = results.segments.get(&end.at.segment());
-                        let old =
-                            old.and_then(|s| s.head.as_ref()?.intent) != Some(self.intent.number);
-                        left += u64::from(old && again.admits(end) && self.args.only.is_none());
-                    }
-                }
-            }
-        }
-        Ok((ends, failed, left))
     }
 }

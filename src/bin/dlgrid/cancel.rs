@@ -1,16 +1,19 @@
 //! `dlgrid cancel`: takes a sweep, or a part of it, out of Slurm's queue, or asks the process that works
 //! on it to stop.
+use std::collections::HashSet;
 use std::time::Duration;
 
 use dlgrid_sweep::exec::claim::{self, Standing};
 use dlgrid_sweep::exec::slurm::call::Slurm;
 use dlgrid_sweep::exec::slurm::ledger::{Entry, Ledger};
 use dlgrid_sweep::exec::slurm::parse::Row;
+use dlgrid_sweep::exec::slurm::ranges;
+use dlgrid_sweep::exec::slurm::request::Request;
 use dlgrid_sweep::exec::slurm::state;
 use dlgrid_sweep::orders::{self, Order};
 use dlgrid_sweep::space::Condition;
 use dlgrid_sweep::store::layout::SweepDir;
-use dlgrid_sweep::store::read;
+use dlgrid_sweep::store::read::{self, RetryPolicy};
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::text::plural;
 use dlgrid_sweep::{exit, host};
@@ -19,6 +22,7 @@ use crate::cluster::PATIENCE as FOR_SLURM;
 use crate::pick::{self, Root};
 use crate::retry;
 use crate::talk::{refuse, talk};
+use crate::work;
 
 /// Arguments of `cancel`.
 #[derive(Debug, clap::Args)]
@@ -133,24 +137,23 @@ fn cancel_some(sweep: &Sweep, text: &str) -> anyhow::Result<u8> {
             "`--where` chooses among tasks of Slurm; `dlgrid cancel` stops a sweep on this machine",
         ));
     };
-    let open = Open::of(sweep, &condition)?;
+    let rows = slurm.queue()?;
+    let live: Vec<&Entry> =
+        ledger.entries.iter().filter(|entry| !alive(entry, &rows).is_empty()).collect();
+    let open = Open::of(sweep, &condition, tried_again(&sweep.dir, &live)?)?;
     if open.matching == 0 {
         talk("no run that has not ended matches\n");
         return Ok(exit::OK);
     }
     // First the order: a task that is put back meanwhile obeys it.
     orders::give(&sweep.dir, ledger.last(), &Order::LeaveOut(text.to_owned()))?;
-    let rows = slurm.queue()?;
     let mut tasks = 0;
-    for entry in ledger.entries.iter() {
-        let (Some(array), idle) = (entry.job(), open.idle_tasks(entry)) else { continue };
-        let alive = rows.iter().any(|row| {
-            row.array == array && row.name == entry.intent.token && state::is_alive(&row.state)
-        });
-        if alive && !idle.is_empty() {
-            slurm.cancel_tasks(array, &idle, &entry.intent.token)?;
-            tasks += idle.len() as u64;
-        }
+    for entry in live {
+        let (Some(array), mut idle) = (entry.job(), open.idle_tasks(entry)) else { continue };
+        let alive = alive(entry, &rows);
+        idle.retain(|task| alive.contains(task));
+        slurm.cancel_tasks(array, &idle)?;
+        tasks += idle.len() as u64;
     }
     talk(&format!(
         "left out {}; {} with nothing else to do cancelled\nnext: `dlgrid submit` or `dlgrid retry` puts them back\n",
@@ -160,22 +163,46 @@ fn cancel_some(sweep: &Sweep, text: &str) -> anyhow::Result<u8> {
     Ok(exit::OK)
 }
 
-/// The runs that have not ended, slice by slice.
+/// Tasks of an intent's array that are not over.
+fn alive(entry: &Entry, rows: &[Row]) -> HashSet<u32> {
+    let is_its = |row: &&Row| {
+        Some(row.array) == entry.job()
+            && row.name == entry.intent.token
+            && state::is_alive(&row.state)
+    };
+    let tasks = |row: &Row| ranges::read(&row.tasks).unwrap_or_default();
+    rows.iter().filter(is_its).flat_map(tasks).collect()
+}
+
+/// The runs that these arrays train although they have ended.
+fn tried_again(dir: &SweepDir, live: &[&Entry]) -> anyhow::Result<RetryPolicy> {
+    let mut all = RetryPolicy::default();
+    for entry in live.iter().filter(|entry| entry.intent.request > 0) {
+        let again = Request::read(dir, entry.intent.request)?.again;
+        all.failed |= again.failed;
+        all.memory |= again.memory;
+        all.diverged |= again.diverged;
+    }
+    Ok(all)
+}
+
+/// The runs that have not ended, or that are tried again, slice by slice.
 struct Open {
     /// Slices that have runs for which the condition does not hold.
-    busy: std::collections::HashSet<u32>,
+    busy: HashSet<u32>,
     /// Slices that have runs for which it does.
-    matched: std::collections::HashSet<u32>,
+    matched: HashSet<u32>,
     /// Runs for which it does.
     matching: u64,
 }
 
 impl Open {
-    fn of(sweep: &Sweep, condition: &Condition) -> anyhow::Result<Self> {
+    fn of(sweep: &Sweep, condition: &Condition, again: RetryPolicy) -> anyhow::Result<Self> {
         let results = read::load(&sweep.dir, &sweep.manifest.id)?;
         let mut open = Self { busy: Default::default(), matched: Default::default(), matching: 0 };
         for slice in 0..u32::try_from(sweep.manifest.slices.len()).unwrap_or(u32::MAX) {
-            for index in sweep.slice_runs(slice).filter(|run| results.end(*run).is_none()) {
+            let is_open = |run: &u64| work::is_left(results.end(*run), again);
+            for index in sweep.slice_runs(slice).filter(is_open) {
                 if orders::matches(&sweep.spec, condition, index) {
                     open.matched.insert(slice);
                     open.matching += 1;

@@ -13,6 +13,9 @@ use dlgrid_sweep::sweep::Sweep;
 
 use crate::talk::{refuse, talk};
 
+/// That the program of `on_complete` was started.
+const COMPLETE: &str = "complete.json";
+
 /// Concludes a sweep if all of its runs have ended; why something of it failed, if it did. The
 /// program of `on_complete` is started once in the life of the sweep.
 pub fn conclude(sweep: &Sweep, upkeep: &Upkeep) -> anyhow::Result<Option<String>> {
@@ -32,6 +35,14 @@ pub fn conclude(sweep: &Sweep, upkeep: &Upkeep) -> anyhow::Result<Option<String>
     Ok(tell(sweep, upkeep, report.as_deref()))
 }
 
+/// Whether all is done that [`conclude`] does.
+pub fn is_concluded(dir: &SweepDir, upkeep: &Upkeep) -> anyhow::Result<bool> {
+    let written = !upkeep.report || !fs::list_dir(&dir.reports())?.is_empty();
+    let mark = COMPLETE.to_owned();
+    let told = upkeep.on_complete.is_empty() || fs::list_dir(&dir.submit())?.contains(&mark);
+    Ok(written && told)
+}
+
 /// The form that has everything.
 const BOARD: &str = "leaderboard.json";
 
@@ -44,12 +55,13 @@ fn write(sweep: &Sweep, results: &Results) -> anyhow::Result<std::path::PathBuf>
         .map_err(|error| refuse(exit::UNEXPECTED, error.to_string(), error.hint()))?;
     let root = sweep.dir.reports();
     let board = json::render(&report);
-    let before = fs::list_dir(&root).unwrap_or_default().len();
-    let last = root.join(format!("{before:04}"));
-    if fs::read(&last.join(BOARD)).is_ok_and(|bytes| bytes == board.as_bytes()) {
-        return Ok(last);
+    let numbers = fs::list_dir(&root).unwrap_or_default();
+    let last = numbers.iter().filter_map(|name| name.parse::<u32>().ok()).max().unwrap_or(0);
+    let before = root.join(format!("{last:04}"));
+    if fs::read(&before.join(BOARD)).is_ok_and(|bytes| bytes == board.as_bytes()) {
+        return Ok(before);
     }
-    let folder = root.join(format!("{:04}", before + 1));
+    let folder = root.join(format!("{:04}", last + 1));
     for (name, text) in [
         ("leaderboard.md", markdown::render(&report)),
         ("leaderboard.csv", csv::render(&report)),
@@ -66,7 +78,7 @@ fn write(sweep: &Sweep, results: &Results) -> anyhow::Result<std::path::PathBuf>
 }
 
 fn is_first(dir: &SweepDir) -> anyhow::Result<bool> {
-    match fs::publish(&dir.submit().join("complete.json"), b"{\"schema\":1}\n") {
+    match fs::publish(&dir.submit().join(COMPLETE), b"{\"schema\":1}\n") {
         Ok(()) => Ok(true),
         Err(error) if error.is_exists() => Ok(false),
         Err(error) => Err(error.into()),

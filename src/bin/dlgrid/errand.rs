@@ -6,9 +6,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use dlgrid_sweep::exec::program::{self, Around, Finished};
 use dlgrid_sweep::exec::slurm::call::Slurm;
-use dlgrid_sweep::exec::slurm::ledger::{Fate, Intent, Kind, Ledger};
+use dlgrid_sweep::exec::slurm::ledger::{self, Entry, Fate, Intent, Kind, Ledger};
 use dlgrid_sweep::exec::slurm::request::Request;
 use dlgrid_sweep::exec::slurm::script;
+use dlgrid_sweep::exec::slurm::state::Standing;
 use dlgrid_sweep::host;
 use dlgrid_sweep::orders::{self, Order};
 use dlgrid_sweep::recipe::Work;
@@ -21,14 +22,19 @@ use crate::array_task::Args;
 use crate::complete;
 use crate::slurm;
 use crate::talk::talk;
+use crate::work;
 
 /// Tries one run: two batches where dlgrid trains; a program until it has reported once. Why it
 /// could not, if it could not.
-pub fn canary(sweep: &Sweep, args: &Args) -> anyhow::Result<Option<String>> {
-    match &args.worker {
-        Some(worker) => canary_worker(sweep, worker, args.threads),
-        None => canary_program(sweep),
+pub fn canary(sweep: &Sweep, args: &Args, intent: &Intent) -> anyhow::Result<Option<String>> {
+    let why = match &args.worker {
+        Some(worker) => canary_worker(sweep, worker, args.threads)?,
+        None => canary_program(sweep)?,
+    };
+    if why.is_none() {
+        ledger::mark_passed(&sweep.dir, intent.number)?;
     }
+    Ok(why)
 }
 
 fn canary_worker(
@@ -85,29 +91,98 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// Submits those slices of a request that no array has had yet.
 pub fn top_up(sweep: &Sweep, intent: &Intent) -> anyhow::Result<()> {
     let mut request = Request::read(&sweep.dir, intent.request)?;
-    let had: std::collections::HashSet<u32> = Ledger::read(&sweep.dir)?
+    let ledger = Ledger::read(&sweep.dir)?;
+    let had: std::collections::HashSet<u32> = ledger
         .entries
         .iter()
         .filter(|e| e.intent.request == request.number && !matches!(e.fate, Some(Fate::Void(_))))
         .flat_map(|entry| entry.slices())
         .collect();
     let ordered = orders::read(&sweep.dir)?;
-    if let Some(why) = orders::stop(&ordered, intent.number) {
+    if let Some(why) = orders::stop(&ordered, intent.obeys_as()) {
         talk(&format!("nothing to do: the sweep was stopped: {why}\n"));
         return Ok(());
     }
-    request.slices.retain(|slice| !had.contains(slice));
+    // Somebody may have submitted some by hand meanwhile, and they may be done.
+    let results = read::load(&sweep.dir, &sweep.manifest.id)?;
+    let left = work::slices_left(sweep, &results, request.again);
+    request.slices.retain(|slice| !had.contains(slice) && left.binary_search(slice).is_ok());
     if let Some(most) = orders::throttle(&ordered) {
         request.max_running = most;
     }
     let slurm = Slurm::new(PATIENCE).passing(&script::further_variables(&request.settings)?);
+    match tried(sweep, &slurm, &ledger, request.number)? {
+        Tried::Well => request.canary = false,
+        Tried::Badly => {
+            talk("nothing to do: the run that was tried first did not end well\n");
+            return Ok(());
+        }
+        Tried::NotYet => {}
+    }
     slurm::put(sweep, &slurm, &request)
 }
 
-/// Concludes the sweep if it is complete; why something of it failed, if it did.
-pub fn report(sweep: &Sweep) -> anyhow::Result<Option<String>> {
+/// What came of the canary of a request.
+enum Tried {
+    Well,
+    Badly,
+    /// It is in the queue, or there is none.
+    NotYet,
+}
+
+fn tried(sweep: &Sweep, slurm: &Slurm, ledger: &Ledger, request: u32) -> anyhow::Result<Tried> {
+    let Some(canary) = ledger.canary(request) else { return Ok(Tried::NotYet) };
+    // Asked first: one that ends well in between is marked by then.
+    let standing = Standing::of(ledger, &slurm.queue()?, host::now());
+    if ledger::has_passed(&sweep.dir, canary.intent.number)? {
+        return Ok(Tried::Well);
+    }
+    let alive = standing.arrays.iter().any(|array| Some(array.job) == canary.job());
+    Ok(if alive { Tried::NotYet } else { Tried::Badly })
+}
+
+/// Concludes the sweep if it is complete, unless a later one does: what was submitted after this
+/// one may train runs again that count as ended. Why something of it failed, if it did.
+pub fn report(sweep: &Sweep, intent: &Intent) -> anyhow::Result<Option<String>> {
+    let ledger = Ledger::read(&sweep.dir)?;
+    let rows = Slurm::new(PATIENCE).queue();
+    let is_later =
+        |entry: &&Entry| entry.intent.kind == Kind::Report && entry.intent.number > intent.number;
+    let later: Vec<u64> = ledger.entries.iter().filter(is_later).filter_map(Entry::job).collect();
+    if let Ok(rows) = rows
+        && let standing = Standing::of(&ledger, &rows, host::now())
+        && let Some(one) = standing.arrays.iter().find(|array| later.contains(&array.job))
+    {
+        talk(&format!("nothing to do: job {} concludes the sweep\n", one.job));
+        return Ok(None);
+    }
     let upkeep = Request::last(&sweep.dir)?.map_or(sweep.spec.upkeep.clone(), |r| r.upkeep);
     complete::conclude(sweep, &upkeep)
+}
+
+/// Concludes the sweep if it is complete and no job of its own is there to do so: a limit may have
+/// kept it out.
+pub fn conclude_without_job(sweep: &Sweep, intent: &Intent) {
+    let has_job = || -> anyhow::Result<bool> {
+        let ledger = Ledger::read(&sweep.dir)?;
+        let newest = |kind: Kind| {
+            let is_it = |e: &&Entry| e.intent.kind == kind && e.job().is_some();
+            ledger.entries.iter().rfind(is_it).map(|e| e.intent.number)
+        };
+        Ok(newest(Kind::Report) > newest(Kind::Runs))
+    };
+    let conclude = || match Request::read(&sweep.dir, intent.request) {
+        Ok(request) if request.upkeep.ends_with_something() && !has_job()? => {
+            complete::conclude(sweep, &request.upkeep)
+        }
+        Ok(_) => Ok(None),
+        Err(error) => Err(error.into()),
+    };
+    match conclude() {
+        Ok(None) => {}
+        Ok(Some(why)) => talk(&format!("warning: {why}\n")),
+        Err(error) => talk(&format!("warning: the sweep is not concluded: {error:#}\n")),
+    }
 }
 
 /// Stops the sweep if more of its runs have failed than may, of those that the request of this
@@ -127,10 +202,7 @@ pub fn stop_if_broken(sweep: &Sweep, intent: &Intent) -> Option<String> {
         .values()
         .filter_map(|run| run.end.as_ref())
         .filter(|end| end.outcome == Outcome::Failed)
-        .filter(|end| {
-            let head = results.segments.get(&end.at.segment()).and_then(|s| s.head.as_ref());
-            head.and_then(|head| head.intent).is_some_and(of_request)
-        })
+        .filter(|end| results.intent(end).is_some_and(of_request))
         .count() as u64;
     if failed < most {
         return None;

@@ -81,7 +81,7 @@ pub fn run(args: &Args) -> Result<u8> {
     };
     let bad = bad_nodes(picked.starts().all());
     let known = known(&picked, choice, only.as_ref());
-    let again = again::again(&known, choice, &upkeep.retry);
+    let again = again::again(&known, choice, &upkeep.retry, &slurm::granted(&found.settings));
     tell(&again, &upkeep.retry);
     tell_bad(&bad);
     let wishes: Vec<Wish> = again

@@ -8,6 +8,7 @@ use dlgrid_sweep::exec::claim;
 use dlgrid_sweep::exec::local::Worker;
 use dlgrid_sweep::exec::slurm::again::More;
 use dlgrid_sweep::exec::slurm::call::Slurm;
+use dlgrid_sweep::exec::slurm::error::is_limit;
 use dlgrid_sweep::exec::slurm::install::{self, Installed};
 use dlgrid_sweep::exec::slurm::ledger::{Kind, Ledger};
 use dlgrid_sweep::exec::slurm::preflight;
@@ -30,6 +31,7 @@ use dlgrid_sweep::text::plural;
 use dlgrid_sweep::{exit, host, orders};
 
 use crate::cluster::{Found, Place};
+use crate::complete;
 use crate::talk::{refuse, talk};
 use crate::work;
 
@@ -84,6 +86,7 @@ pub fn submit(
     }
     let results = read::load(&sweep.dir, &sweep.manifest.id)?;
     if wishes.iter().all(|wish| wish.slices.is_empty()) {
+        conclude(sweep, &found.slurm, upkeep)?;
         return Ok(work::conclude(sweep, &results, false));
     }
     let dir = absolute(&sweep.dir)?;
@@ -109,6 +112,20 @@ pub fn submit(
     let name = &sweep.manifest.name;
     talk(&format!("next: dlgrid status {name}; dlgrid report {name} at any time\n"));
     Ok(exit::OK)
+}
+
+/// Concludes a sweep whose job for that never came into the queue: a limit kept it out, or the
+/// submission was cut short.
+fn conclude(sweep: &Sweep, slurm: &Slurm, upkeep: &Upkeep) -> anyhow::Result<()> {
+    if complete::is_concluded(&sweep.dir, upkeep)? {
+        return Ok(());
+    }
+    let ledger = Ledger::read(&sweep.dir)?;
+    let standing = state::Standing::of(&ledger, &slurm.queue()?, host::now());
+    if standing.arrays.is_empty() {
+        complete::conclude(sweep, upkeep)?;
+    }
+    Ok(())
 }
 
 /// Submits a request that is written down, and says what came of it.
@@ -159,6 +176,12 @@ impl Draft<'_> {
         let settings = with_more(settings, wish);
         let ordered = orders::throttle(&orders::read(self.dir)?);
         let most = ordered.unwrap_or_else(|| max_running(&settings));
+        if most != max_running(&settings) {
+            let said = most.map_or("as many tasks as Slurm starts".into(), |n| plural(n, "task"));
+            talk(&format!(
+                "note: {said} at once, as `dlgrid throttle` said last, and not `slurm.max_running`\n"
+            ));
+        }
         let mut load = load(&settings, site, most);
         load.run_seconds = load.run_seconds.or(measured);
         let runs =
@@ -184,7 +207,8 @@ impl Draft<'_> {
             canary: settings.canary,
             top_up: site.limits.jobs_may_submit,
             upkeep: self.upkeep.clone(),
-            settings,
+            // Without what this wish adds: the next one starts from what was asked for at first.
+            settings: self.place.settings.clone(),
         })
     }
 
@@ -232,7 +256,7 @@ fn with_more(settings: &SlurmSettings, wish: &Wish) -> SlurmSettings {
     SlurmSettings::of(given, settings.removed.clone())
 }
 
-fn granted(settings: &SlurmSettings) -> Granted {
+pub fn granted(settings: &SlurmSettings) -> Granted {
     let text = |key: &str| settings.given.get(key).map(String::as_str);
     Granted {
         seconds: script::time_seconds(settings),
@@ -248,7 +272,12 @@ fn check_with_slurm(found: &Found, request: &Request) -> Result<(), SlurmError> 
     let mut words = request.options.clone();
     words.retain(|word| word != "--parsable");
     words.extend(request.script.iter().cloned());
-    preflight::try_out(&found.slurm, &found.cluster, &request.settings, &words).map(drop)
+    match preflight::try_out(&found.slurm, &found.cluster, &request.settings, &words) {
+        // The account may have no more jobs now: that says nothing of the task, and submission
+        // goes on later.
+        Err(SlurmError::Refused { words, .. }) if is_limit(&words) => Ok(()),
+        answer => answer.map(drop),
+    }
 }
 
 /// What came of a submission, in words.

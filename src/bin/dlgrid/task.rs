@@ -35,7 +35,7 @@ pub struct Args {
     #[arg(long, value_delimiter = ',')]
     redo: Vec<String>,
     /// Run only what this condition holds for
-    #[arg(long, value_name = "EXPR")]
+    #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     only: Option<String>,
     /// Not used: programs choose their device themselves
     #[arg(long)]

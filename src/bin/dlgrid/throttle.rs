@@ -1,10 +1,10 @@
 //! `dlgrid throttle`: how many tasks of a sweep may run at once, also of what is in the queue.
 use anyhow::Result;
 use dlgrid_sweep::exec::slurm::call::Slurm;
-use dlgrid_sweep::exec::slurm::lanes;
+use dlgrid_sweep::exec::slurm::lanes::{self, Live};
 use dlgrid_sweep::exec::slurm::ledger::Ledger;
 use dlgrid_sweep::exec::slurm::state::Standing;
-use dlgrid_sweep::orders::{self, Order};
+use dlgrid_sweep::orders::{self, Lane, Order};
 use dlgrid_sweep::text::plural;
 use dlgrid_sweep::{exit, host};
 
@@ -47,32 +47,34 @@ pub fn run(args: &Args) -> Result<u8> {
         ));
     };
     let rows = slurm.queue()?;
-    let live = Standing::of(&ledger, &rows, host::now()).live;
+    let standing = Standing::of(&ledger, &rows, host::now());
+    let live = lanes::as_ordered(&standing.live, &orders::read(&dir)?);
+    let changed = match args.most.0 {
+        None => live.iter().map(|one| Live { share: None, after: None, ..*one }).collect(),
+        Some(most) => lanes::share_out(&live, most),
+    };
+    let lane = |one: &Live| Lane { array: one.array, share: one.share, after: one.after };
+    let told: Vec<Lane> = changed.iter().map(lane).collect();
     // What is submitted from now on keeps to it, too.
-    orders::give(&dir, ledger.last(), &Order::Throttle(args.most.0))?;
-    match args.most.0 {
-        None => {
-            for one in &live {
-                slurm.throttle(one.array, 0)?;
-                slurm.depend(one.array, None)?;
-            }
-            talk(&format!("{} may run all of their tasks\n", arrays(live.len())));
-        }
-        Some(most) => {
-            let changed = lanes::share_out(&live, most);
-            for one in &changed {
-                slurm.throttle(one.array, one.share.unwrap_or(most))?;
-                let before = live.iter().find(|old| old.array == one.array).and_then(|o| o.after);
-                if before != one.after {
-                    slurm.depend(one.array, one.after)?;
-                }
-            }
-            let tasks = plural(most, "task");
-            talk(&format!("{} may run {tasks} at once\n", arrays(live.len())));
-        }
+    orders::give_with(&dir, ledger.last(), &Order::Throttle(args.most.0), &told)?;
+    for one in &changed {
+        slurm.throttle(one.array, one.share.unwrap_or(0))?;
+        slurm.depend(one.array, canary(&ledger, &standing, one.array), one.after)?;
     }
+    let live = arrays(live.len());
+    talk(&match args.most.0 {
+        None => format!("{live} may run all of their tasks\n"),
+        Some(most) => format!("{live} may run {} at once\n", plural(most, "task")),
+    });
     talk(&format!("next: dlgrid status {}\n", args.sweep));
     Ok(exit::OK)
+}
+
+/// The canary that an array waits for, if it is not over.
+fn canary(ledger: &Ledger, standing: &Standing, array: u64) -> Option<u64> {
+    let entry = ledger.entries.iter().find(|entry| entry.job() == Some(array))?;
+    let canary = ledger.canary(entry.intent.request)?.job()?;
+    standing.arrays.iter().any(|one| one.job == canary).then_some(canary)
 }
 
 fn arrays(n: usize) -> String {

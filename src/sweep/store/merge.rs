@@ -174,6 +174,13 @@ impl RunState {
         (self.started & !self.survived).count_ones()
     }
 
+    /// Of these, the attempts after one.
+    #[must_use]
+    pub const fn deaths_since(&self, attempt: u32) -> u32 {
+        let later = if attempt < 63 { u64::MAX << (attempt + 1) } else { 0 };
+        (self.started & !self.survived & later).count_ones()
+    }
+
     fn take(&mut self, event: Event) {
         let (at, time, what) = match event {
             Event::Other { at, time, what } => (at, time, what),
@@ -272,6 +279,12 @@ impl Results {
     #[must_use]
     pub fn end(&self, index: u64) -> Option<&Merged> {
         self.runs.get(&index)?.end.as_ref()
+    }
+
+    /// The intent whose task recorded an end, where it was one of Slurm's.
+    #[must_use]
+    pub fn intent(&self, end: &Merged) -> Option<u32> {
+        self.segments.get(&end.at.segment())?.head.as_ref()?.intent
     }
 
     /// Lines that were damaged, in all segments.

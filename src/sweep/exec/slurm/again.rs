@@ -86,9 +86,9 @@ pub struct Again {
     pub not_raised: Vec<u32>,
 }
 
-/// Chooses slices and what more they get.
+/// Chooses slices and what more they get than `usual`, which is what tasks get otherwise.
 #[must_use]
-pub fn again(slices: &[Known], choice: Choice, rules: &RetryRules) -> Again {
+pub fn again(slices: &[Known], choice: Choice, rules: &RetryRules, usual: &Granted) -> Again {
     let mut again = Again::default();
     for known in slices {
         let open = known.open > 0 && choice.wants_open(known.cause);
@@ -97,23 +97,28 @@ pub fn again(slices: &[Known], choice: Choice, rules: &RetryRules) -> Again {
         }
         let of_memory = known.of_memory || (open && known.cause == Some(Cause::Memory));
         let of_time = open && known.cause == Some(Cause::Time);
-        let more = More {
-            memory_mib: raised(
-                of_memory,
-                known.granted.memory_mib,
-                known.tried.0,
-                rules.memory,
-                rules,
-            ),
-            seconds: raised(of_time, known.granted.seconds, known.tried.1, rules.time, rules),
+        let (had, (memory, time)) = (&known.granted, known.tried);
+        let raised = More {
+            memory_mib: raised(of_memory, had.memory_mib, memory, rules.memory, rules),
+            seconds: raised(of_time, had.seconds, time, rules.time, rules),
         };
-        let lacks = (of_memory && more.memory_mib.is_none()) || (of_time && more.seconds.is_none());
+        let lacks =
+            (of_memory && raised.memory_mib.is_none()) || (of_time && raised.seconds.is_none());
         if lacks {
             again.not_raised.push(known.slice);
         }
+        let more = More {
+            memory_mib: raised.memory_mib.or(kept(had.memory_mib, usual.memory_mib, memory)),
+            seconds: raised.seconds.or(kept(had.seconds, usual.seconds, time)),
+        };
         again.groups.entry(more).or_default().push(known.slice);
     }
     again
+}
+
+/// What ran out of something before does not get less than it had the last time.
+fn kept(had: Option<u64>, usual: Option<u64>, tried: u32) -> Option<u64> {
+    had.filter(|had| tried > 0 && usual.is_some_and(|usual| *had > usual))
 }
 
 /// What it had times the factor, as long as that was not done too often. What ran out of it once
@@ -145,6 +150,25 @@ mod tests {
         Known { slice, open, ended, cause, granted, tried: (1, 1), ..Known::default() }
     }
 
+    fn usual() -> Granted {
+        Granted { memory_mib: Some(4096), seconds: Some(600), ..Granted::default() }
+    }
+
+    #[test]
+    fn what_once_ran_out_of_something_does_not_get_less_than_it_had() {
+        let rules = RetryRules::default();
+        let more = Granted { memory_mib: Some(9216), seconds: Some(600), ..Granted::default() };
+        let after = |cause, tried| {
+            let known = Known { granted: more, tried: (tried, 0), ..known(0, 1, 0, cause) };
+            let again = again(&[known], Choice::default().or_all(), &rules, &usual());
+            let group = again.groups.first_key_value().map(|(more, _)| *more).expect("one");
+            (group.memory_mib, group.seconds, again.not_raised.len())
+        };
+        assert_eq!(after(Some(Cause::Memory), 3), (Some(9216), None, 1));
+        assert_eq!(after(Some(Cause::Node), 2), (Some(9216), None, 0));
+        assert_eq!(after(Some(Cause::Node), 0), (None, None, 0));
+    }
+
     fn all() -> Vec<Known> {
         vec![
             known(0, 3, 0, Some(Cause::Memory)),
@@ -158,7 +182,7 @@ mod tests {
     }
 
     fn told(choice: Choice, rules: &RetryRules) -> String {
-        let again = again(&all(), choice.or_all(), rules);
+        let again = again(&all(), choice.or_all(), rules, &usual());
         let mut out: Vec<String> = again
             .groups
             .iter()
@@ -183,7 +207,11 @@ mod tests {
         let slices = |choice| {
             let known: Vec<Known> =
                 all().into_iter().map(|k| Known { ended: 0, of_memory: false, ..k }).collect();
-            again(&known, choice, &rules).groups.into_values().flatten().collect::<Vec<_>>()
+            again(&known, choice, &rules, &usual())
+                .groups
+                .into_values()
+                .flatten()
+                .collect::<Vec<_>>()
         };
         assert_eq!(slices(only(true, false, false)), [0]);
         assert_eq!(slices(only(false, true, false)), [1]);

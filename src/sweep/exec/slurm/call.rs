@@ -286,8 +286,13 @@ impl Slurm {
     /// # Errors
     /// If Slurm does not answer or refuses.
     pub fn release(&self, array: u64) -> Result<(), SlurmError> {
-        match self.ask("scontrol", &["release", &array.to_string()]) {
-            Err(SlurmError::Refused { words, .. }) if words.contains("already finished") => Ok(()),
+        self.change(&["release", &array.to_string()])
+    }
+
+    /// Changes what waits of an array: what runs or is over stays as it is, and is no failure.
+    fn change(&self, words: &[&str]) -> Result<(), SlurmError> {
+        match self.ask("scontrol", words) {
+            Err(SlurmError::Refused { words, .. }) if parse::is_for_the_past(&words) => Ok(()),
             answer => answer.map(drop),
         }
     }
@@ -311,24 +316,26 @@ impl Slurm {
     /// # Errors
     /// If Slurm does not answer or refuses.
     pub fn throttle(&self, array: u64, most: u64) -> Result<(), SlurmError> {
-        self.update(array, &format!("ArrayTaskThrottle={most}"))
+        let (job, most) = (format!("JobId={array}"), format!("ArrayTaskThrottle={most}"));
+        self.change(&["update", &job, &most])
     }
 
-    /// Lets the tasks of an array that wait wait for the end of another array, or of none.
+    /// Lets the tasks of an array that wait wait for the good end of a canary, where there is
+    /// one, and for the end of another array, or of none.
     ///
     /// # Errors
     /// If Slurm does not answer or refuses.
-    pub fn depend(&self, array: u64, after: Option<u64>) -> Result<(), SlurmError> {
-        let on = after.map_or_else(String::new, |other| format!("afterany:{other}"));
-        self.update(array, &format!("Dependency={on}"))
-    }
-
-    /// Changes what waits of an array. That some of its tasks have ended is no reason not to.
-    fn update(&self, array: u64, what: &str) -> Result<(), SlurmError> {
-        match self.ask("scontrol", &["update", &format!("JobId={array}"), what]) {
-            Err(SlurmError::Refused { words, .. }) if parse::is_past(&words) => Ok(()),
-            answer => answer.map(drop),
-        }
+    pub fn depend(
+        &self,
+        array: u64,
+        canary: Option<u64>,
+        after: Option<u64>,
+    ) -> Result<(), SlurmError> {
+        let canary = canary.map(|job| format!("afterok:{job}"));
+        let after = after.map(|job| format!("afterany:{job}"));
+        let on: Vec<String> = canary.into_iter().chain(after).collect();
+        let (job, on) = (format!("JobId={array}"), format!("Dependency={}", on.join(",")));
+        self.change(&["update", &job, &on])
     }
 
     /// Cancels what waits of an array, if it has this name.
@@ -340,20 +347,18 @@ impl Slurm {
         self.ask("scancel", &[&name, "--state=PENDING", &array.to_string()]).map(drop)
     }
 
-    /// Cancels tasks of an array that has this name. With `--name`, scancel takes the number of a
-    /// task that waits for the whole array: so the name is looked up first, and the tasks are
-    /// cancelled by number alone.
+    /// Cancels tasks of an array, which the queue has shown under its name a moment ago. Slurm
+    /// can't compare here: with `--name`, scancel cancels all tasks that wait.
     ///
     /// # Errors
     /// If Slurm does not answer or refuses.
-    pub fn cancel_tasks(&self, array: u64, tasks: &[u32], token: &str) -> Result<(), SlurmError> {
-        let rows = self.queue()?;
-        if !rows.iter().any(|row| row.array == array && row.name == token) {
-            return Ok(());
-        }
+    pub fn cancel_tasks(&self, array: u64, tasks: &[u32]) -> Result<(), SlurmError> {
         // Long lists would not fit into what Slurm takes.
         for some in tasks.chunks(500) {
-            self.ask("scancel", &[&format!("{array}_[{}]", ranges::write(some))])?;
+            match self.ask("scancel", &[&format!("{array}_[{}]", ranges::write(some))]) {
+                Err(SlurmError::Refused { words, .. }) if parse::is_for_the_past(&words) => {}
+                answer => answer.map(drop)?,
+            }
         }
         Ok(())
     }

@@ -97,6 +97,9 @@ fn hint_of(words: &str) -> Option<&'static str> {
         ("feature", "`sinfo -o '%N %f'` lists what `slurm.constraint` may name"),
         ("option", "see `man sbatch` for what `slurm.extra` may hold"),
     ];
+    if is_limit(words) {
+        return Some("a limit of your account is reached: submit again later tops up");
+    }
     let words = words.to_lowercase();
     HINTS.iter().find(|(part, _)| words.contains(part)).map(|(_, hint)| *hint)
 }

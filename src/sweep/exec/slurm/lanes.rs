@@ -3,6 +3,8 @@
 //! A lane is a chain of arrays, each waiting for the one before it to end; the tasks that its
 //! arrays may run at once are its share. The shares of all lanes add up to `max_running`.
 
+use crate::orders::Ordered;
+
 /// An array that is in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Live {
@@ -38,6 +40,19 @@ pub fn next(live: &[Live], arrays: u64, most: u64) -> Lane {
         Some(first) => Lane { share: share(first), after: Some(first.array) },
         None => Lane { share: most, after: None },
     }
+}
+
+/// Live arrays as they are since they were last throttled.
+#[must_use]
+pub fn as_ordered(live: &[Live], orders: &[Ordered]) -> Vec<Live> {
+    let last = |one: &Live| {
+        let mut all = orders.iter().rev().flat_map(|order| &order.lanes);
+        all.find(|lane| lane.array == one.array)
+    };
+    let now = |one: &Live| {
+        last(one).map_or(*one, |l| Live { array: l.array, share: l.share, after: l.after })
+    };
+    live.iter().map(now).collect()
 }
 
 /// What live arrays are changed to so that at most `most` tasks run at once: the share of each,
@@ -130,6 +145,25 @@ mod tests {
         let chains = fill(4, 2);
         let wanted = [(100, 4, None), (101, 3, None), (102, 4, Some(100)), (103, 3, Some(101))];
         assert_eq!(told(&chains, 7), wanted);
+    }
+
+    #[test]
+    fn what_was_throttled_is_known_as_it_is_since_then() {
+        let live = fill(2, 4);
+        let ordered = |most, array, share, after| {
+            let lane = crate::orders::Lane { array, share, after };
+            let order = crate::orders::Order::Throttle(most);
+            Ordered { schema: 1, until: 1, order, lanes: vec![lane], time: 0.0 }
+        };
+        let orders = [
+            ordered(Some(1), 101, Some(1), Some(100)),
+            ordered(Some(3), 101, Some(3), Some(100)),
+            ordered(Some(3), 7, None, None),
+        ];
+        let now = as_ordered(&live, &orders);
+        assert_eq!(now, [live[0], Live { array: 101, share: Some(3), after: Some(100) }]);
+        // What follows fits beside what there is.
+        assert_eq!(next(&now, 1, 5).share, 2);
     }
 
     proptest! {

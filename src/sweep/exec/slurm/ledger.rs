@@ -2,8 +2,8 @@
 //!
 //! An array is three small files that are each created once: `array-<n>.intent` before Slurm is
 //! asked, `array-<n>.fate` (its job number, or that there is none) when that is known, and
-//! `array-<n>.released` when it was let go. The number `n` is taken by creating the intent, so
-//! whoever creates it has seen all earlier ones. Of two that decide a fate, the first decides.
+//! `array-<n>.released` when it was let go; a canary that ended well adds `array-<n>.passed`. The
+//! number `n` is taken by creating the intent, so whoever creates it has seen all earlier ones. Of two that decide a fate, the first decides.
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,9 @@ pub struct Intent {
     /// The request that it is a part of.
     #[serde(default)]
     pub request: u32,
+    /// The first intent of that request, whose orders it obeys; 0: this one.
+    #[serde(default)]
+    pub since: u32,
     /// Its slices as ranges; none of an array that trains nothing.
     pub slices: String,
     /// Slices of one task: the array's task `i` has the `i`th so many.
@@ -53,6 +56,13 @@ pub struct Intent {
 }
 
 impl Intent {
+    /// The intent as which it obeys orders: what is submitted later of a request that had been
+    /// made before an order obeys it, too.
+    #[must_use]
+    pub const fn obeys_as(&self) -> u32 {
+        if self.since == 0 { self.number } else { self.since }
+    }
+
     /// Its slices, in the order of its tasks.
     #[must_use]
     pub fn slices(&self) -> Vec<u32> {
@@ -191,6 +201,16 @@ impl Ledger {
         Ok(Self { entries: entries.into_values().collect() })
     }
 
+    /// The last canary of a request that has a job.
+    #[must_use]
+    pub fn canary(&self, request: u32) -> Option<&Entry> {
+        let is_it = |entry: &&Entry| {
+            let intent = &entry.intent;
+            intent.request == request && intent.kind == Kind::Canary && entry.job().is_some()
+        };
+        self.entries.iter().rev().find(is_it)
+    }
+
     /// The number of the last intent; 0 where there is none.
     #[must_use]
     pub fn last(&self) -> u32 {
@@ -231,6 +251,10 @@ pub fn declare(dir: &SweepDir, intent: &Intent) -> Result<(), StoreError> {
 /// # Errors
 /// If it can't be written or read.
 pub fn decide(dir: &SweepDir, number: u32, fate: Fate) -> Result<Fate, StoreError> {
+    // Nothing is written where it is decided: on a full disk tasks begin, and wait for space.
+    if let Some(decided) = read_fate(dir, number)? {
+        return Ok(decided);
+    }
     match publish(dir, &name(number, "fate"), &fate) {
         Ok(()) => Ok(fate),
         Err(StoreError::Exists { .. }) => read_json(dir, &name(number, "fate")),
@@ -243,7 +267,27 @@ pub fn decide(dir: &SweepDir, number: u32, fate: Fate) -> Result<Fate, StoreErro
 /// # Errors
 /// If it can't be written.
 pub fn mark_released(dir: &SweepDir, number: u32) -> Result<(), StoreError> {
-    match publish(dir, &name(number, "released"), &host::now()) {
+    mark(dir, number, "released")
+}
+
+/// Notes that a canary ended well.
+///
+/// # Errors
+/// If it can't be written.
+pub fn mark_passed(dir: &SweepDir, number: u32) -> Result<(), StoreError> {
+    mark(dir, number, "passed")
+}
+
+/// Whether a canary ended well.
+///
+/// # Errors
+/// If the folder can't be read.
+pub fn has_passed(dir: &SweepDir, number: u32) -> Result<bool, StoreError> {
+    Ok(fs::list_dir(&dir.submit())?.contains(&name(number, "passed")))
+}
+
+fn mark(dir: &SweepDir, number: u32, what: &str) -> Result<(), StoreError> {
+    match publish(dir, &name(number, what), &host::now()) {
         Ok(()) | Err(StoreError::Exists { .. }) => Ok(()),
         Err(error) => Err(error),
     }
@@ -287,6 +331,7 @@ pub(crate) mod tests {
             token: format!("dlg-{number}"),
             kind: Kind::Runs,
             request: 1,
+            since: 0,
             slices: slices.into(),
             per_task: 1,
             granted: Granted::default(),

@@ -300,14 +300,14 @@ pub fn is_transient(words: &str) -> bool {
     SIGNS.iter().any(|sign| words.contains(sign))
 }
 
-/// Whether scontrol complains of nothing but tasks that have ended, or run: `3_0-1: Job has already
-/// finished; 3_2-10: No error`.
+/// Whether a change of an array was refused only for tasks that run or are over: scontrol names
+/// each part of the array, and ends badly for one of them although it has changed the others.
 #[must_use]
-pub fn is_past(words: &str) -> bool {
-    const FINE: &[&str] =
-        &["already finished", "no error", "not pending", "no longer pending", "completing"];
+pub fn is_for_the_past(words: &str) -> bool {
+    const SIGNS: &[&str] =
+        &["no error", "already finished", "no longer pending", "already completing or completed"];
     let words = words.to_lowercase();
-    words.split(';').all(|part| FINE.iter().any(|fine| part.contains(fine)))
+    words.split("; ").all(|part| SIGNS.iter().any(|sign| part.contains(sign)))
 }
 
 /// Why a task waits, in words; Slurm's own where there are none.

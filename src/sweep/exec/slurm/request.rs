@@ -48,7 +48,7 @@ pub struct Request {
     pub canary: bool,
     /// Whether a job submits what did not fit.
     pub top_up: bool,
-    /// What was asked of Slurm, site and spec together.
+    /// What was asked of Slurm, site and spec together, without what a retry adds.
     pub settings: SlurmSettings,
     /// What is to happen around the sweep.
     pub upkeep: Upkeep,

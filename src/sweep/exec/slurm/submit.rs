@@ -11,12 +11,13 @@ use super::backoff::Backoff;
 use super::call::{Slurm, Submitted};
 use super::error::{self, SlurmError};
 use super::lanes::{self, Live};
-use super::ledger::{self, Fate, Intent, Kind, LEDGER_SCHEMA, Ledger};
+use super::ledger::{self, Entry, Fate, Intent, Kind, LEDGER_SCHEMA, Ledger};
 use super::preflight::accounts::Association;
 use super::request::{Call, Request};
 use super::settle::settle;
 use super::{ranges, state};
 use crate::exec::claim::Claim;
+use crate::orders;
 use crate::store::StoreError;
 use crate::store::layout::SweepDir;
 
@@ -65,6 +66,10 @@ pub fn submit(
     let in_queue = |slice: &u32| standing.place(*slice).is_in_queue();
     let covered: HashSet<u32> = request.slices.iter().copied().filter(in_queue).collect();
     let report = Report { adopted: settled.adopted, queued: covered.len(), ..Report::default() };
+    let is_alive = |job: u64| standing.arrays.iter().any(|array| array.job == job);
+    let ledger = Ledger::read(dir)?;
+    let is_part = |entry: &&Entry| entry.intent.request == request.number;
+    let canary = ledger.canary(request.number).and_then(Entry::job).filter(|job| is_alive(*job));
     let mut work = Work {
         dir,
         sweep,
@@ -74,8 +79,11 @@ pub fn submit(
         report,
         known: settled.known,
         covered,
-        live: settled.standing.live,
-        canary: None,
+        live: lanes::as_ordered(&standing.live, &orders::read(dir)?),
+        canary: canary.map(|job| job.to_string()),
+        first: ledger.entries.iter().find(is_part).map(|entry| entry.intent.number),
+        concludes: standing.arrays.iter().any(|array| array.kind == Kind::Report),
+        limit: None,
     };
     work.submit()?;
     work.verify()?;
@@ -96,6 +104,12 @@ struct Work<'a> {
     live: Vec<Live>,
     /// The job that the arrays wait for.
     canary: Option<String>,
+    /// The first intent of the request.
+    first: Option<u32>,
+    /// Whether a job that concludes the sweep was in the queue before.
+    concludes: bool,
+    /// Slurm's words for the limit that kept out the last job that trains nothing.
+    limit: Option<String>,
 }
 
 /// What became of an array that was asked for.
@@ -110,13 +124,18 @@ enum Came {
 
 impl Work<'_> {
     fn submit(&mut self) -> Result<(), SlurmError> {
-        if self.left()?.is_empty() {
-            return Ok(());
-        }
-        if self.request.canary && self.report.queued == 0 {
+        let wants_canary = self.request.canary && self.report.queued == 0 && self.canary.is_none();
+        if wants_canary && !self.left()?.is_empty() {
             let job = self.errand(Kind::Canary, &[])?;
             self.canary = job.map(|(_, job)| job.to_string());
             self.let_go(job)?;
+            if let (None, Some(words)) = (job, self.limit.take()) {
+                // Nothing goes in untried.
+                self.report.kept_out = Some((self.left()?.len(), words));
+                let top_up =
+                    if self.request.top_up { self.errand(Kind::TopUp, &[])? } else { None };
+                return self.finish(top_up);
+            }
         }
         let mut top_up = None;
         let mut size = self.request.array;
@@ -180,13 +199,17 @@ impl Work<'_> {
         if let Some((number, job)) = top_up {
             if left == 0 {
                 let intent = ledger::read_intent(self.dir, number)?;
-                return self.slurm.cancel(job, &intent.token);
+                self.slurm.cancel(job, &intent.token)?;
+                self.report.submitted.retain(|one| one.job != job);
+            } else {
+                self.slurm.wait_for(job, self.half_way()?.as_deref())?;
+                self.let_go(Some((number, job)))?;
             }
-            self.slurm.wait_for(job, self.half_way()?.as_deref())?;
-            self.let_go(Some((number, job)))?;
         }
         let ends = self.request.upkeep.ends_with_something();
-        if left == 0 && ends && !self.report.submitted.is_empty() {
+        // One that was killed may have submitted all arrays, and not yet what concludes.
+        let news = self.report.submitted.iter().any(|one| one.kind == Kind::Runs);
+        if left == 0 && ends && (news || !self.concludes) && !self.live.is_empty() {
             let all: Vec<String> = self.live.iter().map(|one| one.array.to_string()).collect();
             let job = self.errand(Kind::Report, &all)?;
             self.let_go(job)?;
@@ -217,7 +240,7 @@ impl Work<'_> {
 
     /// Takes the next number for an array of the first of these slices; nothing if another
     /// submission took it.
-    fn declare(&self, left: &[u32], size: usize) -> Result<Option<Intent>, SlurmError> {
+    fn declare(&mut self, left: &[u32], size: usize) -> Result<Option<Intent>, SlurmError> {
         let request = self.request;
         let number = Ledger::read(self.dir)?.last() + 1;
         let per_task = request.per_task.max(1);
@@ -244,6 +267,7 @@ impl Work<'_> {
             token,
             kind,
             request: self.request.number,
+            since: self.first.unwrap_or(number),
             slices: String::new(),
             per_task: self.request.per_task.max(1),
             granted: self.request.granted,
@@ -255,9 +279,12 @@ impl Work<'_> {
     }
 
     /// Whether the number was free.
-    fn publish(&self, intent: &Intent) -> Result<bool, SlurmError> {
+    fn publish(&mut self, intent: &Intent) -> Result<bool, SlurmError> {
         match ledger::declare(self.dir, intent) {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                self.first.get_or_insert(intent.number);
+                Ok(true)
+            }
             Err(error) if error.is_exists() => Ok(false),
             Err(error) => Err(error.into()),
         }
@@ -283,6 +310,7 @@ impl Work<'_> {
                 Came::Nothing => None,
                 Came::Limit(words) => {
                     (self.say)(&format!("no {} job: {words}", kind.word()));
+                    self.limit = Some(words);
                     None
                 }
             });

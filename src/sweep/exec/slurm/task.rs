@@ -71,7 +71,7 @@ impl ArrayTask {
         if intent.kind != Kind::Runs {
             return Ok(Assigned::Errand(intent.kind));
         }
-        if let Some(why) = orders::stop(&orders::read(dir)?, intent.number) {
+        if let Some(why) = orders::stop(&orders::read(dir)?, intent.obeys_as()) {
             return Ok(Assigned::Nothing(format!("the sweep was stopped: {why}")));
         }
         match intent.slices_of(self.task) {
@@ -111,7 +111,7 @@ impl ArrayTask {
         Granted {
             seconds: intent.granted.seconds,
             cpus,
-            memory_mib: number("SLURM_MEM_PER_NODE").or(each),
+            memory_mib: number("SLURM_MEM_PER_NODE").or(each).filter(|mib| *mib > 0),
             gpus,
         }
     }

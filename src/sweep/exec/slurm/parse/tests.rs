@@ -152,3 +152,16 @@ fn instants_are_read() {
         assert_eq!(instant(text), expected, "{text}");
     }
 }
+
+#[test]
+fn what_is_refused_only_for_tasks_that_run_or_are_over_is_no_failure() {
+    for (words, past) in [
+        ("11_0-1: Job has already finished; 11_2-10: No error", true),
+        ("3_0: Job has already finished; 3_1: Job is no longer pending execution", true),
+        ("Job has already finished for job 7; slurm_suspend error: Job has already finished", true),
+        ("11_0-1: Job has already finished; 11_2-10: Access/permission denied", false),
+        ("Invalid job id specified for job 7", false),
+    ] {
+        assert_eq!(is_for_the_past(words), past, "{words}");
+    }
+}

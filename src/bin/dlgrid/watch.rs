@@ -1,0 +1,301 @@
+//! The watch of an array task over its workers: it starts them, looks at what they take and at what
+//! was ordered, writes down how they and the task end, and puts the task back when its time is over.
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use dlgrid_sweep::exec::local::{self, Event, Job, Print, Slot, Worker};
+use dlgrid_sweep::exec::slurm::ledger::Intent;
+use dlgrid_sweep::exec::slurm::task::{ArrayTask, Befallen, verdict};
+use dlgrid_sweep::exec::usage::Meter;
+use dlgrid_sweep::host;
+use dlgrid_sweep::orders::{self, Choice};
+use dlgrid_sweep::slice::{INTENT, OBEYS_AS};
+use dlgrid_sweep::space::Condition;
+use dlgrid_sweep::store::merge::Merged;
+use dlgrid_sweep::store::read::{self, RetryPolicy};
+use dlgrid_sweep::store::record::{Cause, Outcome};
+use dlgrid_sweep::store::tasks::{Died, Full, Granted, TaskEnd, TaskLine, TaskWriter};
+use dlgrid_sweep::sweep::Sweep;
+
+use crate::array_task::{Args, Signals, begin};
+use crate::errand;
+use crate::talk::talk;
+use crate::work;
+
+/// Where the workers of a task run: one a GPU as far as there are some, else side by side.
+fn slots(workers: usize, threads: usize, trains: bool) -> Vec<Slot> {
+    let visible = host::env("CUDA_VISIBLE_DEVICES").and_then(|list| list.into_string().ok());
+    let ids = visible.iter().flat_map(|list| list.split(','));
+    let gpus: Vec<String> =
+        ids.filter(|id| !matches!(*id, "" | "NoDevFiles")).map(str::to_owned).collect();
+    (0..workers.max(1))
+        .map(|n| Slot {
+            device: if gpus.is_empty() { "auto".into() } else { "cuda:0".into() },
+            threads,
+            visible: gpus.get(n % gpus.len().max(1)).cloned(),
+        })
+        .map(|slot| Slot { device: if trains { slot.device } else { "command".into() }, ..slot })
+        .collect()
+}
+
+/// Time between two looks at what was ordered, and at how many runs have failed.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// Share of its memory from which on a task counts as full.
+const FULL: f64 = 0.92;
+
+/// Keeps watch over the workers of a task.
+pub struct Watch<'a> {
+    args: &'a Args,
+    sweep: &'a Sweep,
+    intent: &'a Intent,
+    task: ArrayTask,
+    slices: Vec<u32>,
+    signals: Signals,
+    granted: Granted,
+    /// Nothing where it can't be written: the runs are what counts.
+    record: Option<TaskWriter>,
+    meter: Meter,
+    full: bool,
+    befallen: Befallen,
+    looked: Instant,
+    /// Runs that had failed then.
+    failed: u64,
+    stopped: Option<String>,
+}
+
+impl<'a> Watch<'a> {
+    /// Begins, and writes that down.
+    pub fn new(
+        args: &'a Args,
+        sweep: &'a Sweep,
+        intent: &'a Intent,
+        task: ArrayTask,
+        slices: Vec<u32>,
+        signals: Signals,
+    ) -> Self {
+        let granted = ArrayTask::granted(intent);
+        let record = begin(sweep, intent, task, &slices, args.workers);
+        Self {
+            args,
+            sweep,
+            intent,
+            task,
+            slices,
+            signals,
+            granted,
+            record,
+            meter: Meter::begin(),
+            full: false,
+            befallen: Befallen::default(),
+            looked: host::instant(),
+            failed: 0,
+            stopped: None,
+        }
+    }
+
+    /// Works until the slices are done or it is time to stop; the exit code.
+    pub fn work(mut self) -> anyhow::Result<u8> {
+        let again = RetryPolicy::parse(self.args.redo.iter().map(String::as_str))
+            .map_err(|word| anyhow::anyhow!("`--redo {word}` is unknown"))?;
+        let stops = Arc::new(AtomicUsize::new(0));
+        let worked = local::run(self.job(again)?, &stops, &mut |events| {
+            self.tick(events);
+            let stop = self.signals.asked() || self.signals.time_is_over();
+            if stop || self.stopped.is_some() {
+                stops.store(1, Ordering::SeqCst);
+            }
+        });
+        if let Err(error) = worked {
+            let why = format!("cannot start a worker: {error}");
+            talk(&format!("error: {why}\n"));
+            self.befallen.unusable = true;
+            self.stopped.get_or_insert(why);
+        }
+        self.conclude(again)
+    }
+
+    fn job(&self, again: RetryPolicy) -> anyhow::Result<Job> {
+        let worker = match &self.args.worker {
+            Some(program) => Worker { program: program.clone(), args: Vec::new() },
+            None => Worker { program: host::executable()?, args: vec!["task".into()] },
+        };
+        let mut extra = work::redo_words(again);
+        if let Some(only) = &self.args.only {
+            extra.extend(["--only".to_owned(), only.clone()]);
+        }
+        Ok(Job {
+            dir: self.sweep.dir.clone(),
+            sweep: self.sweep.manifest.id.clone(),
+            slices: self.slices.clone(),
+            slots: slots(self.args.workers, self.args.threads, self.sweep.spec.trains()),
+            worker,
+            extra: extra.into_iter().map(Into::into).collect(),
+            environment: vec![
+                (INTENT.to_owned(), self.intent.number.to_string()),
+                (OBEYS_AS.to_owned(), self.intent.obeys_as().to_string()),
+            ],
+            print: Print::Through,
+        })
+    }
+
+    fn tick(&mut self, events: &[Event]) {
+        for event in events {
+            self.take(event);
+        }
+        self.meter.look();
+        self.note_if_full();
+        if self.looked.elapsed() >= LOOK_EVERY {
+            self.look();
+        }
+    }
+
+    fn take(&mut self, event: &Event) {
+        match event {
+            Event::Done { .. } => {}
+            Event::Died { slice, how, cause, again, .. } => {
+                let why = if *cause == Cause::Memory { " for want of memory" } else { "" };
+                let next = if *again { "another takes over" } else { "it is given up for now" };
+                talk(&format!("warning: a worker {how}{why}, at slice {slice}; {next}\n"));
+                // The least of them is the one that asking for more mends.
+                self.befallen.died =
+                    self.befallen.died.map_or(Some(*cause), |d| Some(d.min(*cause)));
+                let died =
+                    Died { slice: *slice, how: how.clone(), cause: *cause, time: host::now() };
+                self.note(&TaskLine::Died(died));
+            }
+            Event::Unusable { how, .. } => {
+                talk(&format!("error: the worker {how}\n"));
+                self.befallen.unusable = true;
+            }
+        }
+    }
+
+    fn note_if_full(&mut self) {
+        let Some((peak, has)) = self.meter.peak_memory_mib().zip(self.granted.memory_mib) else {
+            return;
+        };
+        #[expect(clippy::cast_precision_loss, reason = "megabytes of a node")]
+        let is_full = !self.full && peak as f64 >= FULL * has as f64;
+        if is_full {
+            self.full = true;
+            self.note(&TaskLine::Full(Full { memory_mib: peak, time: host::now() }));
+        }
+    }
+
+    /// Looks at what was ordered, and whether the sweep is plainly broken.
+    fn look(&mut self) {
+        self.looked = host::instant();
+        if self.stopped.is_some() {
+            return;
+        }
+        let ordered = orders::read(&self.sweep.dir).unwrap_or_default();
+        self.stopped = orders::stop(&ordered, self.intent.obeys_as()).map(str::to_owned);
+        // The whole sweep is read only when a run of this task has failed since the last look.
+        let failed = self.failures();
+        if self.stopped.is_none() && failed > self.failed {
+            self.stopped = errand::stop_if_broken(self.sweep, self.intent);
+        }
+        self.failed = failed;
+    }
+
+    /// Runs of this task's slices that count as failed.
+    fn failures(&self) -> u64 {
+        let (dir, id) = (&self.sweep.dir, &self.sweep.manifest.id);
+        let of_slice = |slice: &u32| {
+            let results = read::load_slice(dir, *slice, id).ok()?;
+            let ends = results.runs.values().filter_map(|run| run.end.as_ref());
+            let of_intent = |end: &&Merged| results.intent(end) == Some(self.intent.number);
+            let failed = ends.filter(|end| end.outcome == Outcome::Failed).filter(of_intent);
+            Some(failed.count() as u64)
+        };
+        self.slices.iter().filter_map(of_slice).sum()
+    }
+
+    fn note(&mut self, line: &TaskLine) {
+        if let Some(record) = &mut self.record
+            && let Err(error) = record.add(line)
+        {
+            talk(&format!("warning: {error}; how this task ends is not kept\n"));
+            self.record = None;
+        }
+    }
+
+    /// Writes down how the task ended, and puts it back into the queue where only its time is
+    /// over; the exit code.
+    fn conclude(mut self, again: RetryPolicy) -> anyhow::Result<u8> {
+        let (ends, failed, left) = self.count(again)?;
+        if failed > 0 {
+            self.look();
+        }
+        self.befallen = Befallen {
+            time_is_over: self.signals.time_is_over(),
+            asked: self.signals.asked() || (self.stopped.is_some() && !self.befallen.unusable),
+            left,
+            failed,
+            ..self.befallen
+        };
+        let (cause, code) = verdict(&self.befallen);
+        let mut end = TaskEnd {
+            cause,
+            requeued: false,
+            why: self.stopped.clone(),
+            ends,
+            failed,
+            used: self.meter.used(),
+            time: host::now(),
+        };
+        // Only the warning before the time limit: what is cancelled stays so, and what is
+        // preempted Slurm itself puts back.
+        if cause == Some(Cause::Time) && !self.signals.asked() {
+            self.go_on_later(&mut end);
+        }
+        self.note(&TaskLine::End(end));
+        if left == 0 {
+            errand::conclude_without_job(self.sweep, self.intent);
+        }
+        Ok(code)
+    }
+
+    /// Slurm ends the task as soon as it is put back, so that is written down first.
+    fn go_on_later(&mut self, end: &mut TaskEnd) {
+        let refused = match self.task.may_go_on_later(self.sweep, &self.slices) {
+            Err(why) => Some(why),
+            Ok(()) => {
+                self.note(&TaskLine::End(TaskEnd { requeued: true, ..end.clone() }));
+                self.task.go_on_later().err().map(|error| error.to_string())
+            }
+        };
+        end.requeued = refused.is_none();
+        match &refused {
+            None => talk("time is nearly over: put back into the queue\n"),
+            Some(why) => talk(&format!(
+                "time is nearly over: not put back into the queue: {why}; submit again goes on\n"
+            )),
+        }
+        end.why = refused.or(end.why.take());
+    }
+
+    /// Runs of the slices that have ended; that failed; that are left of those wanted.
+    fn count(&self, again: RetryPolicy) -> anyhow::Result<(u64, u64, u64)> {
+        let (mut ends, mut failed, mut left) = (0, 0, 0);
+        let only = self.args.only.as_deref().map(Condition::new).transpose()?;
+        let mut choice = Choice::new(&self.sweep.dir, Some(self.intent.obeys_as()), only);
+        for slice in &self.slices {
+            let results = read::load_slice(&self.sweep.dir, *slice, &self.sweep.manifest.id)?;
+            for index in self.sweep.slice_runs(*slice) {
+                let end = results.end(index);
+                if let Some(end) = end {
+                    ends += 1;
+                    failed += u64::from(end.outcome == Outcome::Failed);
+                }
+                // What was to be trained again and has not been is left, too.
+                let is_left = end.is_none_or(|end| {
+                    again.admits(end) && results.intent(end) != Some(self.intent.number)
+                });
+                left += u64::from(is_left && choice.is_chosen(&self.sweep.spec, index));
+            }
+        }
+        Ok((ends, failed, left))
+    }
+}
