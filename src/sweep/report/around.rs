@@ -60,6 +60,7 @@ mod tests {
                 schema: 1,
                 until: *until,
                 order: order.clone(),
+                lanes: Vec::new(),
                 time: 0.0,
             })
             .collect();

@@ -128,18 +128,6 @@ fn an_estimate_is_read_and_one_far_ahead_is_none() {
 }
 
 #[test]
-fn complaints_about_what_is_over_are_none() {
-    for (words, past) in [
-        ("3_0-1: Job has already finished; 3_2-10: No error", true),
-        ("slurm_update error: Job is not pending nor running", true),
-        ("3_0-1: Job has already finished; 3_2-10: Access/permission denied", false),
-        ("Invalid job id specified", false),
-    ] {
-        assert_eq!(is_past(words), past, "{words}");
-    }
-}
-
-#[test]
 fn instants_are_read() {
     for (text, expected) in [
         ("1970-01-01T00:00:00", Some(0.0)),
