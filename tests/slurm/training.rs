@@ -120,7 +120,13 @@ fn every_bit_is_the_same_as_on_this_machine() {
     }
     let Some(on) = place() else { return };
     let alone = Alone::start(20, 4);
-    write(&on.here, 20, "5m", 4, "time: 5m, memory: 1G, runs_per_task: 4, workers: 2, canary: true");
+    write(
+        &on.here,
+        20,
+        "5m",
+        4,
+        "time: 5m, memory: 1G, runs_per_task: 4, workers: 2, canary: true",
+    );
     on.run(["submit", "blobs.yaml"]).code(0);
     on.drained();
     on.each_ran_once(8);

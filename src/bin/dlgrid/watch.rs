@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use dlgrid_sweep::exec::local::{self, Event, Job, Print, Slot, Worker};
 use dlgrid_sweep::exec::slurm::ledger::Intent;
+use dlgrid_sweep::exec::slurm::request::Request;
 use dlgrid_sweep::exec::slurm::task::{ArrayTask, Befallen, verdict};
 use dlgrid_sweep::exec::usage::Meter;
 use dlgrid_sweep::host;
@@ -59,7 +60,9 @@ pub struct Watch<'a> {
     full: bool,
     befallen: Befallen,
     looked: Instant,
-    /// Runs that had failed then.
+    /// Whether the sweep is stopped when too many runs have failed.
+    limits_failures: bool,
+    /// Runs of this task that had failed at the last look.
     failed: u64,
     stopped: Option<String>,
 }
@@ -76,6 +79,7 @@ impl<'a> Watch<'a> {
     ) -> Self {
         let granted = ArrayTask::granted(intent);
         let record = begin(sweep, intent, task, &slices, args.workers);
+        let request = Request::read(&sweep.dir, intent.request);
         Self {
             args,
             sweep,
@@ -89,6 +93,7 @@ impl<'a> Watch<'a> {
             full: false,
             befallen: Befallen::default(),
             looked: host::instant(),
+            limits_failures: request.is_ok_and(|r| r.upkeep.max_failures.is_some()),
             failed: 0,
             stopped: None,
         }
@@ -191,6 +196,9 @@ impl<'a> Watch<'a> {
         }
         let ordered = orders::read(&self.sweep.dir).unwrap_or_default();
         self.stopped = orders::stop(&ordered, self.intent.obeys_as()).map(str::to_owned);
+        if !self.limits_failures {
+            return;
+        }
         // The whole sweep is read only when a run of this task has failed since the last look.
         let failed = self.failures();
         if self.stopped.is_none() && failed > self.failed {
