@@ -12,10 +12,30 @@ pub struct Declared {
     pub name: String,
     /// Its shape.
     pub shape: Vec<i64>,
-    /// Initial values are drawn uniformly from `-bound` to `bound`.
-    pub bound: f64,
-    /// Whether penalties on the size of the weights count it (biases are left alone).
-    pub penalized: bool,
+    /// What its numbers are before the first step.
+    pub initial: Initial,
+    /// What it is to the training.
+    pub role: Role,
+}
+
+/// What the numbers of a parameter are before the first step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Initial {
+    /// Drawn uniformly from minus this to this.
+    Uniform(f64),
+    /// All the same.
+    Constant(f64),
+}
+
+/// What a parameter is to the training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Trained, and counted by penalties on the size of the weights.
+    Weight,
+    /// Trained, and left alone by penalties: biases, scales, slopes.
+    Free,
+    /// Not trained: a running statistic that training steps keep up.
+    Kept,
 }
 
 impl Declared {
@@ -35,9 +55,13 @@ impl Declared {
 /// All parameters of a model.
 #[derive(Debug)]
 pub struct Parameters {
+    /// The trained ones first, then the kept ones.
     declared: Vec<Declared>,
+    /// How many of them are trained.
+    trained: usize,
     flat: Tensor,
-    leaves: Vec<Tensor>,
+    /// Views of the flat buffer, and the kept ones.
+    tensors: Vec<Tensor>,
 }
 
 impl Parameters {
@@ -50,31 +74,49 @@ impl Parameters {
         stream: &mut Stream,
         device: Device,
     ) -> Result<Self, usize> {
-        let numbers = declared.iter().map(Declared::len).sum();
-        let mut values = Vec::new();
-        values.try_reserve_exact(numbers).map_err(|_| numbers)?;
-        values.resize(numbers, 0.0);
-        let mut rest = values.as_mut_slice();
-        for parameter in &declared {
-            let (own, others) = rest.split_at_mut(parameter.len());
-            stream.fill_uniform(own, parameter.bound);
-            rest = others;
+        let (mut declared, kept): (Vec<_>, Vec<_>) =
+            declared.into_iter().partition(|parameter| parameter.role != Role::Kept);
+        let flat = fill(&declared, stream)?.to_device(device);
+        let statistics = fill(&kept, stream)?.to_device(device);
+        let mut tensors = views(&flat, &declared);
+        for leaf in &mut tensors {
+            *leaf = leaf.set_requires_grad(true);
         }
-        let flat = Tensor::from_slice(&values).to_device(device);
-        let leaves = leaves(&flat, &declared);
-        Ok(Self { declared, flat, leaves })
+        tensors.extend(views(&statistics, &kept));
+        let trained = declared.len();
+        declared.extend(kept);
+        Ok(Self { declared, trained, flat, tensors })
     }
 
-    /// What they are, in the order of the flat buffer.
+    /// What the trained ones are, in the order of the flat buffer.
     #[must_use]
     pub fn declared(&self) -> &[Declared] {
-        &self.declared
+        &self.declared[..self.trained]
     }
 
-    /// The leaves that a model computes with and a gradient is taken for: one tensor a
-    /// parameter, in its shape, each a view of the flat buffer.
+    /// The leaves that a gradient is taken for: one tensor a trained parameter, in its shape,
+    /// each a view of the flat buffer.
     pub fn leaves(&self) -> &[Tensor] {
-        &self.leaves
+        &self.tensors[..self.trained]
+    }
+
+    /// What a model computes with: the leaves, then the running statistics.
+    pub fn tensors(&self) -> &[Tensor] {
+        &self.tensors
+    }
+
+    /// All of them by name, as [`Parameters::tensors`] has them.
+    pub fn named(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.declared.iter().map(|declared| &*declared.name).zip(&self.tensors)
+    }
+
+    /// Sets all of them to these, in the order and shapes of [`Parameters::tensors`].
+    pub fn restore(&mut self, saved: &[Tensor]) {
+        tch::no_grad(|| {
+            for (own, saved) in self.tensors.iter_mut().zip(saved) {
+                own.copy_(saved);
+            }
+        });
     }
 
     /// The flat buffer, `[numbers]`.
@@ -100,7 +142,26 @@ impl Parameters {
     }
 }
 
-fn leaves(flat: &Tensor, declared: &[Declared]) -> Vec<Tensor> {
+/// The initial numbers of parameters, one after the other.
+fn fill(declared: &[Declared], stream: &mut Stream) -> Result<Tensor, usize> {
+    let numbers = declared.iter().map(Declared::len).sum();
+    let mut values = Vec::new();
+    values.try_reserve_exact(numbers).map_err(|_| numbers)?;
+    values.resize(numbers, 0.0);
+    let mut rest = values.as_mut_slice();
+    for parameter in declared {
+        let (own, others) = rest.split_at_mut(parameter.len());
+        match parameter.initial {
+            Initial::Uniform(bound) => stream.fill_uniform(own, bound),
+            #[expect(clippy::cast_possible_truncation, reason = "weights are single precision")]
+            Initial::Constant(value) => own.fill(value as f32),
+        }
+        rest = others;
+    }
+    Ok(Tensor::from_slice(&values))
+}
+
+fn views(flat: &Tensor, declared: &[Declared]) -> Vec<Tensor> {
     let mut start = 0;
     declared
         .iter()
@@ -108,7 +169,7 @@ fn leaves(flat: &Tensor, declared: &[Declared]) -> Vec<Tensor> {
             let len = i64::try_from(parameter.len()).expect("a model's size is an i64");
             let view = flat.narrow(0, start, len).view(parameter.shape.as_slice());
             start += len;
-            view.detach().set_requires_grad(true)
+            view.detach()
         })
         .collect()
 }
@@ -124,8 +185,8 @@ mod tests {
         let declare = |name: &str, shape: &[i64]| Declared {
             name: name.into(),
             shape: shape.to_vec(),
-            bound: 1.0,
-            penalized: true,
+            initial: Initial::Uniform(1.0),
+            role: Role::Weight,
         };
         let mut parameters = Parameters::new(
             vec![declare("a", &[2, 3]), declare("b", &[3])],
@@ -140,5 +201,23 @@ mod tests {
         let gradients = Tensor::run_backward(&[loss], parameters.leaves(), false, false);
         assert_eq!(gradients[1].double_value(&[0]), 4.0);
         assert_eq!(gradients[0].size(), [2, 3]);
+    }
+
+    #[test]
+    fn what_is_kept_stands_behind_the_leaves_and_takes_no_gradient() {
+        let declare = |name: &str, value, role| Declared {
+            name: name.into(),
+            shape: vec![2],
+            initial: Initial::Constant(value),
+            role,
+        };
+        let declared = vec![declare("kept", 1.0, Role::Kept), declare("scale", 3.0, Role::Free)];
+        let mut stream = Place::start(1).stream(Purpose::Weights);
+        let parameters = Parameters::new(declared, &mut stream, Device::Cpu).expect("memory");
+        let names: Vec<&str> = parameters.named().map(|(name, _)| name).collect();
+        assert_eq!((names, parameters.count()), (vec!["scale", "kept"], 2));
+        assert_eq!(parameters.numbers(), [3.0, 3.0]);
+        let wanted: Vec<bool> = parameters.tensors().iter().map(Tensor::requires_grad).collect();
+        assert_eq!(wanted, [true, false]);
     }
 }

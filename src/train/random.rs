@@ -25,6 +25,13 @@ pub enum Purpose {
         /// The hidden layer, from 0.
         layer: u32,
     },
+    /// The slopes of a randomised activation in a step.
+    Slopes {
+        /// The batch of the epoch, from 0.
+        batch: u32,
+        /// The hidden layer, from 0.
+        layer: u32,
+    },
 }
 
 /// Where in a training a stream is drawn.
@@ -53,6 +60,7 @@ impl Place {
             Purpose::Weights => (1, 0, 0),
             Purpose::Order => (2, 0, 0),
             Purpose::Dropout { batch, layer } => (3, batch, layer),
+            Purpose::Slopes { batch, layer } => (4, batch, layer),
         };
         let mut hasher = blake3::Hasher::new_derive_key("dlgrid 2026 randomness of a run");
         hasher.update(&SCHEME.to_le_bytes());

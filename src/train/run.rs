@@ -3,15 +3,18 @@ use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use dlgrid_sweep::recipe::{Recipe, Task};
+use dlgrid_sweep::recipe::{Recipe, Task, TooSmall};
 use dlgrid_sweep::store::record::{Best, Metrics};
 use dlgrid_sweep::trial::RunId;
 
 use crate::data::{Dataset, SplitError};
 use crate::engine::checkpoint::{self, CheckpointError};
-use crate::engine::{self, Ending, EpochEnd, Optimizer, Plan, Progress, Stop, Training, fit};
+use crate::engine::{
+    self, Ending, EpochEnd, Length, Optimizer, Plan, Progress, Stop, Training, fit,
+};
 use crate::parameters::Parameters;
 use crate::random::{Place, Purpose};
+use crate::task::TaskError;
 use crate::task::classify::Classify;
 
 /// A run to train.
@@ -66,6 +69,9 @@ pub enum RunError {
     /// The data set is too small for the split.
     #[error("the data can't be split")]
     Split(#[from] SplitError),
+    /// The images are too small for the model.
+    #[error("the images are too small for the model")]
+    Model(#[from] TooSmall),
     /// The checkpoint to go on from is not one of this run.
     #[error("the checkpoint can't be used")]
     Checkpoint(#[from] CheckpointError),
@@ -78,6 +84,15 @@ pub enum RunError {
     /// libtorch refused something: for want of memory, most often.
     #[error("libtorch: {0}")]
     Libtorch(String),
+}
+
+impl From<TaskError> for RunError {
+    fn from(error: TaskError) -> Self {
+        match error {
+            TaskError::Split(why) => Self::Split(why),
+            TaskError::Model(why) => Self::Model(why),
+        }
+    }
 }
 
 impl RunError {
@@ -170,7 +185,11 @@ fn begin(job: &Job<'_>, task: &Classify<'_>) -> Result<Training, RunError> {
     let device = job.data.images.device();
     let parameters = Parameters::new(task.model().declare(), &mut stream, device)
         .map_err(|numbers| RunError::Memory { numbers })?;
-    let optimizer = Optimizer::new(job.recipe.optimizer, job.recipe.regularize, &parameters);
+    let Recipe { optimizer, regularize, schedule, clip, epochs, batch_size, .. } = *job.recipe;
+    let length = Length::new(epochs, engine::Task::samples(task), batch_size);
+    let optimizer = Optimizer::new(optimizer, regularize, &parameters)
+        .scheduled(schedule, length)
+        .clipped(clip);
     Ok(Training { seed: job.seed, parameters, optimizer, progress: Progress::default() })
 }
 

@@ -1,102 +1,8 @@
 //! The table of every setting of a recipe: the one source for validation, defaults,
 //! the JSON Schema, the reference and the hints.
-use super::value::Value;
+mod kind;
 
-/// What values a setting takes.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Kind {
-    /// A whole number, both ends included.
-    Int {
-        /// Smallest value.
-        min: i64,
-        /// Largest value.
-        max: i64,
-    },
-    /// A number within bounds.
-    Float {
-        /// Lower bound.
-        min: Bound,
-        /// Upper bound.
-        max: Bound,
-    },
-    /// `true` or `false`.
-    Bool,
-    /// One of these words.
-    Choice(&'static [&'static str]),
-    /// Any text.
-    Text,
-    /// Two numbers, the first smaller.
-    Interval,
-}
-
-/// One end of a range of numbers.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Bound {
-    /// The bound itself is allowed.
-    Incl(f64),
-    /// Only what lies beyond it is allowed.
-    Excl(f64),
-    /// No bound.
-    Open,
-}
-
-/// A constant in the table.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Lit {
-    /// Nothing: the setting is optional.
-    Null,
-    /// `true` or `false`.
-    Bool(bool),
-    /// A whole number.
-    Int(i64),
-    /// A number.
-    Float(f64),
-    /// Text.
-    Text(&'static str),
-    /// Two numbers.
-    Pair(f64, f64),
-}
-
-impl Lit {
-    /// The constant as a value.
-    #[must_use]
-    pub fn value(self) -> Value {
-        match self {
-            Self::Null => Value::Null,
-            Self::Bool(b) => Value::Bool(b),
-            Self::Int(i) => Value::Int(i),
-            Self::Float(f) => Value::Float(f).canonical(),
-            Self::Text(t) => Value::Text(t.into()),
-            Self::Pair(a, b) => Value::List(vec![Value::Float(a), Value::Float(b)]).canonical(),
-        }
-    }
-}
-
-/// A setting's value where the spec is silent.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Preset {
-    /// Always this one.
-    Fixed(Lit),
-    /// It depends on the choice of another setting; the second is for all other choices.
-    By(&'static [(&'static str, Lit)], Lit),
-    /// There is none: the spec must give it.
-    Required,
-}
-
-/// One setting.
-#[derive(Debug, Clone, Copy)]
-pub struct Key {
-    /// Its dotted path below `train`, e.g. `optimizer.lr`.
-    pub path: &'static str,
-    /// The values it takes.
-    pub kind: Kind,
-    /// Its value where the spec is silent. `By` looks at the `only` selector's path.
-    pub preset: Preset,
-    /// Where it exists: another setting's path and the choices under which this one does.
-    pub only: Option<(&'static str, &'static [&'static str])>,
-    /// One sentence for people.
-    pub doc: &'static str,
-}
+pub use kind::{Bound, Key, Kind, Lit, Preset};
 
 const ANY: Bound = Bound::Open;
 const POSITIVE: Kind = Kind::Float { min: Bound::Excl(0.0), max: ANY };
@@ -104,13 +10,39 @@ const NOT_NEGATIVE: Kind = Kind::Float { min: Bound::Incl(0.0), max: ANY };
 const UNIT: Kind = Kind::Float { min: Bound::Incl(0.0), max: Bound::Excl(1.0) };
 
 /// The activations that a model may use.
-pub const ACTIVATIONS: &[&str] =
-    &["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "sigmoid", "tanh"];
+pub const ACTIVATIONS: &[&str] = &[
+    "relu",
+    "leaky_relu",
+    "prelu",
+    "rrelu",
+    "relu6",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "mish",
+    "sigmoid",
+    "tanh",
+];
 /// The optimizers.
-pub const OPTIMIZERS: &[&str] = &["adam", "adamw", "sgd"];
+pub const OPTIMIZERS: &[&str] = &["adam", "adamw", "sgd", "gd", "rmsprop", "adagrad"];
+/// The kinds of models.
+pub const MODELS: &[&str] = &["linear", "perceptron", "mlp", "cnn", "resnet"];
+/// The schedules of the learning rate.
+pub const SCHEDULES: &[&str] = &["constant", "step", "cosine", "one_cycle"];
 
 const fn key(path: &'static str, kind: Kind, preset: Lit, doc: &'static str) -> Key {
     Key { path, kind, preset: Preset::Fixed(preset), only: None, doc }
+}
+
+const fn by(
+    path: &'static str,
+    kind: Kind,
+    presets: (&'static [(&'static str, Lit)], Lit),
+    only: (&'static str, &'static [&'static str]),
+    doc: &'static str,
+) -> Key {
+    Key { path, kind, preset: Preset::By(presets.0, presets.1), only: Some(only), doc }
 }
 
 const fn only(base: Key, selector: &'static str, choices: &'static [&'static str]) -> Key {
@@ -120,10 +52,20 @@ const fn only(base: Key, selector: &'static str, choices: &'static [&'static str
 /// Every setting below `train`, sorted by path.
 pub const KEYS: &[Key] = &[
     key(
-        "batch_size",
-        Kind::Int { min: 1, max: 1 << 24 },
-        Lit::Int(64),
-        "samples in one step of the optimizer",
+        "balance",
+        Kind::Bool,
+        Lit::Bool(false),
+        "weighs each class in the loss by how rare it is among the training samples",
+    ),
+    only(
+        key(
+            "batch_size",
+            Kind::Int { min: 1, max: 1 << 24 },
+            Lit::Int(64),
+            "samples in one step of the optimizer",
+        ),
+        "optimizer.kind",
+        &["adam", "adamw", "sgd", "rmsprop", "adagrad"],
     ),
     key(
         "data.limit",
@@ -167,37 +109,106 @@ pub const KEYS: &[Key] = &[
         "passes over the training samples",
     ),
     key(
+        "label_smoothing",
+        UNIT,
+        Lit::Float(0.0),
+        "the share of each label that is spread over all classes while training",
+    ),
+    key(
         "loss",
         Kind::Choice(&["cross_entropy"]),
         Lit::Text("cross_entropy"),
         "what training minimises",
     ),
-    key(
+    by(
         "model.activation",
         Kind::Choice(ACTIVATIONS),
-        Lit::Text("relu"),
-        "the activation after each hidden layer",
+        (&[("perceptron", Lit::Text("sigmoid"))], Lit::Text("relu")),
+        ("model.kind", &["perceptron", "mlp", "cnn", "resnet"]),
+        "the activation after each hidden layer, and after a perceptron's only one",
     ),
-    key("model.kind", Kind::Choice(&["mlp"]), Lit::Text("mlp"), "the kind of model"),
     only(
         key(
-            "model.layers",
-            Kind::Int { min: 0, max: 256 },
+            "model.batch_norm",
+            Kind::Bool,
+            Lit::Bool(false),
+            "norms each hidden layer over the batch before its activation",
+        ),
+        "model.kind",
+        &["mlp", "cnn"],
+    ),
+    only(
+        key(
+            "model.blocks",
+            Kind::Int { min: 1, max: 64 },
+            Lit::Int(2),
+            "blocks; each of a CNN ends in a pool of 2 × 2, a ResNet has so many a stage",
+        ),
+        "model.kind",
+        &["cnn", "resnet"],
+    ),
+    by(
+        "model.channels",
+        Kind::Int { min: 1, max: 4096 },
+        (&[("resnet", Lit::Int(64))], Lit::Int(32)),
+        ("model.kind", &["cnn", "resnet"]),
+        "channels in the first block or stage; each doubles them",
+    ),
+    only(
+        key(
+            "model.convolutions",
+            Kind::Int { min: 1, max: 16 },
+            Lit::Int(1),
+            "convolutions in each block",
+        ),
+        "model.kind",
+        &["cnn"],
+    ),
+    key(
+        "model.init",
+        Kind::Choice(&["he", "torch", "xavier"]),
+        Lit::Text("he"),
+        "how weights are drawn: to keep the signal's size, as PyTorch's layers, as Glorot",
+    ),
+    only(
+        key(
+            "model.kernel",
+            Kind::Int { min: 1, max: 15 },
             Lit::Int(3),
-            "hidden layers; 0 is a linear classifier",
+            "rows and columns of a convolution's kernel, odd",
         ),
         "model.kind",
-        &["mlp"],
+        &["cnn"],
+    ),
+    key("model.kind", Kind::Choice(MODELS), Lit::Text("mlp"), "the kind of model"),
+    by(
+        "model.layers",
+        Kind::Int { min: 0, max: 256 },
+        (&[("cnn", Lit::Int(1))], Lit::Int(3)),
+        ("model.kind", &["mlp", "cnn"]),
+        "hidden dense layers; an MLP with 0 is a linear classifier",
     ),
     only(
         key(
-            "model.width",
-            Kind::Int { min: 1, max: 1 << 17 },
-            Lit::Int(64),
-            "units in each hidden layer",
+            "model.stages",
+            Kind::Int { min: 1, max: 6 },
+            Lit::Int(4),
+            "stages; each but the first halves the image. 4 of 2 blocks are ResNet-18",
         ),
         "model.kind",
-        &["mlp"],
+        &["resnet"],
+    ),
+    by(
+        "model.width",
+        Kind::Int { min: 1, max: 1 << 17 },
+        (&[("cnn", Lit::Int(128))], Lit::Int(64)),
+        ("model.kind", &["mlp", "cnn"]),
+        "units in each hidden dense layer",
+    ),
+    only(
+        key("optimizer.alpha", UNIT, Lit::Float(0.99), "decay of the mean square"),
+        "optimizer.kind",
+        &["rmsprop"],
     ),
     only(
         key("optimizer.beta1", UNIT, Lit::Float(0.9), "decay of the first moment"),
@@ -209,23 +220,44 @@ pub const KEYS: &[Key] = &[
         "optimizer.kind",
         &["adam", "adamw"],
     ),
-    only(
-        key("optimizer.eps", POSITIVE, Lit::Float(1e-8), "added to the root of the second moment"),
-        "optimizer.kind",
-        &["adam", "adamw"],
+    key(
+        "optimizer.clip",
+        POSITIVE,
+        Lit::Null,
+        "the norm of all gradients together at most, penalties included, decay left out",
+    ),
+    by(
+        "optimizer.eps",
+        POSITIVE,
+        (&[("adagrad", Lit::Float(1e-10))], Lit::Float(1e-8)),
+        ("optimizer.kind", &["adam", "adamw", "rmsprop", "adagrad"]),
+        "added to the root of the second moment, mean square or sum of squares",
     ),
     key("optimizer.kind", Kind::Choice(OPTIMIZERS), Lit::Text("adam"), "the optimizer"),
-    Key {
-        path: "optimizer.lr",
-        kind: POSITIVE,
-        preset: Preset::By(&[("sgd", Lit::Float(0.01))], Lit::Float(0.001)),
-        only: Some(("optimizer.kind", OPTIMIZERS)),
-        doc: "the learning rate",
-    },
+    by(
+        "optimizer.lr",
+        POSITIVE,
+        (
+            &[
+                ("sgd", Lit::Float(0.01)),
+                ("gd", Lit::Float(0.1)),
+                ("rmsprop", Lit::Float(0.01)),
+                ("adagrad", Lit::Float(0.01)),
+            ],
+            Lit::Float(0.001),
+        ),
+        ("optimizer.kind", OPTIMIZERS),
+        "the learning rate, which a schedule multiplies by its factor",
+    ),
     only(
-        key("optimizer.momentum", UNIT, Lit::Float(0.0), "momentum of SGD"),
+        key("optimizer.lr_decay", NOT_NEGATIVE, Lit::Float(0.0), "decay of the rate with steps"),
         "optimizer.kind",
-        &["sgd"],
+        &["adagrad"],
+    ),
+    only(
+        key("optimizer.momentum", UNIT, Lit::Float(0.0), "momentum"),
+        "optimizer.kind",
+        &["sgd", "rmsprop"],
     ),
     only(
         key("optimizer.nesterov", Kind::Bool, Lit::Bool(false), "Nesterov's form of the momentum"),
@@ -257,6 +289,57 @@ pub const KEYS: &[Key] = &[
         Lit::Float(0.0),
         "adds l2 · Σw² over the weights (not the biases) to the loss",
     ),
+    only(
+        key("schedule.floor", UNIT, Lit::Float(0.0), "the factor at the end of the cosine"),
+        "schedule.kind",
+        &["cosine"],
+    ),
+    only(
+        key(
+            "schedule.gamma",
+            Kind::Float { min: Bound::Excl(0.0), max: Bound::Incl(1.0) },
+            Lit::Float(0.1),
+            "what each step multiplies the learning rate by",
+        ),
+        "schedule.kind",
+        &["step"],
+    ),
+    key(
+        "schedule.kind",
+        Kind::Choice(SCHEDULES),
+        Lit::Text("constant"),
+        "how the learning rate changes while training",
+    ),
+    only(
+        key(
+            "schedule.rise",
+            Kind::Float { min: Bound::Excl(0.0), max: Bound::Excl(1.0) },
+            Lit::Float(0.3),
+            "the share of one cycle in which the learning rate rises, from 1/25 of it",
+        ),
+        "schedule.kind",
+        &["one_cycle"],
+    ),
+    only(
+        key(
+            "schedule.step",
+            Kind::Int { min: 1, max: 1_000_000 },
+            Lit::Int(10),
+            "epochs from one step down to the next",
+        ),
+        "schedule.kind",
+        &["step"],
+    ),
+    only(
+        key(
+            "schedule.warmup",
+            NOT_NEGATIVE,
+            Lit::Float(0.0),
+            "epochs, also parts of one, in which the learning rate first rises in a line",
+        ),
+        "schedule.kind",
+        &["constant", "step", "cosine"],
+    ),
     key("task", Kind::Choice(&["classify"]), Lit::Text("classify"), "what is learnt"),
 ];
 
@@ -270,102 +353,6 @@ pub fn find(path: &str) -> Option<usize> {
 #[must_use]
 pub fn is_section(path: &str) -> bool {
     KEYS.iter().any(|k| k.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
-}
-
-impl Kind {
-    /// What is expected, in words that follow "expected".
-    #[must_use]
-    pub fn expected(&self) -> String {
-        match self {
-            Self::Int { min, max } if *max >= 1 << 24 => {
-                format!("a whole number of at least {min}")
-            }
-            Self::Int { min, max } => format!("a whole number from {min} to {max}"),
-            Self::Float { min, max } => format!("a number{}", bounds(*min, *max)),
-            Self::Bool => "true or false".into(),
-            Self::Choice(words) => {
-                let ticked: Vec<_> = words.iter().map(|w| format!("`{w}`")).collect();
-                match ticked.as_slice() {
-                    [one] => one.clone(),
-                    [head @ .., last] => format!("{} or {last}", head.join(", ")),
-                    [] => "nothing".into(),
-                }
-            }
-            Self::Text => "text".into(),
-            Self::Interval => "two numbers, the first smaller, such as `[-1, 1]`".into(),
-        }
-    }
-
-    /// What is expected instead of a value, with the upper end if that is what it passes.
-    #[must_use]
-    pub fn expected_instead_of(&self, value: &Value) -> String {
-        match (self, value.as_f64()) {
-            (Self::Int { min, max }, Some(x)) if x > *max as f64 => {
-                format!("a whole number from {min} to {max}")
-            }
-            _ => self.expected(),
-        }
-    }
-
-    /// Takes a value as one of this kind: the canonical value, or nothing if it isn't one.
-    #[must_use]
-    pub fn admit(&self, value: &Value) -> Option<Value> {
-        match self {
-            Self::Int { min, max } => {
-                value.as_i64().filter(|i| (min..=max).contains(&i)).map(Value::Int)
-            }
-            Self::Float { min, max } => value
-                .as_f64()
-                .filter(|x| x.is_finite() && above(*min, *x) && below(*max, *x))
-                .map(|x| Value::Float(x).canonical()),
-            Self::Bool => matches!(value, Value::Bool(_)).then(|| value.clone()),
-            Self::Choice(words) => {
-                value.as_text().filter(|t| words.contains(t)).map(|t| Value::Text(t.into()))
-            }
-            Self::Text => value.as_text().filter(|t| !t.is_empty()).map(|t| Value::Text(t.into())),
-            Self::Interval => match value {
-                Value::List(ends) => match ends.as_slice() {
-                    [a, b] if a.as_f64()? < b.as_f64()? => Some(value.canonical()),
-                    _ => None,
-                },
-                _ => None,
-            },
-        }
-    }
-}
-
-fn above(bound: Bound, x: f64) -> bool {
-    match bound {
-        Bound::Incl(b) => x >= b,
-        Bound::Excl(b) => x > b,
-        Bound::Open => true,
-    }
-}
-
-fn below(bound: Bound, x: f64) -> bool {
-    match bound {
-        Bound::Incl(b) => x <= b,
-        Bound::Excl(b) => x < b,
-        Bound::Open => true,
-    }
-}
-
-fn bounds(min: Bound, max: Bound) -> String {
-    let low = match min {
-        Bound::Incl(b) => format!(" of at least {b}"),
-        Bound::Excl(b) => format!(" greater than {b}"),
-        Bound::Open => String::new(),
-    };
-    let high = match max {
-        Bound::Incl(b) => format!("at most {b}"),
-        Bound::Excl(b) => format!("less than {b}"),
-        Bound::Open => String::new(),
-    };
-    match (low.is_empty(), high.is_empty()) {
-        (_, true) => low,
-        (true, false) => format!(" of {high}"),
-        (false, false) => format!("{low} and {high}"),
-    }
 }
 
 #[cfg(test)]

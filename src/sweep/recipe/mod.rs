@@ -1,12 +1,16 @@
 //! What one training run is: every setting typed and checked, and the identity that follows
 //! from it. The contract between the controller and the worker; it touches nothing outside.
 pub mod key;
+mod model;
+mod optimizer;
 mod train;
 pub mod value;
 
 use std::collections::BTreeMap;
 
-pub use train::{Activation, COUPLED, Data, Loss, Model, Optimizer, Recipe, Regularize, Task};
+pub use model::{Activation, Init, Model, Net, TooSmall};
+pub use optimizer::{Optimizer, Schedule, ScheduleKind};
+pub use train::{COUPLED, Data, Loss, Recipe, Regularize, Task};
 pub use value::Value;
 
 use key::{KEYS, Key, Lit, Preset};

@@ -1,5 +1,6 @@
 //! The typed recipe that the worker trains by.
-use super::{SettingError, Settings, Value};
+use super::optimizer::{Optimizer, Schedule, optimizer, schedule};
+use super::{Model, SettingError, Settings, Value};
 
 /// One training run's settings, typed and checked. Built only from [`Settings`] without faults.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,11 +15,15 @@ pub struct Recipe {
     pub loss: Loss,
     /// How a step is made.
     pub optimizer: Optimizer,
+    /// The norm of all gradients together at most.
+    pub clip: Option<f64>,
+    /// How the learning rate changes.
+    pub schedule: Schedule,
     /// What keeps it from overfitting.
     pub regularize: Regularize,
     /// Passes over the training samples.
     pub epochs: u32,
-    /// Samples in one step.
+    /// Samples in one step; [`u32::MAX`] where all of them make one.
     pub batch_size: u32,
 }
 
@@ -44,69 +49,15 @@ pub struct Data {
     pub limit: Option<u64>,
 }
 
-/// What learns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Model {
-    /// Dense layers with an activation after each hidden one.
-    Mlp {
-        /// Hidden layers.
-        layers: u32,
-        /// Units in each.
-        width: u32,
-        /// After each hidden layer.
-        activation: Activation,
-    },
-}
-
-/// An activation function, as PyTorch defines the function of that name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are the functions'")]
-pub enum Activation {
-    Relu,
-    LeakyRelu,
-    Elu,
-    Selu,
-    Gelu,
-    Silu,
-    Sigmoid,
-    Tanh,
-}
-
 /// What training minimises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Loss {
     /// Mean over the batch of the cross entropy of softmax and class.
-    CrossEntropy,
-}
-
-/// How a step is made; definitions as libtorch's optimizer of that name.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Optimizer {
-    /// Adam, decay added to the gradient; with `decoupled`, AdamW.
-    Adam {
-        /// Learning rate.
-        lr: f64,
-        /// Decay of the first moment.
-        beta1: f64,
-        /// Decay of the second moment.
-        beta2: f64,
-        /// Added to the root of the second moment.
-        eps: f64,
-        /// Weight decay.
-        weight_decay: f64,
-        /// Whether the decay is applied to the weights themselves (AdamW).
-        decoupled: bool,
-    },
-    /// Stochastic gradient descent.
-    Sgd {
-        /// Learning rate.
-        lr: f64,
-        /// Momentum; 0 is none.
-        momentum: f64,
-        /// Nesterov's form.
-        nesterov: bool,
-        /// Weight decay.
-        weight_decay: f64,
+    CrossEntropy {
+        /// Share of each label that is spread over all classes, in [0, 1).
+        smoothing: f64,
+        /// Whether classes are weighed by how rare they are.
+        balance: bool,
     },
 }
 
@@ -134,16 +85,24 @@ impl Recipe {
         let recipe = Self {
             task: Task::Classify,
             data: data(settings),
-            model: model(settings),
-            loss: Loss::CrossEntropy,
+            model: Model::of(settings),
+            loss: Loss::CrossEntropy {
+                smoothing: number(settings, "label_smoothing"),
+                balance: flag(settings, "balance"),
+            },
             optimizer: optimizer(settings),
+            clip: settings.at("optimizer.clip").as_f64(),
+            schedule: schedule(settings),
             regularize: Regularize {
                 l1: number(settings, "regularize.l1"),
                 l2: number(settings, "regularize.l2"),
                 dropout: number(settings, "regularize.dropout"),
             },
             epochs: whole(settings, "epochs"),
-            batch_size: whole(settings, "batch_size"),
+            batch_size: match &*text(settings, "optimizer.kind") {
+                "gd" => u32::MAX,
+                _ => whole(settings, "batch_size"),
+            },
         };
         let conflicts = recipe.conflicts();
         if conflicts.is_empty() { Ok(recipe) } else { Err(conflicts) }
@@ -167,34 +126,45 @@ impl Recipe {
             });
         }
         found.extend(self.sample_conflicts());
-        found.extend(self.size_conflict());
+        found.extend(self.model_conflict());
+        found.extend(self.schedule_conflict());
         found
     }
 
-    /// Weights and biases of the model, if the catalogue knows the shape of its samples; of
-    /// `idx` files the samples' shape is known only when they are read, so that of the layers
-    /// between is counted.
-    fn weights(&self) -> u64 {
-        let Model::Mlp { layers, width, .. } = self.model;
-        let (inputs, classes) = crate::dataset::find(&self.data.set).map_or((1, 2), |set| {
-            (u64::from(set.shape.0) * u64::from(set.shape.1), u64::from(set.classes))
-        });
-        let (layers, width) = (u64::from(layers), u64::from(width));
-        match layers {
-            0 => (inputs + 1) * classes,
-            _ => (inputs + 1) * width + (layers - 1) * (width + 1) * width + (width + 1) * classes,
-        }
+    /// `[channels, height, width]` of a sample and the classes, where the catalogue knows them.
+    /// Of `idx` files they are known only when they are read.
+    fn known(&self) -> Option<([usize; 3], u64)> {
+        let set = crate::dataset::find(&self.data.set)?;
+        Some(([1, set.shape.0 as usize, set.shape.1 as usize], u64::from(set.classes)))
     }
 
-    fn size_conflict(&self) -> Option<SettingError> {
-        let Model::Mlp { layers, width, .. } = self.model;
-        let weights = self.weights();
-        (weights > MAX_WEIGHTS).then(|| SettingError::Conflict {
-            path: "model.width",
-            fact: format!(
-                "`model.layers: {layers}` of `model.width: {width}` make {weights} weights, \
-                 more than {MAX_WEIGHTS}"
-            ),
+    fn model_conflict(&self) -> Option<SettingError> {
+        let known = self.known();
+        let conflict = |path, fact| Some(SettingError::Conflict { path, fact });
+        if let Some(fact) = self.model.contradiction() {
+            return conflict("model.kernel", fact);
+        }
+        if self.batch_size == 1 && self.model.norms() {
+            let fact = "batch norm needs batches of at least 2 samples, and `batch_size` is 1";
+            return conflict("batch_size", fact.into());
+        }
+        if let Some(Err(small)) = known.map(|(shape, _)| self.model.fits(shape)) {
+            return conflict("model.blocks", small.to_string());
+        }
+        let (shape, classes) = known.unwrap_or_else(|| (self.model.smallest(), 2));
+        let weights = self.model.weights(shape, classes);
+        if weights <= MAX_WEIGHTS {
+            return None;
+        }
+        let (path, sizes) = self.model.net.sizes();
+        conflict(path, format!("{sizes} make {weights} weights, more than {MAX_WEIGHTS}"))
+    }
+
+    fn schedule_conflict(&self) -> Option<SettingError> {
+        let (warmup, epochs) = (self.schedule.warmup, self.epochs);
+        (warmup >= f64::from(epochs)).then(|| SettingError::Conflict {
+            path: "schedule.warmup",
+            fact: format!("`schedule.warmup: {warmup}` leaves nothing of the {epochs} epochs"),
         })
     }
 
@@ -222,12 +192,14 @@ impl Recipe {
             });
         }
         let train = samples - valid;
-        (u64::from(self.batch_size) > train).then(|| SettingError::Conflict {
-            path: "batch_size",
-            fact: format!(
-                "`batch_size: {}` is more than the {train} training samples",
-                self.batch_size
-            ),
+        (self.batch_size != u32::MAX && u64::from(self.batch_size) > train).then(|| {
+            SettingError::Conflict {
+                path: "batch_size",
+                fact: format!(
+                    "`batch_size: {}` is more than the {train} training samples",
+                    self.batch_size
+                ),
+            }
         })
     }
 }
@@ -242,12 +214,22 @@ pub const COUPLED: &[&str] = &[
     "data.path",
     "data.set",
     "data.valid",
+    "epochs",
+    "model.activation",
+    "model.batch_norm",
+    "model.blocks",
+    "model.channels",
+    "model.convolutions",
+    "model.kernel",
     "model.kind",
     "model.layers",
+    "model.stages",
     "model.width",
     "optimizer.kind",
     "optimizer.momentum",
     "optimizer.nesterov",
+    "schedule.kind",
+    "schedule.warmup",
     "task",
 ];
 
@@ -268,56 +250,21 @@ fn data(s: &Settings) -> Data {
     }
 }
 
-fn model(s: &Settings) -> Model {
-    Model::Mlp {
-        layers: whole(s, "model.layers"),
-        width: whole(s, "model.width"),
-        activation: match &*text(s, "model.activation") {
-            "leaky_relu" => Activation::LeakyRelu,
-            "elu" => Activation::Elu,
-            "selu" => Activation::Selu,
-            "gelu" => Activation::Gelu,
-            "silu" => Activation::Silu,
-            "sigmoid" => Activation::Sigmoid,
-            "tanh" => Activation::Tanh,
-            _ => Activation::Relu,
-        },
-    }
+pub(super) fn flag(s: &Settings, path: &'static str) -> bool {
+    s.at(path) == Value::Bool(true)
 }
 
-fn optimizer(s: &Settings) -> Optimizer {
-    let lr = number(s, "optimizer.lr");
-    let weight_decay = number(s, "optimizer.weight_decay");
-    let kind = text(s, "optimizer.kind");
-    if kind == "sgd" {
-        return Optimizer::Sgd {
-            lr,
-            momentum: number(s, "optimizer.momentum"),
-            nesterov: s.at("optimizer.nesterov") == Value::Bool(true),
-            weight_decay,
-        };
-    }
-    Optimizer::Adam {
-        lr,
-        beta1: number(s, "optimizer.beta1"),
-        beta2: number(s, "optimizer.beta2"),
-        eps: number(s, "optimizer.eps"),
-        weight_decay,
-        decoupled: kind == "adamw",
-    }
-}
-
-fn number(s: &Settings, path: &'static str) -> f64 {
+pub(super) fn number(s: &Settings, path: &'static str) -> f64 {
     s.at(path).as_f64().expect("a setting without faults is of its kind")
 }
 
-fn whole(s: &Settings, path: &'static str) -> u32 {
+pub(super) fn whole(s: &Settings, path: &'static str) -> u32 {
     s.at(path)
         .as_i64()
         .and_then(|n| u32::try_from(n).ok())
         .expect("a setting without faults is of its kind")
 }
 
-fn text(s: &Settings, path: &'static str) -> String {
+pub(super) fn text(s: &Settings, path: &'static str) -> String {
     s.at(path).as_text().expect("a setting without faults is of its kind").to_owned()
 }

@@ -278,6 +278,31 @@ fn single_mistakes_and_their_hints() {
             "more than the 48000 training samples",
         ),
         ("train: {data: {set: mnist}, model: {layers: [1, 2]}}\n", "move it to `parameters`"),
+        (
+            "train:\n  data: {set: mnist}\n  model:\n    kind: cnn\n    blocks: 5\n",
+            "5: `model.blocks: 5` needs images of at least 32 × 32, these are 28 × 28",
+        ),
+        (
+            "train: {data: {set: mnist}, model: {kind: cnn, kernel: 4}}\n",
+            "`model.kernel` must be odd, got `4`",
+        ),
+        (
+            "train: {data: {set: mnist}, model: {kind: resnet}, batch_size: 1}\n",
+            "batch norm needs batches of at least 2 samples",
+        ),
+        (
+            "train: {data: {set: mnist}, model: {kind: cnn, channels: 4096, blocks: 4}}\n",
+            "`model.blocks: 4`, `model.channels: 4096` and `model.width: 128` make",
+        ),
+        (
+            "train: {data: {set: mnist}, schedule: {warmup: 10}}\n",
+            "`schedule.warmup: 10` leaves nothing of the 10 epochs",
+        ),
+        (
+            "train: {data: {set: mnist}, optimizer: {kind: gd}, batch_size: 64}\n",
+            "`batch_size` does nothing",
+        ),
+        (&format!("{train}parameters: {{model.activation: [silu, swish]}}\n"), "twice"),
         (&format!("{train}parameters: {{optimizer: [adam]}}\n"), "`optimizer` is a section"),
         (&format!("{train}parameters: {{learning_rate: [0.1]}}\n"), "did you mean `optimizer.lr`?"),
         (&format!("{train}parameters: {{train.epochs: [1]}}\n"), "did you mean `epochs`?"),

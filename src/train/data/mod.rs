@@ -23,6 +23,8 @@ pub struct Dataset {
     pub samples: usize,
     /// Numbers an image.
     pub features: usize,
+    /// `[channels, height, width]` of an image; their product is `features`.
+    pub shape: [usize; 3],
     /// Classes.
     pub classes: usize,
 }
@@ -117,10 +119,11 @@ impl Dataset {
         let samples = limit.map_or(found, |most| usize::try_from(most).unwrap_or(found).min(found));
         images.values.truncate(samples * features);
         labels.values.truncate(samples);
-        Ok(Self::new(&images.values, &labels.values, classes, device))
+        let shape = [1, images.shape[1], images.shape[2]];
+        Ok(Self { shape, ..Self::new(&images.values, &labels.values, classes, device) })
     }
 
-    /// Images, `[samples * features]`, and their labels, each below `classes`.
+    /// Images of one row, `[samples * features]`, and their labels, each below `classes`.
     #[must_use]
     pub fn new(images: &[u8], labels: &[u8], classes: usize, device: Device) -> Self {
         let (samples, features) = (labels.len(), images.len() / labels.len().max(1));
@@ -131,6 +134,7 @@ impl Dataset {
             labels: Tensor::from_slice(&wide).to_device(device),
             samples,
             features,
+            shape: [1, 1, features],
             classes,
         }
     }

@@ -118,10 +118,9 @@ pub fn decode(
     check_names(&file, &wanted)?;
     let found: Vec<Tensor> =
         wanted.iter().map(|(name, like)| read(&file, name, like)).collect::<Result<_, _>>()?;
-    let (weights, rest) = found.split_at(training.parameters.leaves().len());
+    let (weights, rest) = found.split_at(training.parameters.tensors().len());
     let (state, counted) = rest.split_at(training.optimizer.state().len());
-    let flat: Vec<Tensor> = weights.iter().map(|w| w.reshape([-1])).collect();
-    training.parameters.flat_mut().copy_(&Tensor::cat(&flat, 0));
+    training.parameters.restore(weights);
     training.optimizer.restore(about.steps, state);
     training.progress = about.progress;
     training.seed = about.seed;
@@ -130,9 +129,8 @@ pub fn decode(
 
 /// All tensors of a training by name, in an order that `decode` relies on.
 fn tensors(training: &Training, counted: &[Named]) -> Vec<(String, Tensor)> {
-    let parameters = &training.parameters;
-    let weights = parameters.declared().iter().zip(parameters.leaves());
-    let weights = weights.map(|(d, leaf)| (format!("model.{}", d.name), leaf.detach()));
+    let weights = training.parameters.named();
+    let weights = weights.map(|(name, tensor)| (format!("model.{name}"), tensor.detach()));
     let state = training.optimizer.state().iter();
     let state = state.map(|(name, tensor)| (format!("optimizer.{name}"), tensor.shallow_clone()));
     let counted = counted.iter();

@@ -80,15 +80,16 @@ pub fn fit<T: Task>(
             if from >= to {
                 break;
             }
-            let leaves = training.parameters.leaves();
+            let parameters = &training.parameters;
             // Load.
             let batch = task.load(from, to);
             // Forward.
-            let output = task.forward(leaves, &batch, Mode::Train { place, batch: number });
+            let output =
+                task.forward(parameters.tensors(), &batch, Mode::Train { place, batch: number });
             // Loss.
             let loss = task.loss(&output, &batch);
             // Backward.
-            let gradients = Tensor::run_backward(&[&loss], leaves, false, false);
+            let gradients = Tensor::run_backward(&[&loss], parameters.leaves(), false, false);
             // Update.
             training.optimizer.update(&mut training.parameters, &gradients);
 
@@ -100,7 +101,7 @@ pub fn fit<T: Task>(
         let mut metrics = task.trained();
         training.progress.train_for(lap(&mut clock));
         if unfinite(&metrics).is_none() {
-            metrics.extend(task.evaluate(training.parameters.leaves()));
+            metrics.extend(task.evaluate(training.parameters.tensors()));
         }
         training.progress.judge_for(lap(&mut clock));
         let end = training.progress.end_epoch(metrics, task.samples());

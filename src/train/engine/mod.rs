@@ -3,6 +3,7 @@ pub mod checkpoint;
 mod fit;
 mod optimizer;
 mod progress;
+mod schedule;
 mod stop;
 mod update;
 
@@ -16,6 +17,7 @@ use crate::random::Place;
 pub use fit::{Ending, Log, Plan, fit};
 pub use optimizer::Optimizer;
 pub use progress::{EpochEnd, Progress};
+pub use schedule::{Length, factor};
 pub use stop::{PARENT_GONE, Stop};
 
 /// A tensor with what it is called in a checkpoint.
@@ -35,7 +37,7 @@ pub trait Task {
     /// The samples `from..to` of the epoch's order.
     fn load(&mut self, from: usize, to: usize) -> Self::Batch;
 
-    /// What the model makes of a batch.
+    /// What the model makes of a batch. `leaves` are [`Parameters::tensors`].
     fn forward(&self, leaves: &[Tensor], batch: &Self::Batch, mode: Mode) -> Tensor;
 
     /// How wrong it is: a mean over the batch, `[]`.

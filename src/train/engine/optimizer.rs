@@ -1,11 +1,12 @@
 //! The optimizers: their state is plain tensors beside the parameters, so that a checkpoint can
 //! hold it. A step is one pass over the flat buffer.
-use dlgrid_sweep::recipe::{Optimizer as Rule, Regularize};
+use dlgrid_sweep::recipe::{Optimizer as Rule, Regularize, Schedule};
 use tch::{Device, Tensor};
 
 use super::Named;
-use super::update::{self, Adam, Penalty, Sgd};
-use crate::parameters::Parameters;
+use super::schedule::{Length, factor};
+use super::update::{self, Adam, Penalty, Rooted, Sgd};
+use crate::parameters::{Parameters, Role};
 use crate::raw;
 
 /// An optimizer and its state.
@@ -13,6 +14,8 @@ use crate::raw;
 pub struct Optimizer {
     rule: Rule,
     regularize: Regularize,
+    schedule: Option<(Schedule, Length)>,
+    clip: Option<f64>,
     steps: u64,
     state: Vec<Named>,
 }
@@ -26,9 +29,24 @@ impl Optimizer {
             Rule::Adam { .. } => &["first_moment", "second_moment"],
             Rule::Sgd { momentum: 0.0, .. } => &[],
             Rule::Sgd { .. } => &["velocity"],
+            Rule::Rmsprop { momentum: 0.0, .. } => &["mean_square"],
+            Rule::Rmsprop { .. } => &["mean_square", "velocity"],
+            Rule::Adagrad { .. } => &["sum_of_squares"],
         };
         let state = names.iter().map(|&name| (name, parameters.flat().zeros_like())).collect();
-        Self { rule, regularize, steps: 0, state }
+        Self { rule, regularize, schedule: None, clip: None, steps: 0, state }
+    }
+
+    /// The same with a learning rate that changes over a training of this length.
+    #[must_use]
+    pub fn scheduled(self, schedule: Schedule, length: Length) -> Self {
+        Self { schedule: Some((schedule, length)), ..self }
+    }
+
+    /// The same with the norm of all gradients together at most this.
+    #[must_use]
+    pub fn clipped(self, clip: Option<f64>) -> Self {
+        Self { clip, ..self }
     }
 
     /// Steps made.
@@ -60,66 +78,72 @@ impl Optimizer {
         }
     }
 
+    /// The rule with the learning rate of the step under way.
+    fn rule(&self) -> Rule {
+        let mut rule = self.rule;
+        if let Some((schedule, length)) = &self.schedule {
+            let (Rule::Adam { lr, .. }
+            | Rule::Sgd { lr, .. }
+            | Rule::Rmsprop { lr, .. }
+            | Rule::Adagrad { lr, .. }) = &mut rule;
+            *lr *= factor(schedule, self.steps - 1, *length);
+        }
+        rule
+    }
+
     /// On the CPU: one loop a parameter over its part of every buffer.
     fn update_here(&mut self, parameters: &mut Parameters, gradients: &[Tensor]) {
+        let rule = self.rule();
+        let scale = self
+            .clip
+            .map_or(1.0, |most| update::clipping(most, self.norm_here(parameters, gradients)));
         let mut start = 0;
         for (leaf, gradient) in gradients.iter().enumerate() {
             let gradient = gradient.contiguous();
             let gradient = raw::floats(&gradient);
-            let penalty = self.penalty(parameters.declared()[leaf].penalized);
+            let penalty = self.penalty(parameters.declared()[leaf].role).scaled(scale);
             let part = start..start + gradient.len();
             start = part.end;
             let weights = &mut raw::floats_mut(parameters.flat_mut())[part.clone()];
-            match (self.rule, self.state.as_mut_slice()) {
-                (Rule::Adam { .. }, [(_, first), (_, second)]) => {
-                    let first = &mut raw::floats_mut(first)[part.clone()];
-                    let second = &mut raw::floats_mut(second)[part];
-                    let adam = Adam::at(self.rule, self.steps);
-                    update::adam(weights, gradient, first, second, &adam, penalty);
-                }
-                (Rule::Sgd { .. }, [(_, velocity)]) => {
-                    let velocity = &mut raw::floats_mut(velocity)[part];
-                    let sgd = Sgd::of(self.rule);
-                    update::momentum(weights, gradient, velocity, &sgd, penalty);
-                }
-                _ => update::descent(weights, gradient, &Sgd::of(self.rule), penalty),
-            }
+            let mut state =
+                self.state.iter_mut().map(|(_, s)| &mut raw::floats_mut(s)[part.clone()]);
+            let (first, second) = (state.next(), state.next());
+            step_here(rule, self.steps, weights, gradient, (first, second), penalty);
         }
+    }
+
+    /// The norm of all gradients together, penalties included.
+    fn norm_here(&self, parameters: &Parameters, gradients: &[Tensor]) -> f64 {
+        let (mut start, mut sum) = (0, 0.0);
+        for (leaf, gradient) in gradients.iter().enumerate() {
+            let gradient = gradient.contiguous();
+            let gradient = raw::floats(&gradient);
+            let weights = &raw::floats(parameters.flat())[start..start + gradient.len()];
+            start += gradient.len();
+            let penalty = self.penalty(parameters.declared()[leaf].role);
+            sum += update::square_norm(weights, gradient, penalty);
+        }
+        sum.sqrt()
     }
 
     /// On another device: the same formulas as operations on whole buffers.
     fn update_there(&mut self, parameters: &mut Parameters, gradients: &[Tensor]) {
+        let rule = self.rule();
         let flat: Vec<Tensor> = gradients.iter().map(|g| g.reshape([-1])).collect();
         let mut gradient = Tensor::cat(&flat, 0);
         self.penalize(parameters, &mut gradient);
-        let weights = parameters.flat_mut();
-        match (self.rule, self.state.as_mut_slice()) {
-            (Rule::Adam { beta1, beta2, eps, .. }, [(_, first), (_, second)]) => {
-                let adam = Adam::at(self.rule, self.steps);
-                let _ = weights.g_mul_scalar_(f64::from(adam.shrink));
-                let _ = first.g_mul_scalar_(beta1).g_add_(&(&gradient * (1.0 - beta1)));
-                let square = &gradient * &gradient * (1.0 - beta2);
-                let _ = second.g_mul_scalar_(beta2).g_add_(&square);
-                let root = second.sqrt() * f64::from(adam.root_scale) + eps;
-                let _ = weights.g_sub_(&(&*first / root * f64::from(adam.rate)));
-            }
-            (Rule::Sgd { lr, momentum, nesterov, .. }, [(_, velocity)]) => {
-                let _ = velocity.g_mul_scalar_(momentum).g_add_(&gradient);
-                let step =
-                    if nesterov { gradient + &*velocity * momentum } else { velocity.copy() };
-                let _ = weights.g_sub_(&(step * lr));
-            }
-            (Rule::Adam { lr, .. } | Rule::Sgd { lr, .. }, _) => {
-                let _ = weights.g_sub_(&(gradient * lr));
-            }
+        if let Some(most) = self.clip {
+            let scale = (gradient.norm() + update::CLIP_EPS).reciprocal() * most;
+            let _ = gradient.g_mul_(&scale.clamp_max(1.0));
         }
-    }
-
-    fn penalize(&self, parameters: &Parameters, gradient: &mut Tensor) {
-        let decay = f64::from(self.penalty(false).pull);
+        let decay = f64::from(self.penalty(Role::Free).decay);
         if decay != 0.0 {
             let _ = gradient.g_add_(&(parameters.flat() * decay));
         }
+        step_there(rule, self.steps, parameters.flat_mut(), &gradient, &mut self.state);
+    }
+
+    fn penalize(&self, parameters: &Parameters, gradient: &mut Tensor) {
         let Regularize { l1, l2, .. } = self.regularize;
         if l1 == 0.0 && l2 == 0.0 {
             return;
@@ -127,7 +151,7 @@ impl Optimizer {
         let mut start = 0;
         for declared in parameters.declared() {
             let len = i64::try_from(declared.len()).expect("a model's size is an i64");
-            if declared.penalized {
+            if declared.role == Role::Weight {
                 let weights = parameters.flat().narrow(0, start, len);
                 let pull = weights.sign() * l1 + weights * (2.0 * l2);
                 let _ = gradient.narrow(0, start, len).g_add_(&pull);
@@ -138,21 +162,101 @@ impl Optimizer {
 
     /// What is added to the gradient of a parameter: coupled weight decay acts on all of them,
     /// `l1` and `l2` on weights alone.
-    fn penalty(&self, penalized: bool) -> Penalty {
+    fn penalty(&self, role: Role) -> Penalty {
         let decay = match self.rule {
             Rule::Adam { decoupled: true, .. } => 0.0,
-            Rule::Adam { weight_decay, .. } | Rule::Sgd { weight_decay, .. } => weight_decay,
+            Rule::Adam { weight_decay, .. }
+            | Rule::Sgd { weight_decay, .. }
+            | Rule::Rmsprop { weight_decay, .. }
+            | Rule::Adagrad { weight_decay, .. } => weight_decay,
         };
         let Regularize { l1, l2, .. } = self.regularize;
-        if penalized { Penalty::new(l1, 2.0 * l2 + decay) } else { Penalty::new(0.0, decay) }
+        match role {
+            Role::Weight => Penalty::new(l1, 2.0 * l2, decay),
+            Role::Free | Role::Kept => Penalty::new(0.0, 0.0, decay),
+        }
+    }
+}
+
+/// A step over a part of all buffers. `state` has as many parts as the rule names.
+fn step_here(
+    rule: Rule,
+    step: u64,
+    weights: &mut [f32],
+    gradient: &[f32],
+    state: (Option<&mut [f32]>, Option<&mut [f32]>),
+    penalty: Penalty,
+) {
+    match (rule, state) {
+        (Rule::Adam { .. }, (Some(first), Some(second))) => {
+            update::adam(weights, gradient, first, second, &Adam::at(rule, step), penalty);
+        }
+        (Rule::Sgd { lr, momentum, nesterov, .. }, (Some(velocity), _)) => {
+            let sgd = Sgd::new(lr, momentum, nesterov);
+            update::momentum(weights, gradient, velocity, &sgd, penalty);
+        }
+        (Rule::Rmsprop { lr, alpha, eps, momentum, .. }, (Some(squares), velocity)) => {
+            let how = Rooted::mean(lr, alpha, eps, momentum);
+            match velocity {
+                None => update::rooted(weights, gradient, squares, &how, penalty),
+                Some(u) => update::rooted_momentum(weights, gradient, squares, u, &how, penalty),
+            }
+        }
+        (Rule::Adagrad { lr, lr_decay, eps, .. }, (Some(squares), _)) => {
+            let how = Rooted::sum(lr, lr_decay, eps, step);
+            update::rooted(weights, gradient, squares, &how, penalty);
+        }
+        (Rule::Sgd { lr, .. }, _) => {
+            update::descent(weights, gradient, &Sgd::new(lr, 0.0, false), penalty);
+        }
+        _ => unreachable!("an optimizer has the state that its rule names"),
+    }
+}
+
+/// A step over whole buffers on any device.
+fn step_there(rule: Rule, step: u64, weights: &mut Tensor, gradient: &Tensor, state: &mut [Named]) {
+    match (rule, state) {
+        (Rule::Adam { beta1, beta2, eps, .. }, [(_, first), (_, second)]) => {
+            let adam = Adam::at(rule, step);
+            let _ = weights.g_mul_scalar_(f64::from(adam.shrink));
+            let _ = first.g_mul_scalar_(beta1).g_add_(&(gradient * (1.0 - beta1)));
+            let square = gradient * gradient * (1.0 - beta2);
+            let _ = second.g_mul_scalar_(beta2).g_add_(&square);
+            let root = second.sqrt() * f64::from(adam.root_scale) + eps;
+            let _ = weights.g_sub_(&(&*first / root * f64::from(adam.rate)));
+        }
+        (Rule::Sgd { lr, momentum, nesterov, .. }, [(_, velocity)]) => {
+            let _ = velocity.g_mul_scalar_(momentum).g_add_(gradient);
+            let step = if nesterov { gradient + &*velocity * momentum } else { velocity.copy() };
+            let _ = weights.g_sub_(&(step * lr));
+        }
+        (Rule::Rmsprop { lr, alpha, eps, momentum, .. }, [(_, squares), rest @ ..]) => {
+            let square = gradient * gradient * (1.0 - alpha);
+            let root = squares.g_mul_scalar_(alpha).g_add_(&square).sqrt() + eps;
+            let mut step = gradient / root;
+            if let [(_, velocity)] = rest {
+                step = velocity.g_mul_scalar_(momentum).g_add_(&step);
+            }
+            let _ = weights.g_sub_(&(step * lr));
+        }
+        (Rule::Adagrad { lr, lr_decay, eps, .. }, [(_, squares)]) => {
+            let root = squares.g_add_(&(gradient * gradient)).sqrt() + eps;
+            let rate = f64::from(Rooted::sum(lr, lr_decay, eps, step).rate);
+            let _ = weights.g_sub_(&(gradient / root * rate));
+        }
+        (Rule::Sgd { lr, .. }, _) => {
+            let _ = weights.g_sub_(&(gradient * lr));
+        }
+        _ => unreachable!("an optimizer has the state that its rule names"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parameters::Declared;
+    use crate::parameters::{Declared, Initial};
     use crate::random::{Place, Purpose};
+    use dlgrid_sweep::recipe::ScheduleKind;
 
     fn rules() -> Vec<Rule> {
         let (lr, weight_decay) = (0.01, 0.1);
@@ -161,7 +265,14 @@ mod tests {
             Rule::Adam { lr, beta1, beta2, eps, weight_decay, decoupled }
         };
         let sgd = |momentum, nesterov| Rule::Sgd { lr, momentum, nesterov, weight_decay };
-        vec![adam(false), adam(true), sgd(0.0, false), sgd(0.9, false), sgd(0.9, true)]
+        let rmsprop =
+            |momentum| Rule::Rmsprop { lr, alpha: 0.9, eps: 1e-8, momentum, weight_decay };
+        let adagrad = Rule::Adagrad { lr, lr_decay: 0.1, eps: 1e-10, weight_decay };
+        let sgds = [sgd(0.0, false), sgd(0.9, false), sgd(0.9, true)];
+        [adam(false), adam(true), rmsprop(0.0), rmsprop(0.9), adagrad]
+            .into_iter()
+            .chain(sgds)
+            .collect()
     }
 
     /// The formulas for other devices, run on the CPU, make the steps of the CPU's loops.
@@ -170,18 +281,21 @@ mod tests {
         for rule in rules() {
             let penalties = Regularize { l1: 0.01, l2: 0.02, dropout: 0.0 };
             let mut both = [false, true].map(|there| {
-                let declared = [("a", vec![5, 3], true), ("b", vec![5], false)].map(
-                    |(name, shape, penalized)| Declared {
-                        name: name.into(),
-                        shape,
-                        bound: 1.0,
-                        penalized,
-                    },
-                );
+                let shapes = [("a", vec![5, 3], Role::Weight), ("b", vec![5], Role::Free)];
+                let declared = shapes.map(|(name, shape, role)| Declared {
+                    name: name.into(),
+                    shape,
+                    initial: Initial::Uniform(1.0),
+                    role,
+                });
                 let mut stream = Place::start(1).stream(Purpose::Weights);
                 let mut parameters =
                     Parameters::new(declared.into(), &mut stream, Device::Cpu).expect("memory");
-                let mut optimizer = Optimizer::new(rule, penalties, &parameters);
+                let kind = ScheduleKind::Cosine { floor: 0.1 };
+                let length = Length { epoch_steps: 5, epochs: 2 };
+                let mut optimizer = Optimizer::new(rule, penalties, &parameters)
+                    .scheduled(Schedule { kind, warmup: 0.5 }, length)
+                    .clipped(Some(0.8));
                 for step in 1..=10 {
                     let gradients: Vec<Tensor> =
                         parameters.leaves().iter().map(|p| p.detach().cos() * 0.5).collect();

@@ -4,24 +4,63 @@ use dlgrid_sweep::recipe::Optimizer as Rule;
 
 use crate::raw;
 
-/// What is added to a gradient `g` at weight `w`: `push · sign(w) + pull · w`.
+/// What becomes of a gradient `g` at weight `w`:
+/// `scale · (g + pull · w + push · sign(w)) + decay · w`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Penalty {
     push: f32,
-    pub(super) pull: f32,
+    pull: f32,
+    scale: f32,
+    pub(super) decay: f32,
 }
 
 impl Penalty {
-    pub(super) fn new(push: f64, pull: f64) -> Self {
-        Self { push: single(push), pull: single(pull) }
+    pub(super) fn new(push: f64, pull: f64, decay: f64) -> Self {
+        Self { push: single(push), pull: single(pull), scale: 1.0, decay: single(decay) }
+    }
+
+    pub(super) fn scaled(self, scale: f64) -> Self {
+        Self { scale: single(scale), ..self }
+    }
+
+    #[inline(always)]
+    fn penalize(self, g: f32, w: f32) -> f32 {
+        let sign = f32::from(u8::from(w > 0.0)) - f32::from(u8::from(w < 0.0));
+        g + self.pull * w + self.push * sign
     }
 
     #[inline(always)]
     fn add(self, g: f32, w: f32) -> f32 {
-        let sign = f32::from(u8::from(w > 0.0)) - f32::from(u8::from(w < 0.0));
-        g + self.pull * w + self.push * sign
+        self.scale * self.penalize(g, w) + self.decay * w
     }
 }
+
+/// The sum of the squares of gradients, penalties included and decay left out: in lanes, so
+/// that the order of the sum, and with it the bits, is the same on every machine.
+pub(super) fn square_norm(weights: &[f32], gradients: &[f32], penalty: Penalty) -> f64 {
+    let mut lanes = [0.0f64; 8];
+    raw::wide(
+        #[inline(always)]
+        || {
+            for (weights, gradients) in weights.chunks(8).zip(gradients.chunks(8)) {
+                for ((lane, &w), &g) in lanes.iter_mut().zip(weights).zip(gradients) {
+                    let g = f64::from(penalty.penalize(g, w));
+                    *lane += g * g;
+                }
+            }
+        },
+    );
+    lanes.iter().sum()
+}
+
+/// By what gradients of this norm are multiplied so that it is at most `most`, as
+/// `torch.nn.utils.clip_grad_norm_` does.
+pub(super) fn clipping(most: f64, norm: f64) -> f64 {
+    (most / (norm + CLIP_EPS)).min(1.0)
+}
+
+/// What `torch.nn.utils.clip_grad_norm_` adds to a norm.
+pub(super) const CLIP_EPS: f64 = 1e-6;
 
 /// The numbers of a step of Adam (Kingma and Ba 2015) or AdamW (Loshchilov and Hutter 2019),
 /// each made in double precision: `1.0 - 0.999` in single precision is off by 5e-5.
@@ -70,13 +109,39 @@ pub(super) struct Sgd {
 }
 
 impl Sgd {
-    pub(super) fn of(rule: Rule) -> Self {
-        match rule {
-            Rule::Sgd { lr, momentum, nesterov, .. } => {
-                Self { lr: single(lr), momentum: single(momentum), nesterov }
-            }
-            Rule::Adam { lr, .. } => Self { lr: single(lr), momentum: 0.0, nesterov: false },
+    pub(super) fn new(lr: f64, momentum: f64, nesterov: bool) -> Self {
+        Self { lr: single(lr), momentum: single(momentum), nesterov }
+    }
+}
+
+/// The numbers of a step that divides gradients by the root of a sum of their squares:
+/// `sum = keep · sum + add · g²`, `g / (√sum + eps)`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rooted {
+    keep: f32,
+    add: f32,
+    eps: f32,
+    pub(super) rate: f32,
+    momentum: f32,
+}
+
+impl Rooted {
+    /// RMSprop (Hinton 2012): a mean that decays.
+    pub(super) fn mean(lr: f64, alpha: f64, eps: f64, momentum: f64) -> Self {
+        Self {
+            keep: single(alpha),
+            add: single(1.0 - alpha),
+            eps: single(eps),
+            rate: single(lr),
+            momentum: single(momentum),
         }
+    }
+
+    /// Adagrad (Duchi et al. 2011): the whole sum. For step `step`, from 1.
+    pub(super) fn sum(lr: f64, lr_decay: f64, eps: f64, step: u64) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 steps")]
+        let rate = lr / (1.0 + (step - 1) as f64 * lr_decay);
+        Self { keep: 1.0, add: 1.0, eps: single(eps), rate: single(rate), momentum: 0.0 }
     }
 }
 
@@ -121,6 +186,51 @@ pub(super) fn momentum(
                 *u = momentum * *u + g;
                 let step = if nesterov { g + momentum * *u } else { *u };
                 *w -= lr * step;
+            }
+        },
+    );
+}
+
+/// A step of RMSprop or Adagrad.
+pub(super) fn rooted(
+    weights: &mut [f32],
+    gradients: &[f32],
+    squares: &mut [f32],
+    how: &Rooted,
+    penalty: Penalty,
+) {
+    let Rooted { keep, add, eps, rate, .. } = *how;
+    raw::wide(
+        #[inline(always)]
+        || {
+            for ((w, &g), s) in weights.iter_mut().zip(gradients).zip(squares) {
+                let g = penalty.add(g, *w);
+                *s = keep * *s + add * (g * g);
+                *w -= rate * (g / (s.sqrt() + eps));
+            }
+        },
+    );
+}
+
+/// A step of RMSprop with momentum.
+pub(super) fn rooted_momentum(
+    weights: &mut [f32],
+    gradients: &[f32],
+    squares: &mut [f32],
+    velocity: &mut [f32],
+    how: &Rooted,
+    penalty: Penalty,
+) {
+    let Rooted { keep, add, eps, rate, momentum } = *how;
+    raw::wide(
+        #[inline(always)]
+        || {
+            let state = squares.iter_mut().zip(velocity);
+            for ((w, &g), (s, u)) in weights.iter_mut().zip(gradients).zip(state) {
+                let g = penalty.add(g, *w);
+                *s = keep * *s + add * (g * g);
+                *u = momentum * *u + g / (s.sqrt() + eps);
+                *w -= rate * *u;
             }
         },
     );

@@ -1,57 +1,133 @@
 //! What learns: a model is a configuration, the parameters it declares, and a function of them.
+mod activation;
+mod cnn;
+mod declare;
 mod dropout;
-pub mod mlp;
+mod layers;
+mod mlp;
+mod resnet;
+mod walk;
 
-use dlgrid_sweep::recipe;
+use dlgrid_sweep::recipe::{self, Activation, Init};
 use tch::Tensor;
 
 use crate::parameters::Declared;
 use crate::random::Place;
+use cnn::Cnn;
+use layers::{Declare, Layers, Walk};
 use mlp::Mlp;
+use resnet::Resnet;
 
 /// Whether a model computes for training or for judging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// A step of training: dropout is on, drawn for this batch.
+    /// A step of training: dropout is on, drawn for this batch, and batch norm goes by the batch.
     Train {
         /// The run, epoch and process.
         place: Place,
         /// The batch of the epoch, from 0.
         batch: u32,
     },
-    /// Nothing is random.
+    /// Nothing is random, and batch norm goes by its running statistics.
     Eval,
 }
 
 /// A model of a recipe.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// Numbers of an input.
+    features: usize,
+    init: Init,
+    activation: Activation,
+    network: Network,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Model {
-    /// Dense layers.
+enum Network {
     Mlp(Mlp),
+    Cnn(Cnn),
+    Resnet(Resnet),
+}
+
+impl Network {
+    fn run<L: Layers>(&self, l: &mut L, x: L::Value) -> L::Value {
+        match self {
+            Self::Mlp(mlp) => mlp.network(l, x),
+            Self::Cnn(cnn) => cnn.network(l, x),
+            Self::Resnet(resnet) => resnet.network(l, x),
+        }
+    }
 }
 
 impl Model {
-    /// The model of a recipe for inputs of so many features and so many classes.
-    #[must_use]
-    pub fn new(recipe: &recipe::Recipe, features: usize, classes: usize) -> Self {
-        let recipe::Model::Mlp { layers, width, activation } = recipe.model;
+    /// The model of a recipe for inputs of `[channels, height, width]` and so many outputs.
+    ///
+    /// # Errors
+    /// Where the images are too small for the model.
+    pub fn new(
+        recipe: &recipe::Recipe,
+        shape: [usize; 3],
+        outputs: usize,
+    ) -> Result<Self, recipe::TooSmall> {
+        recipe.model.fits(shape)?;
+        let recipe::Model { init, activation, net } = recipe.model;
         let dropout = recipe.regularize.dropout;
-        let outputs = classes;
-        Self::Mlp(Mlp { features, layers, width: width as usize, outputs, activation, dropout })
+        let dense = |layers, width: u32, norm, activate_outputs| {
+            let width = width as usize;
+            Mlp { layers, width, outputs, activation, norm, dropout, activate_outputs }
+        };
+        let network = match net {
+            recipe::Net::Linear => Network::Mlp(dense(0, 0, false, false)),
+            recipe::Net::Perceptron => Network::Mlp(dense(0, 0, false, true)),
+            recipe::Net::Mlp { layers, width, batch_norm } => {
+                Network::Mlp(dense(layers, width, batch_norm, false))
+            }
+            recipe::Net::Cnn {
+                blocks,
+                convolutions,
+                channels,
+                kernel,
+                layers,
+                width,
+                batch_norm,
+            } => Network::Cnn(Cnn {
+                shape,
+                blocks,
+                convolutions,
+                channels: channels as usize,
+                kernel: kernel as usize,
+                head: dense(layers, width, batch_norm, false),
+            }),
+            recipe::Net::Resnet { stages, blocks, channels } => {
+                let channels = channels as usize;
+                Network::Resnet(Resnet {
+                    shape,
+                    stages,
+                    blocks,
+                    channels,
+                    outputs,
+                    activation,
+                    dropout,
+                })
+            }
+        };
+        Ok(Self { features: shape.iter().product(), init, activation, network })
     }
 
     /// Its parameters, in the order in which `forward` takes them.
     #[must_use]
     pub fn declare(&self) -> Vec<Declared> {
-        match self {
-            Self::Mlp(mlp) => mlp.declare(),
-        }
+        let mut declare = Declare::new(self.init, self.activation);
+        self.network.run(&mut declare, vec![self.features]);
+        declare.done()
     }
 
-    /// From inputs `[batch, features]` to logits `[batch, classes]`.
-    pub fn forward(&self, leaves: &[Tensor], inputs: &Tensor, mode: Mode) -> Tensor {
-        match self {
-            Self::Mlp(mlp) => mlp.forward(leaves, inputs, mode),
-        }
+    /// From inputs `[batch, features]` to outputs `[batch, outputs]`, with the model's leaves
+    /// and, behind them, its running statistics, which a step of training keeps up.
+    pub fn forward(&self, tensors: &[Tensor], inputs: &Tensor, mode: Mode) -> Tensor {
+        self.network.run(&mut Walk::new(tensors, mode), inputs.shallow_clone())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,13 @@
 //! Classification: images in, one of several classes out. The test set has no way in here.
-use dlgrid_sweep::recipe::{Loss, Recipe};
+use dlgrid_sweep::recipe::Recipe;
 use dlgrid_sweep::store::record::{Metrics, Number};
-use tch::{Reduction, Tensor};
+use tch::Tensor;
 
+use super::TaskError;
+use super::loss::CrossEntropy;
 use super::score::score;
 use super::tally::Tally;
-use crate::data::{Batch, Dataset, Loader, Split, SplitError};
+use crate::data::{Batch, Dataset, Loader, Split};
 use crate::engine::{Named, Task};
 use crate::model::{Mode, Model};
 use crate::random::{Place, Purpose};
@@ -18,7 +20,7 @@ const JUDGED_AT_ONCE: usize = 1000;
 #[derive(Debug)]
 pub struct Classify<'a> {
     model: Model,
-    loss: Loss,
+    loss: CrossEntropy,
     split: Split,
     classes: usize,
     trainer: Loader<'a>,
@@ -32,16 +34,16 @@ impl<'a> Classify<'a> {
     /// The task of a recipe on its data, split by the seed.
     ///
     /// # Errors
-    /// Where the data set is too small for the split.
-    pub fn new(recipe: &Recipe, data: &'a Dataset, seed: u64) -> Result<Self, SplitError> {
+    /// Where the data set is too small for the split, or its images for the model.
+    pub fn new(recipe: &Recipe, data: &'a Dataset, seed: u64) -> Result<Self, TaskError> {
         let device = data.images.device();
         let split = Split::draw(data.samples, &recipe.data, seed)?;
         let batch = (recipe.batch_size as usize).min(split.train.len());
         let mut judge = Loader::new(data, recipe.data.scale, JUDGED_AT_ONCE);
         judge.begin(split.valid.clone());
         Ok(Self {
-            model: Model::new(recipe, data.features, data.classes),
-            loss: recipe.loss,
+            model: Model::new(recipe, data.shape, data.classes)?,
+            loss: CrossEntropy::new(recipe.loss, &data.labels, &split.train, data.classes),
             classes: data.classes,
             trainer: Loader::new(data, recipe.data.scale, batch),
             judge,
@@ -88,13 +90,7 @@ impl Task for Classify<'_> {
     }
 
     fn loss(&self, output: &Tensor, batch: &Batch) -> Tensor {
-        match self.loss {
-            Loss::CrossEntropy => {
-                let ignored = -100; // No label is negative.
-                let weight = None::<Tensor>;
-                output.cross_entropy_loss(&batch.labels, weight, Reduction::Mean, ignored, 0.0)
-            }
-        }
+        self.loss.trained(output, &batch.labels)
     }
 
     fn count(&mut self, batch: &Batch, output: &Tensor, loss: &Tensor) {
@@ -120,7 +116,7 @@ impl Task for Classify<'_> {
             for from in (0..samples).step_by(JUDGED_AT_ONCE) {
                 let batch = self.judge.load(from, samples.min(from + JUDGED_AT_ONCE));
                 let output = self.forward(leaves, &batch, Mode::Eval);
-                let loss = self.loss(&output, &batch);
+                let loss = CrossEntropy::judged(&output, &batch.labels);
                 self.judged.count(&output, &batch.labels, &loss);
             }
         });

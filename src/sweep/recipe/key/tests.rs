@@ -1,5 +1,6 @@
 //! Tests of the table of settings.
 use super::*;
+use crate::recipe::Value;
 
 #[test]
 fn the_table_is_sorted_and_unique() {

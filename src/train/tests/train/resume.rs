@@ -4,7 +4,7 @@ use std::time::Duration;
 use dlgrid_sweep::recipe::{Recipe, Value};
 use dlgrid_train::engine::{Ending, EpochEnd, Stop};
 
-use super::support::{Told, recipe, run, run_saving, small, text};
+use super::support::{Told, images, recipe, run, run_saving, small, text};
 
 /// Ways to train that have state of their own; dropout is on in all.
 fn recipes() -> Vec<Recipe> {
@@ -19,7 +19,19 @@ fn recipes() -> Vec<Recipe> {
         with(&[("optimizer.kind", text("adamw")), ("regularize.l1", Value::Float(1e-3))]),
         with(std::slice::from_ref(&sgd)),
         with(&[sgd.clone(), momentum.clone()]),
-        with(&[sgd, momentum, ("optimizer.nesterov", Value::Bool(true))]),
+        with(&[sgd, momentum.clone(), ("optimizer.nesterov", Value::Bool(true))]),
+        with(&[("optimizer.kind", text("gd"))]),
+        with(&[("optimizer.kind", text("rmsprop")), ("optimizer.clip", Value::Float(0.5))]),
+        with(&[("optimizer.kind", text("rmsprop")), momentum]),
+        with(&[("optimizer.kind", text("adagrad")), ("schedule.kind", text("cosine"))]),
+        with(&[("model.activation", text("rrelu")), ("schedule.warmup", Value::Float(0.5))]),
+        with(&[
+            ("model.batch_norm", Value::Bool(true)),
+            ("model.activation", text("prelu")),
+            ("schedule.kind", text("one_cycle")),
+        ]),
+        with(&[("model.kind", text("cnn")), ("model.batch_norm", Value::Bool(true))]),
+        with(&[("balance", Value::Bool(true)), ("label_smoothing", Value::Float(0.1))]),
     ]
 }
 
@@ -36,11 +48,12 @@ fn metrics(epochs: &[EpochEnd]) -> Vec<String> {
 
 #[test]
 fn stopped_at_any_step_and_resumed_it_gives_the_same_bits() {
-    let data = small();
+    let data = images();
     for recipe in recipes() {
         let straight = run(&recipe, &data, None, &Stop::default());
         // 48 samples in batches of 7 are 7 steps; the question is asked once more at the end.
-        let questions = u64::from(recipe.epochs) * (7 + 1);
+        let steps = 48u64.div_ceil(u64::from(recipe.batch_size));
+        let questions = u64::from(recipe.epochs) * (steps + 1);
         for step in 0..questions {
             let first = run(&recipe, &data, None, &Stop::after(step));
             assert!(matches!(first.trained.ending, Ending::Stopped { saved: true, .. }));

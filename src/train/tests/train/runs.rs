@@ -1,15 +1,15 @@
 //! Whole runs on generated data: what they learn, and how they end.
-use dlgrid_sweep::recipe::{Model, Value};
+use dlgrid_sweep::recipe::key::ACTIVATIONS;
+use dlgrid_sweep::recipe::{Net, Value};
 use dlgrid_train::data::Dataset;
 use dlgrid_train::engine::{Ending, Stop};
 use dlgrid_train::tch::Device;
 
-use super::support::{blobs, recipe, run, small, text, write_idx};
+use super::support::{blobs, images, recipe, run, small, text, write_idx};
 
 #[test]
 fn blobs_are_learnt_with_every_activation_and_depth() {
     let data = small();
-    let activations = ["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "sigmoid", "tanh"];
     let learn = |activation: &str, layers: i64| {
         let given = [
             ("model.activation", text(activation)),
@@ -22,12 +22,75 @@ fn blobs_are_learnt_with_every_activation_and_depth() {
         let accuracy = told.trained.metrics["valid/accuracy"].0;
         assert!(accuracy > 0.9, "{activation} with {layers} layers: {accuracy}");
     };
-    for activation in activations {
+    for &activation in ACTIVATIONS {
         learn(activation, 1);
     }
     for layers in [0, 2, 3] {
         learn("relu", layers);
     }
+}
+
+#[test]
+fn blobs_are_learnt_by_every_kind_of_model() {
+    let data = images();
+    let kind = |kind| ("model.kind", text(kind));
+    let norm = || ("model.batch_norm", Value::Bool(true));
+    let channels = || ("model.channels", Value::Int(4));
+    for given in [
+        vec![kind("linear")],
+        vec![kind("perceptron"), ("optimizer.lr", Value::Float(0.1))],
+        vec![kind("mlp"), norm()],
+        vec![kind("cnn"), channels()],
+        vec![kind("cnn"), channels(), norm(), ("regularize.dropout", Value::Float(0.1))],
+        vec![kind("resnet"), channels(), ("model.stages", Value::Int(2))],
+    ] {
+        let base = [("optimizer.lr", Value::Float(0.02)), ("epochs", Value::Int(15))];
+        let recipe = recipe(&[base.as_slice(), &given].concat());
+        let told = run(&recipe, &data, None, &Stop::default());
+        let accuracy = told.trained.metrics["valid/accuracy"].0;
+        assert!(accuracy > 0.9, "{given:?}: {accuracy}");
+    }
+}
+
+#[test]
+fn blobs_are_learnt_with_every_optimizer_and_schedule() {
+    let data = small();
+    let optimizer =
+        |kind, lr| vec![("optimizer.kind", text(kind)), ("optimizer.lr", Value::Float(lr))];
+    let schedule = |kind| vec![("schedule.kind", text(kind)), ("optimizer.lr", Value::Float(0.02))];
+    for given in [
+        optimizer("gd", 0.5),
+        optimizer("rmsprop", 0.01),
+        optimizer("adagrad", 0.1),
+        schedule("step"),
+        schedule("cosine"),
+        schedule("one_cycle"),
+        vec![
+            ("balance", Value::Bool(true)),
+            ("label_smoothing", Value::Float(0.1)),
+            ("optimizer.lr", Value::Float(0.02)),
+        ],
+        vec![("optimizer.clip", Value::Float(0.1)), ("optimizer.lr", Value::Float(0.02))],
+    ] {
+        let epochs = if given[0].1 == text("gd") { 100 } else { 20 };
+        let recipe = recipe(&[&[("epochs", Value::Int(epochs))], given.as_slice()].concat());
+        let told = run(&recipe, &data, None, &Stop::default());
+        let accuracy = told.trained.metrics["valid/accuracy"].0;
+        assert!(accuracy > 0.9, "{given:?}: {accuracy}");
+    }
+}
+
+#[test]
+fn images_too_small_for_their_pools_are_an_error_of_the_run() {
+    use dlgrid_train::run::{Job, Log, train};
+    let data = small();
+    let recipe = recipe(&[("model.kind", text("cnn"))]);
+    let save_every = std::time::Duration::MAX;
+    let job = Job { id: super::support::id(), recipe: &recipe, seed: 1, data: &data, save_every };
+    let mut log = Log { epoch: &mut |_| (), save: &mut |_, _, _| true };
+    let error = train(&job, None, &Stop::default(), &mut log).expect_err("too small");
+    let cause = std::error::Error::source(&error).expect("a cause").to_string();
+    assert_eq!(cause, "`model.blocks: 2` needs images of at least 4 × 4, these are 1 × 16");
 }
 
 #[test]
@@ -115,8 +178,7 @@ fn a_model_too_large_for_memory_is_an_error_of_its_run() {
     let data = small();
     // A spec is not allowed as much, so that this machine's memory is all that is asked for.
     let mut recipe = recipe(&[]);
-    let Model::Mlp { layers, width, .. } = &mut recipe.model;
-    (*layers, *width) = (256, 1 << 17);
+    recipe.model.net = Net::Mlp { layers: 256, width: 1 << 17, batch_norm: false };
     let save_every = std::time::Duration::MAX;
     let job = Job { id: super::support::id(), recipe: &recipe, seed: 1, data: &data, save_every };
     let mut log = Log { epoch: &mut |_| (), save: &mut |_, _, _| true };

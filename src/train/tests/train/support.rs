@@ -32,6 +32,11 @@ pub fn small() -> Dataset {
     Dataset::new(&images, &labels, 3, Device::Cpu)
 }
 
+/// The same as images of 4 × 4.
+pub fn images() -> Dataset {
+    Dataset { shape: [1, 4, 4], ..small() }
+}
+
 /// Writes images of `rows * columns` bytes and labels as the files of an IDX data set.
 pub fn write_idx(
     folder: &Path,

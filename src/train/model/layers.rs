@@ -1,0 +1,88 @@
+//! What networks are written in. A network is one generic function over [`Layers`]: run by
+//! [`Declare`] it says which parameters it has, run by [`Walk`] it computes with them.
+use std::fmt::Arguments;
+
+use tch::Tensor;
+
+pub use super::declare::Declare;
+pub use super::walk::Walk;
+use dlgrid_sweep::recipe::Activation;
+
+/// Weight of the newest batch in the running statistics of batch norm, as PyTorch's.
+pub const NEWEST: f64 = 0.1;
+/// Added to the variance in batch norm, as PyTorch does.
+pub const NORM_EPS: f64 = 1e-5;
+
+/// A convolution over images with a square kernel; the border is filled with zeros so that
+/// with a stride of 1 the image keeps its size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Convolution {
+    /// Channels that it makes.
+    pub channels: usize,
+    /// Rows and columns of the kernel, odd.
+    pub kernel: usize,
+    /// Pixels between two applications.
+    pub stride: usize,
+    /// Whether a bias is added.
+    pub bias: bool,
+}
+
+/// The layers; each takes the name that its parameters bear.
+pub trait Layers {
+    /// What flows from layer to layer: shapes, or tensors.
+    type Value;
+
+    /// A dense layer: x·Wᵀ + b, from `[batch, inputs]` to `[batch, outputs]`.
+    fn dense(
+        &mut self,
+        name: Arguments<'_>,
+        x: Self::Value,
+        outputs: usize,
+        bias: bool,
+    ) -> Self::Value;
+
+    /// A convolution, from `[batch, channels, height, width]`.
+    fn convolve(&mut self, name: Arguments<'_>, x: Self::Value, how: Convolution) -> Self::Value;
+
+    /// Batch norm over all but the channels (Ioffe and Szegedy 2015).
+    fn norm(&mut self, name: Arguments<'_>, x: Self::Value) -> Self::Value;
+
+    /// An activation.
+    fn activate(
+        &mut self,
+        name: Arguments<'_>,
+        x: Self::Value,
+        activation: Activation,
+    ) -> Self::Value;
+
+    /// Dropout.
+    fn drop_out(&mut self, x: Self::Value, probability: f64) -> Self::Value;
+
+    /// The largest of each 2 × 2 pixels.
+    fn pool(&mut self, x: Self::Value) -> Self::Value;
+
+    /// The mean over all pixels, from `[batch, channels, height, width]` to `[batch, channels]`.
+    fn pool_all(&mut self, x: Self::Value) -> Self::Value;
+
+    /// Rows of numbers as images of `[channels, height, width]`.
+    fn images(&mut self, x: Self::Value, shape: [usize; 3]) -> Self::Value;
+
+    /// Images as rows of numbers.
+    fn rows(&mut self, x: Self::Value) -> Self::Value;
+
+    /// The same value twice.
+    fn fork(&mut self, x: Self::Value) -> (Self::Value, Self::Value);
+
+    /// A sum.
+    fn add(&mut self, x: Self::Value, y: Self::Value) -> Self::Value;
+}
+
+/// Numbers of an input or output of libtorch's.
+pub fn whole(n: usize) -> i64 {
+    i64::try_from(n).expect("a model's size is an i64")
+}
+
+/// A tensor's size along a dimension.
+pub fn extent(x: &Tensor, dimension: usize) -> i64 {
+    x.size()[dimension]
+}

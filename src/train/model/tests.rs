@@ -1,0 +1,208 @@
+//! Tests of the models: their parameters, and what they compute.
+use dlgrid_sweep::recipe::{Recipe, Settings, Value, key};
+use tch::{Device, Kind};
+
+use super::*;
+use crate::parameters::{Initial, Parameters, Role};
+use crate::random::Purpose;
+
+const MNIST: [usize; 3] = [1, 28, 28];
+
+fn recipe(given: &[(&str, Value)]) -> Recipe {
+    let mut settings = Settings::default();
+    let base = [("data.set", Value::Text("mnist".into()))];
+    for (path, value) in base.iter().chain(given) {
+        settings.set(key::find(path).expect(path), value.clone());
+    }
+    Recipe::new(&settings).expect("a recipe")
+}
+
+fn text(word: &str) -> Value {
+    Value::Text(word.into())
+}
+
+fn model(shape: [usize; 3], given: &[(&str, Value)]) -> Model {
+    Model::new(&recipe(given), shape, 10).expect("it fits")
+}
+
+fn drawn(model: &Model) -> Parameters {
+    let stream = &mut Place::start(1).stream(Purpose::Weights);
+    Parameters::new(model.declare(), stream, Device::Cpu).expect("memory")
+}
+
+fn images(samples: i64, features: i64) -> Tensor {
+    let numbers = Tensor::arange(samples * features, (Kind::Float, Device::Cpu));
+    (numbers * 0.37).sin().view([samples, features])
+}
+
+fn train(batch: u32) -> Mode {
+    Mode::Train { place: Place::start(3), batch }
+}
+
+/// Ways to build every kind.
+fn recipes() -> Vec<Vec<(&'static str, Value)>> {
+    let kind = |kind| ("model.kind", text(kind));
+    let norm = ("model.batch_norm", Value::Bool(true));
+    let prelu = ("model.activation", text("prelu"));
+    vec![
+        vec![],
+        vec![norm.clone(), prelu.clone()],
+        vec![kind("linear")],
+        vec![kind("perceptron")],
+        vec![kind("perceptron"), prelu.clone()],
+        vec![kind("cnn")],
+        vec![kind("cnn"), norm, prelu.clone(), ("model.convolutions", Value::Int(2))],
+        vec![kind("cnn"), ("model.layers", Value::Int(0)), ("model.kernel", Value::Int(5))],
+        vec![kind("resnet"), ("model.channels", Value::Int(4))],
+        vec![
+            kind("resnet"),
+            prelu,
+            ("model.stages", Value::Int(2)),
+            ("model.channels", Value::Int(4)),
+        ],
+    ]
+}
+
+#[test]
+fn the_course_network_has_its_59210_numbers() {
+    assert_eq!(drawn(&model(MNIST, &[])).count(), 59_210);
+    assert_eq!(drawn(&model(MNIST, &[("model.layers", Value::Int(0))])).count(), 7_850);
+}
+
+#[test]
+fn resnet_18_has_its_numbers() {
+    // torchvision's for 10 classes has 11,181,642; its first kernel is 7 × 7 instead of 3 × 3.
+    let expected = 11_181_642 - 64 * 3 * (49 - 9);
+    assert_eq!(recipe(&[("model.kind", text("resnet"))]).model.weights([3, 32, 32], 10), expected);
+}
+
+#[test]
+fn a_recipe_counts_the_weights_that_its_model_declares() {
+    for given in recipes() {
+        for shape in [MNIST, [3, 32, 20]] {
+            let declared = model(shape, &given).declare();
+            let trained = declared.iter().filter(|d| d.role != Role::Kept);
+            let counted: usize = trained.map(Declared::len).sum();
+            assert_eq!(recipe(&given).model.weights(shape, 10), counted as u64, "{given:?}");
+        }
+    }
+}
+
+#[test]
+fn every_model_takes_all_its_parameters_and_gives_them_gradients() {
+    for given in recipes() {
+        let model = model([3, 9, 8], &given);
+        let parameters = drawn(&model);
+        let outputs = model.forward(parameters.tensors(), &images(5, 216), train(0));
+        assert_eq!(outputs.size(), [5, 10]);
+        let loss = outputs.square().sum(Kind::Float);
+        let gradients = Tensor::run_backward(&[&loss], parameters.leaves(), false, false);
+        for (declared, gradient) in parameters.declared().iter().zip(&gradients) {
+            assert_eq!(gradient.size(), declared.shape, "{given:?}");
+        }
+        let spent = gradients.iter().filter(|g| g.abs().sum(Kind::Float).double_value(&[]) > 0.0);
+        assert!(spent.count() * 10 >= gradients.len() * 9, "{given:?}");
+    }
+}
+
+#[test]
+fn a_cnn_is_what_libtorch_computes_step_by_step() {
+    let small = [
+        ("model.kind", text("cnn")),
+        ("model.channels", Value::Int(4)),
+        ("model.width", Value::Int(6)),
+    ];
+    let model = model([3, 9, 8], &small);
+    let parameters = drawn(&model);
+    let p = parameters.leaves();
+    let x = images(5, 216);
+    let block = |x: &Tensor, w, b| {
+        x.conv2d(w, Some(b), [1, 1], [1, 1], [1, 1], 1).relu().max_pool2d(
+            [2, 2],
+            [2, 2],
+            [0, 0],
+            [1, 1],
+            false,
+        )
+    };
+    let y = block(&x.view([5, 3, 9, 8]), &p[0], &p[1]);
+    let y = block(&y, &p[2], &p[3]).reshape([5, -1]);
+    let y = y.linear(&p[4], Some(&p[5])).relu().linear(&p[6], Some(&p[7]));
+    let found = model.forward(parameters.tensors(), &x, Mode::Eval);
+    assert!((found - y).abs().max().double_value(&[]) < 1e-5);
+}
+
+#[test]
+fn batch_norm_keeps_running_statistics_and_judges_by_them() {
+    let given = [("model.batch_norm", Value::Bool(true)), ("model.layers", Value::Int(1))];
+    let model = model([1, 2, 3], &given);
+    let parameters = drawn(&model);
+    let x = images(8, 6);
+    let p = parameters.leaves();
+    let hidden = x.linear(&p[0], None::<&Tensor>).detach();
+    let kept = |at: usize| parameters.tensors()[p.len() + at].copy();
+    let judged = model.forward(parameters.tensors(), &x, Mode::Eval).detach();
+    assert_eq!(kept(0).abs().max().double_value(&[]), 0.0);
+    let _ = model.forward(parameters.tensors(), &x, train(0));
+    let close = |a: Tensor, b: Tensor| (a - b).abs().max().double_value(&[]) < 1e-6;
+    assert!(close(kept(0), hidden.mean_dim([0i64].as_slice(), false, None) * 0.1));
+    assert!(close(kept(1), hidden.var_dim([0i64].as_slice(), true, false) * 0.1 + 0.9));
+    assert_ne!(model.forward(parameters.tensors(), &x, Mode::Eval).detach(), judged);
+    // One sample has no variance.
+    let before = (kept(0), kept(1));
+    let one = x.narrow(0, 0, 1);
+    let alone = model.forward(parameters.tensors(), &one, train(1));
+    assert_eq!((kept(0), kept(1)), before);
+    assert_eq!(alone, model.forward(parameters.tensors(), &one, Mode::Eval));
+}
+
+#[test]
+fn initial_weights_fill_their_interval() {
+    for init in ["he", "torch", "xavier"] {
+        let parameters = drawn(&model(MNIST, &[("model.init", text(init))]));
+        for (declared, leaf) in parameters.declared().iter().zip(parameters.leaves()) {
+            let Initial::Uniform(bound) = declared.initial else { panic!("{}", declared.name) };
+            let largest = leaf.detach().abs().max().double_value(&[]);
+            assert!(largest <= bound, "{}", declared.name);
+            let filled = if declared.len() > 1000 { 0.99 } else { 0.5 };
+            assert!(largest >= bound * filled, "{} {largest}", declared.name);
+        }
+    }
+}
+
+#[test]
+fn every_init_draws_from_its_interval() {
+    let bounds = |init: &str| {
+        let given = [("model.kind", text("cnn")), ("model.init", text(init))];
+        let declared = model([3, 8, 8], &given).declare();
+        let bound = |name: &str| match declared.iter().find(|d| d.name == name).map(|d| d.initial) {
+            Some(Initial::Uniform(bound)) => (bound * 1e6).round() / 1e6,
+            other => panic!("{name} {other:?}"),
+        };
+        [bound("blocks.0.0.weight"), bound("blocks.0.0.bias"), bound("layers.1.weight")]
+    };
+    // √(6/27), 1/√27, √(6/128); 1/√27, 1/√27, 1/√128; √(6/(27 + 288)), 0, √(6/138)
+    assert_eq!(bounds("he"), [0.471_405, 0.192_450, 0.216_506]);
+    assert_eq!(bounds("torch"), [0.192_450, 0.192_450, 0.088_388]);
+    assert_eq!(bounds("xavier"), [0.138_013, 0.0, 0.208_514]);
+}
+
+#[test]
+fn dropout_is_drawn_for_the_batch_and_only_in_training() {
+    let dropping = model(MNIST, &[("regularize.dropout", Value::Float(0.5))]);
+    let parameters = drawn(&dropping);
+    let x = Tensor::ones([4, 784], (Kind::Float, Device::Cpu));
+    let run = |mode| dropping.forward(parameters.tensors(), &x, mode).detach();
+    assert_eq!(run(train(0)), run(train(0)));
+    assert_ne!(run(train(0)), run(train(1)));
+    let plain = model(MNIST, &[]);
+    assert_eq!(run(Mode::Eval), plain.forward(drawn(&plain).tensors(), &x, Mode::Eval).detach());
+}
+
+#[test]
+fn images_too_small_for_the_pools_are_refused() {
+    let recipe = recipe(&[("model.kind", text("cnn")), ("model.blocks", Value::Int(3))]);
+    let small = Model::new(&recipe, [3, 32, 7], 10).expect_err("too small");
+    let expected = "`model.blocks: 3` needs images of at least 8 × 8, these are 32 × 7";
+    assert_eq!(small.to_string(), expected);
+}

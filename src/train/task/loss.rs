@@ -1,0 +1,107 @@
+//! Cross entropy: as training minimises it, and plainly, as all runs are judged by it.
+use dlgrid_sweep::recipe::Loss;
+use tch::{Device, Reduction, Tensor};
+
+use crate::raw;
+
+/// No label is negative.
+const IGNORED: i64 = -100;
+
+/// The cross entropy of a recipe.
+#[derive(Debug)]
+pub struct CrossEntropy {
+    smoothing: f64,
+    /// Of each class, `[classes]`.
+    weights: Option<Tensor>,
+}
+
+impl CrossEntropy {
+    /// For training on these rows of labels `[samples]`, each below `classes`.
+    #[must_use]
+    pub fn new(loss: Loss, labels: &Tensor, rows: &[i64], classes: usize) -> Self {
+        let Loss::CrossEntropy { smoothing, balance } = loss;
+        let weights = balance.then(|| {
+            let here = labels.to_device(Device::Cpu);
+            let all = raw::wholes(&here);
+            let rows = rows.iter().filter_map(|&row| all.get(usize::try_from(row).ok()?));
+            let weights = balanced(rows.filter_map(|&label| usize::try_from(label).ok()), classes);
+            Tensor::from_slice(&weights).to_device(labels.device())
+        });
+        Self { smoothing, weights }
+    }
+
+    /// What training minimises: smoothed and weighed, a mean over the batch.
+    pub fn trained(&self, logits: &Tensor, labels: &Tensor) -> Tensor {
+        let weights = self.weights.as_ref();
+        logits.cross_entropy_loss(labels, weights, Reduction::Mean, IGNORED, self.smoothing)
+    }
+
+    /// What a run is judged by, so that runs compare: neither smoothed nor weighed.
+    pub fn judged(logits: &Tensor, labels: &Tensor) -> Tensor {
+        logits.cross_entropy_loss(labels, None::<&Tensor>, Reduction::Mean, IGNORED, 0.0)
+    }
+}
+
+/// Weights that make all classes count alike: samples / (classes that occur · samples of the
+/// class), as scikit-learn's `balanced`; 1 for a class that doesn't occur.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "fewer than 2^53 samples; weights are single precision"
+)]
+fn balanced(labels: impl Iterator<Item = usize>, classes: usize) -> Vec<f32> {
+    let mut counts = vec![0u64; classes];
+    for label in labels {
+        counts[label] += 1;
+    }
+    let samples = counts.iter().sum::<u64>() as f64;
+    let occurring = counts.iter().filter(|n| **n > 0).count() as f64;
+    let weight = |&n: &u64| if n == 0 { 1.0 } else { samples / (occurring * n as f64) };
+    counts.iter().map(|n| weight(n) as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Kind;
+
+    #[test]
+    fn balanced_weights_are_those_of_scikit_learn() {
+        // compute_class_weight("balanced", classes=[0, 1, 3], y=[0, 0, 0, 0, 1, 1, 3])
+        let found = balanced([0, 0, 0, 0, 1, 1, 3].into_iter(), 4);
+        for (found, expected) in found.iter().zip([7.0 / 12.0, 7.0 / 6.0, 1.0, 7.0 / 3.0]) {
+            assert!((f64::from(*found) - expected).abs() < 1e-6, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn the_loss_is_its_formula() {
+        let labels = Tensor::from_slice(&[0i64, 0, 1, 0]);
+        let logits = Tensor::from_slice(&[1.0f32, -1.0, 0.5, 0.25, -2.0, 1.0]).view([3, 2]);
+        let batch = Tensor::from_slice(&[0i64, 1, 1]);
+        for (smoothing, balance) in [(0.0, false), (0.2, false), (0.0, true), (0.2, true)] {
+            let loss = Loss::CrossEntropy { smoothing, balance };
+            // Row 3 is not trained on: classes 0 and 1 have two samples and one.
+            let loss = CrossEntropy::new(loss, &labels, &[0, 1, 2], 2);
+            let weights = if balance { [0.75, 1.5] } else { [1.0, 1.0] };
+            let logs = logits.log_softmax(-1, Kind::Double);
+            let log = |row: i64, class: i64| logs.double_value(&[row, class]);
+            let (mut sum, mut norm) = (0.0, 0.0);
+            for (row, class) in [(0, 0), (1, 1), (2, 1)] {
+                let spread: f64 = (0..2).map(|c| weights[c as usize] * log(row, c) / 2.0).sum();
+                let own = weights[class as usize] * log(row, class);
+                sum -= (1.0 - smoothing) * own + smoothing * spread;
+                norm += weights[class as usize];
+            }
+            let found = loss.trained(&logits, &batch).double_value(&[]);
+            assert!((found - sum / norm).abs() < 1e-6, "{smoothing} {balance}: {found}");
+        }
+        let plain = CrossEntropy::new(
+            Loss::CrossEntropy { smoothing: 0.0, balance: false },
+            &labels,
+            &[0],
+            2,
+        );
+        assert_eq!(plain.trained(&logits, &batch), CrossEntropy::judged(&logits, &batch));
+    }
+}
