@@ -167,7 +167,7 @@ fn classify(
 
 fn begin(job: &Job<'_>, task: &Classify<'_>) -> Result<Training, RunError> {
     let mut stream = Place::start(job.seed).stream(Purpose::Weights);
-    let device = job.data.images.device();
+    let device = job.data.device();
     let parameters = Parameters::new(task.model().declare(), &mut stream, device)
         .map_err(|numbers| RunError::Memory { numbers })?;
     let optimizer = Optimizer::new(job.recipe.optimizer, job.recipe.regularize, &parameters);

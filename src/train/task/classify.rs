@@ -34,7 +34,7 @@ impl<'a> Classify<'a> {
     /// # Errors
     /// Where the data set is too small for the split.
     pub fn new(recipe: &Recipe, data: &'a Dataset, seed: u64) -> Result<Self, SplitError> {
-        let device = data.images.device();
+        let device = data.device();
         let split = Split::draw(data.samples, &recipe.data, seed)?;
         let batch = (recipe.batch_size as usize).min(split.train.len());
         let mut judge = Loader::new(data, recipe.data.scale, JUDGED_AT_ONCE);
