@@ -182,7 +182,7 @@ fn classify(
 
 fn begin(job: &Job<'_>, task: &Classify<'_>) -> Result<Training, RunError> {
     let mut stream = Place::start(job.seed).stream(Purpose::Weights);
-    let device = job.data.images.device();
+    let device = job.data.device();
     let parameters = Parameters::new(task.model().declare(), &mut stream, device)
         .map_err(|numbers| RunError::Memory { numbers })?;
     let Recipe { optimizer, regularize, schedule, clip, epochs, batch_size, .. } = *job.recipe;

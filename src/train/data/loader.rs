@@ -1,7 +1,7 @@
 //! Serves samples in batches: selects rows on the device and scales their bytes there.
 use tch::{Device, Kind, Tensor};
 
-use super::Dataset;
+use super::{Dataset, Inputs, Labels};
 use crate::raw;
 
 /// Some samples, ready for a model.
@@ -9,7 +9,7 @@ use crate::raw;
 pub struct Batch {
     /// Inputs, `[samples, features]`, scaled.
     pub inputs: Tensor,
-    /// The class of each, `[samples]`.
+    /// The class of each, i64, or its number, f32: `[samples]`.
     pub labels: Tensor,
     /// How many there are.
     pub samples: usize,
@@ -39,21 +39,21 @@ impl<'a> Loader<'a> {
     pub fn new(data: &'a Dataset, scale: (f64, f64), most: usize) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "inputs are single precision")]
         let (factor, offset) = (((scale.1 - scale.0) / 255.0) as f32, scale.0 as f32);
-        let device = data.images.device();
+        let device = data.device();
         let rows = if device == Device::Cpu { whole(most) } else { 0 };
         Self {
             data,
             factor,
             offset,
             inputs: Tensor::zeros([rows, whole(data.features)], (Kind::Float, device)),
-            labels: Tensor::zeros([rows], (Kind::Int64, device)),
+            labels: Tensor::zeros([rows], (data.labels.tensor().kind(), device)),
             order: Order::Host(Vec::new()),
         }
     }
 
     /// Begins a pass over these rows of the data set, in this order.
     pub fn begin(&mut self, rows: Vec<i64>) {
-        let device = self.data.images.device();
+        let device = self.data.device();
         self.order = if device == Device::Cpu {
             Order::Host(rows)
         } else {
@@ -78,10 +78,11 @@ impl<'a> Loader<'a> {
             }
             Order::Device(rows) => {
                 let rows = rows.narrow(0, whole(from), whole(to - from));
-                let bytes = self.data.images.index_select(0, &rows).to_kind(Kind::Float);
+                let Inputs::Bytes(bytes) = &self.data.inputs;
+                let bytes = bytes.index_select(0, &rows).to_kind(Kind::Float);
                 Batch {
                     inputs: bytes * f64::from(self.factor) + f64::from(self.offset),
-                    labels: self.data.labels.index_select(0, &rows),
+                    labels: self.data.labels.tensor().index_select(0, &rows),
                     samples: to - from,
                 }
             }
@@ -97,22 +98,34 @@ fn gather(
     inputs: &mut Tensor,
     labels: &mut Tensor,
 ) {
-    let (images, classes) = (raw::bytes(&data.images), raw::wholes(&data.labels));
+    let Inputs::Bytes(images) = &data.inputs;
+    let images = raw::bytes(images);
     let inputs = raw::floats_mut(inputs).chunks_exact_mut(data.features);
-    let labels = raw::wholes_mut(labels);
     raw::wide(
         #[inline(always)]
         || {
-            for ((&row, input), label) in rows.iter().zip(inputs).zip(labels) {
-                let row = usize::try_from(row).expect("rows of a split count from 0");
-                *label = classes[row];
-                let image = &images[row * data.features..][..data.features];
+            for (&row, input) in rows.iter().zip(inputs) {
+                let image = &images[place(row) * data.features..][..data.features];
                 for (x, &byte) in input.iter_mut().zip(image) {
                     *x = f32::from(byte) * factor + offset;
                 }
             }
         },
     );
+    match &data.labels {
+        Labels::Classes(all) => pick(rows, raw::wholes(all), raw::wholes_mut(labels)),
+        Labels::Numbers(all) => pick(rows, raw::floats(all), raw::floats_mut(labels)),
+    }
+}
+
+fn pick<T: Copy>(rows: &[i64], from: &[T], to: &mut [T]) {
+    for (&row, to) in rows.iter().zip(to) {
+        *to = from[place(row)];
+    }
+}
+
+fn place(row: i64) -> usize {
+    usize::try_from(row).expect("rows of a split count from 0")
 }
 
 fn whole(n: usize) -> i64 {
@@ -136,5 +149,14 @@ mod tests {
         let close = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-6;
         assert!(raw::floats(&batch.inputs).iter().zip(&expected).all(close), "{batch:?}");
         assert_eq!(raw::wholes(&loader.load(2, 3).labels), [0]);
+    }
+
+    #[test]
+    fn numbers_to_learn_follow_the_order_too() {
+        let data = Dataset::new(&[1, 2, 3], &[0, 0, 0], 1, Device::Cpu);
+        let data = data.with_numbers(&[0.5, 1.5, 2.5]);
+        let mut loader = Loader::new(&data, (0.0, 1.0), 2);
+        loader.begin(vec![2, 0]);
+        assert_eq!(raw::floats(&loader.load(0, 2).labels), [2.5, 0.5]);
     }
 }

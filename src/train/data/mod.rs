@@ -1,4 +1,4 @@
-//! What is learnt from: labelled images as bytes on the device, split and served in batches.
+//! What is learnt from: labelled samples on the device, split and served in batches.
 pub mod idx;
 mod loader;
 pub mod shelf;
@@ -12,21 +12,48 @@ pub use idx::IdxError;
 pub use loader::{Batch, Loader};
 pub use split::{Split, SplitError};
 
-/// The labelled images that training may see. The test set is never opened here.
+/// The labelled samples that training may see. The test set is never opened here.
 #[derive(Debug)]
 pub struct Dataset {
-    /// One image a row, `[samples, features]`, bytes.
-    pub images: Tensor,
-    /// The class of each, `[samples]`, i64.
-    pub labels: Tensor,
+    /// One sample a row.
+    pub inputs: Inputs,
+    /// What each sample is to be taken for.
+    pub labels: Labels,
+    /// The shape of a sample: `[channels, rows, columns]` of an image, `[features]` of a row of
+    /// a table. Batches are `[samples, features]`, the last dimension fastest.
+    pub shape: Vec<usize>,
     /// Samples.
     pub samples: usize,
-    /// Numbers an image.
+    /// Numbers a sample: the product of its shape.
     pub features: usize,
-    /// `[channels, height, width]` of an image; their product is `features`.
-    pub shape: [usize; 3],
-    /// Classes.
+    /// Classes; 0 where the labels are numbers.
     pub classes: usize,
+}
+
+/// The samples themselves, as they were read.
+#[derive(Debug)]
+pub enum Inputs {
+    /// Images, `[samples, features]`, bytes on the device: scaled there, batch by batch.
+    Bytes(Tensor),
+}
+
+/// What samples are to be taken for, `[samples]`, on the device.
+#[derive(Debug)]
+pub enum Labels {
+    /// One of the classes `0..classes` each, i64.
+    Classes(Tensor),
+    /// A number each, f32: for regression.
+    Numbers(Tensor),
+}
+
+impl Labels {
+    /// The labels, whatever they are: a batch holds rows of this tensor.
+    #[must_use]
+    pub const fn tensor(&self) -> &Tensor {
+        match self {
+            Self::Classes(tensor) | Self::Numbers(tensor) => tensor,
+        }
+    }
 }
 
 /// Why data can't be used.
@@ -81,7 +108,14 @@ impl DataError {
 }
 
 impl Dataset {
-    /// Reads the training images and labels of a folder and puts them on a device.
+    /// The shape of a sample as an image, `[channels, height, width]`: a row of a table is one of
+    /// one line.
+    #[must_use]
+    pub fn image(&self) -> [usize; 3] {
+        <[usize; 3]>::try_from(self.shape.as_slice()).unwrap_or([1, 1, self.features])
+    }
+
+    /// Reads the training images and labels of a folder of IDX files and puts them on a device.
     /// `classes` is what the catalogue says; without it there are as many as the largest label
     /// asks for. Of a `limit`, only the first so many samples are taken.
     ///
@@ -98,6 +132,7 @@ impl Dataset {
         let mut images = idx::read(&images_at, 3)?;
         let mut labels = idx::read(&labels_at, 1)?;
         let (found, features) = (images.shape[0], images.shape[1] * images.shape[2]);
+        let shape = [1, images.shape[1], images.shape[2]];
         if found != labels.values.len() {
             let expected = labels.values.len();
             return Err(DataError::Counts {
@@ -119,24 +154,43 @@ impl Dataset {
         let samples = limit.map_or(found, |most| usize::try_from(most).unwrap_or(found).min(found));
         images.values.truncate(samples * features);
         labels.values.truncate(samples);
-        let shape = [1, images.shape[1], images.shape[2]];
-        Ok(Self { shape, ..Self::new(&images.values, &labels.values, classes, device) })
+        Ok(Self::new(&images.values, &labels.values, classes, device).with_shape(&shape))
     }
 
     /// Images of one row, `[samples * features]`, and their labels, each below `classes`.
     #[must_use]
     pub fn new(images: &[u8], labels: &[u8], classes: usize, device: Device) -> Self {
         let (samples, features) = (labels.len(), images.len() / labels.len().max(1));
-        let shape = [samples, features].map(|n| i64::try_from(n).expect("fits in memory"));
+        let rows = [samples, features].map(|n| i64::try_from(n).expect("fits in memory"));
         let wide: Vec<i64> = labels.iter().map(|&l| i64::from(l)).collect();
         Self {
-            images: Tensor::from_slice(images).view(shape).to_device(device),
-            labels: Tensor::from_slice(&wide).to_device(device),
+            inputs: Inputs::Bytes(Tensor::from_slice(images).view(rows).to_device(device)),
+            labels: Labels::Classes(Tensor::from_slice(&wide).to_device(device)),
+            shape: vec![features],
             samples,
             features,
-            shape: [1, 1, features],
             classes,
         }
+    }
+
+    /// The same samples with numbers to learn instead of classes, one a sample.
+    #[must_use]
+    pub fn with_numbers(self, numbers: &[f32]) -> Self {
+        let labels = Tensor::from_slice(numbers).to_device(self.device());
+        Self { labels: Labels::Numbers(labels), classes: 0, ..self }
+    }
+
+    /// The same samples in another shape of as many numbers.
+    #[must_use]
+    pub fn with_shape(self, shape: &[usize]) -> Self {
+        debug_assert_eq!(shape.iter().product::<usize>(), self.features);
+        Self { shape: shape.to_vec(), ..self }
+    }
+
+    /// Where the samples are.
+    #[must_use]
+    pub fn device(&self) -> Device {
+        self.labels.tensor().device()
     }
 }
 
@@ -172,7 +226,8 @@ mod tests {
         let read = |limit| Dataset::read(folder.path(), None, limit, Device::Cpu).expect("reads");
         let data = read(Some(2));
         assert_eq!((data.samples, data.features, data.classes), (2, 4, 3));
-        assert_eq!(data.images.size(), [2, 4]);
+        let Inputs::Bytes(bytes) = &data.inputs;
+        assert_eq!((bytes.size(), &data.shape[..]), (vec![2, 4], &[1, 2, 2][..]));
         assert_eq!(read(Some(99)).samples, 3);
     }
 

@@ -36,14 +36,14 @@ impl<'a> Classify<'a> {
     /// # Errors
     /// Where the data set is too small for the split, or its images for the model.
     pub fn new(recipe: &Recipe, data: &'a Dataset, seed: u64) -> Result<Self, TaskError> {
-        let device = data.images.device();
+        let device = data.device();
         let split = Split::draw(data.samples, &recipe.data, seed)?;
         let batch = (recipe.batch_size as usize).min(split.train.len());
         let mut judge = Loader::new(data, recipe.data.scale, JUDGED_AT_ONCE);
         judge.begin(split.valid.clone());
         Ok(Self {
-            model: Model::new(recipe, data.shape, data.classes)?,
-            loss: CrossEntropy::new(recipe.loss, &data.labels, &split.train, data.classes),
+            model: Model::new(recipe, data.image(), data.classes)?,
+            loss: CrossEntropy::new(recipe.loss, data.labels.tensor(), &split.train, data.classes),
             classes: data.classes,
             trainer: Loader::new(data, recipe.data.scale, batch),
             judge,
