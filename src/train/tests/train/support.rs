@@ -34,7 +34,7 @@ pub fn small() -> Dataset {
 
 /// The same as images of 4 × 4.
 pub fn images() -> Dataset {
-    Dataset { shape: [1, 4, 4], ..small() }
+    Dataset { shape: vec![1, 4, 4], ..small() }
 }
 
 /// Writes images of `rows * columns` bytes and labels as the files of an IDX data set.
