@@ -48,7 +48,6 @@ pub enum Labels {
 
 impl Labels {
     /// The labels, whatever they are: a batch holds rows of this tensor.
-    #[must_use]
     pub const fn tensor(&self) -> &Tensor {
         match self {
             Self::Classes(tensor) | Self::Numbers(tensor) => tensor,
