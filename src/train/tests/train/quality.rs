@@ -50,7 +50,6 @@ fn fashion_mnist_is_learnt_in_five_epochs() {
 /// Minutes on two cores, so it runs only when asked for.
 #[test]
 #[ignore = "takes minutes: cargo test -p dlgrid-train --test train -- --ignored"]
-#[expect(clippy::print_stderr, reason = "a measurement is printed")]
 fn a_cnn_learns_mnist_in_three_epochs() {
     let given = [
         ("model.kind", text("cnn")),
