@@ -2,7 +2,7 @@
 use std::fmt::Arguments;
 
 use dlgrid_sweep::recipe::Activation;
-use tch::{Device, Tensor};
+use tch::Tensor;
 
 use super::Mode;
 use super::activation::activate;
@@ -92,14 +92,9 @@ impl Layers for Walk<'_> {
         x.mean_dim([2i64, 3].as_slice(), false, None)
     }
 
-    /// On the CPU with the channels last in memory, which oneDNN computes with faster.
     fn images(&mut self, x: Tensor, shape: [usize; 3]) -> Tensor {
         let [channels, height, width] = shape.map(whole);
-        let x = x.view([-1, channels, height, width]);
-        if x.device() != Device::Cpu || channels == 1 {
-            return x;
-        }
-        x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
+        x.view([-1, channels, height, width])
     }
 
     fn rows(&mut self, x: Tensor) -> Tensor {

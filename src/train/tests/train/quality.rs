@@ -9,7 +9,7 @@ use dlgrid_train::tch::Device;
 use super::support::{recipe, run, text};
 
 #[expect(clippy::print_stderr, reason = "a test that can't run says why")]
-fn best_accuracy(name: &str, epochs: i64) -> Option<f64> {
+fn best_accuracy(name: &str, epochs: i64, given: &[(&str, Value)]) -> Option<f64> {
     let folder = host::cache().join("data").join(name);
     let classes = dataset::find(name).map(|set| set.classes as usize);
     let data = match Dataset::read(&folder, classes, None, Device::Cpu) {
@@ -19,7 +19,7 @@ fn best_accuracy(name: &str, epochs: i64) -> Option<f64> {
             return None;
         }
     };
-    let recipe = recipe(&[
+    let base = [
         ("data.path", Value::Null),
         ("data.set", text(name)),
         ("model.layers", Value::Int(3)),
@@ -27,21 +27,39 @@ fn best_accuracy(name: &str, epochs: i64) -> Option<f64> {
         ("optimizer.lr", Value::Float(0.003)),
         ("batch_size", Value::Int(256)),
         ("epochs", Value::Int(epochs)),
-    ]);
+    ];
+    let recipe = recipe(&[base.as_slice(), given].concat());
     let told = run(&recipe, &data, None, &Stop::default());
     Some(told.trained.best["valid/accuracy"].value.0)
 }
 
 #[test]
 fn mnist_is_learnt_in_three_epochs() {
-    if let Some(accuracy) = best_accuracy("mnist", 3) {
+    if let Some(accuracy) = best_accuracy("mnist", 3, &[]) {
         assert!(accuracy >= 0.96, "{accuracy}");
     }
 }
 
 #[test]
 fn fashion_mnist_is_learnt_in_five_epochs() {
-    if let Some(accuracy) = best_accuracy("fashion-mnist", 5) {
+    if let Some(accuracy) = best_accuracy("fashion-mnist", 5, &[]) {
         assert!(accuracy >= 0.86, "{accuracy}");
+    }
+}
+
+/// Minutes on two cores, so it runs only when asked for.
+#[test]
+#[ignore = "takes minutes: cargo test -p dlgrid-train --test train -- --ignored"]
+fn a_cnn_learns_mnist_in_three_epochs() {
+    let given = [
+        ("model.kind", text("cnn")),
+        ("model.layers", Value::Int(1)),
+        ("model.width", Value::Int(128)),
+        ("batch_size", Value::Int(128)),
+        ("optimizer.lr", Value::Float(0.001)),
+    ];
+    if let Some(accuracy) = best_accuracy("mnist", 3, &given) {
+        eprintln!("valid accuracy {accuracy}");
+        assert!(accuracy >= 0.985, "{accuracy}");
     }
 }
