@@ -22,7 +22,7 @@ fn main() {
     let rounds = std::env::args().find_map(|a| a.strip_prefix("--rounds=")?.parse().ok());
     let (images, labels) = noise();
     let data = Dataset::new(&images, &labels, 10, Device::Cpu);
-    let dlgrid_train::data::Inputs::Bytes(images) = &data.inputs;
+    let dlgrid_train::data::Inputs::Bytes(images) = &data.inputs else { return };
     let pixels = images.narrow(0, 0, TRAINED).to_kind(Kind::Float) / 255.0;
     let classes = data.labels.tensor().narrow(0, 0, TRAINED).copy();
     println!("one epoch of {TRAINED} samples, 784-64-64-64-10, Adam, one thread; samples/s");

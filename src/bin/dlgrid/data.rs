@@ -162,7 +162,7 @@ fn row_as_json((set, dir, state): &Row) -> serde_json::Value {
         "train_samples": set.train_samples,
         "test_samples": set.test_samples,
         "classes": set.classes,
-        "shape": [set.shape.0, set.shape.1],
+        "shape": set.shape,
         "bytes": set.bytes(),
         "licence": set.licence,
         "state": state.word(),

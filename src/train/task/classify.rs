@@ -1,11 +1,11 @@
-//! Classification: images in, one of several classes out. The test set has no way in here.
+//! Classification: samples in, one of several classes out. The test set has no way in here.
 use dlgrid_sweep::recipe::{Loss, Recipe};
 use dlgrid_sweep::store::record::{Metrics, Number};
 use tch::{Reduction, Tensor};
 
 use super::score::score;
 use super::tally::Tally;
-use crate::data::{Batch, Dataset, Loader, Split, SplitError};
+use crate::data::{Batch, Dataset, Loader, Prepared, Split, SplitError};
 use crate::engine::{Named, Task};
 use crate::model::{Mode, Model};
 use crate::random::{Place, Purpose};
@@ -35,15 +35,16 @@ impl<'a> Classify<'a> {
     /// Where the data set is too small for the split.
     pub fn new(recipe: &Recipe, data: &'a Dataset, seed: u64) -> Result<Self, SplitError> {
         let device = data.device();
-        let split = Split::draw(data.samples, &recipe.data, seed)?;
+        let split = Split::of(data, &recipe.data, seed)?;
+        let inputs = Prepared::new(data, &recipe.data, &split.train);
         let batch = (recipe.batch_size as usize).min(split.train.len());
-        let mut judge = Loader::new(data, recipe.data.scale, JUDGED_AT_ONCE);
+        let mut judge = Loader::new(data, inputs.share(), JUDGED_AT_ONCE);
         judge.begin(split.valid.clone());
         Ok(Self {
             model: Model::new(recipe, data.features, data.classes),
             loss: recipe.loss,
             classes: data.classes,
-            trainer: Loader::new(data, recipe.data.scale, batch),
+            trainer: Loader::new(data, inputs, batch),
             judge,
             tally: Tally::new(data.classes, device),
             judged: Tally::new(data.classes, device),
