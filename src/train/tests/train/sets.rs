@@ -39,7 +39,11 @@ fn cifar_of_any_number_of_records_trains() {
         std::fs::write(folder.path().join(name), cifar(&records)).expect("written");
     }
     for (set, classes) in [("cifar-10", 10), ("cifar-100", 100)] {
-        let recipe = own(set, folder.path(), &[("epochs", Value::Int(30))]);
+        let recipe = own(
+            set,
+            folder.path(),
+            &[("epochs", Value::Int(40)), ("optimizer.lr", Value::Float(0.01))],
+        );
         let data = Shelf::new(Device::Cpu).get(&recipe.data).expect("reads");
         assert_eq!((&data.shape[..], data.classes, data.samples), (&[3, 32, 32][..], classes, 30));
         let accuracy = trained(&recipe, &data, 1).metrics["train/accuracy"].0;
@@ -63,7 +67,11 @@ fn table(folder: &Path) -> std::path::PathBuf {
 fn a_csv_file_trains_with_its_words_as_marks() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = table(folder.path());
-    let more = [("data.target", text("kind")), ("epochs", Value::Int(20))];
+    let more = [
+        ("data.target", text("kind")),
+        ("epochs", Value::Int(40)),
+        ("optimizer.lr", Value::Float(0.01)),
+    ];
     for encode in ["standard", "min_max"] {
         let more = [&more[..], &[("data.encode", text(encode))]].concat();
         let recipe = own("csv", &path, &more);
