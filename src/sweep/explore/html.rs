@@ -9,12 +9,12 @@ use crate::text::{clean, grouped};
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#1c2530;--dim:#5d6b7a;--line:#dfe5ec;--back:#fff;--bar:#3b73b9}\
 @media(prefers-color-scheme:dark){:root{--ink:#e4e9ef;--dim:#93a1b0;--line:#2c3641;--back:#12171d;--bar:#6ea3e0}}\
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--back);max-width:1080px;margin:2.5rem auto;padding:0 1.5rem}\
+body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--back);max-width:1160px;margin:2.5rem auto;padding:0 1.5rem}\
 h1{font-size:1.7rem;margin:0}h2{font-size:1.05rem;margin:2.2rem 0 .6rem}p{margin:.2rem 0;color:var(--dim)}\
 .wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13.5px}\
-th,td{padding:.28rem .7rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}\
+th,td{padding:.28rem .55rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}\
 th{color:var(--dim);font-weight:500}th:first-child,td:first-child{text-align:left;padding-left:0;max-width:22rem;overflow:hidden;text-overflow:ellipsis}\
-svg{display:block}rect{fill:var(--bar)}line{stroke:var(--dim)}\
+th.chart{text-align:left}svg{display:block}rect{fill:var(--bar)}line{stroke:var(--dim)}\
 .pictures{display:flex;flex-wrap:wrap;gap:14px}figure{margin:0;width:96px}\
 img{width:96px;height:96px;image-rendering:pixelated;border-radius:4px;display:block}\
 figcaption{font-size:12px;color:var(--dim);text-align:center;overflow:hidden;text-overflow:ellipsis}\
@@ -49,7 +49,7 @@ pub fn page(found: &Exploration) -> String {
          style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>{name}</title>\
          <style>{STYLE}</style><h1>{name}</h1>\
-         <p>{} samples of {shape} {unit}; {} are copies of another</p>",
+         <p>{} samples of {shape} {unit}; {} are a copy of another</p>",
         grouped(found.samples),
         grouped(found.duplicates)
     );
@@ -115,7 +115,7 @@ fn features(out: &mut String, found: &Exploration) {
     let _ = write!(
         out,
         "<h2>{title}</h2><div class=\"wide\"><table><tr><th>name<th>type<th>missing<th>distinct\
-         <th>mean<th>sd<th>min<th>median<th>max<th>quartiles<th>outliers<th>tells"
+         <th>mean<th>sd<th>min<th>median<th>max<th class=\"chart\">quartiles<th>outliers<th>tells"
     );
     for f in &found.features {
         let _ = write!(

@@ -86,7 +86,7 @@ const fn float(n: u64) -> f64 {
 
 fn duplicates<T: Eq + std::hash::Hash>(samples: impl Iterator<Item = T>) -> u64 {
     let mut seen = HashSet::new();
-    samples.filter(|_| true).map(|sample| u64::from(!seen.insert(sample))).sum()
+    samples.map(|sample| u64::from(!seen.insert(sample))).sum()
 }
 
 /// Looks at images; `names` are those of the classes, if they have any.

@@ -13,7 +13,25 @@ fn of(text: &str, target: Option<&str>) -> Exploration {
 #[test]
 fn a_table_reads_calmly() {
     let found = of("x,y,c,k\n1,2,7,a\n2,4,7,a\n3,6,7,a\n,8,7,b\n100,10,7,a\n3,6,7,a\n", Some("k"));
-    insta::assert_snapshot!(text(&found, false), @"");
+    insta::assert_snapshot!(text(&found, false), @"
+    t  table, 6 samples of 3 columns, 1 of them copies
+
+    class  samples   share  weight
+    a            5  83.3 %    0.60  ██████████████████████████████
+    b            1  16.7 %    3.00  ██████
+
+    column  type    missing  distinct  mean     sd  min   q1  median   q3  max  outliers  tells
+    x       number        1         4  21.8  39.11    1    2       3    3  100         1   0.00
+    y       number        0         5     6  2.582    2  4.5       6  7.5   10         0   0.35
+    c       number        0         1     7      0    7    7       7    7    7         0      -
+
+    say nearly the same         r
+    x                    y  0.840
+
+    note: unbalanced: the largest class has 5 samples, the smallest 1
+    note: 1 constant, so they say nothing: `c`
+    note: 1 with missing values: `x`
+    ");
 }
 
 #[test]

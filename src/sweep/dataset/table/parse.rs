@@ -181,10 +181,9 @@ impl Builder {
 
     fn words(mut self) -> Column {
         let mut codes = vec![NO_WORD; self.numbers.len()];
-        for row in 0..codes.len() {
-            if !self.numbers[row].is_nan() {
-                codes[row] = self.code(&self.numbers[row].to_string());
-            }
+        let numbers = std::mem::take(&mut self.numbers);
+        for (code, number) in codes.iter_mut().zip(&numbers).filter(|(_, x)| !x.is_nan()) {
+            *code = self.code(&number.to_string());
         }
         for &(row, code) in &self.odd {
             codes[row] = code;
