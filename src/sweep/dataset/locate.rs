@@ -120,7 +120,7 @@ pub fn locate_in(root: &Path, name: &str) -> Result<PathBuf, LocateError> {
 /// What is at `dir` of a set, by names and sizes.
 #[must_use]
 pub fn state(set: &DataSet, dir: &Path) -> State {
-    State::of(set, verify::sizes(dir, &set.files))
+    State::of(set, verify::sizes(dir, set.files))
 }
 
 #[cfg(test)]
@@ -177,6 +177,6 @@ mod tests {
     fn an_unknown_name_gets_the_nearest_or_all() {
         let hint = |name: &str| locate_in(Path::new("/"), name).unwrap_err().hint();
         assert_eq!(hint("minst"), "did you mean `mnist`?");
-        assert_eq!(hint("imagenet"), "the data sets are `fashion-mnist`, `mnist`");
+        assert!(hint("imagenet").starts_with("the data sets are `breast-cancer`, `cifar-10`"));
     }
 }

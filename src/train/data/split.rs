@@ -1,6 +1,8 @@
 //! Which samples train and which are held back for validation.
+use dlgrid_sweep::dataset::table::{Samples, Target};
 use dlgrid_sweep::recipe;
 
+use super::{Dataset, Inputs};
 use crate::random::{Place, Purpose};
 
 /// Training and validation samples of a run, by their row in the data set.
@@ -22,18 +24,56 @@ pub struct SplitError {
 }
 
 impl Split {
+    /// Holds back `data.valid` of the samples of a data set, drawn by the seed: of a table the
+    /// same share of every class, for tables are small.
+    ///
+    /// # Errors
+    /// Where one of the two sides is left empty.
+    pub fn of(data: &Dataset, recipe: &recipe::Data, seed: u64) -> Result<Self, SplitError> {
+        match &data.inputs {
+            Inputs::Table(Samples { target: Target::Classes { labels, names }, .. }) => {
+                Self::stratified(labels, names.len(), recipe.valid, seed)
+            }
+            Inputs::Table(_) | Inputs::Bytes(_) => Self::draw(data.samples, recipe, seed),
+        }
+    }
+
+    fn stratified(
+        labels: &[i64],
+        classes: usize,
+        share: f64,
+        seed: u64,
+    ) -> Result<Self, SplitError> {
+        let mut rows: Vec<i64> = (0..).take(labels.len()).collect();
+        Place::start(seed).stream(Purpose::Split).shuffle(&mut rows);
+        let of_class = |class: usize| {
+            let labels = &labels;
+            rows.iter().copied().filter(move |&row| {
+                let label = usize::try_from(row).ok().and_then(|row| labels.get(row));
+                label.is_some_and(|&l| usize::try_from(l) == Ok(class))
+            })
+        };
+        let (mut train, mut valid) = (Vec::new(), Vec::new());
+        for class in 0..classes {
+            let held = part(of_class(class).count(), share);
+            valid.extend(of_class(class).take(held));
+            train.extend(of_class(class).skip(held));
+        }
+        if train.is_empty() || valid.is_empty() {
+            let (train, valid) = (train.len(), valid.len());
+            return Err(SplitError { samples: labels.len(), train, valid });
+        }
+        train.sort_unstable();
+        valid.sort_unstable();
+        Ok(Self { train, valid })
+    }
+
     /// Holds back `data.valid` of the samples, drawn by the seed.
     ///
     /// # Errors
     /// Where one of the two sides is left empty.
     pub fn draw(samples: usize, data: &recipe::Data, seed: u64) -> Result<Self, SplitError> {
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "data sets hold far fewer than 2^53 samples"
-        )]
-        let held = (samples as f64 * data.valid).round() as usize;
+        let held = part(samples, data.valid);
         if held == 0 || held >= samples {
             let train = samples.saturating_sub(held);
             return Err(SplitError { samples, train, valid: held });
@@ -47,12 +87,29 @@ impl Split {
     }
 }
 
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "data sets hold far fewer than 2^53 samples"
+)]
+fn part(samples: usize, share: f64) -> usize {
+    (samples as f64 * share).round() as usize
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn data(valid: f64) -> recipe::Data {
-        recipe::Data { set: "idx".into(), path: None, valid, scale: (0.0, 1.0), limit: None }
+        recipe::Data {
+            set: "idx".into(),
+            path: None,
+            valid,
+            scale: (0.0, 1.0),
+            limit: None,
+            table: dlgrid_sweep::dataset::table::Options::default(),
+        }
     }
 
     #[test]
@@ -70,5 +127,14 @@ mod tests {
     fn an_empty_side_is_an_error() {
         assert!(Split::draw(2, &data(0.1), 1).is_err());
         assert!(Split::draw(2, &data(0.9), 1).is_err());
+    }
+
+    #[test]
+    fn of_a_table_every_class_gives_its_share() {
+        let labels: Vec<i64> = (0..50).map(|i| i64::from(i % 5 == 0)).collect();
+        let split = Split::stratified(&labels, 2, 0.2, 3).expect("splits");
+        let rare = |rows: &[i64]| rows.iter().filter(|&&row| row % 5 == 0).count();
+        assert_eq!((rare(&split.train), split.train.len()), (8, 40));
+        assert_eq!((rare(&split.valid), split.valid.len()), (2, 10));
     }
 }

@@ -1,4 +1,4 @@
-//! Classification: images in, one of several classes out. The test set has no way in here.
+//! Classification: samples in, one of several classes out. The test set has no way in here.
 use dlgrid_sweep::recipe::Recipe;
 use dlgrid_sweep::store::record::{Metrics, Number};
 use tch::Tensor;
@@ -7,7 +7,7 @@ use super::TaskError;
 use super::loss::CrossEntropy;
 use super::score::score;
 use super::tally::Tally;
-use crate::data::{Batch, Dataset, Loader, Split};
+use crate::data::{Batch, Dataset, Loader, Prepared, Split};
 use crate::engine::{Named, Task};
 use crate::model::{Mode, Model};
 use crate::random::{Place, Purpose};
@@ -37,15 +37,16 @@ impl<'a> Classify<'a> {
     /// Where the data set is too small for the split, or its images for the model.
     pub fn new(recipe: &Recipe, data: &'a Dataset, seed: u64) -> Result<Self, TaskError> {
         let device = data.device();
-        let split = Split::draw(data.samples, &recipe.data, seed)?;
+        let split = Split::of(data, &recipe.data, seed)?;
+        let inputs = Prepared::new(data, &recipe.data, &split.train);
         let batch = (recipe.batch_size as usize).min(split.train.len());
-        let mut judge = Loader::new(data, recipe.data.scale, JUDGED_AT_ONCE);
+        let mut judge = Loader::new(data, inputs.share(), JUDGED_AT_ONCE);
         judge.begin(split.valid.clone());
         Ok(Self {
             model: Model::new(recipe, data.image(), data.classes)?,
             loss: CrossEntropy::new(recipe.loss, data.labels.tensor(), &split.train, data.classes),
             classes: data.classes,
-            trainer: Loader::new(data, recipe.data.scale, batch),
+            trainer: Loader::new(data, inputs, batch),
             judge,
             tally: Tally::new(data.classes, device),
             judged: Tally::new(data.classes, device),

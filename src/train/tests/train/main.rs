@@ -4,4 +4,5 @@ mod penalties;
 mod quality;
 mod resume;
 mod runs;
+mod sets;
 mod support;

@@ -1,4 +1,5 @@
 //! Whole runs on generated data: what they learn, and how they end.
+use dlgrid_sweep::dataset::images::Images;
 use dlgrid_sweep::recipe::key::ACTIVATIONS;
 use dlgrid_sweep::recipe::{Net, Value};
 use dlgrid_train::data::Dataset;
@@ -145,7 +146,8 @@ fn the_seed_decides_everything() {
 fn the_test_set_is_not_even_looked_for() {
     let folder = tempfile::tempdir().expect("a folder");
     write_idx(folder.path(), &blobs(40, 12, 4), (3, 4));
-    let data = Dataset::read(folder.path(), None, None, Device::Cpu).expect("reads");
+    let images = Images::idx(folder.path(), None).expect("reads");
+    let data = Dataset::of_images(&images, Device::Cpu);
     assert_eq!((data.samples, data.features, data.classes), (40, 12, 4));
     let told = run(&recipe(&[]), &data, None, &Stop::default());
     assert_eq!(told.trained.ending, Ending::Done);

@@ -140,6 +140,7 @@ fn parse(path: &Path, raw: &[u8], dimensions: usize) -> Result<Array, IdxError> 
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::disallowed_methods, reason = "tests make the files that they look at")]
     use super::*;
 
     fn file(shape: &[u32], values: &[u8]) -> Vec<u8> {

@@ -1,0 +1,207 @@
+//! The training images of a data set with their labels, out of IDX or CIFAR files.
+//! The files of the test set are not opened here.
+use std::path::{Path, PathBuf};
+
+use super::cifar::{self, CifarError};
+use super::idx::{self, IdxError};
+
+/// Images and the class of each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Images {
+    /// Channels, rows, columns of each.
+    pub shape: [usize; 3],
+    /// `[samples, channels, rows, columns]`.
+    pub pixels: Vec<u8>,
+    /// `[samples]`, each below `classes`.
+    pub labels: Vec<u8>,
+    /// How many classes there are.
+    pub classes: usize,
+}
+
+/// Why images can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ImagesError {
+    /// An IDX file can't be read or is damaged.
+    #[error(transparent)]
+    Idx(#[from] IdxError),
+    /// A CIFAR file can't be read or is damaged.
+    #[error(transparent)]
+    Cifar(#[from] CifarError),
+    /// Images and labels are not of one data set.
+    #[error("`{images}` holds {found} images, `{labels}` holds {expected} labels", images = images.display(), labels = labels.display())]
+    Counts {
+        /// The file of images.
+        images: PathBuf,
+        /// The file of labels.
+        labels: PathBuf,
+        /// How many images there are.
+        found: usize,
+        /// How many labels there are.
+        expected: usize,
+    },
+    /// A label names no class.
+    #[error("label {at} in `{path}` is {label}, the data set has the classes 0 to {last}", path = path.display(), last = classes - 1)]
+    Label {
+        /// The file of labels.
+        path: PathBuf,
+        /// The place of the first such label, from 0.
+        at: usize,
+        /// What it is.
+        label: u8,
+        /// How many classes there are.
+        classes: usize,
+    },
+    /// There are no images in it, or nothing in an image.
+    #[error("`{path}` holds nothing: its dimensions are {shape:?}", path = path.display())]
+    Empty {
+        /// The file of images, or the folder.
+        path: PathBuf,
+        /// Its dimensions.
+        shape: Vec<usize>,
+    },
+    /// There is nothing to tell apart.
+    #[error("every one of the {samples} labels in `{path}` is {label}: one class can't be learnt", path = path.display())]
+    OneClass {
+        /// The file of labels, or the folder.
+        path: PathBuf,
+        /// Samples.
+        samples: usize,
+        /// The one label.
+        label: u8,
+    },
+}
+
+impl ImagesError {
+    /// The way out.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Idx(error) => error.hint(),
+            Self::Cifar(error) => error.hint(),
+            Self::OneClass { .. } => "the labels must name two classes at least",
+            _ => "images and labels must be of one data set: fetch it again, or mend `data.path`",
+        }
+    }
+}
+
+impl Images {
+    /// Reads the IDX files of a folder, plain or `.gz`. `classes` is what the catalogue says;
+    /// without it there are as many as the largest label asks for.
+    ///
+    /// # Errors
+    /// Where a file is missing or damaged, or the two don't fit.
+    pub fn idx(folder: &Path, classes: Option<usize>) -> Result<Self, ImagesError> {
+        let images_at = file(folder, "train-images-idx3-ubyte");
+        let labels_at = file(folder, "train-labels-idx1-ubyte");
+        let images = idx::read(&images_at, 3)?;
+        let labels = idx::read(&labels_at, 1)?;
+        let (found, expected) = (images.shape[0], labels.values.len());
+        if found != expected {
+            let (images, labels) = (images_at, labels_at);
+            return Err(ImagesError::Counts { images, labels, found, expected });
+        }
+        if images.values.is_empty() {
+            return Err(ImagesError::Empty { path: images_at, shape: images.shape });
+        }
+        let largest = labels.values.iter().copied().max().map_or(0, usize::from);
+        let classes = classes.unwrap_or(largest + 1);
+        if let Some(at) = labels.values.iter().position(|&l| usize::from(l) >= classes) {
+            let label = labels.values[at];
+            return Err(ImagesError::Label { path: labels_at, at, label, classes });
+        }
+        let shape = [1, images.shape[1], images.shape[2]];
+        Self { shape, pixels: images.values, labels: labels.values, classes }.learnable(&labels_at)
+    }
+
+    /// Reads the CIFAR files of a folder: of ten classes, or of a hundred.
+    ///
+    /// # Errors
+    /// Where no file is there, or one is damaged.
+    pub fn cifar(folder: &Path, hundred: bool) -> Result<Self, ImagesError> {
+        let (pixels, labels) = cifar::read(folder, hundred)?;
+        if labels.is_empty() {
+            let shape = [&[0], &cifar::SHAPE[..]].concat();
+            return Err(ImagesError::Empty { path: folder.to_owned(), shape });
+        }
+        let classes = if hundred { 100 } else { 10 };
+        Self { shape: cifar::SHAPE, pixels, labels, classes }.learnable(folder)
+    }
+
+    /// Numbers of an image.
+    #[must_use]
+    pub fn features(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Only the first so many.
+    #[must_use]
+    pub fn limited(mut self, most: Option<u64>) -> Self {
+        let most = most.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
+        self.labels.truncate(most);
+        self.pixels.truncate(self.labels.len() * self.features());
+        self
+    }
+
+    fn learnable(self, path: &Path) -> Result<Self, ImagesError> {
+        match self.labels.split_first() {
+            Some((&label, rest)) if rest.iter().all(|&l| l == label) => {
+                let samples = self.labels.len();
+                Err(ImagesError::OneClass { path: path.to_owned(), samples, label })
+            }
+            _ => Ok(self),
+        }
+    }
+}
+
+/// The file of that name, or the same with `.gz` if only that is there.
+fn file(folder: &Path, name: &str) -> PathBuf {
+    let (plain, packed) = (folder.join(name), folder.join(format!("{name}.gz")));
+    if !plain.exists() && packed.exists() { packed } else { plain }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::disallowed_methods, reason = "tests make the files that they look at")]
+    use super::*;
+
+    fn folder(images: (u32, &[u8]), labels: &[u8]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let header = |rank: u8, shape: &[u32]| {
+            let mut raw = vec![0, 0, 8, rank];
+            raw.extend(shape.iter().flat_map(|d| d.to_be_bytes()));
+            raw
+        };
+        let (count, pixels) = images;
+        let image_file = [header(3, &[count, 2, 2]), pixels.to_vec()].concat();
+        let label_count = u32::try_from(labels.len()).unwrap();
+        let label_file = [header(1, &[label_count]), labels.to_vec()].concat();
+        std::fs::write(folder.path().join("train-images-idx3-ubyte"), image_file).unwrap();
+        std::fs::write(folder.path().join("train-labels-idx1-ubyte"), label_file).unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_limit_takes_the_first_samples() {
+        let folder = folder((3, &[7; 12]), &[2, 0, 1]);
+        let read = |limit| Images::idx(folder.path(), None).unwrap().limited(limit);
+        let images = read(Some(2));
+        assert_eq!((images.shape, images.classes), ([1, 2, 2], 3));
+        assert_eq!((images.labels.len(), images.pixels.len()), (2, 8));
+        assert_eq!(read(Some(99)).labels.len(), 3);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let message = |folder: &tempfile::TempDir, classes| {
+            Images::idx(folder.path(), classes).map_or_else(|e| e.to_string(), |_| "read".into())
+        };
+        let counts = message(&folder((2, &[0; 8]), &[0, 1, 1]), None);
+        assert!(counts.contains("holds 2 images") && counts.contains("holds 3 labels"), "{counts}");
+        let label = message(&folder((2, &[0; 8]), &[0, 9]), Some(3));
+        assert!(label.contains("label 1 in") && label.contains("is 9"), "{label}");
+        let empty = message(&folder((0, &[]), &[]), None);
+        assert!(empty.contains("holds nothing"), "{empty}");
+        let one = message(&folder((2, &[0; 8]), &[4, 4]), None);
+        assert!(one.contains("every one of the 2 labels") && one.contains("is 4"), "{one}");
+    }
+}
