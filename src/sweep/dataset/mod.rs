@@ -7,6 +7,7 @@ pub mod fetch;
 pub mod idx;
 pub mod images;
 pub mod locate;
+mod names;
 pub mod table;
 pub mod verify;
 
