@@ -137,7 +137,12 @@ pub(super) fn setting_value(key: &key::Key, node: &Node, mistakes: &mut Mistakes
     let mistake = Mistake::new(
         node.span.clone(),
         format!("`{}` must be {expected}, got {found}", key.path),
-        format!("expected {expected}"),
+        // A long list stands above already.
+        if expected.len() > 60 {
+            "not one of these".into()
+        } else {
+            format!("expected {expected}")
+        },
     );
     mistakes.add(match setting_hint(key, value.as_ref()) {
         Some(hint) => mistake.hint(hint),
