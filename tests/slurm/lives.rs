@@ -218,6 +218,7 @@ fn what_slurm_would_never_run_is_refused_before_anything_is_made() {
         ("site: my-cluster", 2, "there is no site `my-cluster`"),
         ("extra: [--array=0-3]", 2, "sets itself"),
         ("memory: 999T", 2, "no node of partition `main` has it"),
+        ("memory: 999T, cpus: 1000", 2, "has it; `slurm.cpus` is 1000, and no node"),
         ("cpus: 1000", 2, "no node of partition `main` has so many"),
         ("gpus: unicorn:1", 2, "no node of partition `main` has a GPU of the type `unicorn`"),
         ("constraint: unicorn", 4, "Slurm refuses"),

@@ -118,7 +118,7 @@ fn what_no_node_has_and_unknown_sites_are_refused_with_what_there_is() {
     assert!(said.err.contains("hint: the largest, `n"), "{}", said.err);
     assert!(on.here.sweeps().is_empty(), "nothing was made");
     on.here.write("toy.yaml", spec(1, REPORT, "gpus: 3"));
-    on.run(["submit", "toy.yaml"]).code(2).says("a node has 2 at most");
+    on.run(["submit", "toy.yaml"]).code(2).says("a node has 2 GPUs at most");
     on.here.write("toy.yaml", spec(1, REPORT, ""));
     profile(&on, "laboratory", "slurm: {}\n");
     let said = on.run(["submit", "toy.yaml", "--site", "labratory"]).code(2);

@@ -55,6 +55,16 @@ impl SlurmError {
         Self::Asked { fact: fact.into(), hint: hint.into() }
     }
 
+    /// Several faults as one error, each with its way out.
+    pub(super) fn all(faults: Vec<Self>) -> Result<(), Self> {
+        if faults.len() < 2 {
+            return faults.into_iter().next().map_or(Ok(()), Err);
+        }
+        let joined = |words: Vec<String>| words.join("; ");
+        let facts = joined(faults.iter().map(ToString::to_string).collect());
+        Err(Self::asked(facts, joined(faults.iter().filter_map(Self::hint).collect())))
+    }
+
     /// The way out, where there is one.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

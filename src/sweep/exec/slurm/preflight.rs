@@ -184,11 +184,12 @@ fn joined(partitions: &[&Partition]) -> String {
 /// large enough.
 ///
 /// # Errors
-/// The first that is not so.
+/// All that is not so; without the partition nothing else can be told.
 pub fn check(cluster: &Cluster, settings: &SlurmSettings) -> Result<(), SlurmError> {
     let wanted = wanted(cluster, settings)?;
-    check_partitions(&wanted, &cluster.partitions, settings)?;
-    fit::check(&cluster.nodes_of(&wanted), &joined(&wanted), settings)
+    let partitions = check_partitions(&wanted, &cluster.partitions, settings).err();
+    let nodes = fit::faults(&cluster.nodes_of(&wanted), &joined(&wanted), settings);
+    SlurmError::all(partitions.into_iter().chain(nodes).collect())
 }
 
 fn check_partitions(
@@ -252,6 +253,21 @@ mod tests {
         }
         let error = check(&cluster(), &settings).err()?;
         Some((error.to_string(), error.hint().unwrap_or_default()))
+    }
+
+    #[test]
+    fn time_and_size_are_told_at_once() {
+        let mut of = cluster();
+        of.nodes = super::super::nodes::nodes(super::super::nodes::tests::NODES);
+        let given = [("partition", "gpu"), ("time", "25h"), ("memory", "600G")];
+        let mut settings = SlurmSettings::default();
+        settings.given.extend(given.map(|(k, v)| (k.to_owned(), v.to_owned())));
+        let error = check(&of, &settings).err().map(|e| e.to_string()).unwrap_or_default();
+        assert_eq!(
+            error,
+            "`slurm.time` is 1-01:00:00, and the partition `gpu` allows 1-00:00:00; \
+             `slurm.memory` is `600G`, and no node of partition `gpu` has it"
+        );
     }
 
     #[test]

@@ -32,49 +32,49 @@ impl Need {
     }
 }
 
-/// One of these nodes, all of the partitions of this name, has what a task asks for. Where
-/// nothing is known of nodes, all is well.
-///
-/// # Errors
-/// What no node has, with the most that there is.
-pub fn check(all: &[&Node], partition: &str, settings: &SlurmSettings) -> Result<(), SlurmError> {
+/// What no node of these, all of the partitions of this name, has of what a task asks for.
+/// Where nothing is known of nodes, all is well.
+pub fn faults(all: &[&Node], partition: &str, settings: &SlurmSettings) -> Vec<SlurmError> {
     let up: Vec<&Node> = all.iter().copied().filter(|node| !node.is_away()).collect();
     // A cluster whose nodes are all down comes back with the same nodes.
     let nodes = if up.is_empty() { all.to_vec() } else { up };
     let need = Need::of(settings);
     if nodes.is_empty() || nodes.iter().any(|node| need.fits(node)) {
-        return Ok(());
+        return Vec::new();
     }
-    let refuse = |fact: String, hint: String| Err(SlurmError::asked(fact, hint));
+    let mut faults = Vec::new();
     let most = |size: fn(&Node) -> u64| nodes.iter().copied().max_by_key(|node| size(node));
     if let Some(node) = most(|n| n.memory).filter(|node| node.memory < need.memory) {
         let asked = settings.given.get("memory").map_or("", String::as_str);
         let has = nodes::memory(node.memory);
-        return refuse(
+        faults.push(SlurmError::asked(
             format!("`slurm.memory` is `{asked}`, and no node of partition `{partition}` has it"),
             format!("the largest, `{}`, has {has}: ask for less", node.name),
-        );
+        ));
     }
     if let Some(node) = most(|n| n.cpus).filter(|node| node.cpus < need.cpus) {
-        return refuse(
+        faults.push(SlurmError::asked(
             format!(
                 "`slurm.cpus` is {}, and no node of partition `{partition}` has so many",
                 need.cpus
             ),
-            format!("the largest, `{}`, has {}: ask for less", node.name, node.cpus),
-        );
+            format!("the largest, `{}`, has {} cores: ask for less", node.name, node.cpus),
+        ));
     }
     if let Some(one) = need
         .gpus
         .iter()
         .find(|one| nodes.iter().all(|node| node.gpus(one.kind.as_deref()) < one.count))
     {
-        return lacks_gpus(one, &nodes, partition, settings);
+        faults.push(lacks_gpus(one, &nodes, partition, settings));
     }
-    refuse(
-        format!("no node of partition `{partition}` has all that a task asks for at once"),
-        format!("there are: {}", kinds(&nodes)),
-    )
+    if faults.is_empty() {
+        faults.push(SlurmError::asked(
+            format!("no node of partition `{partition}` has all that a task asks for at once"),
+            format!("there are: {}", kinds(&nodes)),
+        ));
+    }
+    faults
 }
 
 fn lacks_gpus(
@@ -82,7 +82,7 @@ fn lacks_gpus(
     nodes: &[&Node],
     partition: &str,
     settings: &SlurmSettings,
-) -> Result<(), SlurmError> {
+) -> SlurmError {
     let key = if settings.given.contains_key("gpus") { "gpus" } else { "gres" };
     let asked = settings.given.get(key).map_or("", String::as_str);
     let of_type = |kind: Option<&str>| nodes.iter().map(|node| node.gpus(kind)).max().unwrap_or(0);
@@ -90,10 +90,10 @@ fn lacks_gpus(
         format!("`slurm.{key}` is `{asked}`, and no node of partition `{partition}` has {fact}")
     };
     if of_type(None) == 0 {
-        return Err(SlurmError::asked(
+        return SlurmError::asked(
             such("a GPU"),
             "`sinfo -o '%P %G'` shows which partition has: set `slurm.partition`",
-        ));
+        );
     }
     let mut types: Vec<&str> = nodes
         .iter()
@@ -117,12 +117,12 @@ fn lacks_gpus(
             } else {
                 format!("there are: {}", types.join(", "))
             };
-            Err(SlurmError::asked(such(&format!("a GPU of the type `{kind}`")), hint))
+            SlurmError::asked(such(&format!("a GPU of the type `{kind}`")), hint)
         }
-        kind => Err(SlurmError::asked(
+        kind => SlurmError::asked(
             such("so many"),
-            format!("a node has {} at most: ask for less", of_type(kind)),
-        )),
+            format!("a node has {} GPUs at most: ask for less", of_type(kind)),
+        ),
     }
 }
 
@@ -158,7 +158,8 @@ mod tests {
         let all = nodes::nodes(NODES);
         let of: Vec<&Node> = all.iter().filter(|n| n.partition == partition).collect();
         let given = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        match check(&of, partition, &SlurmSettings::of(given, Default::default())) {
+        match SlurmError::all(faults(&of, partition, &SlurmSettings::of(given, Default::default())))
+        {
             Ok(()) => String::new(),
             Err(error) => format!("{error} ({})", error.hint().unwrap_or_default()),
         }
@@ -191,19 +192,21 @@ mod tests {
             ("gpu", &[("gres", "gpu:h200:2")]),
             ("gpu", &[("gpus", "v100:2"), ("cpus", "64")]),
             ("old", &[("gpus", "1")]),
+            ("gpu", &[("memory", "600G"), ("cpus", "65"), ("gpus", "8")]),
         ]
         .iter()
         .map(|(partition, pairs)| told(partition, pairs))
         .collect();
         insta::assert_snapshot!(all.join("\n"), @r"
         `slurm.memory` is `600G`, and no node of partition `gpu` has it (the largest, `n1`, has 515000M: ask for less)
-        `slurm.cpus` is 65, and no node of partition `gpu` has so many (the largest, `n1`, has 64: ask for less)
-        `slurm.gpus` is `8`, and no node of partition `gpu` has so many (a node has 4 at most: ask for less)
-        `slurm.gpus` is `v100:3`, and no node of partition `gpu` has so many (a node has 2 at most: ask for less)
+        `slurm.cpus` is 65, and no node of partition `gpu` has so many (the largest, `n1`, has 64 cores: ask for less)
+        `slurm.gpus` is `8`, and no node of partition `gpu` has so many (a node has 4 GPUs at most: ask for less)
+        `slurm.gpus` is `v100:3`, and no node of partition `gpu` has so many (a node has 2 GPUs at most: ask for less)
         `slurm.gpus` is `a10`, and no node of partition `gpu` has a GPU of the type `a10` (there are: a100, v100)
         `slurm.gres` is `gpu:h200:2`, and no node of partition `gpu` has a GPU of the type `h200` (there are: a100, v100)
         no node of partition `gpu` has all that a task asks for at once (there are: 1 node of 64 cores, 515000M, 4 GPUs (a100); 1 node of 32 cores, 257000M, 2 GPUs (v100))
         `slurm.gpus` is `1`, and no node of partition `old` has a GPU (`sinfo -o '%P %G'` shows which partition has: set `slurm.partition`)
+        `slurm.memory` is `600G`, and no node of partition `gpu` has it; `slurm.cpus` is 65, and no node of partition `gpu` has so many; `slurm.gpus` is `8`, and no node of partition `gpu` has so many (the largest, `n1`, has 515000M: ask for less; the largest, `n1`, has 64 cores: ask for less; a node has 4 GPUs at most: ask for less)
         ");
     }
 }
