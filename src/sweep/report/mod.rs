@@ -16,6 +16,7 @@ pub mod ranges;
 pub mod rank;
 pub mod status;
 pub mod table;
+pub mod tested;
 
 use std::borrow::Cow;
 
@@ -152,6 +153,8 @@ pub struct Report {
     pub duplicate_ends: u64,
     /// What the reader should know.
     pub notes: Vec<String>,
+    /// Every opening of the test set.
+    pub openings: Vec<tested::Tested>,
 }
 
 /// One trial.
