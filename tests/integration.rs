@@ -16,6 +16,8 @@ mod life;
 mod reading;
 #[path = "integration/seeing.rs"]
 mod seeing;
+#[path = "integration/stages.rs"]
+mod stages;
 #[cfg(feature = "torch")]
 #[path = "integration/worker.rs"]
 mod worker;

@@ -1,5 +1,6 @@
 //! A data set's inputs as one run takes them: bytes with their scale, or a table encoded by
 //! what the run's training samples say.
+use dlgrid_sweep::dataset::table::{Encoding, Samples};
 use dlgrid_sweep::recipe;
 use tch::Tensor;
 
@@ -28,14 +29,20 @@ impl Prepared {
         match &data.inputs {
             Inputs::Bytes(bytes) => Self::bytes(bytes, recipe.scale),
             Inputs::Table(table) => {
-                let rows: Vec<usize> =
-                    train.iter().filter_map(|&row| usize::try_from(row).ok()).collect();
-                let encoding = table.fit(&rows, recipe.table.encode, recipe.scale);
-                let shape = [data.samples, data.features];
-                let shape = shape.map(|n| i64::try_from(n).expect("fits in memory"));
-                let numbers = Tensor::from_slice(&table.encoded(&encoding)).view(shape);
-                Self::Numbers(numbers.to_device(data.device()))
+                Self::Numbers(numbers(data, &table.encoded(&fitted(table, recipe, train))))
             }
+        }
+    }
+
+    /// The inputs of a test set, on the scale of a run that trains on these rows of `data`.
+    #[must_use]
+    pub fn of_test(test: &Dataset, data: &Dataset, recipe: &recipe::Data, train: &[i64]) -> Self {
+        match (&test.inputs, &data.inputs) {
+            (Inputs::Table(sealed), Inputs::Table(table)) => {
+                let encoding = fitted(table, recipe, train);
+                Self::Numbers(numbers(test, &sealed.encoded(&encoding)))
+            }
+            _ => Self::new(test, recipe, &[]),
         }
     }
 
@@ -55,4 +62,16 @@ impl Prepared {
             Self::Numbers(all) => Self::Numbers(all.shallow_clone()),
         }
     }
+}
+
+/// The encoding of a table by what these rows of it say.
+fn fitted(table: &Samples, recipe: &recipe::Data, train: &[i64]) -> Encoding {
+    let rows: Vec<usize> = train.iter().filter_map(|&row| usize::try_from(row).ok()).collect();
+    table.fit(&rows, recipe.table.encode, recipe.scale)
+}
+
+/// Encoded samples of a data set, on its device.
+fn numbers(data: &Dataset, encoded: &[f32]) -> Tensor {
+    let shape = [data.samples, data.features].map(|n| i64::try_from(n).expect("fits in memory"));
+    Tensor::from_slice(encoded).view(shape).to_device(data.device())
 }
