@@ -120,7 +120,7 @@ impl Station<'_> {
         let recipe = Recipe::new(settings).map_err(|faults| {
             anyhow::anyhow!(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
         })?;
-        let data = match self.shelf.get(&recipe.data) {
+        let data = match self.shelf.of(&recipe) {
             Ok(data) => data,
             Err(error) => {
                 eprintln!("error: {}\nhint: {}", Chain(&error), error.hint());
@@ -154,7 +154,7 @@ impl Station<'_> {
                 return self.end(run, failed(run, why), work);
             }
         };
-        let data = match self.shelf.get(&recipe.data) {
+        let data = match self.shelf.of(&recipe) {
             Ok(data) => data,
             Err(error) => {
                 eprintln!("error: {}\nhint: {}", Chain(&error), error.hint());

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::command::check_variables;
 use super::mistake::{Mistake, nearest};
-use super::objective::objective;
+use super::objective;
 use super::parameters::{self, Declared, RuleSpans};
 use super::recipes;
 use super::section::{Mistakes, ticked};
@@ -67,8 +67,11 @@ pub(super) fn check(
     let description = find("description").and_then(|e| mistakes.text(&e.value, "`description`"));
     let work = recipes::base(find("train"), find("command"), tree, &mut mistakes);
     let seeds = find("seeds").map_or_else(|| vec![0], |e| seeds(e, &mut mistakes));
-    let trains = matches!(work.base, Base::Train(_));
-    let objective = objective(find("objective"), trains, tree, &mut mistakes);
+    let task = match &work.base {
+        Base::Train(settings) => Some(objective::task(settings)),
+        Base::Command(_) => None,
+    };
+    let objective = objective::objective(find("objective"), task, tree, &mut mistakes);
     let checkpoint_seconds =
         find("checkpoint").map_or(CHECKPOINT_SECONDS, |e| checkpoint(e, &mut mistakes));
     let slurm =
@@ -83,6 +86,7 @@ pub(super) fn check(
     let (Some(space), Some(name), Some(objective)) = (space, name, objective) else {
         return Err(mistakes.0);
     };
+    objective::check_classes(find("objective"), &objective, &space, &mut mistakes);
     if mistakes.0.iter().any(|m| !m.warning) {
         return Err(mistakes.0);
     }
@@ -122,6 +126,13 @@ fn build(
         return None;
     }
     if mistakes.0.iter().any(|m| !m.warning) {
+        return None;
+    }
+    if let Some(span) = declared.places.get("task") {
+        mistakes.add(
+            Mistake::new(span.clone(), "`task` can't vary within a sweep", "varies here")
+                .hint("no leaderboard ranks classes against numbers: a sweep for each"),
+        );
         return None;
     }
     let places = declared.places.clone();

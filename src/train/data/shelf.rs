@@ -61,6 +61,17 @@ impl Shelf {
         Self { device, held: Vec::new() }
     }
 
+    /// The data of a recipe with what its task learns of each sample.
+    ///
+    /// # Errors
+    /// As [`Shelf::get`].
+    pub fn of(&mut self, recipe: &recipe::Recipe) -> Result<Rc<Dataset>, ShelfError> {
+        match recipe.task {
+            recipe::Task::Classify => self.get(&recipe.data),
+            recipe::Task::Regress => self.get_numbers(&recipe.data),
+        }
+    }
+
     /// The data of a recipe with the class of each sample, read unless a run before has asked
     /// for it.
     ///

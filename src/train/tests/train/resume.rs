@@ -38,7 +38,7 @@ fn recipes() -> Vec<Recipe> {
 fn bits(told: &Told) -> (Vec<u32>, String) {
     let weights = told.trained.parameters.iter().map(|w| w.to_bits()).collect();
     let trained = &told.trained;
-    let rest = (&trained.ending, trained.epochs, &trained.metrics, &trained.best);
+    let rest = (&trained.ending, trained.epochs, &trained.metrics, &trained.best, &trained.floors);
     (weights, format!("{rest:?} {:?}", trained.confusion))
 }
 

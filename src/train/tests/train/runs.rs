@@ -95,13 +95,8 @@ fn images_too_small_for_their_pools_are_an_error_of_the_run() {
 }
 
 #[test]
-fn a_run_tells_every_metric_and_its_confusion() {
+fn a_run_tells_its_confusion() {
     let told = run(&recipe(&[]), &small(), None, &Stop::default());
-    let names: Vec<&str> = told.trained.metrics.keys().map(String::as_str).collect();
-    let expected = ["accuracy", "f1", "loss", "precision", "recall"];
-    let expected: Vec<String> =
-        ["train", "valid"].iter().flat_map(|s| expected.map(|m| format!("{s}/{m}"))).collect();
-    assert_eq!(names, expected);
     let confusion = told.trained.confusion.expect("a done run has one");
     assert_eq!(confusion.iter().flatten().sum::<u64>(), 12);
     let hits: u64 = (0..3).map(|c| confusion[c][c]).sum();
