@@ -10,6 +10,9 @@ mod architecture;
 mod blobs;
 #[path = "integration/faults.rs"]
 mod faults;
+#[cfg(feature = "torch")]
+#[path = "integration/finish.rs"]
+mod finish;
 #[path = "integration/life.rs"]
 mod life;
 #[path = "integration/reading.rs"]

@@ -86,7 +86,8 @@ fn text(sweep: &Sweep, kind: StageKind, number: u32, chosen: &Chosen<'_>) -> Str
     let spec = &sweep.spec;
     let word = kind.word();
     let mut out = format!("# Written by dlgrid: the stage `{word}` of {}.\n", sweep.dir.label());
-    let line = |out: &mut String, key: &str, value: &str| out.push_str(&format!("{key}: {value}\n"));
+    let line =
+        |out: &mut String, key: &str, value: &str| out.push_str(&format!("{key}: {value}\n"));
     line(&mut out, "name", &quoted(&format!("{}/{word}", spec.name)));
     let of = quoted(&sweep.manifest.id);
     line(&mut out, "stage", &format!("{{kind: {word}, of: {of}, number: {number}}}"));
@@ -129,9 +130,7 @@ fn base(sweep: &Sweep) -> (&'static str, String) {
 fn block(sweep: &Sweep, point: u64) -> Option<String> {
     let space = &sweep.spec.space;
     let value = |path: &String, work: &Work| match work {
-        Work::Train(settings) => {
-            settings.given(crate::recipe::key::find(path)?).cloned()
-        }
+        Work::Train(settings) => settings.given(crate::recipe::key::find(path)?).cloned(),
         Work::Command(command) => command.parameters.get(path).cloned(),
     };
     let work = space.work(point)?;
@@ -184,7 +183,6 @@ pub fn unseal(stage: &Sweep) -> Result<Option<Unsealed>, StoreError> {
     let number = stage.spec.stage.as_ref().map_or(0, |stage| stage.number);
     Ok(openings.iter().any(|opening| opening.number == number).then(Unsealed::new))
 }
-
 
 #[cfg(test)]
 mod tests {

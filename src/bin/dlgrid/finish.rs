@@ -1,7 +1,9 @@
 //! `dlgrid finish`: trains the best trials on all training samples, opens the test set, and writes
 //! down that it did.
 use anyhow::Result;
+use dlgrid_sweep::dataset::TABLES;
 use dlgrid_sweep::exit;
+use dlgrid_sweep::recipe::Work;
 use dlgrid_sweep::report::{Query, table, tested};
 use dlgrid_sweep::spec::StageKind;
 use dlgrid_sweep::stage::{self, Chosen};
@@ -66,6 +68,7 @@ pub fn run(args: &Args) -> Result<u8> {
             format!("`dlgrid report {}` shows why", of.manifest.name),
         ));
     }
+    refuse_untestable(of, &best)?;
     let worker = work::preflight(&sweep.spec, &args.work)?;
     let slurm = cluster::find(&args.work, &crate::slurm::last_settings(sweep)?, sweep.dir.path())?;
     let opening = opening(args, sweep, &best)?;
@@ -97,6 +100,25 @@ fn refuse_others(sweep: &Sweep) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// A table of which no row is sealed has no test set to open.
+fn refuse_untestable(of: &Sweep, best: &[(u64, String)]) -> Result<()> {
+    let sealed = |work: Work| match work {
+        Work::Train(settings) => {
+            let is_table = settings.at("data.set").as_text().is_some_and(|s| TABLES.contains(&s));
+            !is_table || settings.at("data.test").as_f64().is_some_and(|share| share > 0.0)
+        }
+        Work::Command(_) => true,
+    };
+    if best.iter().filter_map(|(point, _)| of.spec.space.work(*point)).all(sealed) {
+        return Ok(());
+    }
+    Err(refuse(
+        exit::INPUT,
+        "`data.test: 0` seals no row: there is no test set to open",
+        "`data.test: 0.2` seals a fifth of the rows, in a sweep of its own",
+    ))
 }
 
 /// The stage that ranks the trials, where the spec asks for one.

@@ -105,6 +105,7 @@ fn confirmed(picked: &Picked, queue: &Queue) -> Result<Option<Picked>> {
     }
     let Some(found) = find::open(picked.sweep.dir.confirm().path()) else { return Ok(None) };
     let stage = Picked::open(&found, queue)?;
-    let has_one = stage.results.runs.keys().any(|run| stage.subject().state_of(*run) == State::Done);
+    let has_one =
+        stage.results.runs.keys().any(|run| stage.subject().state_of(*run) == State::Done);
     Ok(has_one.then_some(stage))
 }

@@ -6,8 +6,8 @@ use dlgrid_sweep::host;
 use dlgrid_sweep::report::status;
 
 use super::pick::{AskSlurm, Picked, Queue, Root, code};
-use super::stage;
 use super::show::{Format, Terminal, print, wrong_input};
+use super::stage;
 
 /// Last lines of the first cause's example that are shown.
 const LAST_LINES: usize = 2;

@@ -113,13 +113,10 @@ mod tests {
     #[test]
     fn the_line_says_how_often_and_what_came_of_it() {
         let opening = Opening { number: 1, time: 1_795_600_000.0, ..Opening::default() };
-        let reached = ("1a2b3c4d".to_owned(), Summary { mean: Some(0.9123), sd: Some(0.003), n: 3 });
-        let once = Tested {
-            opening,
-            metric: "test/f1".into(),
-            trials: vec![reached],
-            runs: (3, 5),
-        };
+        let reached =
+            ("1a2b3c4d".to_owned(), Summary { mean: Some(0.9123), sd: Some(0.003), n: 3 });
+        let once =
+            Tested { opening, metric: "test/f1".into(), trials: vec![reached], runs: (3, 5) };
         assert_eq!(line(&[]), None);
         let told = [line(&[once.clone()]), line(&[once.clone(), once])].map(Option::unwrap);
         insta::assert_snapshot!(told.join("\n"), @r"

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::command::check_variables;
 use super::mistake::{Mistake, nearest};
-use super::objective::objective;
+use super::objective;
 use super::parameters::{self, Declared, RuleSpans};
 use super::recipes;
 use super::section::{Mistakes, ticked};
@@ -72,18 +72,19 @@ pub(super) fn check(
     let description = find("description").and_then(|e| mistakes.text(&e.value, "`description`"));
     let mut work = recipes::base(find("train"), find("command"), tree, &mut mistakes);
     let seeds = find("seeds").map_or_else(|| vec![0], |e| seeds(e, "`seeds`", &mut mistakes));
-    let trains = matches!(work.base, Base::Train(_));
     // What finishes is judged by a metric that no spec may name.
     let finishes = stage.as_ref().is_some_and(|stage| stage.kind == StageKind::Finish);
-    let objective = objective(find("objective"), trains && !finishes, tree, &mut mistakes);
+    let task = match &work.base {
+        Base::Train(settings) if !finishes => Some(objective::task(settings)),
+        _ => None,
+    };
+    let objective = objective::objective(find("objective"), task, tree, &mut mistakes);
     let checkpoint_seconds =
         find("checkpoint").map_or(CHECKPOINT_SECONDS, |e| checkpoint(e, &mut mistakes));
     let slurm =
         find("slurm").map(|e| slurm::check("slurm", &e.value, &mut mistakes)).unwrap_or_default();
-    let confirm =
-        find("confirm").and_then(|e| stages::confirm(e, &seeds, rigour, &mut mistakes));
-    let upkeep =
-        Upkeep { confirm: confirm.is_some(), ..upkeep::check(find, &mut mistakes) };
+    let confirm = find("confirm").and_then(|e| stages::confirm(e, &seeds, rigour, &mut mistakes));
+    let upkeep = Upkeep { confirm: confirm.is_some(), ..upkeep::check(find, &mut mistakes) };
     let short = find("short").and_then(|e| stages::short(e, &mut work, &mut mistakes));
     if let Some(entry) = find("search") {
         search(entry, &mut mistakes);
@@ -98,6 +99,7 @@ pub(super) fn check(
     let (Some(space), Some(name), Some(objective)) = (space, name, objective) else {
         return Err(mistakes.0);
     };
+    objective::check_classes(find("objective"), &objective, &space, &mut mistakes);
     if mistakes.0.iter().any(|m| !m.warning) {
         return Err(mistakes.0);
     }
@@ -140,6 +142,13 @@ fn build(
         return None;
     }
     if mistakes.0.iter().any(|m| !m.warning) {
+        return None;
+    }
+    if let Some(span) = declared.places.get("task") {
+        mistakes.add(
+            Mistake::new(span.clone(), "`task` can't vary within a sweep", "varies here")
+                .hint("no leaderboard ranks classes against numbers: a sweep for each"),
+        );
         return None;
     }
     let places = declared.places.clone();

@@ -63,11 +63,7 @@ impl StageKind {
 const MOST: i64 = 10_000;
 
 /// `short`: sets the epochs of the search, and keeps what the recipe says.
-pub(super) fn short(
-    entry: &Entry,
-    work: &mut Work,
-    mistakes: &mut Mistakes,
-) -> Option<Short> {
+pub(super) fn short(entry: &Entry, work: &mut Work, mistakes: &mut Mistakes) -> Option<Short> {
     let mut epochs = None;
     for part in mistakes.entries(&entry.value, "`short`") {
         match part.key.as_str() {
@@ -95,7 +91,9 @@ pub(super) fn short(
         mistakes.add(
             Mistake::new(
                 entry.value.span.clone(),
-                format!("`short.epochs: {epochs}` is not less than the {full} epochs of the recipe"),
+                format!(
+                    "`short.epochs: {epochs}` is not less than the {full} epochs of the recipe"
+                ),
                 "nothing is short here",
             )
             .hint("give fewer, or take `short` away"),
@@ -174,7 +172,9 @@ pub(super) fn stage(entry: &Entry, rigour: &Rigour, mistakes: &mut Mistakes) -> 
                 "`stage` is written by dlgrid alone",
                 "not for a spec of yours",
             )
-            .hint("`confirm: {top: 10, seeds: 5}` asks for a stage, `dlgrid finish` makes the last"),
+            .hint(
+                "`confirm: {top: 10, seeds: 5}` asks for a stage, `dlgrid finish` makes the last",
+            ),
         );
         return None;
     }
@@ -222,7 +222,9 @@ mod tests {
     fn a_short_search_keeps_the_full_length_for_later() {
         let spec = spec("short: {epochs: 2}\n").expect("a spec");
         assert_eq!(spec.short, Some(Short { epochs: 2, full: Value::Int(9) }));
-        let Some(crate::recipe::Work::Train(settings)) = spec.space.work(0) else { panic!("train") };
+        let Some(crate::recipe::Work::Train(settings)) = spec.space.work(0) else {
+            panic!("train")
+        };
         assert_eq!(settings.at("epochs"), Value::Int(2));
     }
 
@@ -252,7 +254,8 @@ mod tests {
         let text = read("t.yaml", both.as_bytes(), 10).expect_err("a mistake").render(false, 100);
         assert!(text.contains("`epochs` is a parameter too"), "{text}");
         let command = "name: t\ncommand: [echo]\nobjective: {minimize: l}\nshort: {epochs: 2}\n";
-        let text = read("t.yaml", command.as_bytes(), 10).expect_err("a mistake").render(false, 100);
+        let text =
+            read("t.yaml", command.as_bytes(), 10).expect_err("a mistake").render(false, 100);
         assert!(text.contains("not for a `command`"), "{text}");
     }
 }

@@ -171,7 +171,13 @@ mod tests {
         );
         let rules = RetryRules { memory: 2.0, time: 1.5, max: 3 };
         let on_complete = ["./tell.sh", "done", "3"].map(str::to_owned).to_vec();
-        let expected = Upkeep { retry: rules, max_failures: Some(7), report: true, on_complete, confirm: false };
+        let expected = Upkeep {
+            retry: rules,
+            max_failures: Some(7),
+            report: true,
+            on_complete,
+            confirm: false,
+        };
         assert_eq!(all.expect("a spec"), expected);
     }
 

@@ -5,6 +5,7 @@
 //! are met. Nothing here decides by a clock or by a file's time.
 pub mod adopt;
 pub mod checkpoint;
+pub mod confusion;
 pub mod curves;
 pub mod ends;
 pub mod error;

@@ -2,9 +2,9 @@
 //! back.
 use serde::{Deserialize, Serialize};
 
+use super::StoreError;
 use super::fs;
 use super::layout::SweepDir;
-use super::StoreError;
 
 /// Version of the record.
 pub const OPENING_SCHEMA: u32 = 1;

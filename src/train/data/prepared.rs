@@ -28,22 +28,33 @@ impl Prepared {
     pub fn new(data: &Dataset, recipe: &recipe::Data, train: &[i64]) -> Self {
         match &data.inputs {
             Inputs::Bytes(bytes) => Self::bytes(bytes, recipe.scale),
-            Inputs::Table(table) => {
-                Self::Numbers(numbers(data, &table.encoded(&fitted(table, recipe, train))))
-            }
+            Inputs::Table(table) => Self::table(data, table, &fit(table, recipe, train)),
         }
     }
 
-    /// The inputs of a test set, on the scale of a run that trains on these rows of `data`.
+    /// The inputs of another data set, for a run that trains on these rows of `data`: a table is
+    /// encoded by what those rows say.
+    ///
+    /// # Panics
+    /// If one is a table and the other isn't, or they differ in their features: a bug of the
+    /// caller.
     #[must_use]
-    pub fn of_test(test: &Dataset, data: &Dataset, recipe: &recipe::Data, train: &[i64]) -> Self {
-        match (&test.inputs, &data.inputs) {
-            (Inputs::Table(sealed), Inputs::Table(table)) => {
-                let encoding = fitted(table, recipe, train);
-                Self::Numbers(numbers(test, &sealed.encoded(&encoding)))
+    pub fn of_other(other: &Dataset, data: &Dataset, recipe: &recipe::Data, train: &[i64]) -> Self {
+        assert_eq!(other.features, data.features, "two data sets of one form");
+        match (&other.inputs, &data.inputs) {
+            (Inputs::Bytes(bytes), Inputs::Bytes(_)) => Self::bytes(bytes, recipe.scale),
+            (Inputs::Table(table), Inputs::Table(trained)) => {
+                Self::table(other, table, &fit(trained, recipe, train))
             }
-            _ => Self::new(test, recipe, &[]),
+            _ => panic!("two data sets of one form"),
         }
+    }
+
+    fn table(data: &Dataset, table: &Samples, encoding: &Encoding) -> Self {
+        let shape = [data.samples, data.features];
+        let shape = shape.map(|n| i64::try_from(n).expect("fits in memory"));
+        let numbers = Tensor::from_slice(&table.encoded(encoding)).view(shape);
+        Self::Numbers(numbers.to_device(data.device()))
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "inputs are single precision")]
@@ -64,14 +75,7 @@ impl Prepared {
     }
 }
 
-/// The encoding of a table by what these rows of it say.
-fn fitted(table: &Samples, recipe: &recipe::Data, train: &[i64]) -> Encoding {
+fn fit(table: &Samples, recipe: &recipe::Data, train: &[i64]) -> Encoding {
     let rows: Vec<usize> = train.iter().filter_map(|&row| usize::try_from(row).ok()).collect();
     table.fit(&rows, recipe.table.encode, recipe.scale)
-}
-
-/// Encoded samples of a data set, on its device.
-fn numbers(data: &Dataset, encoded: &[f32]) -> Tensor {
-    let shape = [data.samples, data.features].map(|n| i64::try_from(n).expect("fits in memory"));
-    Tensor::from_slice(encoded).view(shape).to_device(data.device())
 }

@@ -41,6 +41,14 @@ pub enum ShelfError {
     /// A set of the user's own files without a path.
     #[error("`data.set: {0}` needs `data.path`, where the files are")]
     NoPath(String),
+    /// The test set has samples of another shape.
+    #[error("a sample of the test set is {test:?}, one of the training set {train:?}")]
+    TestShape {
+        /// Of a test sample.
+        test: Vec<usize>,
+        /// Of a training sample.
+        train: Vec<usize>,
+    },
 }
 
 impl ShelfError {
@@ -50,6 +58,7 @@ impl ShelfError {
         match self {
             Self::Locate(error) => error.hint(),
             Self::Data(error) => error.hint().to_owned(),
+            Self::TestShape { .. } => "are both of one data set? mend `data.path`".to_owned(),
             Self::NoPath(_) => "add `path: …` below `data`".to_owned(),
         }
     }
@@ -60,6 +69,17 @@ impl Shelf {
     #[must_use]
     pub const fn new(device: Device) -> Self {
         Self { device, held: Vec::new(), tests: Vec::new() }
+    }
+
+    /// The data of a recipe with what its task learns of each sample.
+    ///
+    /// # Errors
+    /// As [`Shelf::get`].
+    pub fn of(&mut self, recipe: &recipe::Recipe) -> Result<Rc<Dataset>, ShelfError> {
+        match recipe.task {
+            recipe::Task::Classify => self.get(&recipe.data),
+            recipe::Task::Regress => self.get_numbers(&recipe.data),
+        }
     }
 
     /// The data of a recipe with the class of each sample, read unless a run before has asked
@@ -94,6 +114,10 @@ impl Shelf {
             return Ok(Rc::clone(held));
         }
         let read = Rc::new(read_test(&wanted, train.classes, self.device, leave)?);
+        if read.shape != train.shape {
+            let (test, train) = (read.shape.clone(), train.shape.clone());
+            return Err(ShelfError::TestShape { test, train });
+        }
         self.tests.push((wanted, Rc::clone(&read)));
         Ok(read)
     }

@@ -19,7 +19,11 @@ impl CrossEntropy {
     /// For training on these rows of labels `[samples]`, each below `classes`.
     #[must_use]
     pub fn new(loss: Loss, labels: &Tensor, rows: &[i64], classes: usize) -> Self {
-        let Loss::CrossEntropy { smoothing, balance } = loss;
+        let (smoothing, balance) = match loss {
+            Loss::CrossEntropy { smoothing, balance }
+            | Loss::BinaryCrossEntropy { smoothing, balance } => (smoothing, balance),
+            Loss::MeanSquaredError => (0.0, false),
+        };
         let weights = balance.then(|| {
             let here = labels.to_device(Device::Cpu);
             let all = raw::wholes(&here);
