@@ -103,7 +103,11 @@ impl Shelf {
 fn wanted(data: &recipe::Data, numbers: bool) -> Result<Wanted, ShelfError> {
     let known: Option<&DataSet> = dataset::find(&data.set);
     let form = known.map_or(
-        if data.set == "csv" { Form::Table { columns: &[], skip: 0 } } else { Form::Idx },
+        if data.set == "csv" {
+            Form::Table { columns: &[], skip: 0, target: None }
+        } else {
+            Form::Idx
+        },
         |set| set.form,
     );
     let path = match (known, &data.path) {
@@ -133,10 +137,10 @@ fn read(wanted: &Wanted, device: Device) -> Result<Dataset, DataError> {
         Form::Idx => Images::idx(&wanted.path, wanted.classes)?,
         Form::Cifar10 => Images::cifar(&wanted.path, false)?,
         Form::Cifar100 => Images::cifar(&wanted.path, true)?,
-        Form::Table { columns, skip } => {
+        Form::Table { columns, skip, target } => {
             let table = match columns {
                 [] => Table::read(&wanted.path)?,
-                columns => Table::known(&wanted.path, columns, skip)?,
+                columns => Table::known(&wanted.path, columns, skip, target)?,
             };
             return of_table(&table, wanted, device).map_err(DataError::from);
         }
