@@ -43,6 +43,8 @@ mod retry;
 mod schema;
 #[path = "dlgrid/show.rs"]
 mod show;
+#[path = "dlgrid/show_run.rs"]
+mod show_run;
 #[path = "dlgrid/site.rs"]
 mod site;
 #[path = "dlgrid/slurm.rs"]
@@ -107,6 +109,8 @@ enum Command {
     Status(status::StatusArgs),
     /// Show the leaderboard of a sweep
     Report(report::ReportArgs),
+    /// Show what one run came to: metrics against their floors, classes, confusion
+    Show(show_run::ShowArgs),
     /// Train the best of a sweep on all training samples, and open the test set
     Finish(finish::Args),
     /// Show what array tasks took of what they were given, and what to ask for next time
@@ -163,6 +167,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Submit(args) => submit::run(&args),
         Command::Status(args) => status::run(args),
         Command::Report(args) => report::run(args),
+        Command::Show(args) => show_run::run(&args),
         Command::Finish(args) => finish::run(&args),
         Command::Efficiency(args) => efficiency::run(&args),
         Command::Retry(args) => retry::run(&args),

@@ -76,7 +76,6 @@ fn root(sweep: &Sweep) -> &Path {
 /// them tells that the sweep is complete.
 fn as_its_sweep(mut stage: Sweep, sweep: &Sweep) -> Sweep {
     stage.spec.slurm = sweep.spec.slurm.clone();
-    stage.spec.slurm.canary = false;
     stage.spec.upkeep = Upkeep { confirm: false, ..sweep.spec.upkeep.clone() };
     stage
 }

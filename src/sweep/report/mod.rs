@@ -14,6 +14,7 @@ pub mod pause;
 pub mod query;
 pub mod ranges;
 pub mod rank;
+pub mod result;
 pub mod status;
 pub mod table;
 pub mod tested;

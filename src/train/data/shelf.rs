@@ -136,7 +136,11 @@ impl Shelf {
 fn wanted(data: &recipe::Data, numbers: bool) -> Result<Wanted, ShelfError> {
     let known: Option<&DataSet> = dataset::find(&data.set);
     let form = known.map_or(
-        if data.set == "csv" { Form::Table { columns: &[], skip: 0 } } else { Form::Idx },
+        if data.set == "csv" {
+            Form::Table { columns: &[], skip: 0, target: None }
+        } else {
+            Form::Idx
+        },
         |set| set.form,
     );
     let path = match (known, &data.path) {
@@ -195,8 +199,8 @@ fn read_test(
 
 fn table(wanted: &Wanted) -> Result<Table, TableError> {
     match wanted.form {
-        Form::Table { columns, skip } if !columns.is_empty() => {
-            Table::known(&wanted.path, columns, skip)
+        Form::Table { columns, skip, target } if !columns.is_empty() => {
+            Table::known(&wanted.path, columns, skip, target)
         }
         _ => Table::read(&wanted.path),
     }

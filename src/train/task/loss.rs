@@ -78,6 +78,28 @@ mod tests {
         }
     }
 
+    /// Cross entropy of the pair (0, z) against libtorch's own loss of the one logit z.
+    #[test]
+    fn of_two_classes_one_logit_gives_binary_cross_entropy_and_its_gradient() {
+        let labels = Tensor::from_slice(&[0i64, 1, 1, 0, 0]);
+        let logit =
+            || Tensor::from_slice(&[-3.0f32, 0.5, -0.25, 2.0, 40.0]).set_requires_grad(true);
+        for smoothing in [0.0, 0.2] {
+            let loss = Loss::BinaryCrossEntropy { smoothing, balance: false };
+            let loss = CrossEntropy::new(loss, &labels, &[0, 1, 2, 3, 4], 2);
+            let (pair, one) = (logit(), logit());
+            let column = pair.unsqueeze(1);
+            let ours = loss.trained(&Tensor::cat(&[column.zeros_like(), column], 1), &labels);
+            let soft = labels.to_kind(Kind::Float) * (1.0 - smoothing) + smoothing / 2.0;
+            let none = None::<&Tensor>;
+            let oracle = one.binary_cross_entropy_with_logits(&soft, none, none, Reduction::Mean);
+            assert!(ours.allclose(&oracle, 1e-6, 1e-7, false), "{ours:?} {oracle:?}");
+            ours.backward();
+            oracle.backward();
+            assert!(pair.grad().allclose(&one.grad(), 1e-6, 1e-7, false));
+        }
+    }
+
     #[test]
     fn the_loss_is_its_formula() {
         let labels = Tensor::from_slice(&[0i64, 0, 1, 0]);

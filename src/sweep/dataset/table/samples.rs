@@ -82,7 +82,9 @@ impl Table {
 
     /// The samples that are sealed, or those that are not.
     fn side(&self, options: &Options, numbers: bool, test: bool) -> Result<Samples, TableError> {
-        let name = options.target.as_deref().unwrap_or(super::CLASS);
+        // A table of the catalogue holds what is to be learnt in its last column.
+        let last = self.columns.last().map_or(super::CLASS, |column| &column.name);
+        let name = options.target.as_deref().unwrap_or(last);
         let target = self.find(name, "data.target")?;
         let mut ignored = Vec::new();
         for name in options.ignore.iter().flat_map(|names| names.split(',')) {
