@@ -6,6 +6,7 @@
 pub mod data;
 pub mod device;
 pub mod engine;
+pub mod fused;
 pub mod model;
 pub mod parameters;
 pub mod random;

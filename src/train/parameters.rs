@@ -119,6 +119,30 @@ impl Parameters {
         });
     }
 
+    /// Moves all numbers to other memory: the trained ones to `flat`, `[numbers]`, the kept ones to
+    /// tensors of their shapes, in their order.
+    pub(crate) fn move_to(&mut self, flat: Tensor, kept: Vec<Tensor>) {
+        let (mut flat, mut kept) = (flat, kept);
+        tch::no_grad(|| {
+            flat.copy_(&self.flat);
+            for (to, from) in kept.iter_mut().zip(&self.tensors[self.trained..]) {
+                to.copy_(from);
+            }
+        });
+        let mut tensors = views(&flat, self.declared());
+        for leaf in &mut tensors {
+            *leaf = leaf.set_requires_grad(true);
+        }
+        tensors.extend(kept);
+        (self.flat, self.tensors) = (flat, tensors);
+    }
+
+    /// The shapes of the trained ones, in the order of the flat buffer, and those of the kept ones.
+    pub(crate) fn shapes(&self) -> (Vec<Vec<i64>>, Vec<Vec<i64>>) {
+        let shapes = |declared: &[Declared]| declared.iter().map(|d| d.shape.clone()).collect();
+        (shapes(self.declared()), shapes(&self.declared[self.trained..]))
+    }
+
     /// The flat buffer, `[numbers]`.
     pub const fn flat(&self) -> &Tensor {
         &self.flat

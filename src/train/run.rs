@@ -38,7 +38,7 @@ pub struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn split(&self) -> Result<Split, SplitError> {
+    pub(crate) fn split(&self) -> Result<Split, SplitError> {
         match self.test {
             Some(_) => Ok(Split::all(self.data)),
             None => Split::of(self.data, &self.recipe.data, self.seed),
@@ -153,7 +153,12 @@ pub fn train(
             learn(Regress::new(job.recipe, job.data, job.split()?)?, job, from, stop, log)
         }
     };
-    // All that the closure changes dies with it, but what `log` writes: whole lines and files.
+    caught(train)
+}
+
+/// Trains; what libtorch throws is an error.
+pub(crate) fn caught<R>(train: impl FnOnce() -> Result<R, RunError>) -> Result<R, RunError> {
+    // All that the closure changes dies with it, but what a log writes: whole lines and files.
     std::panic::catch_unwind(AssertUnwindSafe(train)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map_or("", String::as_str);
         match text.split_once(THROWN) {
@@ -176,25 +181,8 @@ fn learn<T: Task>(
     stop: &Stop,
     log: &mut Log<'_>,
 ) -> Result<Trained, RunError> {
-    let mut training = begin(job, &task)?;
-    // From the weights as they begin, so that a resumed run has the same.
-    let clock = host::instant();
-    let floors = match job.test {
-        Some(_) => Metrics::new(),
-        None => task.floors(training.parameters.tensors()),
-    };
-    let seconds = clock.elapsed().as_secs_f64();
-    if let Some(bytes) = from {
-        let template = task.counted();
-        let counted = checkpoint::decode(bytes, job.id, &mut training, &template)?;
-        task.recount(&counted);
-    }
-    training.progress.seconds += seconds;
-    let plan = Plan {
-        epochs: job.recipe.epochs,
-        batch_size: job.recipe.batch_size as usize,
-        save_every: job.save_every,
-    };
+    let (mut training, floors) = ready(&mut task, job, from)?;
+    let plan = plan(job);
     let ending = fit(
         &mut task,
         &mut training,
@@ -210,8 +198,7 @@ fn learn<T: Task>(
         },
     );
     let done = ending == Ending::Done;
-    let confusion = task.confusion().filter(|_| done);
-    let trained = Trained { confusion, ..trained(ending, &training, floors) };
+    let trained = trained(ending, &task, &training, floors);
     let Some(test) = job.test.filter(|_| done) else { return Ok(trained) };
     let Judgement { metrics, confusion } = task.judge(training.parameters.tensors(), test, "test");
     Ok(Trained {
@@ -219,6 +206,38 @@ fn learn<T: Task>(
         metrics: trained.metrics.into_iter().chain(metrics).collect(),
         ..trained
     })
+}
+
+/// A training as its checkpoint left it, or at its beginning; and what its result must beat.
+pub(crate) fn ready(
+    task: &mut impl Task,
+    job: &Job<'_>,
+    from: Option<&[u8]>,
+) -> Result<(Training, Metrics), RunError> {
+    let mut training = begin(job, task)?;
+    // From the weights as they begin, so that a resumed run has the same.
+    let clock = host::instant();
+    let floors = match job.test {
+        Some(_) => Metrics::new(),
+        None => task.floors(training.parameters.tensors()),
+    };
+    let seconds = clock.elapsed().as_secs_f64();
+    if let Some(bytes) = from {
+        let template = task.counted();
+        let counted = checkpoint::decode(bytes, job.id, &mut training, &template)?;
+        task.recount(&counted);
+    }
+    training.progress.seconds += seconds;
+    Ok((training, floors))
+}
+
+/// How long a run is to be trained.
+pub(crate) const fn plan(job: &Job<'_>) -> Plan {
+    Plan {
+        epochs: job.recipe.epochs,
+        batch_size: job.recipe.batch_size as usize,
+        save_every: job.save_every,
+    }
 }
 
 fn begin(job: &Job<'_>, task: &impl Task) -> Result<Training, RunError> {
@@ -234,8 +253,15 @@ fn begin(job: &Job<'_>, task: &impl Task) -> Result<Training, RunError> {
     Ok(Training { seed: job.seed, parameters, optimizer, progress: Progress::default() })
 }
 
-fn trained(ending: Ending, training: &Training, floors: Metrics) -> Trained {
+/// What became of a run.
+pub(crate) fn trained(
+    ending: Ending,
+    task: &impl Task,
+    training: &Training,
+    floors: Metrics,
+) -> Trained {
     let progress = training.progress.clone();
+    let confusion = task.confusion().filter(|_| ending == Ending::Done);
     Trained {
         ending,
         epochs: progress.epoch,
@@ -244,7 +270,7 @@ fn trained(ending: Ending, training: &Training, floors: Metrics) -> Trained {
         floors,
         best: progress.best,
         seconds: progress.seconds,
-        confusion: None,
+        confusion,
         weights: training.parameters.count() as u64,
         parameters: training.parameters.numbers(),
     }

@@ -47,6 +47,11 @@ impl<'a> Loader<'a> {
         }
     }
 
+    /// On the CPU: makes every batch in this memory, inputs `[most, features]` and labels `[most]`.
+    pub(crate) fn serve_in(&mut self, inputs: Tensor, labels: Tensor) {
+        (self.inputs, self.labels) = (inputs, labels);
+    }
+
     /// Begins a pass over these rows of the data set, in this order.
     pub fn begin(&mut self, rows: Vec<i64>) {
         let device = self.data.device();

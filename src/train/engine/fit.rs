@@ -106,17 +106,21 @@ pub fn fit<T: Task>(
         training.progress.judge_for(lap(&mut clock));
         let end = training.progress.end_epoch(metrics, task.samples());
         (log.epoch)(&end);
-        if let Some((name, value)) = unfinite(&end.metrics) {
-            return Ending::Diverged {
-                why: format!("{name} is {value} after epoch {}", end.epoch),
-            };
+        if let Some(ending) = diverged(&end) {
+            return ending;
         }
     }
     Ending::Done
 }
 
+/// How a training ends whose last epoch has a loss that is no finite number.
+pub(crate) fn diverged(end: &EpochEnd) -> Option<Ending> {
+    let (name, value) = unfinite(&end.metrics)?;
+    Some(Ending::Diverged { why: format!("{name} is {value} after epoch {}", end.epoch) })
+}
+
 /// Seconds since `clock`, which is set to now.
-fn lap(clock: &mut std::time::Instant) -> f64 {
+pub(crate) fn lap(clock: &mut std::time::Instant) -> f64 {
     let now = host::instant();
     now.duration_since(std::mem::replace(clock, now)).as_secs_f64()
 }

@@ -15,7 +15,9 @@ use crate::parameters::Parameters;
 use crate::random::Place;
 
 pub use fit::{Ending, Log, Plan, fit};
+pub(crate) use fit::{diverged, lap};
 pub use optimizer::Optimizer;
+pub(crate) use progress::unfinite;
 pub use progress::{EpochEnd, Progress};
 pub use schedule::{Length, factor};
 pub use stop::{PARENT_GONE, Stop};

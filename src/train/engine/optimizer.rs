@@ -70,10 +70,12 @@ impl Optimizer {
 
     /// One step down these gradients, one a leaf of the parameters and in its shape.
     pub fn update(&mut self, parameters: &mut Parameters, gradients: &[Tensor]) {
-        self.steps += 1;
         if parameters.flat().device() == Device::Cpu {
-            self.update_here(parameters, gradients);
+            let gradients: Vec<Tensor> = gradients.iter().map(Tensor::contiguous).collect();
+            let numbers: Vec<&[f32]> = gradients.iter().map(raw::floats).collect();
+            self.update_here(parameters, &numbers);
         } else {
+            self.steps += 1;
             tch::no_grad(|| self.update_there(parameters, gradients));
         }
     }
@@ -91,39 +93,25 @@ impl Optimizer {
         rule
     }
 
-    /// On the CPU: one loop a parameter over its part of every buffer.
-    fn update_here(&mut self, parameters: &mut Parameters, gradients: &[Tensor]) {
-        let rule = self.rule();
+    /// One step on the CPU, the gradients as numbers: one loop a parameter over its part of every
+    /// buffer.
+    pub(crate) fn update_here(&mut self, parameters: &mut Parameters, gradients: &[&[f32]]) {
+        self.steps += 1;
+        let (rule, step) = (self.rule(), self.steps);
+        let penalties: Vec<Penalty> =
+            parameters.declared().iter().map(|declared| self.penalty(declared.role)).collect();
+        let mut weights = raw::floats_mut(parameters.flat_mut());
         let scale = self
             .clip
-            .map_or(1.0, |most| update::clipping(most, self.norm_here(parameters, gradients)));
-        let mut start = 0;
-        for (leaf, gradient) in gradients.iter().enumerate() {
-            let gradient = gradient.contiguous();
-            let gradient = raw::floats(&gradient);
-            let penalty = self.penalty(parameters.declared()[leaf].role).scaled(scale);
-            let part = start..start + gradient.len();
-            start = part.end;
-            let weights = &mut raw::floats_mut(parameters.flat_mut())[part.clone()];
-            let mut state =
-                self.state.iter_mut().map(|(_, s)| &mut raw::floats_mut(s)[part.clone()]);
-            let (first, second) = (state.next(), state.next());
-            step_here(rule, self.steps, weights, gradient, (first, second), penalty);
+            .map_or(1.0, |most| update::clipping(most, norm(weights, gradients, &penalties)));
+        let mut state = self.state.iter_mut().map(|(_, buffer)| raw::floats_mut(buffer));
+        let (mut first, mut second) = (state.next(), state.next());
+        for (gradient, penalty) in gradients.iter().zip(penalties) {
+            let len = gradient.len();
+            let state = (cut(&mut first, len), cut(&mut second, len));
+            let own = weights.split_off_mut(..len).expect(AS_MANY);
+            step_here(rule, step, own, gradient, state, penalty.scaled(scale));
         }
-    }
-
-    /// The norm of all gradients together, penalties included.
-    fn norm_here(&self, parameters: &Parameters, gradients: &[Tensor]) -> f64 {
-        let (mut start, mut sum) = (0, 0.0);
-        for (leaf, gradient) in gradients.iter().enumerate() {
-            let gradient = gradient.contiguous();
-            let gradient = raw::floats(&gradient);
-            let weights = &raw::floats(parameters.flat())[start..start + gradient.len()];
-            start += gradient.len();
-            let penalty = self.penalty(parameters.declared()[leaf].role);
-            sum += update::square_norm(weights, gradient, penalty);
-        }
-        sum.sqrt()
     }
 
     /// On another device: the same formulas as operations on whole buffers.
@@ -176,6 +164,25 @@ impl Optimizer {
             Role::Free | Role::Kept => Penalty::new(0.0, 0.0, decay),
         }
     }
+}
+
+/// Why a buffer can be cut into its parts.
+const AS_MANY: &str = "there are as many numbers as the parameters together have";
+
+/// The front of what is left of a buffer.
+fn cut<'b>(rest: &mut Option<&'b mut [f32]>, len: usize) -> Option<&'b mut [f32]> {
+    rest.as_mut().map(|rest| rest.split_off_mut(..len).expect(AS_MANY))
+}
+
+/// The norm of all gradients together, penalties included.
+fn norm(weights: &[f32], gradients: &[&[f32]], penalties: &[Penalty]) -> f64 {
+    let (mut start, mut sum) = (0, 0.0);
+    for (gradient, penalty) in gradients.iter().zip(penalties) {
+        let weights = &weights[start..start + gradient.len()];
+        start += gradient.len();
+        sum += update::square_norm(weights, gradient, *penalty);
+    }
+    sum.sqrt()
 }
 
 /// A step over a part of all buffers. `state` has as many parts as the rule names.

@@ -51,20 +51,20 @@ impl Progress {
     }
 
     /// Seconds of training pass.
-    pub(super) fn train_for(&mut self, seconds: f64) {
+    pub(crate) fn train_for(&mut self, seconds: f64) {
         self.train_seconds += seconds;
         self.epoch_train_seconds += seconds;
         self.judge_for(seconds);
     }
 
     /// Seconds of evaluation pass.
-    pub(super) fn judge_for(&mut self, seconds: f64) {
+    pub(crate) fn judge_for(&mut self, seconds: f64) {
         self.seconds += seconds;
         self.epoch_seconds += seconds;
     }
 
     /// The epoch under way has ended with these metrics.
-    pub(super) fn end_epoch(&mut self, metrics: Metrics, samples: usize) -> EpochEnd {
+    pub(crate) fn end_epoch(&mut self, metrics: Metrics, samples: usize) -> EpochEnd {
         self.epoch += 1;
         self.batch = 0;
         let seconds = std::mem::take(&mut self.epoch_seconds);
@@ -92,7 +92,7 @@ impl Progress {
 }
 
 /// The first loss that is no finite number.
-pub(super) fn unfinite(metrics: &Metrics) -> Option<(&str, f64)> {
+pub(crate) fn unfinite(metrics: &Metrics) -> Option<(&str, f64)> {
     metrics
         .iter()
         .find(|(name, value)| name.ends_with("/loss") && !value.0.is_finite())

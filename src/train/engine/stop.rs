@@ -49,7 +49,7 @@ impl Stop {
     }
 
     /// The question between two steps.
-    pub(super) fn before_step(&self) -> Option<&'static str> {
+    pub(crate) fn before_step(&self) -> Option<&'static str> {
         if self.left.fetch_sub(1, Ordering::Relaxed) == 0 {
             return Some("the steps asked for are done");
         }

@@ -3,7 +3,7 @@ use dlgrid_sweep::recipe::Activation;
 use tch::{Device, Tensor};
 
 use super::Mode;
-use crate::random::Purpose;
+use crate::random::{Purpose, Stream};
 use crate::raw;
 
 /// The slope that PReLU begins with for negative numbers, as PyTorch's (He et al. 2015).
@@ -57,14 +57,22 @@ fn randomized(x: &Tensor, layer: u32, mode: Mode) -> Tensor {
     let mut stream = place.stream(Purpose::Slopes { batch, layer });
     let mut slopes = x.detach().contiguous().empty_like();
     if x.device() == Device::Cpu {
-        stream.fill_uniform(raw::floats_mut(&mut slopes), (high - low) / 2.0);
-        let _ = slopes.g_add_scalar_((low + high) / 2.0);
+        draw_slopes(&mut stream, raw::floats_mut(&mut slopes));
     } else {
         // On another device slopes made here would have to wait for the copy, every step.
         tch::manual_seed(stream.seed());
         let _ = slopes.uniform_(low, high);
     }
     x.clamp_min(0.0) + x.clamp_max(0.0) * slopes
+}
+
+/// Slopes of RReLU for a training step, on the CPU.
+pub fn draw_slopes(stream: &mut Stream, slopes: &mut [f32]) {
+    let (low, high) = SLOPES;
+    stream.fill_uniform(slopes, (high - low) / 2.0);
+    #[expect(clippy::cast_possible_truncation, reason = "slopes are single precision")]
+    let middle = ((low + high) / 2.0) as f32;
+    slopes.iter_mut().for_each(|slope| *slope += middle);
 }
 
 #[cfg(test)]

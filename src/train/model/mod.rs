@@ -1,9 +1,9 @@
 //! What learns: a model is a configuration, the parameters it declares, and a function of them.
-mod activation;
+pub(crate) mod activation;
 mod cnn;
 mod declare;
 mod dropout;
-mod layers;
+pub(crate) mod layers;
 mod mlp;
 mod resnet;
 mod walk;
@@ -120,6 +120,26 @@ impl Model {
         let mut declare = Declare::new(self.init, self.activation);
         self.network.run(&mut declare, vec![self.features]);
         declare.done()
+    }
+
+    /// Whether it is made of dense layers alone, so that several can compute as one.
+    #[must_use]
+    pub const fn is_dense(&self) -> bool {
+        matches!(self.network, Network::Mlp(_))
+    }
+
+    /// The share of each hidden layer's outputs that a training step drops.
+    pub(crate) const fn dropout(&self) -> f64 {
+        match self.network {
+            Network::Mlp(mlp) => mlp.dropout,
+            Network::Cnn(cnn) => cnn.head.dropout,
+            Network::Resnet(resnet) => resnet.dropout,
+        }
+    }
+
+    /// Runs its network on something else than tensors of one run.
+    pub(crate) fn run<L: Layers>(&self, l: &mut L, x: L::Value) -> L::Value {
+        self.network.run(l, x)
     }
 
     /// From inputs `[batch, features]` to outputs `[batch, outputs]`, with the model's leaves

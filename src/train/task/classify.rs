@@ -1,4 +1,6 @@
 //! Classification: samples in, one of several classes out. The test set has no way in here.
+mod cohort;
+
 use dlgrid_sweep::recipe::{Loss, Recipe, metric};
 use dlgrid_sweep::store::record::{Metrics, Number};
 use tch::{Device, Kind, Tensor};

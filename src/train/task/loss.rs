@@ -40,6 +40,33 @@ impl CrossEntropy {
         logits.cross_entropy_loss(labels, weights, Reduction::Mean, IGNORED, self.smoothing)
     }
 
+    /// How [`CrossEntropy::trained`] changes with the logarithms of the probabilities
+    /// `[batch, classes]` of samples of these classes.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "a batch is small; gradients are single precision"
+    )]
+    pub fn slopes(&self, labels: &[i64], classes: usize, slopes: &mut [f32]) {
+        let weights = self.weights.as_ref().map(raw::floats);
+        let weight = |class: usize| weights.map_or(1.0, |weights| weights[class]);
+        let class = |label: &i64| usize::try_from(*label).expect("labels count from 0");
+        let total: f32 = match weights {
+            None => labels.len() as f32,
+            Some(_) => labels.iter().map(|label| weight(class(label))).sum(),
+        };
+        let own = -((1.0 - self.smoothing) as f32 / total);
+        let spread = -((self.smoothing / classes as f64) as f32 / total);
+        for (label, slopes) in labels.iter().zip(slopes.chunks_exact_mut(classes)) {
+            if self.smoothing == 0.0 {
+                slopes.fill(0.0);
+            } else {
+                slopes.iter_mut().enumerate().for_each(|(c, slope)| *slope = spread * weight(c));
+            }
+            slopes[class(label)] += weight(class(label)) * own;
+        }
+    }
+
     /// What a run is judged by, so that runs compare: neither smoothed nor weighed.
     pub fn judged(logits: &Tensor, labels: &Tensor) -> Tensor {
         logits.cross_entropy_loss(labels, None::<&Tensor>, Reduction::Mean, IGNORED, 0.0)

@@ -1,4 +1,6 @@
 //! Regression: samples in, a number out. The test set has no way in here.
+mod cohort;
+
 use dlgrid_sweep::recipe::Recipe;
 use dlgrid_sweep::store::record::Metrics;
 use tch::{Device, Reduction, Tensor};

@@ -1,0 +1,106 @@
+//! The memory of a cohort: the parameters of its runs in one buffer, a row a run, and a batch of
+//! each side by side.
+use tch::{Device, Kind, Tensor};
+
+use super::walk::{Step, Walk};
+use super::{Fusable, Member, Slopes};
+use crate::data::Batch;
+use crate::random::Place;
+use crate::raw;
+
+/// What several runs compute with.
+#[derive(Debug)]
+pub struct Cohort {
+    /// One a trained parameter, `[runs, …]`, views of the buffer `[runs, numbers]`.
+    leaves: Vec<Tensor>,
+    /// One a running statistic, `[runs, …]`.
+    kept: Vec<Tensor>,
+    /// `[runs, most, features]`.
+    inputs: Tensor,
+}
+
+impl Cohort {
+    /// Brings runs together: from now on their parameters and batches are parts of this memory.
+    /// All numbers stay what they are.
+    pub fn gather<T: Fusable>(members: &mut [Member<T>]) -> Self {
+        let runs = whole(members.len());
+        let Some(first) = members.first() else {
+            return Self { leaves: Vec::new(), kept: Vec::new(), inputs: Tensor::new() };
+        };
+        let (trained, statistics) = first.training.parameters.shapes();
+        let numbers = whole(first.training.parameters.count());
+        let floats = (Kind::Float, Device::Cpu);
+        let stacked = |shape: &[i64]| [&[runs], shape].concat();
+        let flat = Tensor::empty([runs, numbers], floats);
+        let kept: Vec<Tensor> =
+            statistics.iter().map(|shape| Tensor::empty(stacked(shape), floats)).collect();
+        let most = whole(first.plan.batch_size.min(first.task.samples()));
+        let inputs = Tensor::zeros([runs, most, whole(first.features)], floats);
+        let labels = Tensor::zeros([runs, most], (first.labels, Device::Cpu));
+        for (at, member) in (0..).zip(members) {
+            let own = kept.iter().map(|all| all.select(0, at)).collect();
+            member.training.parameters.move_to(flat.select(0, at), own);
+            member.task.serve_in(inputs.select(0, at), labels.select(0, at));
+        }
+        let mut start = 0;
+        let leaves = trained.iter().map(|shape| {
+            let len = shape.iter().product();
+            let leaf = flat.narrow(1, start, len).view(stacked(shape).as_slice());
+            start += len;
+            leaf.detach().set_requires_grad(true)
+        });
+        Self { leaves: leaves.collect(), kept, inputs }
+    }
+
+    /// A step of every run, on the samples `from..to` of its epoch's order.
+    pub fn step<T: Fusable>(&mut self, members: &mut [Member<T>], from: usize, to: usize) {
+        let steps: Vec<Step> = members.iter().map(step).collect();
+        // Load.
+        let batches: Vec<Batch> = members.iter_mut().map(|m| m.task.load(from, to)).collect();
+        let inputs = self.inputs.narrow(1, 0, whole(to - from));
+        // Forward.
+        let Some(first) = members.first() else { return };
+        let mut walk = Walk::new(&self.leaves, &self.kept, &steps);
+        let output = first.task.model().run(&mut walk, inputs);
+        // Loss.
+        let tasks: Vec<&T> = members.iter().map(|member| &member.task).collect();
+        let Slopes { scores, losses, gradient } = T::slopes(&tasks, &batches, &output.detach());
+        // Backward.
+        let gradients = walk.back(&output, gradient);
+        // Update.
+        update(members, &gradients);
+
+        for ((at, member), (batch, loss)) in (0..).zip(members).zip(batches.iter().zip(losses)) {
+            #[expect(clippy::cast_possible_truncation, reason = "a loss is single precision")]
+            let loss = Tensor::from(loss as f32);
+            member.task.count(batch, &scores.select(0, at), &loss);
+            member.training.progress.batch += 1;
+            member.training.progress.samples += (to - from) as u64;
+        }
+    }
+}
+
+fn step<T: Fusable>(member: &Member<T>) -> Step {
+    let (training, dropout) = (&member.training, member.task.model().dropout());
+    let place = Place { seed: training.seed, epoch: training.progress.epoch, rank: 0 };
+    Step { place, batch: training.progress.batch, dropout }
+}
+
+/// One pass over the buffer, row by row, with each run's own numbers.
+fn update<T: Fusable>(members: &mut [Member<T>], gradients: &[Tensor]) {
+    let runs = members.len();
+    let all: Vec<&[f32]> = gradients.iter().map(raw::floats).collect();
+    let mut own = Vec::with_capacity(all.len());
+    for (at, member) in members.iter_mut().enumerate() {
+        own.clear();
+        own.extend(all.iter().map(|numbers| {
+            let len = numbers.len() / runs;
+            &numbers[at * len..(at + 1) * len]
+        }));
+        member.training.optimizer.update_here(&mut member.training.parameters, &own);
+    }
+}
+
+fn whole(n: usize) -> i64 {
+    i64::try_from(n).expect("what fits in memory fits in an i64")
+}

@@ -1,0 +1,125 @@
+//! The training loop for several runs at once: as `engine::fit`, step by step for all of them.
+use std::time::{Duration, Instant};
+
+use dlgrid_sweep::host;
+
+use super::cohort::Cohort;
+use super::{Fusable, Member};
+use crate::engine::{Ending, EpochEnd, Stop, diverged, lap, unfinite};
+use crate::random::Place;
+
+/// Who is told what while a cohort is trained; the first number says of which run.
+pub struct Log<'a, T> {
+    /// Is told the end of every epoch.
+    pub epoch: &'a mut dyn FnMut(usize, &EpochEnd),
+    /// Saves a run and says whether it could.
+    pub save: &'a mut dyn FnMut(&Member<T>) -> bool,
+    /// Is told the end of a run, at once, and in a cohort of how many; whether to go on.
+    pub end: &'a mut dyn FnMut(Member<T>, Ending, usize) -> bool,
+}
+
+/// Trains runs that stand at the same batch of an epoch, each until its own end. One that ends
+/// leaves the others; they don't notice. Whether all have ended as they should.
+///
+/// # Panics
+/// Where libtorch does: out of memory, for one.
+pub fn fit<T: Fusable>(
+    members: Vec<Member<T>>,
+    save_every: Duration,
+    stop: &Stop,
+    log: &mut Log<'_, T>,
+) -> bool {
+    let mut clock = Clock { save_every, saved: host::instant() };
+    let mut left = members;
+    while !left.is_empty() {
+        let mut cohort = Cohort::gather(&mut left);
+        let size = left.len();
+        let mut ends: Vec<Option<Ending>> = Vec::new();
+        while ends.iter().all(Option::is_none) {
+            ends = match epoch(&mut cohort, &mut left, &mut clock, stop, log) {
+                Some(why) => left.iter().map(|m| Some(stopped(m, why, log))).collect(),
+                None => left.iter_mut().map(|member| end_epoch(member, log)).collect(),
+            };
+        }
+        let mut rest = Vec::with_capacity(size);
+        for (member, end) in left.into_iter().zip(ends) {
+            let Some(ending) = end else {
+                rest.push(member);
+                continue;
+            };
+            if !(log.end)(member, ending, size) {
+                return false;
+            }
+        }
+        left = rest;
+    }
+    true
+}
+
+/// When runs were saved last, and how often they are to be.
+struct Clock {
+    save_every: Duration,
+    saved: Instant,
+}
+
+/// The steps of an epoch, from wherever the runs stand in it; why to stop, if that was asked.
+fn epoch<T: Fusable>(
+    cohort: &mut Cohort,
+    members: &mut [Member<T>],
+    clock: &mut Clock,
+    stop: &Stop,
+    log: &mut Log<'_, T>,
+) -> Option<&'static str> {
+    let mut begun = host::instant();
+    for member in &mut *members {
+        let (seed, epoch) = (member.training.seed, member.training.progress.epoch);
+        member.task.begin(Place { seed, epoch, rank: 0 });
+    }
+    loop {
+        // Between two steps: is it time to stop, or to save?
+        if let Some(why) = stop.before_step() {
+            share(members, lap(&mut begun));
+            return Some(why);
+        }
+        if clock.saved.elapsed() >= clock.save_every {
+            share(members, lap(&mut begun));
+            members.iter().for_each(|member| drop((log.save)(member)));
+            (clock.saved, begun) = (host::instant(), host::instant());
+        }
+        let first = members.first()?;
+        let from = first.training.progress.batch as usize * first.plan.batch_size;
+        let to = first.task.samples().min(from + first.plan.batch_size);
+        if from >= to {
+            break;
+        }
+        cohort.step(members, from, to);
+    }
+    share(members, lap(&mut begun));
+    None
+}
+
+/// Seconds in which all were trained: each bears its part.
+fn share<T>(members: &mut [Member<T>], seconds: f64) {
+    #[expect(clippy::cast_precision_loss, reason = "a cohort is small")]
+    let part = seconds / members.len() as f64;
+    members.iter_mut().for_each(|member| member.training.progress.train_for(part));
+}
+
+/// The end of an epoch of one run; its own end, if it is.
+fn end_epoch<T: Fusable>(member: &mut Member<T>, log: &mut Log<'_, T>) -> Option<Ending> {
+    let mut clock = host::instant();
+    let Member { at, task, training, plan, .. } = member;
+    let mut metrics = task.trained();
+    training.progress.train_for(lap(&mut clock));
+    if unfinite(&metrics).is_none() {
+        metrics.extend(task.evaluate(training.parameters.tensors()));
+    }
+    training.progress.judge_for(lap(&mut clock));
+    let end = training.progress.end_epoch(metrics, task.samples());
+    (log.epoch)(*at, &end);
+    diverged(&end).or_else(|| (training.progress.epoch >= plan.epochs).then_some(Ending::Done))
+}
+
+fn stopped<T>(member: &Member<T>, why: &'static str, log: &mut Log<'_, T>) -> Ending {
+    Ending::Stopped { why, saved: (log.save)(member) }
+}
