@@ -50,7 +50,7 @@ slurm-down: ## end that Slurm, with all that runs there
 	@slurm/testcluster down $(SLURM_ARGS)
 
 bench: set-up ## run the benchmarks
-	@. setup/env; cargo bench $(TORCH) --bench train --bench store --bench sweep
+	@. setup/env; cargo bench $(TORCH) --bench train --bench fused --bench store --bench sweep
 
 clean: ## remove what was built; the cache (libtorch, data) stays
 	@. setup/env; cargo clean

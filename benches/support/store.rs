@@ -65,6 +65,7 @@ pub fn end(index: u64) -> End {
             (0..10).map(|row| (0..10).map(|c| (index + row * c) % 997).collect()).collect(),
         ),
         weights: Some(50_890),
+        cohort: None,
         from: None,
         time: 1.7e9 + unit(92),
     }

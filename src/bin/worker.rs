@@ -3,6 +3,8 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program may print")]
 #[path = "worker/args.rs"]
 mod args;
+#[path = "worker/cohort.rs"]
+mod cohort;
 #[path = "worker/ends.rs"]
 mod ends;
 #[path = "worker/slice.rs"]

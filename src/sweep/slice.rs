@@ -1,4 +1,5 @@
 //! One attempt at a slice: which of its runs are left, and the segment that their ends go to.
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::exit;
@@ -37,6 +38,8 @@ pub struct SliceWork<'s> {
     slice: u32,
     writer: SegmentWriter,
     todo: Vec<u64>,
+    /// Of these, those that an attempt has died over.
+    suspects: HashSet<u64>,
     choice: Choice,
     failed: u64,
     stopped: bool,
@@ -84,8 +87,13 @@ impl<'s> SliceWork<'s> {
         let begin = || SegmentWriter::begin(&sweep.dir, slice, facts.clone());
         let writer =
             patiently(RETRY_EVERY, RETRY_FOR, begin, |pause, full| waited(wait, pause, full))?;
-        let todo = Vec::new();
-        let mut work = Self { sweep, wait, slice, writer, todo, choice, failed: 0, stopped: false };
+        let (todo, suspects) = (Vec::new(), HashSet::new());
+        let (failed, stopped) = (0, false);
+        let mut work = Self { sweep, wait, slice, writer, todo, suspects, choice, failed, stopped };
+        let at_work = |index: &u64| results.runs.get(index).is_some_and(|s| is_at_work(s, newest));
+        // Of several runs trained together it is not known which one was too large.
+        let one = sweep.slice_runs(slice).filter(at_work).take(2).count() == 1;
+        let cause = terms.died.filter(|cause| one || *cause != Cause::Memory);
         let mut hopeless = Vec::new();
         for index in sweep.slice_runs(slice) {
             let state = results.runs.get(&index);
@@ -99,9 +107,12 @@ impl<'s> SliceWork<'s> {
                 continue;
             }
             let since = end.map_or(0, |end| end.at.attempt);
-            match state.and_then(|s| hopeless_for(s, terms.died, newest, since)) {
+            match state.and_then(|s| hopeless_for(s, cause, newest, since)) {
                 Some(cause) => hopeless.push((index, cause)),
                 None => work.todo.push(index),
+            }
+            if state.is_some_and(|s| s.deaths_since(since) > 0 || is_at_work(s, newest)) {
+                work.suspects.insert(index);
             }
         }
         for (index, cause) in hopeless {
@@ -120,6 +131,13 @@ impl<'s> SliceWork<'s> {
     /// Whether a run is still to be trained, by what was ordered meanwhile.
     pub fn is_wanted(&mut self, index: u64) -> bool {
         self.choice.admits(&self.sweep.spec, index)
+    }
+
+    /// Whether an attempt died while working on a run: it may be its fault, so that it is not to be
+    /// trained together with others.
+    #[must_use]
+    pub fn is_suspect(&self, index: u64) -> bool {
+        self.suspects.contains(&index)
     }
 
     /// Number of this attempt, from 1.
@@ -218,14 +236,18 @@ fn number(variable: &str) -> Option<u32> {
 /// Why a run that is to be trained is not tried again, if it is not: `died` is why the newest
 /// attempt did, `since` the attempt that ended it, where it is trained again.
 fn hopeless_for(state: &RunState, died: Option<Cause>, newest: u32, since: u32) -> Option<Cause> {
-    let at_work = state.last.as_ref().is_some_and(|last| {
-        let has_left = matches!(last.what, LastEvent::Stopped { .. } | LastEvent::Ended);
-        last.at.attempt == newest && !has_left
-    });
-    if died == Some(Cause::Memory) && at_work {
+    if died == Some(Cause::Memory) && is_at_work(state, newest) {
         return Some(Cause::Memory);
     }
     (state.deaths_since(since) >= MAX_DEATHS).then_some(Cause::Killed)
+}
+
+/// Whether the newest attempt was at work on a run when it was last heard of.
+fn is_at_work(state: &RunState, newest: u32) -> bool {
+    state.last.as_ref().is_some_and(|last| {
+        let has_left = matches!(last.what, LastEvent::Stopped { .. } | LastEvent::Ended);
+        last.at.attempt == newest && !has_left
+    })
 }
 
 fn died(run: &Run, cause: Cause) -> End {
@@ -255,6 +277,31 @@ mod tests {
             work.start(&run);
         }
         work.todo().to_vec()
+    }
+
+    #[test]
+    fn of_runs_that_were_trained_together_none_is_blamed_for_memory() {
+        let text =
+            "name: t\ncommand: [echo]\nparameters: {x: [1, 2, 3]}\nobjective: {minimize: l}\n";
+        let root = tempfile::tempdir().expect("folder");
+        let (spec, _) = spec::read("t.yaml", text.as_bytes(), 10).expect("spec");
+        let cut = Cut::Tasks(Load { runs_per_task: Some(3), ..Load::default() });
+        let made = Sweep::create(root.path(), spec, text.as_bytes(), &cut);
+        let sweep = made.expect("sweep").sweep;
+        let memory = Terms { died: Some(Cause::Memory), ..Terms::default() };
+        let begin = |terms: &Terms<'_>| SliceWork::begin(&sweep, 0, terms, &|_| false);
+        let mut together = begin(&Terms::default()).expect("begun");
+        assert!((0..3).all(|index| !together.is_suspect(index)));
+        for index in [0, 1] {
+            together.start(&sweep.run(index).expect("a run"));
+        }
+        drop(together);
+        let mut alone = begin(&memory).expect("begun");
+        assert_eq!(alone.todo(), [0, 1, 2], "both are tried again");
+        assert_eq!([0, 1, 2].map(|index| alone.is_suspect(index)), [true, true, false]);
+        alone.start(&sweep.run(0).expect("a run"));
+        drop(alone);
+        assert_eq!(begin(&memory).expect("begun").todo(), [1, 2], "alone it is to blame");
     }
 
     #[test]

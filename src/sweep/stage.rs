@@ -7,7 +7,7 @@ use crate::pack::Cut;
 use crate::recipe::key::KEYS;
 use crate::recipe::{Value, Work};
 use crate::space::Base;
-use crate::spec::{self, At, Goal, Objective, StageKind, Upkeep};
+use crate::spec::{self, At, Fuse, Goal, Objective, StageKind, Upkeep};
 use crate::store::layout::SweepDir;
 use crate::store::manifest::Manifest;
 use crate::store::{StoreError, opening};
@@ -100,6 +100,11 @@ fn text(sweep: &Sweep, kind: StageKind, number: u32, chosen: &Chosen<'_>) -> Str
     let seeds = chosen.seeds.iter().map(|seed| Value::Int(seed.cast_signed())).collect();
     line(&mut out, "seeds", &json(&Value::List(seeds)));
     line(&mut out, "objective", &objective(&spec.objective, kind));
+    match spec.fuse {
+        Fuse::Auto => {}
+        Fuse::Off => line(&mut out, "fuse", "\"off\""),
+        Fuse::Most(most) => line(&mut out, "fuse", &most.to_string()),
+    }
     line(&mut out, "checkpoint", &quoted(&format!("{}s", spec.checkpoint_seconds)));
     out
 }

@@ -16,10 +16,11 @@ use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::trial::Run;
 use dlgrid_train::data::shelf::Shelf;
 use dlgrid_train::device;
-use dlgrid_train::engine::{Ending, Stop};
+use dlgrid_train::engine::{Ending, EpochEnd, Stop};
 use dlgrid_train::run::{Job, Log, RunError, Trained, train};
 
 use crate::args::Args;
+use crate::cohort::Together;
 use crate::ends::{Chain, ended, failed, with_hint};
 
 /// Where slices are worked on.
@@ -39,7 +40,7 @@ pub struct Station<'s> {
 }
 
 /// What a run leads to.
-enum After {
+pub enum After {
     /// The next run.
     Next,
     /// The end of this attempt: why, of which run, and whether its progress is safe.
@@ -72,31 +73,40 @@ impl Station<'_> {
             .with_context(|| format!("slice {slice} can't be begun"))?;
         let todo = work.todo().to_vec();
         let work = RefCell::new(work);
-        for index in todo {
-            if !work.borrow_mut().is_wanted(index) {
-                continue;
-            }
-            let Some(run) = self.sweep.run(index) else { continue };
-            let after = match self.stop.requested() {
-                Some(why) => {
-                    work.borrow_mut().stop(None, why, true).map_err(with_hint)?;
-                    eprintln!("stopped: {why}");
-                    break;
-                }
-                None => self.train(&run, &work)?,
+        let groups = self.groups(&todo, &work.borrow());
+        'groups: for group in groups {
+            let wanted = group.into_iter().filter(|index| work.borrow_mut().is_wanted(*index));
+            let runs: Vec<Run> = wanted.filter_map(|index| self.sweep.run(index)).collect();
+            // What can't be trained with others is trained alone.
+            let alone = match self.stop.requested() {
+                None if runs.len() > 1 => match self.train_together(&runs, &work)? {
+                    Together::Trained { left } => left,
+                    Together::Stopped => break,
+                },
+                _ => runs.iter().collect(),
             };
-            match after {
-                After::Next => {}
-                After::Stop { why, saved } => {
-                    work.borrow_mut().stop(Some(run.id), why, saved).map_err(with_hint)?;
-                    let kept = if saved { "saved" } else { "not saved" };
-                    eprintln!("stopped: {why}; run {} is {kept}", run.id.short());
-                    break;
-                }
-                After::DataMissing => {
-                    work.borrow_mut().stop(None, "data is missing", true).map_err(with_hint)?;
-                    work.into_inner().close().map_err(with_hint)?;
-                    return Ok(exit::MISSING);
+            for run in alone {
+                let after = match self.stop.requested() {
+                    Some(why) => {
+                        work.borrow_mut().stop(None, why, true).map_err(with_hint)?;
+                        eprintln!("stopped: {why}");
+                        break 'groups;
+                    }
+                    None => self.train(run, &work)?,
+                };
+                match after {
+                    After::Next => {}
+                    After::Stop { why, saved } => {
+                        work.borrow_mut().stop(Some(run.id), why, saved).map_err(with_hint)?;
+                        let kept = if saved { "saved" } else { "not saved" };
+                        eprintln!("stopped: {why}; run {} is {kept}", run.id.short());
+                        break 'groups;
+                    }
+                    After::DataMissing => {
+                        work.borrow_mut().stop(None, "data is missing", true).map_err(with_hint)?;
+                        work.into_inner().close().map_err(with_hint)?;
+                        return Ok(exit::MISSING);
+                    }
                 }
             }
         }
@@ -150,6 +160,12 @@ impl Station<'_> {
         Ok(exit::OK)
     }
 
+    /// How often runs are saved.
+    pub(crate) fn save_every(&self) -> Duration {
+        let given = Duration::try_from_secs_f64(self.sweep.spec.checkpoint_seconds);
+        given.unwrap_or(Duration::MAX)
+    }
+
     fn train(&mut self, run: &Run, work: &RefCell<SliceWork<'_>>) -> anyhow::Result<After> {
         let Work::Train(settings) = &run.work else {
             anyhow::bail!(
@@ -185,26 +201,16 @@ impl Station<'_> {
         };
         work.borrow_mut().start(run);
         let checkpoints = CheckpointStore::new(&self.sweep.dir, &run.id);
-        let save_every = Duration::try_from_secs_f64(self.sweep.spec.checkpoint_seconds);
         let job = Job {
             id: run.id,
             recipe: &recipe,
             seed: run.seed,
             data: &data,
             test: test.as_deref(),
-            save_every: save_every.unwrap_or(Duration::MAX),
+            save_every: self.save_every(),
         };
         let mut log = Log {
-            epoch: &mut |end| {
-                work.borrow_mut().epoch(&Epoch {
-                    run: run.id,
-                    index: run.index,
-                    epoch: end.epoch,
-                    metrics: end.metrics.clone(),
-                    seconds: end.seconds,
-                    samples_per_s: Some(end.samples_per_s),
-                });
-            },
+            epoch: &mut |end| note(run, end, work),
             save: &mut |epoch, step, bytes| save(&checkpoints, work, (epoch, step), bytes),
         };
         let from = saved(&checkpoints, run);
@@ -231,7 +237,12 @@ impl Station<'_> {
     }
 
     /// Records an end, then says so.
-    fn end(&self, run: &Run, end: End, work: &RefCell<SliceWork<'_>>) -> anyhow::Result<After> {
+    pub(crate) fn end(
+        &self,
+        run: &Run,
+        end: End,
+        work: &RefCell<SliceWork<'_>>,
+    ) -> anyhow::Result<After> {
         work.borrow_mut()
             .end(&end)
             .map_err(with_hint)
@@ -261,8 +272,20 @@ impl Station<'_> {
     }
 }
 
+/// Notes the metrics of an epoch.
+pub fn note(run: &Run, end: &EpochEnd, work: &RefCell<SliceWork<'_>>) {
+    work.borrow_mut().epoch(&Epoch {
+        run: run.id,
+        index: run.index,
+        epoch: end.epoch,
+        metrics: end.metrics.clone(),
+        seconds: end.seconds,
+        samples_per_s: Some(end.samples_per_s),
+    });
+}
+
 /// Keeps a checkpoint. That it can't is no end to training: the next one may do.
-fn save(
+pub fn save(
     checkpoints: &CheckpointStore,
     work: &RefCell<SliceWork<'_>>,
     (epoch, step): (u32, u64),
@@ -282,7 +305,7 @@ fn save(
 }
 
 /// The checkpoint to go on from, if there is a sound one.
-fn saved(checkpoints: &CheckpointStore, run: &Run) -> Option<Vec<u8>> {
+pub fn saved(checkpoints: &CheckpointStore, run: &Run) -> Option<Vec<u8>> {
     match checkpoints.find() {
         Ok(found) => {
             for file in &found.damaged {

@@ -10,7 +10,7 @@ use super::parameters::{self, Declared, RuleSpans};
 use super::recipes;
 use super::section::{Mistakes, ticked};
 use super::yaml::{Entry, Kind, Node};
-use super::{Spec, StageKind, Upkeep, duration, slurm, stages, upkeep};
+use super::{Spec, StageKind, Upkeep, duration, fuse, slurm, stages, upkeep};
 use crate::space::{Base, Fault, Rule, Space};
 
 /// The keys of a spec.
@@ -21,6 +21,7 @@ pub(super) const TOP: &[&str] = &[
     "confirm",
     "description",
     "exclude",
+    "fuse",
     "include",
     "max_failures",
     "name",
@@ -81,6 +82,7 @@ pub(super) fn check(
     let objective = objective::objective(find("objective"), task, tree, &mut mistakes);
     let checkpoint_seconds =
         find("checkpoint").map_or(CHECKPOINT_SECONDS, |e| checkpoint(e, &mut mistakes));
+    let fuse = find("fuse").map(|e| fuse::check(&e.value, &mut mistakes)).unwrap_or_default();
     let slurm =
         find("slurm").map(|e| slurm::check("slurm", &e.value, &mut mistakes)).unwrap_or_default();
     let confirm = find("confirm").and_then(|e| stages::confirm(e, &seeds, rigour, &mut mistakes));
@@ -112,6 +114,7 @@ pub(super) fn check(
             seeds,
             objective,
             checkpoint_seconds,
+            fuse,
             slurm,
             upkeep,
             short,
@@ -349,7 +352,7 @@ fn search(entry: &Entry, mistakes: &mut Mistakes) {
 
 /// Hash of everything that decides what is trained and how it is ranked.
 fn hash(name: &str, entries: &[&Entry]) -> String {
-    const SILENT: &[&str] = &["checkpoint", "description", "name", "slurm"];
+    const SILENT: &[&str] = &["checkpoint", "description", "fuse", "name", "slurm"];
     let is_silent = |key: &str| SILENT.contains(&key) || upkeep::KEYS.contains(&key);
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"dlgrid spec 1\n");

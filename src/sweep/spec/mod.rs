@@ -3,6 +3,7 @@ mod check;
 mod command;
 mod domain;
 pub mod duration;
+mod fuse;
 pub mod metric;
 pub mod mistake;
 mod objective;
@@ -19,6 +20,7 @@ pub mod yaml;
 
 use crate::recipe::{Settings, Work};
 use crate::space::Space;
+pub use fuse::Fuse;
 pub use metric::{At, Goal, Objective};
 pub use mistake::{Mistake, SpecErrors};
 pub use slurm::SlurmSettings;
@@ -43,6 +45,8 @@ pub struct Spec {
     pub objective: Objective,
     /// Seconds between two checkpoints of a run.
     pub checkpoint_seconds: f64,
+    /// Whether runs are trained together.
+    pub fuse: Fuse,
     /// What is asked of Slurm, and how runs are packed.
     pub slurm: SlurmSettings,
     /// What is to happen around it.

@@ -28,6 +28,7 @@ pub fn json_schema() -> Json {
         "objective": {"type": "object", "properties": {"maximize": {"type": "string"}, "minimize": {"type": "string"}, "at": {"enum": ["last", "best"]}}, "additionalProperties": false, "description": "what the leaderboard ranks by"},
         "search": {"enum": ["grid"], "description": "how the space is walked"},
         "checkpoint": {"type": "string", "description": "time between two checkpoints of a run, such as `5m`"},
+        "fuse": {"oneOf": [{"enum": ["auto", "off"]}, {"type": "integer", "minimum": 2, "maximum": 4096}], "description": "whether runs whose tensors have the same shapes are trained together: where it is known to be faster, never, or wherever it can be done, so many at most"},
         "include": {"type": "array", "items": {"type": "object"}, "description": "points on top of the grid"},
         "sweeps": {"type": "array", "items": block, "description": "a union of blocks; duplicates count once"},
         "slurm": slurm(),

@@ -160,6 +160,9 @@ pub struct End {
     /// Trainable numbers of the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<u64>,
+    /// Runs that were trained together with it, itself included, when it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cohort: Option<u32>,
     /// The sweep that trained it, where this line was taken over from another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
@@ -185,6 +188,7 @@ impl End {
             samples_per_s: None,
             confusion: None,
             weights: None,
+            cohort: None,
             from: None,
             time: now,
         }

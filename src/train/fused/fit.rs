@@ -83,7 +83,9 @@ fn epoch<T: Fusable>(
         }
         if clock.saved.elapsed() >= clock.save_every {
             share(members, lap(&mut begun));
-            members.iter().for_each(|member| drop((log.save)(member)));
+            for member in &*members {
+                (log.save)(member);
+            }
             (clock.saved, begun) = (host::instant(), host::instant());
         }
         let first = members.first()?;

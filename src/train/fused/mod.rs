@@ -24,7 +24,7 @@ use crate::task::classify::Classify;
 use crate::task::regress::Regress;
 use crate::task::{Task, TaskError};
 
-pub use shape::Shape;
+pub use shape::{Shape, cohorts};
 
 /// A task of which several runs can be trained at once.
 pub trait Fusable: Task<Batch = Batch> {
@@ -64,6 +64,8 @@ pub struct Member<T> {
 
 /// Who is told what while a cohort is trained. The first number is the run's place among the jobs.
 pub struct Log<'a> {
+    /// Is told that work on a run begins.
+    pub begin: &'a mut dyn FnMut(usize),
     /// Is told the end of every epoch.
     pub epoch: &'a mut dyn FnMut(usize, &EpochEnd),
     /// Keeps a checkpoint (epochs finished, steps finished, the bytes); says whether it could.
@@ -120,8 +122,9 @@ fn learn<'j, T: Fusable>(
         members.extend(ready(at, job, &new, from).ok().flatten());
     }
     let save_every = jobs.first().map_or(Duration::MAX, |job| job.save_every);
-    let Log { epoch, save, end } = log;
+    let Log { begin, epoch, save, end } = log;
     for group in alike(members) {
+        group.iter().for_each(|member| begin(member.at));
         let goes_on = fit::fit(
             group,
             save_every,

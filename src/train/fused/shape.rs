@@ -52,3 +52,91 @@ impl Shape {
         }
     }
 }
+
+/// Which runs are trained together: those of one shape, so many at most, in the order of their
+/// first; by their places. `None` has no shape in common with anyone.
+#[must_use]
+pub fn cohorts<S: PartialEq>(shapes: &[Option<S>], most: usize) -> Vec<Vec<usize>> {
+    let mut found: Vec<Vec<usize>> = Vec::new();
+    // The cohorts that may grow, by their first.
+    let mut open: Vec<usize> = Vec::new();
+    for (at, shape) in shapes.iter().enumerate() {
+        let same = |cohort: &&usize| shape.is_some() && shapes[found[**cohort][0]] == *shape;
+        match open.iter().find(same).copied() {
+            Some(cohort) => {
+                found[cohort].push(at);
+                if found[cohort].len() >= most {
+                    open.retain(|other| *other != cohort);
+                }
+            }
+            None => {
+                if shape.is_some() && most > 1 {
+                    open.push(found.len());
+                }
+                found.push(vec![at]);
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dlgrid_sweep::recipe::{Settings, Value, key};
+
+    fn shape(given: &[(&str, Value)]) -> Option<Shape> {
+        let mut settings = Settings::default();
+        let base = [("data.set", Value::Text("mnist".into()))];
+        for (path, value) in base.iter().chain(given) {
+            settings.set(key::find(path).expect("a key of the table"), value.clone());
+        }
+        Shape::of(&Recipe::new(&settings).expect("a recipe"))
+    }
+
+    #[test]
+    fn what_changes_no_tensor_changes_no_shape() {
+        let text = |word: &str| Value::Text(word.into());
+        let usual = shape(&[]);
+        assert!(usual.is_some());
+        for same in [
+            ("optimizer.kind", text("sgd")),
+            ("optimizer.lr", Value::Float(0.5)),
+            ("regularize.dropout", Value::Float(0.5)),
+            ("regularize.l1", Value::Float(0.5)),
+            ("label_smoothing", Value::Float(0.5)),
+            ("balance", Value::Bool(true)),
+            ("schedule.kind", text("cosine")),
+            ("model.init", text("xavier")),
+            ("epochs", Value::Int(3)),
+            ("data.scale", Value::List(vec![Value::Float(-1.0), Value::Float(1.0)])),
+        ] {
+            assert_eq!(shape(std::slice::from_ref(&same)), usual, "{same:?}");
+        }
+        for other in [
+            ("model.width", Value::Int(65)),
+            ("model.layers", Value::Int(1)),
+            ("model.batch_norm", Value::Bool(true)),
+            ("model.activation", text("tanh")),
+            ("batch_size", Value::Int(17)),
+            ("data.valid", Value::Float(0.3)),
+            ("data.limit", Value::Int(1000)),
+        ] {
+            let other = [other];
+            assert!(shape(&other).is_some_and(|shape| Some(shape) != usual), "{other:?}");
+        }
+        for alone in [("model.kind", text("cnn")), ("optimizer.kind", text("gd"))] {
+            assert_eq!(shape(&[alone]), None);
+        }
+    }
+
+    #[test]
+    fn cohorts_are_of_one_shape_and_no_larger_than_they_may_be() {
+        let shapes = [Some('a'), None, Some('b'), Some('a'), Some('a'), None, Some('a'), Some('b')];
+        let expected: &[&[usize]] = &[&[0, 3], &[1], &[2, 7], &[4, 6], &[5]];
+        assert_eq!(cohorts(&shapes, 2), expected);
+        assert_eq!(cohorts(&shapes, 9), [&[0, 3, 4, 6][..], &[1], &[2, 7], &[5]]);
+        let each: Vec<Vec<usize>> = (0..8).map(|at| vec![at]).collect();
+        assert_eq!(cohorts(&shapes, 1), each);
+    }
+}

@@ -66,6 +66,7 @@ pub(super) fn end(index: u64, outcome: Outcome, f1: f64) -> End {
         samples_per_s: Some(1234.5),
         confusion: Some(vec![vec![index, 2], vec![3, 4]]),
         weights: Some(12),
+        cohort: None,
         from: None,
         time: 1.0,
     }

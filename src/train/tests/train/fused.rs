@@ -39,6 +39,7 @@ fn together(jobs: &[Job<'_>], from: &[Option<Vec<u8>>], stop: &Stop) -> Came {
     };
     let Came { trained, epochs, saved, sizes } = &mut came;
     let mut log = fused::Log {
+        begin: &mut |_| (),
         epoch: &mut |at, end| epochs[at].push(end.clone()),
         save: &mut |at, _, _, bytes| {
             saved[at] = Some(bytes.to_vec());
@@ -116,7 +117,7 @@ fn probe() {
         [(60, 16, 8, 7, 3u8), (600, 784, 64, 64, 10), (600, 784, 64, 60, 10), (300, 8, 32, 32, 2)]
     {
         let (images, labels) = blobs(n, f, c);
-        let data = Dataset::new(&images, &labels, c, Device::Cpu);
+        let data = Dataset::new(&images, &labels, c.into(), Device::Cpu);
         for act in dlgrid_sweep::recipe::key::ACTIVATIONS {
             for norm in [false, true] {
                 let recipes = eight(&[

@@ -1,0 +1,149 @@
+//! Runs of a slice that are trained together: which, and what becomes of each.
+use std::cell::RefCell;
+
+use anyhow::Context as _;
+use dlgrid_sweep::recipe::{Recipe, Work};
+use dlgrid_sweep::slice::SliceWork;
+use dlgrid_sweep::spec::Fuse;
+use dlgrid_sweep::store::checkpoint::CheckpointStore;
+use dlgrid_sweep::store::record::End;
+use dlgrid_sweep::trial::Run;
+use dlgrid_train::engine::Ending;
+use dlgrid_train::fused::{self, Shape, cohorts};
+use dlgrid_train::run::{Job, Trained};
+use dlgrid_train::tch::Device;
+
+use crate::ends::{Chain, ended, with_hint};
+use crate::slice::{Station, note, save, saved};
+
+/// Runs of a cohort at most, where the spec names no number.
+const MOST: usize = 16;
+/// With at most so many weights in each layer a CPU gains by training runs together: by 1.2 times
+/// and more (`cargo bench --bench fused`).
+const SMALL: u64 = 1 << 13;
+
+/// What training together led to.
+pub enum Together<'r> {
+    /// All have ended but these, which are to be trained alone.
+    Trained {
+        /// In order.
+        left: Vec<&'r Run>,
+    },
+    /// The end of this attempt: every run is noted as stopped.
+    Stopped,
+}
+
+impl Station<'_> {
+    /// The runs of a slice in the order in which they are trained, those together that are trained
+    /// together.
+    pub(crate) fn groups(&mut self, todo: &[u64], work: &SliceWork<'_>) -> Vec<Vec<u64>> {
+        let most = match self.sweep.spec.fuse {
+            Fuse::Off => 1,
+            Fuse::Auto => MOST,
+            Fuse::Most(most) => most as usize,
+        };
+        let shape = |index: &u64| self.shape(*index).filter(|_| !work.is_suspect(*index));
+        let shapes: Vec<Option<Shape>> = todo.iter().map(shape).collect();
+        let at = |cohort: Vec<usize>| cohort.into_iter().map(|at| todo[at]).collect();
+        cohorts(&shapes, most).into_iter().map(at).collect()
+    }
+
+    /// The shape of a run that is to be trained with others, if it finds any.
+    fn shape(&mut self, index: u64) -> Option<Shape> {
+        let fuse = self.sweep.spec.fuse;
+        // What finishes is judged on the test set as well: alone.
+        if fuse == Fuse::Off || self.device.0 != Device::Cpu || self.leave.is_some() {
+            return None;
+        }
+        let Work::Train(settings) = self.sweep.run(index)?.work else { return None };
+        let recipe = Recipe::new(&settings).ok()?;
+        let shape = Shape::of(&recipe)?;
+        let features = self.shelf.of(&recipe).ok()?.features as u64;
+        (fuse != Fuse::Auto || shape.widest(features) <= SMALL).then_some(shape)
+    }
+
+    /// Trains runs of one shape together.
+    pub(crate) fn train_together<'r>(
+        &mut self,
+        runs: &'r [Run],
+        work: &RefCell<SliceWork<'_>>,
+    ) -> anyhow::Result<Together<'r>> {
+        let recipe = |run: &Run| match &run.work {
+            Work::Train(settings) => Recipe::new(settings).ok(),
+            Work::Command(_) => None,
+        };
+        let recipes: Vec<Recipe> = runs.iter().filter_map(recipe).collect();
+        let data = recipes.first().and_then(|recipe| self.shelf.of(recipe).ok());
+        let Some(data) = data.filter(|_| recipes.len() == runs.len()) else {
+            return Ok(Together::Trained { left: runs.iter().collect() });
+        };
+        let save_every = self.save_every();
+        let job = |(run, recipe): (&Run, _)| {
+            let (id, seed) = (run.id, run.seed);
+            Job { id, recipe, seed, data: &data, test: None, save_every }
+        };
+        let jobs: Vec<Job<'_>> = runs.iter().zip(&recipes).map(job).collect();
+        let store = |run: &Run| CheckpointStore::new(&self.sweep.dir, &run.id);
+        let checkpoints: Vec<CheckpointStore> = runs.iter().map(store).collect();
+        let from: Vec<Option<Vec<u8>>> =
+            runs.iter().zip(&checkpoints).map(|(run, own)| saved(own, run)).collect();
+
+        let mut left: Vec<bool> = vec![true; runs.len()];
+        let (mut trouble, mut why_stopped, mut unsaved) = (None, None, 0);
+        let mut log = fused::Log {
+            begin: &mut |at| work.borrow_mut().start(&runs[at]),
+            epoch: &mut |at, end| note(&runs[at], end, work),
+            save: &mut |at, epoch, step, bytes| save(&checkpoints[at], work, (epoch, step), bytes),
+            end: &mut |at, trained, size| {
+                left[at] = false;
+                let told = match trained.ending {
+                    Ending::Stopped { why, saved } => {
+                        why_stopped = Some(why);
+                        unsaved += u32::from(!saved);
+                        work.borrow_mut().stop(Some(runs[at].id), why, saved).map_err(with_hint)
+                    }
+                    _ => self.end_together(&runs[at], trained, size, work).inspect(|()| {
+                        // What stays behind harms nothing: the end is recorded.
+                        let _removed = checkpoints[at].remove();
+                    }),
+                };
+                trouble = told.err();
+                trouble.is_none()
+            },
+        };
+        let trained = fused::train(&jobs, &from, &self.stop, &mut log);
+        if let Some(error) = trouble {
+            return Err(error);
+        }
+        let left: Vec<&Run> =
+            runs.iter().zip(left).filter(|(_, left)| *left).map(|(run, _)| run).collect();
+        if let Some(why) = why_stopped {
+            let kept = if unsaved == 0 { "saved".into() } else { format!("{unsaved} not saved") };
+            eprintln!("stopped: {why}; {} runs trained together, {kept}", runs.len());
+            return Ok(Together::Stopped);
+        }
+        match trained {
+            Err(error) if error.is_lasting() => {
+                return Err(anyhow::Error::from(error).context("the device failed"));
+            }
+            Err(error) => eprintln!(
+                "warning: {} runs can't be trained together and are trained alone: {}",
+                left.len(),
+                Chain(&error)
+            ),
+            Ok(()) => {}
+        }
+        Ok(Together::Trained { left })
+    }
+
+    fn end_together(
+        &self,
+        run: &Run,
+        trained: Trained,
+        size: usize,
+        work: &RefCell<SliceWork<'_>>,
+    ) -> anyhow::Result<()> {
+        let cohort = Some(u32::try_from(size).context("a cohort is small")?);
+        self.end(run, End { cohort, ..ended(run, trained) }, work).map(|_| ())
+    }
+}
