@@ -4,11 +4,11 @@ use std::time::Duration;
 use dlgrid_sweep::recipe::{Recipe, Value};
 use dlgrid_train::data::Dataset;
 use dlgrid_train::engine::{Ending, EpochEnd, Stop};
-use dlgrid_train::fused::{self, Shape};
+use dlgrid_train::fused;
 use dlgrid_train::run::{Job, Log, RunError, Trained, train};
 use dlgrid_train::tch::Device;
 
-use super::support::{blobs, id, recipe, small, text};
+use super::support::{blobs, id, recipe, text};
 
 /// What came of several runs: by run, with what its epochs told and its last checkpoint.
 #[derive(Default)]
@@ -111,31 +111,214 @@ fn bits(weights: &[f32]) -> Vec<u32> {
     weights.iter().map(|w| w.to_bits()).collect()
 }
 
+/// Samples of so many features with images' bytes: products large enough that libtorch computes
+/// one alone by the same loop as several.
+fn wide() -> Dataset {
+    let (images, labels) = blobs(200, 96, 4);
+    Dataset::new(&images, &labels, 4, Device::Cpu)
+}
+
+/// What every test below has in common.
+fn base(more: &[(&'static str, Value)]) -> Vec<(&'static str, Value)> {
+    dlgrid_train::tch::set_num_threads(1);
+    let own = [("model.width", Value::Int(32)), ("batch_size", Value::Int(32))];
+    own.iter().chain(more).cloned().collect()
+}
+
+fn assert_same(together: &Came, alone: &Came, what: &str) {
+    for (run, (one, other)) in weights(together).iter().zip(weights(alone)).enumerate() {
+        assert_eq!(bits(one), bits(other), "{what}: run {run}");
+    }
+    for (one, other) in together.trained.iter().zip(&alone.trained) {
+        let (one, other) = (one.as_ref().expect("trained"), other.as_ref().expect("trained"));
+        let rest = |t: &Trained| format!("{:?} {:?} {:?}", t.ending, t.epochs, t.confusion);
+        assert_eq!(rest(one), rest(other), "{what}");
+        assert_eq!(one.floors, other.floors, "{what}");
+        for (name, value) in &one.metrics {
+            // Alone libtorch adds up the loss of a batch, in single precision.
+            let most = if name == "train/loss" { 1e-6 * value.0.abs() } else { 0.0 };
+            assert!((value.0 - other.metrics[name].0).abs() <= most, "{what}: {name}");
+        }
+    }
+}
+
 #[test]
-fn probe() {
-    for (n, f, w, b, c) in
-        [(60, 16, 8, 7, 3u8), (600, 784, 64, 64, 10), (600, 784, 64, 60, 10), (300, 8, 32, 32, 2)]
-    {
-        let (images, labels) = blobs(n, f, c);
-        let data = Dataset::new(&images, &labels, c.into(), Device::Cpu);
-        for act in dlgrid_sweep::recipe::key::ACTIVATIONS {
-            for norm in [false, true] {
-                let recipes = eight(&[
-                    ("model.width", Value::Int(w)),
-                    ("batch_size", Value::Int(b)),
-                    ("model.activation", text(act)),
-                    ("model.batch_norm", Value::Bool(norm)),
-                ]);
-                let jobs = jobs(&recipes, &data);
-                let (a, t) =
-                    (alone(&jobs, &[], Stop::default), together(&jobs, &[], &Stop::default()));
-                let d: Vec<String> = weights(&t)
-                    .iter()
-                    .zip(weights(&a))
-                    .map(|(t, a)| format!("{:.0e}", difference(t, a)))
-                    .collect();
-                eprintln!("{n} {f} {w} {b} {act} {norm}: {d:?}");
+fn eight_together_are_to_the_bit_the_same_eight_alone() {
+    let data = wide();
+    let flag = |path| (path, Value::Bool(true));
+    let number = |path, x: f64| (path, Value::Float(x));
+    for more in [
+        vec![],
+        vec![flag("model.batch_norm")],
+        vec![number("regularize.dropout", 0.3), ("model.init", text("xavier"))],
+        vec![("model.activation", text("prelu")), flag("model.batch_norm")],
+        vec![("model.activation", text("rrelu")), number("regularize.dropout", 0.2)],
+        vec![("model.kind", text("linear"))],
+        vec![("model.kind", text("perceptron")), ("model.activation", text("tanh"))],
+    ] {
+        let recipes = eight(&base(&more));
+        let jobs = jobs(&recipes, &data);
+        let (own, all) = (alone(&jobs, &[], Stop::default), together(&jobs, &[], &Stop::default()));
+        assert_same(&all, &own, &format!("{more:?}"));
+        assert_eq!(all.sizes, [8; 8]);
+    }
+}
+
+/// Small products are computed by other loops where there are several: the last digit may differ,
+/// and every step adds to it.
+const ROUNDING: f32 = 2e-4;
+
+#[test]
+fn every_activation_loss_and_task_is_the_same_but_for_rounding() {
+    let (images, labels) = blobs(90, 8, 2);
+    let classes = Dataset::new(&images, &labels, 2, Device::Cpu);
+    let numbers: Vec<f32> = labels
+        .iter()
+        .zip(&images)
+        .map(|(l, x)| 10.0 * f32::from(*l) + f32::from(*x) / 50.0)
+        .collect();
+    let numbers = Dataset::new(&images, &labels, 2, Device::Cpu).with_numbers(&numbers);
+    let mut ways: Vec<(&Dataset, Vec<(&'static str, Value)>)> = Vec::new();
+    for &activation in dlgrid_sweep::recipe::key::ACTIVATIONS {
+        ways.push((&classes, vec![("model.activation", text(activation))]));
+    }
+    for loss in ["cross_entropy", "binary_cross_entropy"] {
+        for smoothing in [0.0, 0.2] {
+            for balance in [false, true] {
+                ways.push((
+                    &classes,
+                    vec![
+                        ("loss", text(loss)),
+                        ("label_smoothing", Value::Float(smoothing)),
+                        ("balance", Value::Bool(balance)),
+                    ],
+                ));
             }
         }
     }
+    ways.push((
+        &numbers,
+        vec![
+            ("task", text("regress")),
+            ("data.set", text("csv")),
+            ("data.target", text("y")),
+            ("regularize.dropout", Value::Float(0.1)),
+        ],
+    ));
+    for (data, more) in ways {
+        let recipes = eight(&base(&[&more[..], &[("batch_size", Value::Int(7))]].concat()));
+        let jobs = jobs(&recipes, data);
+        let (own, all) = (alone(&jobs, &[], Stop::default), together(&jobs, &[], &Stop::default()));
+        for (run, (one, other)) in weights(&all).iter().zip(weights(&own)).enumerate() {
+            let off = difference(one, other);
+            assert!(off < ROUNDING, "{more:?}: run {run} is off by {off:e}");
+        }
+        for (one, other) in all.epochs.iter().flatten().zip(own.epochs.iter().flatten()) {
+            let (one, other) = (one.metrics["train/loss"].0, other.metrics["train/loss"].0);
+            assert!((one - other).abs() <= 1e-4 * other.abs(), "{more:?}: {one} {other}");
+        }
+    }
+}
+
+#[test]
+fn each_run_has_its_own_epochs_and_leaves_when_they_are_over() {
+    let data = wide();
+    let recipes: Vec<Recipe> =
+        [1, 3, 2, 3].map(|epochs| recipe(&base(&[("epochs", Value::Int(epochs))]))).into();
+    let jobs = jobs(&recipes, &data);
+    let all = together(&jobs, &[], &Stop::default());
+    assert_same(&all, &alone(&jobs, &[], Stop::default), "epochs");
+    assert_eq!(all.sizes, [4, 2, 3, 2]);
+    assert_eq!(all.epochs.iter().map(Vec::len).collect::<Vec<_>>(), [1, 3, 2, 3]);
+}
+
+#[test]
+fn a_run_that_diverges_leaves_and_its_neighbours_never_notice() {
+    let data = wide();
+    let wild = recipe(&base(&[
+        ("optimizer.kind", text("sgd")),
+        ("optimizer.lr", Value::Float(1e30)),
+        ("epochs", Value::Int(3)),
+    ]));
+    let calm = |lr| recipe(&base(&[("optimizer.lr", Value::Float(lr)), ("epochs", Value::Int(3))]));
+    let recipes = [calm(0.01), wild, calm(0.003)];
+    let jobs = jobs(&recipes, &data);
+    let all = together(&jobs, &[], &Stop::default());
+    let ending = |at: usize| all.trained[at].as_ref().map(|trained| trained.ending.clone());
+    assert!(matches!(ending(1), Some(Ending::Diverged { why }) if why.ends_with("after epoch 1")));
+    let without = [jobs[0], jobs[2]];
+    let others = together(&without, &[], &Stop::default());
+    assert_eq!(bits(weights(&all)[0]), bits(weights(&others)[0]));
+    assert_eq!(bits(weights(&all)[2]), bits(weights(&others)[1]));
+    assert_eq!((ending(0), ending(2)), (Some(Ending::Done), Some(Ending::Done)));
+    assert_eq!(all.sizes, [2, 3, 2]);
+}
+
+#[test]
+fn stopped_at_any_step_a_run_goes_on_alone_or_in_another_cohort() {
+    let data = wide();
+    let common =
+        base(&[("model.batch_norm", Value::Bool(true)), ("regularize.dropout", Value::Float(0.3))]);
+    let recipes = &eight(&common)[..4];
+    let jobs = jobs(recipes, &data);
+    let straight = alone(&jobs, &[], Stop::default);
+    // 160 samples in batches of 32 are five steps; the question is asked once more at the end.
+    for step in [0, 1, 4, 5, 6, 9, 11] {
+        let all = together(&jobs, &[], &Stop::after(step));
+        for trained in all.trained.iter().flatten() {
+            assert!(matches!(trained.ending, Ending::Stopped { saved: true, .. }));
+        }
+        let each = alone(&jobs, &all.saved, Stop::default);
+        for (one, other) in weights(&each).iter().zip(weights(&straight)) {
+            assert_eq!(bits(one), bits(other), "alone from step {step}");
+        }
+        // Two of them in a cohort of their own, the other way round.
+        let two = [jobs[3], jobs[1]];
+        let from = [all.saved[3].clone(), all.saved[1].clone()];
+        let pair = together(&two, &from, &Stop::default());
+        assert_eq!(bits(weights(&pair)[0]), bits(weights(&straight)[3]), "{step}");
+        assert_eq!(bits(weights(&pair)[1]), bits(weights(&straight)[1]), "{step}");
+        // And what was begun alone goes on together.
+        let begun = alone(&jobs, &[], || Stop::after(step));
+        assert_same(&together(&jobs, &begun.saved, &Stop::default()), &straight, "together");
+    }
+}
+
+#[test]
+fn runs_that_stand_elsewhere_are_left_to_be_trained_alone() {
+    let data = wide();
+    let recipes = eight(&base(&[]));
+    let jobs = jobs(&recipes, &data);
+    let ahead = alone(&jobs[..1], &[], || Stop::after(2)).saved.remove(0);
+    let damaged = Some(b"no checkpoint".to_vec());
+    let from = [ahead, None, damaged, None];
+    let all = together(&jobs[..4], &from, &Stop::default());
+    let told: Vec<bool> = all.trained.iter().map(Option::is_some).collect();
+    assert_eq!(told, [false, true, false, true]);
+}
+
+#[test]
+fn what_libtorch_throws_ends_no_run() {
+    let data = wide();
+    let recipes = [recipe(&base(&[])), recipe(&base(&[]))];
+    let jobs = jobs(&recipes, &data);
+    let mut ends = 0;
+    let mut log = fused::Log {
+        begin: &mut |_| (),
+        epoch: &mut |_, _| {
+            let shapes = [[1, 1], [3, 3]];
+            let [a, b] = shapes.map(|shape| {
+                dlgrid_train::tch::Tensor::zeros(shape, dlgrid_train::tch::kind::FLOAT_CPU)
+            });
+            let _ = a.mm(&b);
+        },
+        save: &mut |_, _, _, _| true,
+        end: &mut |_, _, _| {
+            ends += 1;
+            true
+        },
+    };
+    let refused = fused::train(&jobs, &[], &Stop::default(), &mut log).expect_err("refused");
+    assert!(matches!(refused, RunError::Libtorch(_)), "{refused}");
+    assert_eq!(ends, 0);
 }
