@@ -35,17 +35,24 @@ pub enum Together<'r> {
 
 impl Station<'_> {
     /// The runs of a slice in the order in which they are trained, those together that are trained
-    /// together.
-    pub(crate) fn groups(&mut self, todo: &[u64], work: &SliceWork<'_>) -> Vec<Vec<u64>> {
+    /// together; and whether they are trained by the program for several. A run that finds no
+    /// other is, too: so what it comes to doesn't depend on whom it finds.
+    pub(crate) fn groups(&mut self, todo: &[u64], work: &SliceWork<'_>) -> Vec<(Vec<u64>, bool)> {
         let most = match self.sweep.spec.fuse {
             Fuse::Off => 1,
             Fuse::Auto => MOST,
             Fuse::Most(most) => most as usize,
         };
-        let shape = |index: &u64| self.shape(*index).filter(|_| !work.is_suspect(*index));
-        let shapes: Vec<Option<Shape>> = todo.iter().map(shape).collect();
-        let at = |cohort: Vec<usize>| cohort.into_iter().map(|at| todo[at]).collect();
-        cohorts(&shapes, most).into_iter().map(at).collect()
+        let shapes: Vec<Option<Shape>> = todo.iter().map(|index| self.shape(*index)).collect();
+        let fused: Vec<bool> = shapes.iter().map(Option::is_some).collect();
+        let not_suspect =
+            |(shape, index): (Option<Shape>, &u64)| shape.filter(|_| !work.is_suspect(*index));
+        let shapes: Vec<Option<Shape>> = shapes.into_iter().zip(todo).map(not_suspect).collect();
+        let group = |cohort: Vec<usize>| {
+            let fused = cohort.first().is_some_and(|at| fused[*at]);
+            (cohort.into_iter().map(|at| todo[at]).collect(), fused)
+        };
+        cohorts(&shapes, most).into_iter().map(group).collect()
     }
 
     /// The shape of a run that is to be trained with others, if it finds any.
@@ -62,28 +69,28 @@ impl Station<'_> {
         (fuse != Fuse::Auto || shape.widest(features) <= SMALL).then_some(shape)
     }
 
-    /// Trains runs of one shape together.
+    /// Trains runs of one shape together; where libtorch refuses so many, each half of them.
     pub(crate) fn train_together<'r>(
         &mut self,
-        runs: &'r [Run],
+        runs: &[&'r Run],
         work: &RefCell<SliceWork<'_>>,
     ) -> anyhow::Result<Together<'r>> {
-        let recipe = |run: &Run| match &run.work {
+        let recipe = |run: &&Run| match &run.work {
             Work::Train(settings) => Recipe::new(settings).ok(),
             Work::Command(_) => None,
         };
         let recipes: Vec<Recipe> = runs.iter().filter_map(recipe).collect();
         let data = recipes.first().and_then(|recipe| self.shelf.of(recipe).ok());
         let Some(data) = data.filter(|_| recipes.len() == runs.len()) else {
-            return Ok(Together::Trained { left: runs.iter().collect() });
+            return Ok(Together::Trained { left: runs.to_vec() });
         };
         let save_every = self.save_every();
-        let job = |(run, recipe): (&Run, _)| {
+        let job = |(run, recipe): (&&Run, _)| {
             let (id, seed) = (run.id, run.seed);
             Job { id, recipe, seed, data: &data, test: None, save_every }
         };
         let jobs: Vec<Job<'_>> = runs.iter().zip(&recipes).map(job).collect();
-        let store = |run: &Run| CheckpointStore::new(&self.sweep.dir, &run.id);
+        let store = |run: &&Run| CheckpointStore::new(&self.sweep.dir, &run.id);
         let checkpoints: Vec<CheckpointStore> = runs.iter().map(store).collect();
         let from: Vec<Option<Vec<u8>>> =
             runs.iter().zip(&checkpoints).map(|(run, own)| saved(own, run)).collect();
@@ -91,8 +98,8 @@ impl Station<'_> {
         let mut left: Vec<bool> = vec![true; runs.len()];
         let (mut trouble, mut why_stopped, mut unsaved) = (None, None, 0);
         let mut log = fused::Log {
-            begin: &mut |at| work.borrow_mut().start(&runs[at]),
-            epoch: &mut |at, end| note(&runs[at], end, work),
+            begin: &mut |at| work.borrow_mut().start(runs[at]),
+            epoch: &mut |at, end| note(runs[at], end, work),
             save: &mut |at, epoch, step, bytes| save(&checkpoints[at], work, (epoch, step), bytes),
             end: &mut |at, trained, size| {
                 left[at] = false;
@@ -102,7 +109,7 @@ impl Station<'_> {
                         unsaved += u32::from(!saved);
                         work.borrow_mut().stop(Some(runs[at].id), why, saved).map_err(with_hint)
                     }
-                    _ => self.end_together(&runs[at], trained, size, work).inspect(|()| {
+                    _ => self.end_together(runs[at], trained, size, work).inspect(|()| {
                         // What stays behind harms nothing: the end is recorded.
                         let _removed = checkpoints[at].remove();
                     }),
@@ -115,8 +122,8 @@ impl Station<'_> {
         if let Some(error) = trouble {
             return Err(error);
         }
-        let left: Vec<&Run> =
-            runs.iter().zip(left).filter(|(_, left)| *left).map(|(run, _)| run).collect();
+        let left = runs.iter().zip(left).filter(|(_, left)| *left);
+        let left: Vec<&Run> = left.map(|(run, _)| *run).collect();
         if let Some(why) = why_stopped {
             let kept = if unsaved == 0 { "saved".into() } else { format!("{unsaved} not saved") };
             eprintln!("stopped: {why}; {} runs trained together, {kept}", runs.len());
@@ -126,14 +133,19 @@ impl Station<'_> {
             Err(error) if error.is_lasting() => {
                 return Err(anyhow::Error::from(error).context("the device failed"));
             }
-            Err(error) => eprintln!(
-                "warning: {} runs can't be trained together and are trained alone: {}",
-                left.len(),
-                Chain(&error)
-            ),
-            Ok(()) => {}
+            Err(error) if left.len() > 1 => {
+                eprintln!("warning: {} runs together: {}", left.len(), Chain(&error));
+                let mut alone = Vec::new();
+                for half in left.chunks(left.len().div_ceil(2)) {
+                    match self.train_together(half, work)? {
+                        Together::Trained { left } => alone.extend(left),
+                        Together::Stopped => return Ok(Together::Stopped),
+                    }
+                }
+                Ok(Together::Trained { left: alone })
+            }
+            Ok(()) | Err(_) => Ok(Together::Trained { left }),
         }
-        Ok(Together::Trained { left })
     }
 
     fn end_together(

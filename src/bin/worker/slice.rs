@@ -74,15 +74,17 @@ impl Station<'_> {
         let todo = work.todo().to_vec();
         let work = RefCell::new(work);
         let groups = self.groups(&todo, &work.borrow());
-        'groups: for group in groups {
+        'groups: for (group, fused) in groups {
             let wanted = group.into_iter().filter(|index| work.borrow_mut().is_wanted(*index));
             let runs: Vec<Run> = wanted.filter_map(|index| self.sweep.run(index)).collect();
             // What can't be trained with others is trained alone.
             let alone = match self.stop.requested() {
-                None if runs.len() > 1 => match self.train_together(&runs, &work)? {
-                    Together::Trained { left } => left,
-                    Together::Stopped => break,
-                },
+                None if fused => {
+                    match self.train_together(&runs.iter().collect::<Vec<_>>(), &work)? {
+                        Together::Trained { left } => left,
+                        Together::Stopped => break,
+                    }
+                }
                 _ => runs.iter().collect(),
             };
             for run in alone {

@@ -31,11 +31,12 @@ impl Cohort {
         let numbers = whole(first.training.parameters.count());
         let floats = (Kind::Float, Device::Cpu);
         let stacked = |shape: &[i64]| [&[runs], shape].concat();
-        let flat = Tensor::empty([runs, numbers], floats);
+        let flat = rows(runs, numbers);
         let kept: Vec<Tensor> =
             statistics.iter().map(|shape| Tensor::empty(stacked(shape), floats)).collect();
         let most = whole(first.plan.batch_size.min(first.task.samples()));
-        let inputs = Tensor::zeros([runs, most, whole(first.features)], floats);
+        let features = whole(first.features);
+        let inputs = rows(runs, most * features).view([runs, most, features]);
         let labels = Tensor::zeros([runs, most], (first.labels, Device::Cpu));
         for (at, member) in (0..).zip(members) {
             let own = kept.iter().map(|all| all.select(0, at)).collect();
@@ -79,6 +80,17 @@ impl Cohort {
         }
     }
 }
+
+/// Memory of `[runs, numbers]`, each row as aligned as memory of its own is: what MKL adds up in
+/// which order depends on that.
+fn rows(runs: i64, numbers: i64) -> Tensor {
+    let whole_lines = (numbers + LINE - 1) / LINE * LINE;
+    let memory = Tensor::zeros([runs, whole_lines], (Kind::Float, Device::Cpu));
+    memory.narrow(1, 0, numbers)
+}
+
+/// Single precision numbers of 64 bytes.
+const LINE: i64 = 16;
 
 fn step<T: Fusable>(member: &Member<T>) -> Step {
     let (training, dropout) = (&member.training, member.task.model().dropout());

@@ -167,8 +167,8 @@ fn ready<'j, T: Fusable>(
     Ok((!is_over).then_some(Member { at, task, training, plan, floors, features, labels }))
 }
 
-/// The runs that can take a step together, in groups of at least two: those of one shape and as
-/// many samples that stand at the same batch.
+/// The runs that can take a step together, in groups: those of one shape and as many samples that
+/// stand at the same batch.
 fn alike<T: Fusable>(members: Vec<Member<T>>) -> Vec<Vec<Member<T>>> {
     let mut groups: Vec<Vec<Member<T>>> = Vec::new();
     let key = |m: &Member<T>| {
@@ -180,6 +180,5 @@ fn alike<T: Fusable>(members: Vec<Member<T>>) -> Vec<Vec<Member<T>>> {
             None => groups.push(vec![member]),
         }
     }
-    groups.retain(|group| group.len() > 1);
     groups
 }

@@ -213,6 +213,14 @@ fn every_activation_loss_and_task_is_the_same_but_for_rounding() {
             let off = difference(one, other);
             assert!(off < ROUNDING, "{more:?}: run {run} is off by {off:e}");
         }
+        // With whom it is trained changes nothing at all.
+        for (at, weights) in weights(&all).iter().enumerate() {
+            let one = together(&jobs[at..=at], &[], &Stop::default());
+            let one = one.trained[0].as_ref().expect("trained");
+            assert_eq!(bits(&one.parameters), bits(weights), "{more:?}: run {at}");
+            let epochs = all.epochs[at].last().map(|end| &end.metrics);
+            assert_eq!(Some(&one.metrics), epochs, "{more:?}: run {at}");
+        }
         for (one, other) in all.epochs.iter().flatten().zip(own.epochs.iter().flatten()) {
             let (one, other) = (one.metrics["train/loss"].0, other.metrics["train/loss"].0);
             assert!((one - other).abs() <= 1e-4 * other.abs(), "{more:?}: {one} {other}");
@@ -285,16 +293,20 @@ fn stopped_at_any_step_a_run_goes_on_alone_or_in_another_cohort() {
 }
 
 #[test]
-fn runs_that_stand_elsewhere_are_left_to_be_trained_alone() {
+fn runs_that_stand_elsewhere_are_not_held_up_and_what_has_no_beginning_is_left_alone() {
     let data = wide();
     let recipes = eight(&base(&[]));
-    let jobs = jobs(&recipes, &data);
+    let jobs = &jobs(&recipes, &data)[..4];
+    let straight = together(jobs, &[], &Stop::default());
     let ahead = alone(&jobs[..1], &[], || Stop::after(2)).saved.remove(0);
     let damaged = Some(b"no checkpoint".to_vec());
-    let from = [ahead, None, damaged, None];
-    let all = together(&jobs[..4], &from, &Stop::default());
-    let told: Vec<bool> = all.trained.iter().map(Option::is_some).collect();
-    assert_eq!(told, [false, true, false, true]);
+    let all = together(jobs, &[ahead, None, damaged, None], &Stop::default());
+    assert_eq!(all.sizes, [1, 2, 0, 2]);
+    assert!(all.trained[2].is_none(), "alone it says what is wrong with its checkpoint");
+    for at in [0, 1, 3] {
+        let parameters = |came: &Came| came.trained[at].as_ref().map(|t| bits(&t.parameters));
+        assert_eq!(parameters(&all), parameters(&straight));
+    }
 }
 
 #[test]
