@@ -186,3 +186,36 @@ fn a_loss_that_stops_being_a_number_ends_the_run_as_diverged() {
     here.run(["retry", "--diverged"]).code(0).says("1 diverged");
     assert_eq!(here.count("start"), starts + 1);
 }
+
+/// The sizes of the cohorts that runs ended in, and what each run came to.
+fn trained(fuse: &str, model: &str) -> (Vec<Option<u64>>, BTreeMap<String, Value>) {
+    let here = sandbox(4, "5m");
+    let rest = format!("fuse: {fuse}\nslurm: {{runs_per_task: 8}}\n");
+    let text = spec(4, "5m").replace("model: {", &format!("model: {{{model}"));
+    here.write("blobs.yaml", text + &rest);
+    here.run(["submit", "blobs.yaml", "--slots", "1"]).code(0).says("8 of 8 runs done");
+    let ends = here.lines().into_iter().filter(|l| l["t"] == "end");
+    let mut sizes: Vec<Option<u64>> = ends.map(|l| l["cohort"].as_u64()).collect();
+    sizes.sort_unstable();
+    (sizes, results(&here))
+}
+
+#[test]
+fn runs_trained_together_come_to_what_they_come_to_alone() {
+    let (none, alone) = trained("off", "");
+    assert_eq!(none, [None; 8]);
+    let (fives, some) = trained("5", "");
+    assert_eq!(fives, [3, 3, 3, 5, 5, 5, 5, 5].map(Some));
+    let (all, auto) = trained("auto", "");
+    assert_eq!(all, [Some(8); 8]);
+    assert_eq!(some, auto, "with whom a run is trained changes nothing");
+    assert!(alone.keys().eq(auto.keys()));
+    for (run, end) in &alone {
+        for metric in ["valid/accuracy", "valid/loss"] {
+            let of = |end: &Value| end["metrics"][metric].as_f64().unwrap();
+            assert!((of(end) - of(&auto[run])).abs() < 1e-3, "{run} {metric}");
+        }
+    }
+    let (none, _) = trained("8", "kind: cnn, channels: 4, ");
+    assert_eq!(none, [None; 8], "convolutions are not trained together");
+}

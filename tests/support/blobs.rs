@@ -34,12 +34,12 @@ pub fn write_blobs(folder: &Path, train: u32, test: u32) {
     }
 }
 
-/// What each run came to, without what a clock says.
+/// What each run came to, without what a clock says, and with whom it was trained.
 pub fn results(here: &Sandbox) -> BTreeMap<String, Value> {
     let mut found = BTreeMap::new();
     for mut line in here.lines().into_iter().filter(|l| l["t"] == "end") {
         let fields = line.as_object_mut().unwrap();
-        for name in ["n", "v", "time", "seconds", "samples_per_s"] {
+        for name in ["n", "v", "time", "seconds", "samples_per_s", "cohort"] {
             fields.remove(name);
         }
         let before = found.insert(fields["run"].as_str().unwrap().to_owned(), line);
