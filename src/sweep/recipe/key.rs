@@ -3,6 +3,7 @@
 mod kind;
 
 pub use kind::{Bound, Key, Kind, Lit, Preset};
+use kind::{by, key, only};
 
 const ANY: Bound = Bound::Open;
 const POSITIVE: Kind = Kind::Float { min: Bound::Excl(0.0), max: ANY };
@@ -32,24 +33,6 @@ pub const MODELS: &[&str] = &["linear", "perceptron", "mlp", "cnn", "resnet"];
 pub const TASKS: &[&str] = &["classify", "regress"];
 /// The schedules of the learning rate.
 pub const SCHEDULES: &[&str] = &["constant", "step", "cosine", "one_cycle"];
-
-const fn key(path: &'static str, kind: Kind, preset: Lit, doc: &'static str) -> Key {
-    Key { path, kind, preset: Preset::Fixed(preset), only: None, doc }
-}
-
-const fn by(
-    path: &'static str,
-    kind: Kind,
-    presets: (&'static [(&'static str, Lit)], Lit),
-    only: (&'static str, &'static [&'static str]),
-    doc: &'static str,
-) -> Key {
-    Key { path, kind, preset: Preset::By(presets.0, presets.1), only: Some(only), doc }
-}
-
-const fn only(base: Key, selector: &'static str, choices: &'static [&'static str]) -> Key {
-    Key { only: Some((selector, choices)), ..base }
-}
 
 /// Every setting below `train`, sorted by path.
 pub const KEYS: &[Key] = &[

@@ -169,7 +169,8 @@ impl Recipe {
                 fact: "`optimizer.nesterov` needs a momentum, and `optimizer.momentum` is 0".into(),
             });
         }
-        found.extend(self.task_conflict());
+        found.extend(self.loss_conflict());
+        found.extend(self.target_conflict());
         found.extend(self.sample_conflicts());
         found.extend(self.model_conflict());
         found.extend(self.schedule_conflict());
@@ -215,58 +216,64 @@ impl Recipe {
         conflict(path, format!("{sizes} make {weights} weights, more than {MAX_WEIGHTS}"))
     }
 
-    fn task_conflict(&self) -> Option<SettingError> {
-        let (set, task) = (&self.data.set, self.task.name());
-        let conflict = |path, fact| Some(SettingError::Conflict { path, fact });
-        let classes = crate::dataset::find(set).map(|known| known.classes);
+    /// A loss that is not of the task, or a model that can't serve it.
+    fn loss_conflict(&self) -> Option<SettingError> {
+        let conflict =
+            |path, fact: &str| Some(SettingError::Conflict { path, fact: fact.to_owned() });
         let binary = matches!(self.loss, Loss::BinaryCrossEntropy { .. });
-        match (self.task, self.loss) {
-            (Task::Classify, Loss::MeanSquaredError) => {
-                let fact = "`loss: mean_squared_error` is of numbers, `task: classify` learns \
-                            classes: `cross_entropy`, or `task: regress`";
-                return conflict("loss", fact.into());
+        let numbers = self.loss == Loss::MeanSquaredError;
+        match self.task {
+            Task::Classify if numbers => {
+                return conflict(
+                    "loss",
+                    "`loss: mean_squared_error` is of numbers, and `task: classify` learns classes: \
+                     `cross_entropy`, or `task: regress`",
+                );
             }
-            (Task::Regress, Loss::CrossEntropy { .. } | Loss::BinaryCrossEntropy { .. }) => {
-                let fact = "`task: regress` learns numbers: its loss is `mean_squared_error`";
-                return conflict("loss", fact.into());
+            Task::Regress if !numbers => {
+                return conflict(
+                    "loss",
+                    "`task: regress` learns numbers: its loss is `mean_squared_error`",
+                );
             }
-            _ => {}
+            Task::Classify | Task::Regress => {}
         }
-        match (self.task, classes) {
+        // An activation behind the one output keeps it from most numbers, or on one side of 0.
+        (self.model.net == super::Net::Perceptron && (binary || numbers)).then(|| {
+            let by = if binary { "`loss: binary_cross_entropy`" } else { "`task: regress`" };
+            let fact = format!(
+                "a perceptron's activation bounds the one output of {by}: `model.kind: linear`"
+            );
+            SettingError::Conflict { path: "model.kind", fact }
+        })
+    }
+
+    /// A data set of the catalogue, or a form of files, that holds not what the task learns.
+    fn target_conflict(&self) -> Option<SettingError> {
+        let set = &self.data.set;
+        let classes = crate::dataset::find(set).map(|known| known.classes);
+        let (path, fact) = match (self.task, classes) {
             (Task::Classify, Some(0)) => {
-                let fact = format!("`{set}` has numbers to learn, no classes: `task: regress`");
-                return conflict("task", fact);
+                ("task", format!("`{set}` has numbers to learn, no classes: `task: regress`"))
             }
             (Task::Regress, Some(1..)) => {
-                let fact = format!("`{set}` has classes to learn, no numbers: `task: classify`");
-                return conflict("task", fact);
+                ("task", format!("`{set}` has classes to learn, no numbers: `task: classify`"))
             }
             (Task::Regress, None) if set != "csv" => {
-                let fact = format!("`{set}` has classes to learn; numbers come from `csv` files");
-                return conflict("task", fact);
+                ("task", format!("`{set}` has classes to learn; numbers come from `csv` files"))
             }
-            (Task::Classify, Some(classes)) if binary && classes != 2 => {
+            (Task::Classify, Some(classes))
+                if classes != 2 && matches!(self.loss, Loss::BinaryCrossEntropy { .. }) =>
+            {
                 let fact = format!(
                     "`loss: binary_cross_entropy` tells two classes apart, and `{set}` has \
                      {classes}: `cross_entropy`"
                 );
-                return conflict("loss", fact);
+                ("loss", fact)
             }
-            _ => {}
-        }
-        // An activation behind the one output keeps it from most numbers, or on one side of 0.
-        if self.model.net == super::Net::Perceptron && (binary || self.task == Task::Regress) {
-            let by = if binary {
-                "`loss: binary_cross_entropy`".into()
-            } else {
-                format!("`task: {task}`")
-            };
-            let fact = format!(
-                "a perceptron's activation bounds the one output of {by}: `model.kind: linear`"
-            );
-            return conflict("model.kind", fact);
-        }
-        None
+            _ => return None,
+        };
+        Some(SettingError::Conflict { path, fact })
     }
 
     fn schedule_conflict(&self) -> Option<SettingError> {

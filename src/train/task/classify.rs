@@ -4,7 +4,7 @@ use dlgrid_sweep::store::record::{Metrics, Number};
 use tch::{Device, Kind, Tensor};
 
 use super::floor;
-use super::judge::{self, Judge};
+use super::judged::{Judge, all_rows};
 use super::loss::CrossEntropy;
 use super::score::{auc, float, score};
 use super::tally::{Counts, Tally};
@@ -139,7 +139,7 @@ impl super::Task for Classify<'_> {
 
     fn judge(&self, leaves: &[Tensor], on: &Dataset, prefix: &str) -> Judgement {
         let inputs = Prepared::of_other(on, self.data, &self.recipe.data, &self.split.train);
-        let mut exam = Exam::new(on, inputs, judge::all(on));
+        let mut exam = Exam::new(on, inputs, all_rows(on));
         let (metrics, confusion) = exam.judge(&self.classifier, leaves, prefix);
         Judgement { metrics, confusion: Some(rows(&confusion, on.classes)) }
     }

@@ -4,7 +4,7 @@ use dlgrid_sweep::store::record::Metrics;
 use tch::{Device, Reduction, Tensor};
 
 use super::floor;
-use super::judge::{self, Judge};
+use super::judged::{Judge, all_rows};
 use super::target::{Errors, Spread, Tally};
 use super::{Judgement, TaskError};
 use crate::data::{Batch, Dataset, Labels, Loader, Prepared, Split};
@@ -137,7 +137,7 @@ impl super::Task for Regress<'_> {
 
     fn judge(&self, leaves: &[Tensor], on: &Dataset, prefix: &str) -> Judgement {
         let inputs = Prepared::of_other(on, self.data, &self.recipe.data, &self.split.train);
-        let mut exam = Exam::new(on, inputs, judge::all(on));
+        let mut exam = Exam::new(on, inputs, all_rows(on));
         let metrics = exam.judge(&self.model, leaves, self.units(), prefix);
         Judgement { metrics, confusion: None }
     }
