@@ -1,6 +1,7 @@
 //! From the facts of all runs to rows in their order.
 use rayon::prelude::*;
 
+use super::result::FLOOR;
 use super::{
     Fact, Plan, Query, RANGES, Range, Report, ReportError, Row, RunRow, Source, Standing, Summary,
     cause, ranges, rank,
@@ -70,7 +71,8 @@ fn notes(source: &Source<'_>, counts: &Counts) -> Vec<String> {
     let mut notes = source.notes.clone();
     let done = counts.get(State::Done);
     if done > 0 && source.facts.iter().all(|f| f.objective.is_none()) {
-        let known = (source.metric_names)();
+        let mut known = (source.metric_names)();
+        known.retain(|name| !name.starts_with(FLOOR));
         let known = if known.is_empty() { "nothing".into() } else { known.join(", ") };
         notes.push(format!(
             "no run reported the objective `{}`; reported: {known}",
