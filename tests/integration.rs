@@ -10,12 +10,17 @@ mod architecture;
 mod blobs;
 #[path = "integration/faults.rs"]
 mod faults;
+#[cfg(feature = "torch")]
+#[path = "integration/finish.rs"]
+mod finish;
 #[path = "integration/life.rs"]
 mod life;
 #[path = "integration/reading.rs"]
 mod reading;
 #[path = "integration/seeing.rs"]
 mod seeing;
+#[path = "integration/stages.rs"]
+mod stages;
 #[cfg(feature = "torch")]
 #[path = "integration/worker.rs"]
 mod worker;

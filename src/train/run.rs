@@ -8,7 +8,7 @@ use dlgrid_sweep::recipe::{self, Recipe, TooSmall};
 use dlgrid_sweep::store::record::{Best, Metrics};
 use dlgrid_sweep::trial::RunId;
 
-use crate::data::{Dataset, SplitError};
+use crate::data::{Dataset, Split, SplitError};
 use crate::engine::checkpoint::{self, CheckpointError};
 use crate::engine::{
     self, Ending, EpochEnd, Length, Optimizer, Plan, Progress, Stop, Training, fit,
@@ -17,7 +17,7 @@ use crate::parameters::Parameters;
 use crate::random::{Place, Purpose};
 use crate::task::classify::Classify;
 use crate::task::regress::Regress;
-use crate::task::{Task, TaskError};
+use crate::task::{Judgement, Task, TaskError};
 
 /// A run to train.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +30,20 @@ pub struct Job<'a> {
     pub seed: u64,
     /// What to learn from; also says on which device.
     pub data: &'a Dataset,
+    /// The test set, of a run that finishes: it trains on all samples of `data`, and is judged here
+    /// at its end.
+    pub test: Option<&'a Dataset>,
     /// How often to save while training goes on.
     pub save_every: Duration,
+}
+
+impl Job<'_> {
+    fn split(&self) -> Result<Split, SplitError> {
+        match self.test {
+            Some(_) => Ok(Split::all(self.data)),
+            None => Split::of(self.data, &self.recipe.data, self.seed),
+        }
+    }
 }
 
 /// Who is told what while a run is trained.
@@ -135,10 +147,10 @@ pub fn train(
 ) -> Result<Trained, RunError> {
     let train = || match job.recipe.task {
         recipe::Task::Classify => {
-            learn(Classify::new(job.recipe, job.data, job.seed)?, job, from, stop, log)
+            learn(Classify::new(job.recipe, job.data, job.split()?)?, job, from, stop, log)
         }
         recipe::Task::Regress => {
-            learn(Regress::new(job.recipe, job.data, job.seed)?, job, from, stop, log)
+            learn(Regress::new(job.recipe, job.data, job.split()?)?, job, from, stop, log)
         }
     };
     // All that the closure changes dies with it, but what `log` writes: whole lines and files.
@@ -167,7 +179,10 @@ fn learn<T: Task>(
     let mut training = begin(job, &task)?;
     // From the weights as they begin, so that a resumed run has the same.
     let clock = host::instant();
-    let floors = task.floors(training.parameters.tensors());
+    let floors = match job.test {
+        Some(_) => Metrics::new(),
+        None => task.floors(training.parameters.tensors()),
+    };
     let seconds = clock.elapsed().as_secs_f64();
     if let Some(bytes) = from {
         let template = task.counted();
@@ -194,8 +209,16 @@ fn learn<T: Task>(
             },
         },
     );
-    let confusion = task.confusion().filter(|_| ending == Ending::Done);
-    Ok(Trained { confusion, ..trained(ending, &training, floors) })
+    let done = ending == Ending::Done;
+    let confusion = task.confusion().filter(|_| done);
+    let trained = Trained { confusion, ..trained(ending, &training, floors) };
+    let Some(test) = job.test.filter(|_| done) else { return Ok(trained) };
+    let Judgement { metrics, confusion } = task.judge(training.parameters.tensors(), test, "test");
+    Ok(Trained {
+        confusion,
+        metrics: trained.metrics.into_iter().chain(metrics).collect(),
+        ..trained
+    })
 }
 
 fn begin(job: &Job<'_>, task: &impl Task) -> Result<Training, RunError> {

@@ -3,6 +3,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use dlgrid_sweep::dataset::Unsealed;
 use dlgrid_sweep::exec::feed::Given;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::recipe::value::short_number;
@@ -31,6 +32,8 @@ pub struct Station<'s> {
     pub device: device::Name,
     /// The data sets read so far.
     pub shelf: Shelf,
+    /// Leave to read the test set, where the sweep finishes another.
+    pub leave: Option<Unsealed>,
     /// Whether to stop.
     pub stop: Stop,
 }
@@ -128,7 +131,14 @@ impl Station<'_> {
             }
         };
         let save_every = Duration::MAX;
-        let job = Job { id: run.id, recipe: &recipe, seed: run.seed, data: &data, save_every };
+        let job = Job {
+            id: run.id,
+            recipe: &recipe,
+            seed: run.seed,
+            data: &data,
+            test: None,
+            save_every,
+        };
         let mut log = Log { epoch: &mut |_| {}, save: &mut |_, _, _| true };
         match train(&job, None, &Stop::after(STEPS), &mut log) {
             Ok(_) => eprintln!("two batches of run {} are trained: all is well", run.id.short()),
@@ -161,6 +171,18 @@ impl Station<'_> {
                 return Ok(After::DataMissing);
             }
         };
+        let test = match self
+            .leave
+            .as_ref()
+            .map(|leave| self.shelf.get_test(&recipe.data, &data, leave))
+        {
+            None => None,
+            Some(Ok(test)) => Some(test),
+            Some(Err(error)) => {
+                eprintln!("error: {}\nhint: {}", Chain(&error), error.hint());
+                return Ok(After::DataMissing);
+            }
+        };
         work.borrow_mut().start(run);
         let checkpoints = CheckpointStore::new(&self.sweep.dir, &run.id);
         let save_every = Duration::try_from_secs_f64(self.sweep.spec.checkpoint_seconds);
@@ -169,6 +191,7 @@ impl Station<'_> {
             recipe: &recipe,
             seed: run.seed,
             data: &data,
+            test: test.as_deref(),
             save_every: save_every.unwrap_or(Duration::MAX),
         };
         let mut log = Log {

@@ -8,11 +8,13 @@ pub mod idx;
 pub mod images;
 pub mod locate;
 mod names;
+mod seal;
 pub mod table;
 pub mod verify;
 
 pub use catalogue::CATALOGUE;
 pub use locate::{LocateError, State, locate};
+pub use seal::Unsealed;
 
 /// Every name that `data.set` takes.
 pub const NAMES: &[&str] = &[

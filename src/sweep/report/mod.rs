@@ -17,6 +17,7 @@ pub mod rank;
 pub mod result;
 pub mod status;
 pub mod table;
+pub mod tested;
 
 use std::borrow::Cow;
 
@@ -153,6 +154,8 @@ pub struct Report {
     pub duplicate_ends: u64,
     /// What the reader should know.
     pub notes: Vec<String>,
+    /// Every opening of the test set.
+    pub openings: Vec<tested::Tested>,
 }
 
 /// One trial.

@@ -15,6 +15,7 @@ mod line;
 pub mod manifest;
 pub mod merge;
 mod metric;
+pub mod opening;
 mod parse;
 pub mod patience;
 pub mod read;

@@ -30,12 +30,12 @@ pub struct Classify<'a> {
 }
 
 impl<'a> Classify<'a> {
-    /// The task of a recipe on its data, split by the seed.
+    /// The task of a recipe on its data, split so.
     ///
     /// # Errors
     /// Where the data set is too small for the split, or its images for the model; where it has no
     /// classes, or not two, and the loss is for two.
-    pub fn new(recipe: &'a Recipe, data: &'a Dataset, seed: u64) -> Result<Self, TaskError> {
+    pub fn new(recipe: &'a Recipe, data: &'a Dataset, split: Split) -> Result<Self, TaskError> {
         let (device, classes) = (data.device(), data.classes);
         if let Labels::Numbers(_) = data.labels {
             let has = "its labels are numbers, no classes";
@@ -45,7 +45,6 @@ impl<'a> Classify<'a> {
         if binary && classes != 2 {
             return Err(TaskError::Classes { classes });
         }
-        let split = Split::of(data, &recipe.data, seed)?;
         let inputs = Prepared::new(data, &recipe.data, &split.train);
         let batch = (recipe.batch_size as usize).min(split.train.len());
         let outputs = if binary { 1 } else { classes };
@@ -113,6 +112,9 @@ impl engine::Task for Classify<'_> {
     }
 
     fn evaluate(&mut self, leaves: &[Tensor]) -> Metrics {
+        if self.split.valid.is_empty() {
+            return Metrics::new();
+        }
         let (metrics, confusion) = self.valid.judge(&self.classifier, leaves, "valid");
         self.confusion = confusion;
         metrics

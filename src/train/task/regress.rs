@@ -36,17 +36,16 @@ struct Exam<'a> {
 }
 
 impl<'a> Regress<'a> {
-    /// The task of a recipe on its data, split by the seed.
+    /// The task of a recipe on its data, split so.
     ///
     /// # Errors
     /// Where the data set is too small for the split, or its images for the model; where its
     /// labels are classes.
-    pub fn new(recipe: &'a Recipe, data: &'a Dataset, seed: u64) -> Result<Self, TaskError> {
+    pub fn new(recipe: &'a Recipe, data: &'a Dataset, split: Split) -> Result<Self, TaskError> {
         if let Labels::Classes(_) = data.labels {
             let has = "its labels are classes, no numbers";
             return Err(TaskError::Target { task: "regress", has });
         }
-        let split = Split::of(data, &recipe.data, seed)?;
         let inputs = Prepared::new(data, &recipe.data, &split.train);
         let batch = (recipe.batch_size as usize).min(split.train.len());
         Ok(Self {
@@ -112,6 +111,9 @@ impl engine::Task for Regress<'_> {
     }
 
     fn evaluate(&mut self, leaves: &[Tensor]) -> Metrics {
+        if self.split.valid.is_empty() {
+            return Metrics::new();
+        }
         let units = self.units();
         self.valid.judge(&self.model, leaves, units, "valid")
     }

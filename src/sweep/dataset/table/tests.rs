@@ -139,3 +139,21 @@ fn a_number_to_learn_may_stand_in_a_file_of_its_own() {
     let error = Table::known(&path, &["a", "b"], 0, Some("target.csv")).unwrap_err();
     assert!(error.to_string().contains("has 2 rows, "), "{error}");
 }
+
+#[test]
+fn the_sealed_rows_are_those_that_no_sample_is_of_and_look_alike() {
+    let rows: String =
+        (0..40).map(|i| format!("{},{},{}\n", i, ["a", "b", "c"][i % 3], i % 2)).collect();
+    let table = table(&format!("x,w,y\n{rows}"));
+    let leave = crate::dataset::Unsealed::new();
+    let fifth = Options { test: 0.2, ..options("y") };
+    let open = table.samples(&fifth, false).expect("samples");
+    let sealed = table.test_samples(&leave, &fifth, false).expect("samples");
+    assert_eq!((open.rows.len(), sealed.rows.len()), (32, 8));
+    let mut all = [open.rows.clone(), sealed.rows.clone()].concat();
+    all.sort_unstable();
+    assert_eq!(all, (0..40).collect::<Vec<_>>());
+    assert_eq!((&open.names, &open.marks), (&sealed.names, &sealed.marks));
+    let error = table.test_samples(&leave, &options("y"), false).expect_err("no test set");
+    assert!(error.to_string().contains("no row is sealed"), "{error}");
+}

@@ -14,7 +14,7 @@ use dlgrid_train::task::classify::Classify;
 use dlgrid_train::task::regress::Regress;
 use dlgrid_train::tch::Device;
 
-use super::support::{Told, blobs, id, images, recipe, run, small, text};
+use super::support::{Told, blobs, id, images, recipe, run, small, split, text};
 
 fn of_classes(classes: u8) -> Dataset {
     let (images, labels) = blobs(120, 16, classes);
@@ -56,7 +56,7 @@ fn binary(more: &[(&str, Value)]) -> Recipe {
 }
 
 fn error(recipe: &Recipe, data: &Dataset) -> RunError {
-    let job = Job { id: id(), recipe, seed: 1, data, save_every: Duration::MAX };
+    let job = Job { id: id(), recipe, seed: 1, data, test: None, save_every: Duration::MAX };
     let mut log = Log { epoch: &mut |_| (), save: &mut |_, _, _| true };
     train(&job, None, &Stop::default(), &mut log).expect_err("refused")
 }
@@ -159,7 +159,7 @@ fn floors_are_of_the_untrained_model_and_of_the_labels_alone() {
 fn another_data_set_is_judged_by_the_same_metrics_and_encoding() {
     // The validation rows as a data set of their own.
     let (recipe, data) = (regression(&[]), table(80));
-    let mut task = Regress::new(&recipe, &data, 3).expect("a task");
+    let mut task = Regress::new(&recipe, &data, split(&recipe, &data, 3)).expect("a task");
     let mut stream = Place::start(3).stream(Purpose::Weights);
     let weights = Parameters::new(task.model().declare(), &mut stream, Device::Cpu).expect("small");
     let split = Split::of(&data, &recipe.data, 3).expect("splits");
@@ -183,7 +183,7 @@ fn another_data_set_is_judged_by_the_same_metrics_and_encoding() {
 #[test]
 fn other_images_are_judged_with_their_confusion() {
     let (recipe, data) = (recipe(&[]), small());
-    let task = Classify::new(&recipe, &data, 3).expect("a task");
+    let task = Classify::new(&recipe, &data, split(&recipe, &data, 3)).expect("a task");
     let mut stream = Place::start(3).stream(Purpose::Weights);
     let weights = Parameters::new(task.model().declare(), &mut stream, Device::Cpu).expect("small");
     let judged = task.judge(weights.tensors(), &images(), "test");
