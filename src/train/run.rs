@@ -125,10 +125,14 @@ pub fn train(
     stop: &Stop,
     log: &mut Log<'_>,
 ) -> Result<Trained, RunError> {
-    let train = || match job.recipe.task {
+    catch(|| match job.recipe.task {
         Task::Classify => classify(job, from, stop, log),
-    };
-    // All that the closure changes dies with it, but what `log` writes: whole lines and files.
+    })
+}
+
+/// What libtorch throws in a training becomes its error.
+pub(crate) fn catch<T>(train: impl FnOnce() -> Result<T, RunError>) -> Result<T, RunError> {
+    // All that the closure changes dies with it, but what a log writes: whole lines and files.
     std::panic::catch_unwind(AssertUnwindSafe(train)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map_or("", String::as_str);
         match text.split_once(THROWN) {
@@ -180,7 +184,8 @@ fn classify(
     Ok(trained(ending, &training, confusion))
 }
 
-fn begin(job: &Job<'_>, task: &Classify<'_>) -> Result<Training, RunError> {
+/// A training of a run that has not begun.
+pub(crate) fn begin(job: &Job<'_>, task: &Classify<'_>) -> Result<Training, RunError> {
     let mut stream = Place::start(job.seed).stream(Purpose::Weights);
     let device = job.data.device();
     let parameters = Parameters::new(task.model().declare(), &mut stream, device)

@@ -27,7 +27,8 @@ pub const ACTIVATIONS: &[&str] = &[
 /// The optimizers.
 pub const OPTIMIZERS: &[&str] = &["adam", "adamw", "sgd", "gd", "rmsprop", "adagrad"];
 /// The kinds of models.
-pub const MODELS: &[&str] = &["linear", "perceptron", "mlp", "cnn", "resnet"];
+pub const MODELS: &[&str] =
+    &["linear", "perceptron", "mlp", "cnn", "resnet", "vgg", "alexnet", "googlenet"];
 /// The schedules of the learning rate.
 pub const SCHEDULES: &[&str] = &["constant", "step", "cosine", "one_cycle"];
 
@@ -172,7 +173,7 @@ pub const KEYS: &[Key] = &[
         "model.activation",
         Kind::Choice(ACTIVATIONS),
         (&[("perceptron", Lit::Text("sigmoid"))], Lit::Text("relu")),
-        ("model.kind", &["perceptron", "mlp", "cnn", "resnet"]),
+        ("model.kind", &["perceptron", "mlp", "cnn", "resnet", "vgg", "alexnet", "googlenet"]),
         "the activation after each hidden layer, and after a perceptron's only one",
     ),
     only(
@@ -183,7 +184,7 @@ pub const KEYS: &[Key] = &[
             "norms each hidden layer over the batch before its activation",
         ),
         "model.kind",
-        &["mlp", "cnn"],
+        &["mlp", "cnn", "vgg", "alexnet"],
     ),
     only(
         key(
@@ -198,9 +199,18 @@ pub const KEYS: &[Key] = &[
     by(
         "model.channels",
         Kind::Int { min: 1, max: 4096 },
-        (&[("resnet", Lit::Int(64))], Lit::Int(32)),
-        ("model.kind", &["cnn", "resnet"]),
-        "channels in the first block or stage; each doubles them",
+        (
+            &[
+                ("resnet", Lit::Int(64)),
+                ("vgg", Lit::Int(64)),
+                ("alexnet", Lit::Int(96)),
+                ("googlenet", Lit::Int(64)),
+            ],
+            Lit::Int(32),
+        ),
+        ("model.kind", &["cnn", "resnet", "vgg", "alexnet", "googlenet"]),
+        "channels in the first block or stage; each doubles them (a VGG up to eightfold); an \
+         AlexNet's or GoogLeNet's other layers keep their proportions to it",
     ),
     only(
         key(
@@ -211,6 +221,16 @@ pub const KEYS: &[Key] = &[
         ),
         "model.kind",
         &["cnn"],
+    ),
+    only(
+        key(
+            "model.depth",
+            Kind::Int { min: 11, max: 19 },
+            Lit::Int(11),
+            "the VGG of so many layers: 11, 13, 16 or 19, with two hidden dense layers",
+        ),
+        "model.kind",
+        &["vgg"],
     ),
     key(
         "model.init",
@@ -232,8 +252,8 @@ pub const KEYS: &[Key] = &[
     by(
         "model.layers",
         Kind::Int { min: 0, max: 256 },
-        (&[("cnn", Lit::Int(1))], Lit::Int(3)),
-        ("model.kind", &["mlp", "cnn"]),
+        (&[("cnn", Lit::Int(1)), ("vgg", Lit::Int(2)), ("alexnet", Lit::Int(2))], Lit::Int(3)),
+        ("model.kind", &["mlp", "cnn", "vgg", "alexnet"]),
         "hidden dense layers; an MLP with 0 is a linear classifier",
     ),
     only(
@@ -249,8 +269,11 @@ pub const KEYS: &[Key] = &[
     by(
         "model.width",
         Kind::Int { min: 1, max: 1 << 17 },
-        (&[("cnn", Lit::Int(128))], Lit::Int(64)),
-        ("model.kind", &["mlp", "cnn"]),
+        (
+            &[("cnn", Lit::Int(128)), ("vgg", Lit::Int(512)), ("alexnet", Lit::Int(512))],
+            Lit::Int(64),
+        ),
+        ("model.kind", &["mlp", "cnn", "vgg", "alexnet"]),
         "units in each hidden dense layer",
     ),
     only(

@@ -27,6 +27,7 @@ pub(super) const TOP: &[&str] = &[
     "on_complete",
     "parameters",
     "retry",
+    "sanity",
     "search",
     "seeds",
     "slurm",

@@ -4,5 +4,6 @@ mod penalties;
 mod quality;
 mod resume;
 mod runs;
+mod sanity;
 mod sets;
 mod support;

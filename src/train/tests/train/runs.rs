@@ -54,6 +54,30 @@ fn blobs_are_learnt_by_every_kind_of_model() {
 }
 
 #[test]
+fn blobs_are_learnt_by_the_historical_networks() {
+    let (pixels, labels) = blobs(60, 17 * 17, 3);
+    let data = Dataset::new(&pixels, &labels, 3, Device::Cpu).with_shape(&[1, 17, 17]);
+    let norm = || ("model.batch_norm", Value::Bool(true));
+    let rate = |lr| ("optimizer.lr", Value::Float(lr));
+    for given in [
+        vec![("model.kind", text("vgg")), norm(), rate(0.01)],
+        vec![("model.kind", text("alexnet")), rate(0.003)],
+        vec![("model.kind", text("alexnet")), norm(), ("model.layers", Value::Int(0)), rate(0.01)],
+        vec![("model.kind", text("googlenet")), rate(0.01)],
+    ] {
+        let base = [
+            ("model.channels", Value::Int(8)),
+            ("model.width", Value::Int(16)),
+            ("epochs", Value::Int(10)),
+        ];
+        let recipe = recipe(&[base.as_slice(), &given].concat());
+        let told = run(&recipe, &data, None, &Stop::default());
+        let accuracy = told.trained.metrics["valid/accuracy"].0;
+        assert!(accuracy > 0.9, "{given:?}: {accuracy}");
+    }
+}
+
+#[test]
 fn blobs_are_learnt_with_every_optimizer_and_schedule() {
     let data = small();
     let optimizer =
