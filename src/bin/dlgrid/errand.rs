@@ -72,7 +72,10 @@ fn canary_sanity(
     let checked = sanity::look(&sweep.spec, &bytes, worker, TRIALS, threads)?;
     talk(&render(&checked));
     Ok((checked.bad() > 0).then(|| {
-        format!("sanity: {}; the log says which; `submit --no-sanity` goes on", checked.summary())
+        format!(
+            "{} can't learn one batch: the log says which, and why",
+            plural(checked.bad() as u64, "trial")
+        )
     }))
 }
 

@@ -82,7 +82,10 @@ pub fn insist(spec: &Spec, bytes: &[u8], worker: &Path) -> anyhow::Result<()> {
     talk(&sanity::render(&checked));
     Err(refuse(
         exit::UNSOUND,
-        format!("`sanity: true`, and {}", checked.summary()),
+        format!(
+            "`sanity: true`, and {bad} of the {} trials tried can't learn one batch",
+            checked.tried.len()
+        ),
         "mend them, leave them out with `exclude`, or submit with `--no-sanity`",
     ))
 }

@@ -168,13 +168,14 @@ pub fn verdict(losses: &[f64], guessing: Option<f64>) -> Verdict {
     if swing > SWING * level {
         return Verdict::Oscillates;
     }
-    if end > (1.0 + CHANGE) * first {
-        return Verdict::Rises;
+    let change = end - half[0];
+    if end > (1.0 + CHANGE) * first || (change > CHANGE * level && end > level) {
+        Verdict::Rises
+    } else if end >= (1.0 - CHANGE) * level && change >= -CHANGE * level {
+        Verdict::Flat
+    } else {
+        Verdict::Falls
     }
-    if end >= (1.0 - CHANGE) * level && end <= (1.0 + CHANGE) * level.max(half[0]) {
-        return Verdict::Flat;
-    }
-    Verdict::Falls
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a few hundred losses")]

@@ -7,7 +7,7 @@ use crate::recipe::Value;
 use crate::space::Space;
 
 /// Points that are looked at of a large space; its first and last are among them.
-const LOOKED_AT: u64 = 20_000;
+const LOOKED_AT: u64 = 5_000;
 
 /// The numbers of at most so many points, ascending.
 #[must_use]

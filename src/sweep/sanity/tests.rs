@@ -28,6 +28,12 @@ fn curves_are_told_apart() {
         ),
         ("decays slowly", curve(|t| 2.3 * (-t / 400.0).exp()), Some(ln10), Verdict::Falls),
         ("decays to a third", curve(|t| 0.8 + 1.5 * (-t / 20.0).exp()), Some(ln10), Verdict::Falls),
+        (
+            "falls, then rises",
+            curve(|t| 2.3 + (t - 60.0).powi(2) / 3000.0),
+            Some(ln10),
+            Verdict::Rises,
+        ),
         ("rises slowly", curve(|t| 2.3 + 0.01 * t), Some(ln10), Verdict::Rises),
         (
             "rises and stays",
@@ -38,7 +44,12 @@ fn curves_are_told_apart() {
         ("NaN", curve(|t| if t < 30.0 { 2.3 } else { f64::NAN }), Some(ln10), Verdict::Explodes),
         ("inf at the end", vec![2.3, 7.0, f64::INFINITY], Some(ln10), Verdict::Explodes),
         ("grows without end", curve(|t| 2.3 * (t / 10.0).exp()), Some(ln10), Verdict::Explodes),
-        ("jumps far and wide", curve(|t| 2e5 * (1.5 + zigzag(t))), Some(ln10), Verdict::Explodes),
+        (
+            "jumps far and wide",
+            curve(|t| 2.3 + t * 2e3 * (1.5 + zigzag(t))),
+            Some(ln10),
+            Verdict::Explodes,
+        ),
         ("up and down", curve(|t| 2.3 + 0.5 * zigzag(t)), Some(ln10), Verdict::Oscillates),
         ("in waves", curve(|t| 3.0 + 2.0 * (t / 4.0).sin()), Some(ln10), Verdict::Oscillates),
         ("up and down above", curve(|t| 40.0 + 30.0 * zigzag(t)), Some(ln10), Verdict::Oscillates),
@@ -178,7 +189,7 @@ fn a_check_is_printed_with_its_hints() {
         ],
     };
     assert_eq!(checked.bad(), 3);
-    insta::assert_snapshot!(render(&checked), @"");
+    insta::assert_snapshot!(render(&checked));
     let json: serde_json::Value = serde_json::from_str(&render_json(&checked)).expect("JSON");
     assert_eq!(json["tried"][2]["losses"][2], serde_json::Value::Null);
     assert_eq!(json["tried"][2]["verdict"], "explodes");

@@ -63,7 +63,7 @@ impl Checked {
         self.tried.iter().filter(|trial| trial.verdict().is_none_or(Verdict::is_bad)).count()
     }
 
-    /// The end in one line: `4 trials tried, 1 of them bad: explodes`.
+    /// The end in one line: `6 trials of 8 on one batch of up to 64 samples, 200 steps: all are well`.
     #[must_use]
     pub fn summary(&self) -> String {
         let tried = plural(self.tried.len() as u64, "trial");
