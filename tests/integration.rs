@@ -14,6 +14,9 @@ mod faults;
 mod life;
 #[path = "integration/reading.rs"]
 mod reading;
+#[cfg(feature = "torch")]
+#[path = "integration/sanity.rs"]
+mod sanity;
 #[path = "integration/seeing.rs"]
 mod seeing;
 #[cfg(feature = "torch")]

@@ -47,7 +47,7 @@ pub fn overfit(job: &Job<'_>, how: Batch) -> Result<Overfitted, RunError> {
 /// Steps between two looks at the losses, for which the loop waits for the device.
 const LOOK: usize = 20;
 /// Share of the first loss that is as good as zero.
-const ZERO: f64 = 1e-3;
+const ZERO: f64 = 0.01;
 
 /// Trains on one batch of so many samples, the first of the first epoch; the losses.
 ///

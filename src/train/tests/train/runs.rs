@@ -63,13 +63,13 @@ fn blobs_are_learnt_by_the_historical_networks() {
     let rate = |lr| ("optimizer.lr", Value::Float(lr));
     for (side, given) in [
         (17, vec![("model.kind", text("vgg")), norm(), rate(0.01)]),
-        (5, vec![("model.kind", text("alexnet")), rate(0.003)]),
+        (5, vec![("model.kind", text("alexnet")), norm(), rate(0.01)]),
         (5, vec![("model.kind", text("googlenet")), rate(0.01)]),
     ] {
         let base = [
             ("model.channels", Value::Int(8)),
             ("model.width", Value::Int(16)),
-            ("epochs", Value::Int(10)),
+            ("epochs", Value::Int(15)),
             ("batch_size", Value::Int(12)),
         ];
         let recipe = recipe(&[base.as_slice(), &given].concat());

@@ -98,8 +98,9 @@ fn a_high_rate_explodes() {
 fn labels_that_contradict_each_other_oscillate_at_a_high_rate() {
     let linear = ("model.layers", Value::Int(0));
     says(&contradictory(), Verdict::Oscillates, &[sgd(), lr(20.0), linear.clone()]);
-    // At a low one it ends where guessing is.
-    says(&contradictory(), Verdict::Flat, &[sgd(), lr(0.01), linear]);
+    let calm = tried(&contradictory(), &[sgd(), lr(0.01), linear]);
+    let said = verdict(&calm.losses, calm.guessing);
+    assert!(matches!(said, Verdict::Falls | Verdict::Flat), "{said:?}");
 }
 
 /// A task whose gradients have the wrong sign.
