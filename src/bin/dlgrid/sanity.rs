@@ -63,7 +63,8 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         take_over: false,
     };
     let worker = work::preflight(&spec, &here)?;
-    let checked = look(&spec, &bytes, &worker.program, args.trials.into(), host::cores())?;
+    let threads = work::threads(spec.slurm.cpus);
+    let checked = look(&spec, &bytes, &worker.program, args.trials.into(), threads)?;
     print(&match args.format {
         Format::Json => sanity::render_json(&checked),
         _ => sanity::render(&checked),
@@ -73,7 +74,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
 
 /// What a submit does before it makes a sweep: refuses it where a trial is not well.
 pub fn insist(spec: &Spec, bytes: &[u8], worker: &Path) -> anyhow::Result<()> {
-    let checked = look(spec, bytes, worker, sanity::TRIALS, host::cores())?;
+    let checked = look(spec, bytes, worker, sanity::TRIALS, work::threads(spec.slurm.cpus))?;
     let bad = checked.bad();
     if bad == 0 {
         talk(&format!("sanity: {}\n", checked.summary()));
