@@ -10,6 +10,9 @@ mod architecture;
 mod blobs;
 #[path = "integration/faults.rs"]
 mod faults;
+#[cfg(feature = "torch")]
+#[path = "integration/finish.rs"]
+mod finish;
 #[path = "integration/life.rs"]
 mod life;
 #[path = "integration/reading.rs"]
@@ -19,6 +22,8 @@ mod reading;
 mod sanity;
 #[path = "integration/seeing.rs"]
 mod seeing;
+#[path = "integration/stages.rs"]
+mod stages;
 #[cfg(feature = "torch")]
 #[path = "integration/worker.rs"]
 mod worker;

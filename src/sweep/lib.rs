@@ -20,6 +20,7 @@ pub mod sanity;
 pub mod slice;
 pub mod space;
 pub mod spec;
+pub mod stage;
 pub mod store;
 pub mod sweep;
 pub mod text;

@@ -1,11 +1,14 @@
 //! Overfits one batch on purpose: a model that can't learn a few samples by heart learns nothing.
+use dlgrid_sweep::recipe;
 use tch::{Kind, Tensor};
 
-use crate::engine::{Task, Training};
+use crate::engine::{self, Training};
 use crate::model::Mode;
 use crate::random::Place;
 use crate::run::{self, Job, RunError};
+use crate::task::Task;
 use crate::task::classify::Classify;
+use crate::task::regress::Regress;
 
 /// How long to try, and on how much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,15 +36,24 @@ pub struct Overfitted {
 /// # Errors
 /// As [`run::train`].
 pub fn overfit(job: &Job<'_>, how: Batch) -> Result<Overfitted, RunError> {
-    run::catch(|| {
-        let mut task = Classify::new(job.recipe, job.data, job.seed)?;
-        let mut training = run::begin(job, &task)?;
-        let batch = (job.recipe.batch_size as usize).min(how.samples).min(task.samples());
-        let losses = on_one_batch(&mut task, &mut training, Batch { samples: batch, ..how });
-        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^53 classes")]
-        let guessing = (job.data.classes > 1).then(|| (job.data.classes as f64).ln());
-        Ok(Overfitted { losses, guessing, samples: batch })
+    run::catch(|| match job.recipe.task {
+        recipe::Task::Classify => {
+            #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^53 classes")]
+            let guessing = (job.data.classes > 1).then(|| (job.data.classes as f64).ln());
+            let task = Classify::new(job.recipe, job.data, job.split()?)?;
+            Ok(Overfitted { guessing, ..one_batch(task, job, how)? })
+        }
+        recipe::Task::Regress => {
+            one_batch(Regress::new(job.recipe, job.data, job.split()?)?, job, how)
+        }
     })
+}
+
+fn one_batch<T: Task>(mut task: T, job: &Job<'_>, how: Batch) -> Result<Overfitted, RunError> {
+    let mut training = run::begin(job, &task)?;
+    let samples = (job.recipe.batch_size as usize).min(how.samples).min(task.samples());
+    let losses = on_one_batch(&mut task, &mut training, Batch { samples, ..how });
+    Ok(Overfitted { losses, guessing: None, samples })
 }
 
 /// Steps between two looks at the losses, for which the loop waits for the device.
@@ -53,7 +65,11 @@ const ZERO: f64 = 0.01;
 ///
 /// # Panics
 /// Where libtorch does: out of memory, for one.
-pub fn on_one_batch<T: Task>(task: &mut T, training: &mut Training, how: Batch) -> Vec<f64> {
+pub fn on_one_batch<T: engine::Task>(
+    task: &mut T,
+    training: &mut Training,
+    how: Batch,
+) -> Vec<f64> {
     let place = Place::start(training.seed);
     task.begin(place);
     let batch = task.load(0, how.samples);

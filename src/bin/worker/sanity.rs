@@ -61,15 +61,21 @@ fn try_one(run: &Run, shelf: &mut Shelf) -> anyhow::Result<Option<Curve>> {
             return Ok(Some(Curve { error: Some(why), ..empty }));
         }
     };
-    let data = match shelf.get(&recipe.data) {
+    let data = match shelf.of(&recipe) {
         Ok(data) => data,
         Err(error) => {
             eprintln!("error: {}\nhint: {}", Chain(&error), error.hint());
             return Ok(None);
         }
     };
-    let save_every = Duration::MAX;
-    let job = Job { id: run.id, recipe: &recipe, seed: run.seed, data: &data, save_every };
+    let job = Job {
+        id: run.id,
+        recipe: &recipe,
+        seed: run.seed,
+        data: &data,
+        test: None,
+        save_every: Duration::MAX,
+    };
     match overfit(&job, Batch { steps: STEPS, samples: SAMPLES }) {
         Ok(found) => Ok(Some(Curve {
             losses: found.losses.into_iter().map(Number).collect(),

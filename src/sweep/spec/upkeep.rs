@@ -27,13 +27,16 @@ pub struct Upkeep {
     /// Whether a sample of the trials must learn one batch by heart before any is trained.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sanity: bool,
+    /// Whether the best trials are then run again.
+    #[serde(default)]
+    pub confirm: bool,
 }
 
 impl Upkeep {
     /// Whether something is to be done when the sweep is complete.
     #[must_use]
     pub const fn ends_with_something(&self) -> bool {
-        self.report || !self.on_complete.is_empty()
+        self.report || self.confirm || !self.on_complete.is_empty()
     }
 }
 
@@ -192,6 +195,7 @@ mod tests {
             report: true,
             on_complete,
             sanity: false,
+            confirm: false,
         };
         assert_eq!(all.expect("a spec"), expected);
     }

@@ -7,3 +7,4 @@ mod runs;
 mod sanity;
 mod sets;
 mod support;
+mod tasks;

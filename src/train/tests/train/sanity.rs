@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use dlgrid_sweep::recipe::{Recipe, Value};
 use dlgrid_sweep::sanity::{SAMPLES, STEPS, Verdict, bare, verdict};
-use dlgrid_train::data::{Batch, Dataset};
+use dlgrid_train::data::{Batch, Dataset, Split};
 use dlgrid_train::engine::{Length, Named, Optimizer, Progress, Task, Training};
 use dlgrid_train::model::Mode;
 use dlgrid_train::overfit::{self, Overfitted, on_one_batch, overfit};
@@ -21,7 +21,8 @@ fn tried(data: &Dataset, given: &[(&str, Value)]) -> Overfitted {
     let base = [("batch_size", Value::Int(48))];
     let settings = settings(&[base.as_slice(), given].concat());
     let recipe = Recipe::new(&bare(&settings)).expect("a recipe");
-    let job = Job { id: id(), recipe: &recipe, seed: 1, data, save_every: Duration::MAX };
+    let job =
+        Job { id: id(), recipe: &recipe, seed: 1, data, test: None, save_every: Duration::MAX };
     overfit(&job, HOW).expect("trains")
 }
 
@@ -95,6 +96,22 @@ fn a_high_rate_explodes() {
 }
 
 #[test]
+fn numbers_are_learnt_by_heart_too() {
+    let numbers: Vec<f32> = (0u8..60).map(|i| f32::from(i * 7 % 60)).collect();
+    let found = says(
+        &small().with_numbers(&numbers),
+        Verdict::Learns,
+        &[
+            ("task", text("regress")),
+            ("loss", text("mse")),
+            lr(0.02),
+            ("model.width", Value::Int(64)),
+        ],
+    );
+    assert_eq!(found.guessing, None);
+}
+
+#[test]
 fn labels_that_contradict_each_other_oscillate_at_a_high_rate() {
     let linear = ("model.layers", Value::Int(0));
     says(&contradictory(), Verdict::Oscillates, &[sgd(), lr(20.0), linear.clone()]);
@@ -156,7 +173,8 @@ fn a_gradient_of_the_wrong_sign_rises() {
     let data = small();
     let given = [sgd(), lr(0.05), ("model.layers", Value::Int(0)), ("batch_size", Value::Int(48))];
     let recipe = Recipe::new(&settings(&given)).expect("a recipe");
-    let mut task = Reversed(Classify::new(&recipe, &data, 1).expect("a task"));
+    let split = Split::of(&data, &recipe.data, 1).expect("a split");
+    let mut task = Reversed(Classify::new(&recipe, &data, split).expect("a task"));
     let stream = &mut Place::start(1).stream(Purpose::Weights);
     let parameters =
         Parameters::new(task.0.model().declare(), stream, Device::Cpu).expect("memory");
