@@ -26,7 +26,7 @@ const OFF: &[&str] =
 /// Whether a setting plays no part here.
 fn is_off(path: &str) -> bool {
     let below = |off: &&str| path.strip_prefix(*off).is_some_and(|rest| rest.starts_with('.'));
-    OFF.contains(&path) || OFF.iter().any(|off| below(&off)) || path == DECAY
+    OFF.contains(&path) || OFF.iter().any(below) || path == DECAY
 }
 
 const DECAY: &str = "optimizer.weight_decay";
