@@ -76,7 +76,7 @@ fn root(sweep: &Sweep) -> &Path {
 /// them tells that the sweep is complete.
 fn as_its_sweep(mut stage: Sweep, sweep: &Sweep) -> Sweep {
     stage.spec.slurm = sweep.spec.slurm.clone();
-    stage.spec.upkeep = Upkeep { confirm: false, ..sweep.spec.upkeep.clone() };
+    stage.spec.upkeep = Upkeep { confirm: false, sanity: false, ..sweep.spec.upkeep.clone() };
     stage
 }
 

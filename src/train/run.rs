@@ -38,7 +38,7 @@ pub struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn split(&self) -> Result<Split, SplitError> {
+    pub(crate) fn split(&self) -> Result<Split, SplitError> {
         match self.test {
             Some(_) => Ok(Split::all(self.data)),
             None => Split::of(self.data, &self.recipe.data, self.seed),
@@ -145,15 +145,19 @@ pub fn train(
     stop: &Stop,
     log: &mut Log<'_>,
 ) -> Result<Trained, RunError> {
-    let train = || match job.recipe.task {
+    catch(|| match job.recipe.task {
         recipe::Task::Classify => {
             learn(Classify::new(job.recipe, job.data, job.split()?)?, job, from, stop, log)
         }
         recipe::Task::Regress => {
             learn(Regress::new(job.recipe, job.data, job.split()?)?, job, from, stop, log)
         }
-    };
-    // All that the closure changes dies with it, but what `log` writes: whole lines and files.
+    })
+}
+
+/// What libtorch throws in a training becomes its error.
+pub(crate) fn catch<T>(train: impl FnOnce() -> Result<T, RunError>) -> Result<T, RunError> {
+    // All that the closure changes dies with it, but what a log writes: whole lines and files.
     std::panic::catch_unwind(AssertUnwindSafe(train)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map_or("", String::as_str);
         match text.split_once(THROWN) {
@@ -221,7 +225,8 @@ fn learn<T: Task>(
     })
 }
 
-fn begin(job: &Job<'_>, task: &impl Task) -> Result<Training, RunError> {
+/// A training of a run that has not begun.
+pub(crate) fn begin(job: &Job<'_>, task: &impl Task) -> Result<Training, RunError> {
     let mut stream = Place::start(job.seed).stream(Purpose::Weights);
     let device = job.data.device();
     let parameters = Parameters::new(task.model().declare(), &mut stream, device)

@@ -41,7 +41,7 @@ pub struct LocalArgs {
 /// Where workers run: one a GPU, else as many as the cores allow.
 pub fn slots(asked: Option<usize>, threads: Option<u64>) -> Vec<Slot> {
     let gpus = host::gpus();
-    let threads = threads.and_then(|n| usize::try_from(n).ok()).unwrap_or(1).max(1);
+    let threads = self::threads(threads);
     let count =
         asked.unwrap_or_else(|| if gpus > 0 { gpus } else { (host::cores() / threads).max(1) });
     (0..count)
@@ -51,6 +51,11 @@ pub fn slots(asked: Option<usize>, threads: Option<u64>) -> Vec<Slot> {
             visible: None,
         })
         .collect()
+}
+
+/// Threads of a worker here: one, unless the spec asks for more cores.
+pub fn threads(cores: Option<u64>) -> usize {
+    cores.and_then(|n| usize::try_from(n).ok()).unwrap_or(1).max(1)
 }
 
 /// Everything that the runs of a sweep need from this machine is here, or it is said what isn't.

@@ -1,38 +1,12 @@
 //! The table of every setting of a recipe: the one source for validation, defaults,
 //! the JSON Schema, the reference and the hints.
+mod entry;
 mod kind;
 
+pub use entry::{ACTIVATIONS, MODELS, OPTIMIZERS, SCHEDULES, TASKS};
 pub use kind::{Bound, Key, Kind, Lit, Preset};
-use kind::{by, key, only};
 
-const ANY: Bound = Bound::Open;
-const POSITIVE: Kind = Kind::Float { min: Bound::Excl(0.0), max: ANY };
-const NOT_NEGATIVE: Kind = Kind::Float { min: Bound::Incl(0.0), max: ANY };
-const UNIT: Kind = Kind::Float { min: Bound::Incl(0.0), max: Bound::Excl(1.0) };
-
-/// The activations that a model may use.
-pub const ACTIVATIONS: &[&str] = &[
-    "relu",
-    "leaky_relu",
-    "prelu",
-    "rrelu",
-    "relu6",
-    "elu",
-    "selu",
-    "gelu",
-    "silu",
-    "mish",
-    "sigmoid",
-    "tanh",
-];
-/// The optimizers.
-pub const OPTIMIZERS: &[&str] = &["adam", "adamw", "sgd", "gd", "rmsprop", "adagrad"];
-/// The kinds of models.
-pub const MODELS: &[&str] = &["linear", "perceptron", "mlp", "cnn", "resnet"];
-/// What can be learnt.
-pub const TASKS: &[&str] = &["classify", "regress"];
-/// The schedules of the learning rate.
-pub const SCHEDULES: &[&str] = &["constant", "step", "cosine", "one_cycle"];
+use entry::{NOT_NEGATIVE, POSITIVE, UNIT, by, key, only};
 
 /// Every setting below `train`, sorted by path.
 pub const KEYS: &[Key] = &[
@@ -167,7 +141,7 @@ pub const KEYS: &[Key] = &[
         "model.activation",
         Kind::Choice(ACTIVATIONS),
         (&[("perceptron", Lit::Text("sigmoid"))], Lit::Text("relu")),
-        ("model.kind", &["perceptron", "mlp", "cnn", "resnet"]),
+        ("model.kind", &["perceptron", "mlp", "cnn", "resnet", "vgg", "alexnet", "googlenet"]),
         "the activation after each hidden layer, and after a perceptron's only one",
     ),
     only(
@@ -178,7 +152,7 @@ pub const KEYS: &[Key] = &[
             "norms each hidden layer over the batch before its activation",
         ),
         "model.kind",
-        &["mlp", "cnn"],
+        &["mlp", "cnn", "vgg", "alexnet"],
     ),
     only(
         key(
@@ -193,9 +167,18 @@ pub const KEYS: &[Key] = &[
     by(
         "model.channels",
         Kind::Int { min: 1, max: 4096 },
-        (&[("resnet", Lit::Int(64))], Lit::Int(32)),
-        ("model.kind", &["cnn", "resnet"]),
-        "channels in the first block or stage; each doubles them",
+        (
+            &[
+                ("resnet", Lit::Int(64)),
+                ("vgg", Lit::Int(64)),
+                ("alexnet", Lit::Int(96)),
+                ("googlenet", Lit::Int(64)),
+            ],
+            Lit::Int(32),
+        ),
+        ("model.kind", &["cnn", "resnet", "vgg", "alexnet", "googlenet"]),
+        "channels in the first block or stage; each doubles them (a VGG up to eightfold); an \
+         AlexNet's or GoogLeNet's other layers keep their proportions to it",
     ),
     only(
         key(
@@ -206,6 +189,16 @@ pub const KEYS: &[Key] = &[
         ),
         "model.kind",
         &["cnn"],
+    ),
+    only(
+        key(
+            "model.depth",
+            Kind::Int { min: 11, max: 19 },
+            Lit::Int(11),
+            "the VGG of so many layers: 11, 13, 16 or 19, with two hidden dense layers",
+        ),
+        "model.kind",
+        &["vgg"],
     ),
     key(
         "model.init",
@@ -227,8 +220,8 @@ pub const KEYS: &[Key] = &[
     by(
         "model.layers",
         Kind::Int { min: 0, max: 256 },
-        (&[("cnn", Lit::Int(1))], Lit::Int(3)),
-        ("model.kind", &["mlp", "cnn"]),
+        (&[("cnn", Lit::Int(1)), ("vgg", Lit::Int(2)), ("alexnet", Lit::Int(2))], Lit::Int(3)),
+        ("model.kind", &["mlp", "cnn", "vgg", "alexnet"]),
         "hidden dense layers; an MLP with 0 is a linear classifier",
     ),
     only(
@@ -244,8 +237,11 @@ pub const KEYS: &[Key] = &[
     by(
         "model.width",
         Kind::Int { min: 1, max: 1 << 17 },
-        (&[("cnn", Lit::Int(128))], Lit::Int(64)),
-        ("model.kind", &["mlp", "cnn"]),
+        (
+            &[("cnn", Lit::Int(128)), ("vgg", Lit::Int(512)), ("alexnet", Lit::Int(512))],
+            Lit::Int(64),
+        ),
+        ("model.kind", &["mlp", "cnn", "vgg", "alexnet"]),
         "units in each hidden dense layer",
     ),
     only(

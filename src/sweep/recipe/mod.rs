@@ -9,7 +9,9 @@ pub mod value;
 
 use std::collections::BTreeMap;
 
-pub use model::{Activation, Init, Model, Net, TooSmall};
+pub use model::{
+    ALEXNET, Activation, INCEPTIONS, Inception, Init, Model, Net, TooSmall, of_channels, vgg_blocks,
+};
 pub use optimizer::{Optimizer, Schedule, ScheduleKind};
 pub use train::{COUPLED, Data, Loss, Recipe, Regularize, Task};
 pub use value::Value;

@@ -197,15 +197,15 @@ impl Recipe {
     fn model_conflict(&self) -> Option<SettingError> {
         let known = self.known();
         let conflict = |path, fact| Some(SettingError::Conflict { path, fact });
-        if let Some(fact) = self.model.contradiction() {
-            return conflict("model.kernel", fact);
+        if let Some((path, fact)) = self.model.contradiction() {
+            return conflict(path, fact);
         }
         if self.batch_size == 1 && self.model.norms() {
             let fact = "batch norm needs batches of at least 2 samples, and `batch_size` is 1";
             return conflict("batch_size", fact.into());
         }
         if let Some(Err(small)) = known.map(|(shape, _)| self.model.fits(shape)) {
-            return conflict("model.blocks", small.to_string());
+            return conflict(small.path(), small.to_string());
         }
         let (shape, outputs) = known.unwrap_or_else(|| (self.model.smallest(), 2));
         let weights = self.model.weights(shape, outputs);
@@ -353,6 +353,7 @@ pub const COUPLED: &[&str] = &[
     "model.blocks",
     "model.channels",
     "model.convolutions",
+    "model.depth",
     "model.kernel",
     "model.kind",
     "model.layers",

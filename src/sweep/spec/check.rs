@@ -28,6 +28,7 @@ pub(super) const TOP: &[&str] = &[
     "on_complete",
     "parameters",
     "retry",
+    "sanity",
     "search",
     "seeds",
     "short",

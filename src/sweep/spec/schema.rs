@@ -40,6 +40,7 @@ pub fn json_schema() -> Json {
         }},
         "max_failures": {"type": "integer", "minimum": 1, "description": "runs that may fail before the sweep is stopped"},
         "after": {"enum": ["report"], "description": "`report`: write the leaderboard when the sweep is complete"},
+        "sanity": {"type": "boolean", "description": "whether a sample of the trials must learn one batch by heart before any is trained"},
         "on_complete": {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1, "description": "a program, with its words, that is started once when the sweep is complete"},
     });
     if let (Some(all), Some(shaping)) =

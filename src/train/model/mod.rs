@@ -1,11 +1,14 @@
 //! What learns: a model is a configuration, the parameters it declares, and a function of them.
 mod activation;
+mod alexnet;
 mod cnn;
 mod declare;
 mod dropout;
+mod googlenet;
 mod layers;
 mod mlp;
 mod resnet;
+mod vgg;
 mod walk;
 
 use dlgrid_sweep::recipe::{self, Activation, Init};
@@ -13,10 +16,13 @@ use tch::Tensor;
 
 use crate::parameters::Declared;
 use crate::random::Place;
+use alexnet::Alexnet;
 use cnn::Cnn;
+use googlenet::Googlenet;
 use layers::{Declare, Layers, Walk};
 use mlp::Mlp;
 use resnet::Resnet;
+use vgg::Vgg;
 
 /// Whether a model computes for training or for judging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +53,9 @@ enum Network {
     Mlp(Mlp),
     Cnn(Cnn),
     Resnet(Resnet),
+    Vgg(Vgg),
+    Alexnet(Alexnet),
+    Googlenet(Googlenet),
 }
 
 impl Network {
@@ -55,6 +64,9 @@ impl Network {
             Self::Mlp(mlp) => mlp.network(l, x),
             Self::Cnn(cnn) => cnn.network(l, x),
             Self::Resnet(resnet) => resnet.network(l, x),
+            Self::Vgg(vgg) => vgg.network(l, x),
+            Self::Alexnet(alexnet) => alexnet.network(l, x),
+            Self::Googlenet(googlenet) => googlenet.network(l, x),
         }
     }
 }
@@ -109,6 +121,19 @@ impl Model {
                     activation,
                     dropout,
                 })
+            }
+            recipe::Net::Vgg { depth, channels, layers, width, batch_norm } => Network::Vgg(Vgg {
+                shape,
+                depth,
+                channels: channels as usize,
+                head: dense(layers, width, batch_norm, false),
+            }),
+            recipe::Net::Alexnet { channels, layers, width, batch_norm } => {
+                let head = dense(layers, width, batch_norm, false);
+                Network::Alexnet(Alexnet { shape, channels, head })
+            }
+            recipe::Net::Googlenet { channels } => {
+                Network::Googlenet(Googlenet { shape, channels, outputs, activation, dropout })
             }
         };
         Ok(Self { features: shape.iter().product(), init, activation, network })

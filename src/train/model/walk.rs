@@ -7,7 +7,7 @@ use tch::Tensor;
 use super::Mode;
 use super::activation::activate;
 use super::dropout::dropout;
-use super::layers::{Convolution, Layers, NEWEST, NORM_EPS, extent, whole};
+use super::layers::{Convolution, Layers, NEWEST, NORM_EPS, Pool, extent, whole};
 
 /// Takes a network's parameters in the order in which it declared them.
 #[derive(Debug)]
@@ -88,6 +88,12 @@ impl Layers for Walk<'_> {
         x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)
     }
 
+    fn pool_by(&mut self, x: Tensor, how: Pool) -> Tensor {
+        let Pool { size, stride } = how;
+        let (rounds_up, border) = (size % 2 == 0, whole((size - 1) / 2));
+        x.max_pool2d([whole(size); 2], [whole(stride); 2], [border; 2], [1, 1], rounds_up)
+    }
+
     fn pool_all(&mut self, x: Tensor) -> Tensor {
         x.mean_dim([2i64, 3].as_slice(), false, None)
     }
@@ -103,6 +109,10 @@ impl Layers for Walk<'_> {
 
     fn fork(&mut self, x: Tensor) -> (Tensor, Tensor) {
         (x.shallow_clone(), x)
+    }
+
+    fn concat(&mut self, parts: [Tensor; 4]) -> Tensor {
+        Tensor::cat(&parts, 1)
     }
 
     fn add(&mut self, x: Tensor, y: Tensor) -> Tensor {

@@ -97,31 +97,6 @@ pub struct Key {
     pub doc: &'static str,
 }
 
-/// A setting that always exists.
-pub(super) const fn key(path: &'static str, kind: Kind, preset: Lit, doc: &'static str) -> Key {
-    Key { path, kind, preset: Preset::Fixed(preset), only: None, doc }
-}
-
-/// One that exists, and whose preset is, by the choice of another.
-pub(super) const fn by(
-    path: &'static str,
-    kind: Kind,
-    presets: (&'static [(&'static str, Lit)], Lit),
-    only: (&'static str, &'static [&'static str]),
-    doc: &'static str,
-) -> Key {
-    Key { path, kind, preset: Preset::By(presets.0, presets.1), only: Some(only), doc }
-}
-
-/// The same setting, where it exists only by the choice of another.
-pub(super) const fn only(
-    base: Key,
-    selector: &'static str,
-    choices: &'static [&'static str],
-) -> Key {
-    Key { only: Some((selector, choices)), ..base }
-}
-
 impl Kind {
     /// What is expected, in words that follow "expected".
     #[must_use]

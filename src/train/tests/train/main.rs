@@ -4,6 +4,7 @@ mod penalties;
 mod quality;
 mod resume;
 mod runs;
+mod sanity;
 mod sets;
 mod support;
 mod tasks;

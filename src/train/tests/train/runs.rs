@@ -54,6 +54,32 @@ fn blobs_are_learnt_by_every_kind_of_model() {
 }
 
 #[test]
+fn blobs_are_learnt_by_the_historical_networks() {
+    let square = |side: usize| {
+        let (pixels, labels) = blobs(60, side * side, 3);
+        Dataset::new(&pixels, &labels, 3, Device::Cpu).with_shape(&[1, side, side])
+    };
+    let norm = || ("model.batch_norm", Value::Bool(true));
+    let rate = |lr| ("optimizer.lr", Value::Float(lr));
+    for (side, given) in [
+        (17, vec![("model.kind", text("vgg")), norm(), rate(0.01)]),
+        (5, vec![("model.kind", text("alexnet")), norm(), rate(0.01)]),
+        (5, vec![("model.kind", text("googlenet")), rate(0.01)]),
+    ] {
+        let base = [
+            ("model.channels", Value::Int(8)),
+            ("model.width", Value::Int(16)),
+            ("epochs", Value::Int(15)),
+            ("batch_size", Value::Int(12)),
+        ];
+        let recipe = recipe(&[base.as_slice(), &given].concat());
+        let told = run(&recipe, &square(side), None, &Stop::default());
+        let accuracy = told.trained.metrics["valid/accuracy"].0;
+        assert!(accuracy > 0.9, "{given:?}: {accuracy}");
+    }
+}
+
+#[test]
 fn blobs_are_learnt_with_every_optimizer_and_schedule() {
     let data = small();
     let optimizer =
