@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use dlgrid_sweep::recipe::{Recipe, Task, TooSmall};
+use dlgrid_sweep::recipe::{Fold, Recipe, Task, TooSmall};
 use dlgrid_sweep::store::record::{Best, Metrics};
 use dlgrid_sweep::trial::RunId;
 
@@ -26,6 +26,8 @@ pub struct Job<'a> {
     pub recipe: &'a Recipe,
     /// Its seed: all randomness follows from it.
     pub seed: u64,
+    /// The fold that it holds back; without, `data.valid` of the samples.
+    pub fold: Option<Fold>,
     /// What to learn from; also says on which device.
     pub data: &'a Dataset,
     /// How often to save while training goes on.
@@ -150,7 +152,7 @@ fn classify(
     stop: &Stop,
     log: &mut Log<'_>,
 ) -> Result<Trained, RunError> {
-    let mut task = Classify::new(job.recipe, job.data, job.seed)?;
+    let mut task = Classify::new(job.recipe, job.data, job.seed, job.fold)?;
     let mut training = begin(job, &task)?;
     if let Some(bytes) = from {
         let template = engine::Task::counted(&task);

@@ -43,7 +43,7 @@ pub struct LogsArgs {
     root: Root,
     /// A run for which this holds, such as `optimizer.lr < 1e-3 and state == 'failed'`
     ///
-    /// Names are parameters, `seed` and `state`.
+    /// Names are parameters, `seed`, `fold` and `state`.
     #[arg(long = "where", value_name = "CONDITION")]
     filter: Option<String>,
     /// Print the last lines of one run of each cause for which runs failed or were lost
@@ -99,10 +99,7 @@ fn find(picked: &Picked, args: &LogsArgs) -> Result<FoundRun, NoRun> {
     let among = Among { spec: &picked.sweep.spec, results: &picked.results, state: &state };
     match args.run.as_slice() {
         [one] if args.filter.is_none() && !one.contains('=') => find_run(&among, one),
-        words => {
-            let (name, paths) = (&among.spec.name, among.spec.space.paths());
-            find_wanted(&among, &Wanted::read(words, args.filter.as_deref(), name, paths)?)
-        }
+        words => find_wanted(&among, &Wanted::read(words, args.filter.as_deref(), among.spec)?),
     }
 }
 

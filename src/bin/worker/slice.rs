@@ -128,7 +128,14 @@ impl Station<'_> {
             }
         };
         let save_every = Duration::MAX;
-        let job = Job { id: run.id, recipe: &recipe, seed: run.seed, data: &data, save_every };
+        let job = Job {
+            id: run.id,
+            recipe: &recipe,
+            seed: run.seed,
+            fold: run.fold,
+            data: &data,
+            save_every,
+        };
         let mut log = Log { epoch: &mut |_| {}, save: &mut |_, _, _| true };
         match train(&job, None, &Stop::after(STEPS), &mut log) {
             Ok(_) => eprintln!("two batches of run {} are trained: all is well", run.id.short()),
@@ -168,6 +175,7 @@ impl Station<'_> {
             id: run.id,
             recipe: &recipe,
             seed: run.seed,
+            fold: run.fold,
             data: &data,
             save_every: save_every.unwrap_or(Duration::MAX),
         };
@@ -234,7 +242,8 @@ impl Station<'_> {
             (Outcome::Diverged, _) => format!("diverged: {}", end.why.as_deref().unwrap_or("?")),
             (Outcome::Failed, _) => format!("failed: {}", end.why.as_deref().unwrap_or("?")),
         };
-        format!("{line}  seed {}  {result}  {:.1} s", run.seed, end.seconds)
+        let fold = run.fold.map_or_else(String::new, |f| format!("  fold {}/{}", f.number, f.of));
+        format!("{line}  seed {}{fold}  {result}  {:.1} s", run.seed, end.seconds)
     }
 }
 

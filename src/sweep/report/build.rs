@@ -6,6 +6,7 @@ use super::{
     cause, ranges, rank,
 };
 use crate::judge::{Counts, State};
+use crate::spec::draw;
 
 /// A trial on its way to a row: where its runs stand among the facts.
 pub(super) struct Entry {
@@ -45,6 +46,7 @@ fn frame(source: &Source<'_>, plan: &Plan, rows: Vec<Row>, trials: u64) -> Repor
         parameters: source.parameters.to_vec(),
         metrics: plan.query.metrics.clone(),
         seeds: source.seeds.len() as u64,
+        folds: source.folds,
         rows,
         trials,
         filter: plan.query.filter.clone(),
@@ -77,7 +79,7 @@ fn notes(source: &Source<'_>, counts: &Counts) -> Vec<String> {
             source.aim.metric
         ));
     }
-    if source.seeds.len() == 1 && done > 1 {
+    if source.rounds().count() == 1 && done > 1 {
         notes.push("one seed a trial: the order may be chance; `seeds: 3` tells more".into());
     }
     notes
@@ -90,12 +92,12 @@ pub(super) fn open_runs(source: &Source<'_>) -> (Vec<Range>, bool) {
         return (Vec::new(), false);
     }
     ended.par_sort_unstable();
-    let end = source.points.saturating_mul(source.seeds.len() as u64);
+    let end = source.points.saturating_mul(source.rounds().count());
     let is_run = |index: u64| (source.is_point)(index % source.points.max(1));
     ranges::gaps(&ended, end, is_run, RANGES)
 }
 
-/// The facts' places, trial by trial, the seeds of each in order.
+/// The facts' places, trial by trial, the seeds and folds of each in order.
 fn by_trial(source: &Source<'_>) -> Vec<usize> {
     let points = source.points.max(1);
     let mut places: Vec<usize> = (0..source.facts.len()).collect();
@@ -140,7 +142,7 @@ fn row(source: &Source<'_>, plan: &Plan, places: &[usize], entry: &Entry) -> Row
     let facts = || places[entry.from..entry.to].iter().map(|place| &source.facts[*place]);
     let point = entry.standing.point;
     let mut counts = Counts::of(facts().map(|f| f.state));
-    counts.add(State::Waiting, (source.seeds.len() as u64).saturating_sub(counts.total()));
+    counts.add(State::Waiting, source.rounds().count().saturating_sub(counts.total()));
     let metrics = (0..plan.query.metrics.len()).map(|column| metric(facts(), column)).collect();
     let runs = if plan.query.runs { facts().map(|f| run_row(source, f)).collect() } else { vec![] };
     Row {
@@ -170,10 +172,11 @@ pub(super) fn metric<'a, 'b: 'a>(
 }
 
 fn run_row(source: &Source<'_>, fact: &Fact<'_>) -> RunRow {
-    let place = usize::try_from(fact.index / source.points.max(1)).ok();
+    let draw = draw(source.seeds, source.folds, fact.index / source.points.max(1));
     RunRow {
         index: fact.index,
-        seed: place.and_then(|place| source.seeds.get(place)).copied(),
+        seed: draw.map(|(seed, _)| seed),
+        fold: draw.and_then(|(_, fold)| fold),
         state: fact.state,
         objective: fact.objective,
         seconds: fact.seconds,

@@ -158,14 +158,14 @@ impl Subject<'_> {
     }
 
     fn running(&self, source: &Source<'_>, index: u64, now: f64) -> Option<Running> {
-        let (point, seed) = self.spec.place(index)?;
+        let (point, seed, fold) = self.spec.place(index)?;
         let last = self.results.runs.get(&index)?.last.as_ref()?;
         let (seconds, epoch) = match last.what {
             LastEvent::Checkpoint { epoch, .. } => (None, Some(epoch)),
             _ => (Some((now - last.time).max(0.0)), None),
         };
         let trial = (source.trial)(point)?.short();
-        Some(Running { index, trial, seed: Some(seed), seconds, epoch })
+        Some(Running { index, trial, seed: Some(seed), fold, seconds, epoch })
     }
 
     fn with<T>(&self, metrics: &[String], then: impl FnOnce(&Source<'_>) -> T) -> T {
@@ -181,6 +181,7 @@ impl Subject<'_> {
             aim: aim(&spec.objective),
             parameters: spec.space.paths(),
             seeds: &spec.seeds,
+            folds: spec.folds,
             points: spec.space.points(),
             runs: self.runs,
             missing: self.missing(&facts),

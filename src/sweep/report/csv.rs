@@ -48,6 +48,7 @@ pub fn render_runs(report: &Report) -> String {
     let mut head = vec!["rank".to_owned(), "trial".into(), "run".into(), "seed".into()];
     head.extend(report.parameters.iter().map(|p| text(p)));
     head.extend(["state".to_owned(), text(&report.aim.metric), "seconds".into(), "why".into()]);
+    head.extend(report.folds.map(|_| "fold".to_owned()));
     let lines = report.rows.iter().flat_map(|row| {
         row.runs.iter().map(move |run| {
             let mut cells = vec![
@@ -65,6 +66,7 @@ pub fn render_runs(report: &Report) -> String {
                 number(run.seconds)
             });
             cells.push(text(run.why.as_deref().unwrap_or("")));
+            cells.extend(run.fold.map(|fold| fold.number.to_string()));
             cells
         })
     });

@@ -1,7 +1,8 @@
 //! The report as JSON, in a documented form with a version: see [`REPORT_SCHEMA`].
 //!
 //! One object: `schema`; `sweep {name, id, dir}`; `objective {metric, goal, at}`;
-//! `parameters`: the paths that vary; `seeds`: seeds of every trial; `trials`: trials that the
+//! `parameters`: the paths that vary; `seeds`: seeds of every trial, `folds`: of each seed,
+//! null without; `trials`: trials that the
 //! rows are taken from; `rows`, in order; `counts`: runs by state; `missing`: runs not ended
 //! that no process will get to; `open`: ranges `{first, last}` of the indices of runs not
 //! ended, with `open_truncated`; `failures`: by cause, `{state, why, runs, example, kind,
@@ -30,6 +31,7 @@ pub fn render(report: &Report) -> String {
         ("objective", aim(&report.aim).to_string()),
         ("parameters", json!(report.parameters).to_string()),
         ("seeds", report.seeds.to_string()),
+        ("folds", json!(report.folds).to_string()),
         ("trials", report.trials.to_string()),
         ("rows", format!("[{}]", rows.join(","))),
         ("counts", counts(&report.counts).to_string()),
@@ -95,6 +97,9 @@ fn run(run: &RunRow) -> Json {
         "objective": run.objective.map(finite),
         "seconds": finite(run.seconds),
     });
+    if let Some(fold) = run.fold {
+        object["fold"] = fold.number.into();
+    }
     if let Some(why) = &run.why {
         object["why"] = why.as_str().into();
     }

@@ -31,7 +31,7 @@ pub fn render(report: &Report) -> String {
         let mut cells = start(row);
         cells.push(objectives[at].trim_end().to_owned());
         cells.extend(metrics.iter().map(|column| column[at].trim_end().to_owned()));
-        cells.push(runs(row, report.seeds));
+        cells.push(runs(row, report.rounds().count()));
         if unfinished {
             cells.push(not_done(row));
         }

@@ -20,7 +20,8 @@ pub mod table;
 use std::borrow::Cow;
 
 use crate::judge::{Counts, State};
-use crate::recipe::Value;
+use crate::recipe::{Fold, Value};
+use crate::spec::Rounds;
 use crate::store::tasks;
 use crate::trial::TrialId;
 pub use build::{best, build};
@@ -91,7 +92,10 @@ pub struct Source<'a> {
     pub parameters: &'a [String],
     /// The seeds of every trial.
     pub seeds: &'a [u64],
-    /// Numbers that points have: a run's index is `seed place * points + point`.
+    /// The folds of every seed, where there are folds.
+    pub folds: Option<u32>,
+    /// Numbers that points have: a run's index is `place * points + point`, where the place is
+    /// `seed place * folds + fold`, each from 0.
     pub points: u64,
     /// Runs of the sweep.
     pub runs: u64,
@@ -130,6 +134,8 @@ pub struct Report {
     pub metrics: Vec<String>,
     /// Seeds of every trial.
     pub seeds: u64,
+    /// Folds of every seed, where there are folds.
+    pub folds: Option<u32>,
     /// The trials shown, in order.
     pub rows: Vec<Row>,
     /// Trials with a run begun that the condition admits, shown or not.
@@ -187,6 +193,8 @@ pub struct RunRow {
     pub index: u64,
     /// Its seed.
     pub seed: Option<u64>,
+    /// Its fold, where there are folds.
+    pub fold: Option<Fold>,
     /// Its state.
     pub state: State,
     /// Its objective.
@@ -197,6 +205,22 @@ pub struct RunRow {
     pub why: Option<String>,
 }
 
+impl Source<'_> {
+    /// How often every trial is run.
+    #[must_use]
+    pub const fn rounds(&self) -> Rounds {
+        Rounds { seeds: self.seeds.len() as u64, folds: self.folds }
+    }
+}
+
+impl Report {
+    /// How often every trial is run.
+    #[must_use]
+    pub const fn rounds(&self) -> Rounds {
+        Rounds { seeds: self.seeds, folds: self.folds }
+    }
+}
+
 impl Row {
     /// The eight digits that people see.
     #[must_use]
@@ -204,10 +228,10 @@ impl Row {
         self.trial.map_or_else(|| format!("#{}", self.point), |trial| trial.short())
     }
 
-    /// Whether fewer runs count than seeds were asked for.
+    /// Whether fewer runs count than were asked for.
     #[must_use]
-    pub const fn is_partial(&self, seeds: u64) -> bool {
-        self.objective.n < seeds
+    pub const fn is_partial(&self, asked: u64) -> bool {
+        self.objective.n < asked
     }
 
     /// Why the objective is no finite number: `nan`, `inf`, or the state of its runs.

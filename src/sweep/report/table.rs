@@ -70,9 +70,10 @@ fn head(report: &Report, view: View) -> String {
     let aim = &report.aim;
     let goal = if aim.maximize { "maximize" } else { "minimize" };
     let at = if aim.best { "best" } else { "last" };
-    let spread = match report.seeds {
-        1 => "1 seed".to_owned(),
-        n => format!("mean ± sd over {n} seeds"),
+    let rounds = report.rounds();
+    let spread = match rounds.count() {
+        1 => rounds.to_string(),
+        _ => format!("mean ± sd over {rounds}"),
     };
     format!(
         "{}  {goal} {} at the {at} epoch, {spread}\n\n",
@@ -124,14 +125,14 @@ fn columns(report: &Report) -> Vec<Column> {
         let head = cut(name, LONGEST);
         columns.push(Column { short: head.clone(), head, cells, right: true, spare });
     }
-    let partial = rows.iter().any(|row| row.is_partial(report.seeds));
-    columns
-        .push(column("runs", true, if partial { 50 } else { 200 }, &|row| runs(row, report.seeds)));
+    let asked = report.rounds().count();
+    let partial = rows.iter().any(|row| row.is_partial(asked));
+    columns.push(column("runs", true, if partial { 50 } else { 200 }, &|row| runs(row, asked)));
     if rows.iter().any(|row| row.counts.get(State::Done) < row.counts.total()) {
         columns.push(column("not done", false, 190, &not_done));
     }
     columns.push(column("time", true, 300, &|row| duration(row.seconds)));
-    if report.seeds > 1 {
+    if asked > 1 {
         columns.push(column("a run", true, 301, &|row| duration(row.seconds_mean)));
     }
     columns
@@ -187,10 +188,10 @@ pub(super) fn summaries(all: &[Summary], otherwise: impl Fn(usize) -> &'static s
         .collect()
 }
 
-/// How many runs count, marked where seeds are missing.
-pub(super) fn runs(row: &Row, seeds: u64) -> String {
-    if row.is_partial(seeds) {
-        format!("{} of {seeds}", row.objective.n)
+/// How many runs count, marked where some are missing.
+pub(super) fn runs(row: &Row, asked: u64) -> String {
+    if row.is_partial(asked) {
+        format!("{} of {asked}", row.objective.n)
     } else {
         row.objective.n.to_string()
     }

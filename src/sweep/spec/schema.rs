@@ -23,6 +23,7 @@ pub fn json_schema() -> Json {
         "train": nested(KEYS),
         "command": {"type": "array", "minItems": 1, "items": {"type": ["string", "number"]}, "description": "any program; `{path}` stands for a parameter's value"},
         "seeds": {"oneOf": [{"type": "integer", "minimum": 1}, {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}], "description": "how many seeds every trial is run with, or which"},
+        "folds": {"type": "integer", "minimum": 2, "maximum": 1000, "description": "k of a k-fold cross-validation: every trial is run k times with every seed, each time with another part of the training samples held back"},
         "objective": {"type": "object", "properties": {"maximize": {"type": "string"}, "minimize": {"type": "string"}, "at": {"enum": ["last", "best"]}}, "additionalProperties": false, "description": "what the leaderboard ranks by"},
         "search": {"enum": ["grid"], "description": "how the space is walked"},
         "checkpoint": {"type": "string", "description": "time between two checkpoints of a run, such as `5m`"},

@@ -364,4 +364,5 @@ fn single_mistakes_and_their_hints() {
     }
 }
 
+mod folds;
 mod scale;

@@ -1,5 +1,5 @@
 //! Classification: samples in, one of several classes out. The test set has no way in here.
-use dlgrid_sweep::recipe::Recipe;
+use dlgrid_sweep::recipe::{Fold, Recipe};
 use dlgrid_sweep::store::record::{Metrics, Number};
 use tch::Tensor;
 
@@ -31,13 +31,18 @@ pub struct Classify<'a> {
 }
 
 impl<'a> Classify<'a> {
-    /// The task of a recipe on its data, split by the seed.
+    /// The task of a recipe on its data, split by the seed and, where there are folds, the fold.
     ///
     /// # Errors
     /// Where the data set is too small for the split, or its images for the model.
-    pub fn new(recipe: &Recipe, data: &'a Dataset, seed: u64) -> Result<Self, TaskError> {
+    pub fn new(
+        recipe: &Recipe,
+        data: &'a Dataset,
+        seed: u64,
+        fold: Option<Fold>,
+    ) -> Result<Self, TaskError> {
         let device = data.device();
-        let split = Split::of(data, &recipe.data, seed)?;
+        let split = Split::of(data, &recipe.data, seed, fold)?;
         let inputs = Prepared::new(data, &recipe.data, &split.train);
         let batch = (recipe.batch_size as usize).min(split.train.len());
         let mut judge = Loader::new(data, inputs.share(), JUDGED_AT_ONCE);
