@@ -2,8 +2,8 @@
 use rayon::prelude::*;
 
 use super::{
-    Fact, Plan, Query, RANGES, Range, Report, ReportError, Row, RunRow, Source, Standing, Summary,
-    cause, ranges, rank,
+    Comparison, Fact, Paired, Plan, Query, RANGES, Range, Report, ReportError, Row, RunRow, Source,
+    Standing, Summary, cause, ranges, rank,
 };
 use crate::judge::{Counts, State};
 use crate::spec::draw;
@@ -30,11 +30,51 @@ pub fn build(source: &Source<'_>, plan: &Plan) -> Result<Report, ReportError> {
     for (entry, rank) in entries.iter_mut().zip(ranks) {
         entry.rank = rank;
     }
+    let leader = Leader::of(source, &places, &entries);
     let entries = plan.select(source, &places, entries)?;
     let trials = entries.len() as u64;
     let shown = plan.query.top.unwrap_or(entries.len()).min(entries.len());
-    let rows = entries[..shown].par_iter().map(|e| row(source, plan, &places, e)).collect();
-    Ok(frame(source, plan, rows, trials))
+    let rows = entries[..shown]
+        .par_iter()
+        .map(|e| {
+            let versus = leader.as_ref().and_then(|leader| leader.versus(source, &places, e));
+            Row { versus, ..row(source, plan, &places, e) }
+        })
+        .collect();
+    let comparison = leader.map(|leader| leader.comparison);
+    Ok(Report { comparison, ..frame(source, plan, rows, trials) })
+}
+
+/// The first of all trials, with its objectives by place: what the others are compared with.
+struct Leader {
+    comparison: Comparison,
+    objectives: Vec<(u64, f64)>,
+}
+
+impl Leader {
+    /// The first of the entries in their order; nothing where it has no finite objective, or
+    /// where trials have one run each, so that nothing can be said of noise.
+    fn of(source: &Source<'_>, places: &[usize], entries: &[Entry]) -> Option<Self> {
+        let first = entries.first().filter(|e| e.rank.is_some() && source.rounds().count() > 1)?;
+        let point = first.standing.point;
+        let trial = (source.trial)(point);
+        let comparison = Comparison { point, trial, ratio: source.ratio };
+        Some(Self { comparison, objectives: objectives(source, places, first) })
+    }
+
+    fn versus(&self, source: &Source<'_>, places: &[usize], entry: &Entry) -> Option<Paired> {
+        let compared = entry.rank.is_some() && entry.standing.point != self.comparison.point;
+        compared.then(|| {
+            let other = objectives(source, places, entry);
+            Paired::of(&self.objectives, &other, self.comparison.ratio)
+        })
+    }
+}
+
+/// The objectives of a trial by place among the rounds, in order.
+fn objectives(source: &Source<'_>, places: &[usize], entry: &Entry) -> Vec<(u64, f64)> {
+    let facts = places[entry.from..entry.to].iter().map(|place| &source.facts[*place]);
+    facts.filter_map(|f| Some((f.index / source.points.max(1), f.objective?))).collect()
 }
 
 /// Everything around the rows.
@@ -47,6 +87,7 @@ fn frame(source: &Source<'_>, plan: &Plan, rows: Vec<Row>, trials: u64) -> Repor
         metrics: plan.query.metrics.clone(),
         seeds: source.seeds.len() as u64,
         folds: source.folds,
+        comparison: None,
         rows,
         trials,
         filter: plan.query.filter.clone(),
@@ -151,6 +192,7 @@ fn row(source: &Source<'_>, plan: &Plan, places: &[usize], entry: &Entry) -> Row
         point,
         parameters: (source.values)(point).unwrap_or_else(|| vec![None; source.parameters.len()]),
         objective: entry.standing.objective,
+        versus: None,
         metrics,
         seconds: entry.seconds,
         seconds_mean: entry.standing.seconds,

@@ -12,6 +12,8 @@ use crate::exec::claim;
 use crate::exec::slurm::bad_nodes;
 use crate::exec::slurm::state::Standing;
 use crate::judge::{Liveness, State, Traces, judge};
+use crate::recipe::{Settings, Work};
+use crate::space::Base;
 use crate::spec::{At, Goal, Objective, Spec};
 use crate::store::MetricId;
 use crate::store::layout::SweepDir;
@@ -182,6 +184,7 @@ impl Subject<'_> {
             parameters: spec.space.paths(),
             seeds: &spec.seeds,
             folds: spec.folds,
+            ratio: ratio(spec),
             points: spec.space.points(),
             runs: self.runs,
             missing: self.missing(&facts),
@@ -305,6 +308,30 @@ pub fn local_liveness(dir: &SweepDir) -> Liveness {
         },
         Ok(None) => Liveness::Gone,
         Err(_) => Liveness::Unknown,
+    }
+}
+
+/// Samples held back by samples trained on. Of a program without folds it is not known whether
+/// its runs share any, and 0.
+fn ratio(spec: &Spec) -> f64 {
+    if let Some(folds) = spec.folds {
+        return 1.0 / (f64::from(folds) - 1.0);
+    }
+    let of =
+        |settings: &Settings| settings.at("data.valid").as_f64().map_or(0.0, |v| v / (1.0 - v));
+    match spec.space.base() {
+        Base::Command(_) => 0.0,
+        Base::Train(settings) if !spec.space.paths().iter().any(|p| p == "data.valid") => {
+            of(settings)
+        }
+        Base::Train(_) => {
+            let works = spec.space.samples(&["data.valid"]);
+            let ratios = works.filter_map(|(_, work)| match work {
+                Work::Train(settings) => Some(of(&settings)),
+                Work::Command(_) => None,
+            });
+            ratios.fold(0.0, f64::max)
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! The report as a Markdown table, for issues and notes.
-use super::table::{not_done, objectives, parameter, runs, summaries, totals};
+use super::table::{not_done, objectives, parameter, rank, runs, summaries, tied, totals};
 use super::{Report, Row, Summary};
 use crate::judge::State;
 use crate::text::{clean, duration};
@@ -40,13 +40,17 @@ pub fn render(report: &Report) -> String {
     });
     let mut out = write(&head, rows);
     out.push('\n');
+    if let Some(note) = tied(report) {
+        out.push_str(&note);
+        out.push_str("\n\n");
+    }
     out.push_str(&totals(report).replace(" (all: --all)", ""));
     out.push('\n');
     out
 }
 
 fn start(row: &Row) -> Vec<String> {
-    let mut cells = vec![row.rank.map_or_else(|| "-".into(), |rank| rank.to_string()), row.name()];
+    let mut cells = vec![rank(row), row.name()];
     cells.extend(row.parameters.iter().map(|value| escape(&parameter(value.as_ref()))));
     cells
 }

@@ -10,6 +10,7 @@ pub mod fate;
 pub mod json;
 pub mod list;
 pub mod markdown;
+pub mod paired;
 pub mod pause;
 pub mod query;
 pub mod ranges;
@@ -26,6 +27,7 @@ use crate::store::tasks;
 use crate::trial::TrialId;
 pub use build::{best, build};
 pub use cause::Cause;
+pub use paired::Paired;
 pub use query::{Plan, Query, ReportError};
 pub use ranges::Range;
 pub use rank::{Standing, Summary};
@@ -94,6 +96,8 @@ pub struct Source<'a> {
     pub seeds: &'a [u64],
     /// The folds of every seed, where there are folds.
     pub folds: Option<u32>,
+    /// Samples held back by samples trained on, where the runs of a trial share samples; else 0.
+    pub ratio: f64,
     /// Numbers that points have: a run's index is `place * points + point`, where the place is
     /// `seed place * folds + fold`, each from 0.
     pub points: u64,
@@ -136,6 +140,8 @@ pub struct Report {
     pub seeds: u64,
     /// Folds of every seed, where there are folds.
     pub folds: Option<u32>,
+    /// What the rows are compared with; nothing where each trial has one run.
+    pub comparison: Option<Comparison>,
     /// The trials shown, in order.
     pub rows: Vec<Row>,
     /// Trials with a run begun that the condition admits, shown or not.
@@ -160,6 +166,17 @@ pub struct Report {
     pub notes: Vec<String>,
 }
 
+/// What the trials of a report are compared with: the first of all of them, shown or not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Comparison {
+    /// Its place in the space.
+    pub point: u64,
+    /// Its identity.
+    pub trial: Option<TrialId>,
+    /// Samples held back by samples trained on, by which the variance is corrected.
+    pub ratio: f64,
+}
+
 /// One trial.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
@@ -174,6 +191,9 @@ pub struct Row {
     pub parameters: Vec<Option<Value>>,
     /// The objective over the runs that are done.
     pub objective: Summary,
+    /// How it compares with the first of all trials; nothing for that itself, and without a
+    /// finite objective.
+    pub versus: Option<Paired>,
     /// Further metrics over the runs that are done.
     pub metrics: Vec<Summary>,
     /// Seconds of all its runs that ended.
@@ -226,6 +246,12 @@ impl Row {
     #[must_use]
     pub fn name(&self) -> String {
         self.trial.map_or_else(|| format!("#{}", self.point), |trial| trial.short())
+    }
+
+    /// Whether it ranks and noise can't tell it from the first; not of the first itself.
+    #[must_use]
+    pub fn is_tied(&self) -> bool {
+        self.versus.is_some_and(|versus| versus.is_tied())
     }
 
     /// Whether fewer runs count than were asked for.

@@ -3,7 +3,7 @@
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use unicode_width::UnicodeWidthStr;
 
-use super::{Report, Row, Summary, ranges};
+use super::{Report, Row, Summary, paired, ranges};
 use crate::judge::State;
 use crate::recipe::Value;
 use crate::text::{Digits, clean, cut, duration, grouped, plural};
@@ -52,6 +52,10 @@ pub fn render(report: &Report, view: View) -> String {
     } else {
         let (table, left_out) = lay_out(columns(report), view);
         out.push_str(&table);
+        if let Some(note) = tied(report) {
+            out.push_str(&style(view, DIM, &note));
+            out.push('\n');
+        }
         if !left_out.is_empty() {
             let note = format!(
                 "left out for want of width: {} (see them all: --format csv)",
@@ -99,10 +103,7 @@ fn columns(report: &Report) -> Vec<Column> {
         right,
         spare,
     };
-    let mut columns = vec![
-        column("rank", true, 0, &|row| row.rank.map_or_else(|| "-".into(), grouped)),
-        column("trial", false, 0, &Row::name),
-    ];
+    let mut columns = vec![column("rank", true, 0, &rank), column("trial", false, 0, &Row::name)];
     let mut spare = 100;
     for (place, path) in report.parameters.iter().enumerate() {
         spare += 1;
@@ -136,6 +137,23 @@ fn columns(report: &Report) -> Vec<Column> {
         columns.push(column("a run", true, 301, &|row| duration(row.seconds_mean)));
     }
     columns
+}
+
+/// A rank, marked where noise can't tell the trial from the first.
+pub(super) fn rank(row: &Row) -> String {
+    let mark = if row.is_tied() { "≈ " } else { "" };
+    row.rank.map_or_else(|| "-".into(), |rank| format!("{mark}{}", grouped(rank)))
+}
+
+/// What the mark before a rank says, where there is one.
+pub(super) fn tied(report: &Report) -> Option<String> {
+    report.rows.iter().any(Row::is_tied).then(|| {
+        format!(
+            "≈ can't be told from the first by {} (paired t test, p ≥ {})",
+            report.rounds(),
+            paired::LEVEL
+        )
+    })
 }
 
 /// The end of a path from which on no other path has the same: `lr` of `optimizer.lr`.
