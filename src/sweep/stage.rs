@@ -99,6 +99,10 @@ fn text(sweep: &Sweep, kind: StageKind, number: u32, chosen: &Chosen<'_>) -> Str
     }
     let seeds = chosen.seeds.iter().map(|seed| Value::Int(seed.cast_signed())).collect();
     line(&mut out, "seeds", &json(&Value::List(seeds)));
+    // What finishes trains on all samples: no part is held back.
+    if let (Some(folds), StageKind::Confirm) = (spec.folds, kind) {
+        line(&mut out, "folds", &folds.to_string());
+    }
     line(&mut out, "objective", &objective(&spec.objective, kind));
     line(&mut out, "checkpoint", &quoted(&format!("{}s", spec.checkpoint_seconds)));
     out

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use dlgrid_sweep::host;
-use dlgrid_sweep::recipe::{self, Recipe, TooSmall};
+use dlgrid_sweep::recipe::{self, Fold, Recipe, TooSmall};
 use dlgrid_sweep::store::record::{Best, Metrics};
 use dlgrid_sweep::trial::RunId;
 
@@ -28,6 +28,8 @@ pub struct Job<'a> {
     pub recipe: &'a Recipe,
     /// Its seed: all randomness follows from it.
     pub seed: u64,
+    /// The fold that it holds back; without, `data.valid` of the samples.
+    pub fold: Option<Fold>,
     /// What to learn from; also says on which device.
     pub data: &'a Dataset,
     /// The test set, of a run that finishes: it trains on all samples of `data`, and is judged here
@@ -41,7 +43,7 @@ impl Job<'_> {
     pub(crate) fn split(&self) -> Result<Split, SplitError> {
         match self.test {
             Some(_) => Ok(Split::all(self.data)),
-            None => Split::of(self.data, &self.recipe.data, self.seed),
+            None => Split::of(self.data, &self.recipe.data, self.seed, self.fold),
         }
     }
 }

@@ -128,7 +128,7 @@ pub fn look(
 }
 
 fn trial(spec: &Spec, curve: Curve) -> Trial {
-    let point = spec.place(curve.run).map_or(0, |(point, _)| point);
+    let point = spec.place(curve.run).map_or(0, |(point, ..)| point);
     let id = spec.space.work(point).map(|work: Work| TrialId::of(&work).short());
     Trial {
         id: id.unwrap_or_default(),

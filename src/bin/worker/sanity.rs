@@ -72,6 +72,7 @@ fn try_one(run: &Run, shelf: &mut Shelf) -> anyhow::Result<Option<Curve>> {
         id: run.id,
         recipe: &recipe,
         seed: run.seed,
+        fold: run.fold,
         data: &data,
         test: None,
         save_every: Duration::MAX,

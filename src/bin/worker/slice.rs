@@ -135,6 +135,7 @@ impl Station<'_> {
             id: run.id,
             recipe: &recipe,
             seed: run.seed,
+            fold: run.fold,
             data: &data,
             test: None,
             save_every,
@@ -190,6 +191,7 @@ impl Station<'_> {
             id: run.id,
             recipe: &recipe,
             seed: run.seed,
+            fold: run.fold,
             data: &data,
             test: test.as_deref(),
             save_every: save_every.unwrap_or(Duration::MAX),
@@ -257,7 +259,8 @@ impl Station<'_> {
             (Outcome::Diverged, _) => format!("diverged: {}", end.why.as_deref().unwrap_or("?")),
             (Outcome::Failed, _) => format!("failed: {}", end.why.as_deref().unwrap_or("?")),
         };
-        format!("{line}  seed {}  {result}  {:.1} s", run.seed, end.seconds)
+        let fold = run.fold.map_or_else(String::new, |f| format!("  fold {}/{}", f.number, f.of));
+        format!("{line}  seed {}{fold}  {result}  {:.1} s", run.seed, end.seconds)
     }
 }
 

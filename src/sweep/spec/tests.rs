@@ -364,5 +364,6 @@ fn single_mistakes_and_their_hints() {
     }
 }
 
+mod folds;
 mod scale;
 mod tasks;

@@ -117,6 +117,7 @@ fn images_too_small_for_their_pools_are_an_error_of_the_run() {
         id: super::support::id(),
         recipe: &recipe,
         seed: 1,
+        fold: None,
         data: &data,
         test: None,
         save_every,
@@ -162,7 +163,8 @@ fn the_seed_decides_everything() {
     let weights = |seed| {
         let id = super::support::id();
         let save_every = std::time::Duration::MAX;
-        let job = Job { id, recipe: &recipe, seed, data: &data, test: None, save_every };
+        let job =
+            Job { id, recipe: &recipe, seed, fold: None, data: &data, test: None, save_every };
         let mut log = Log { epoch: &mut |_| (), save: &mut |_, _, _| true };
         train(&job, None, &Stop::default(), &mut log).expect("trains").parameters
     };
@@ -195,7 +197,7 @@ fn a_data_set_too_small_for_its_split_is_an_error() {
     let recipe = recipe(&[]);
     let save_every = std::time::Duration::MAX;
     let id = super::support::id();
-    let job = Job { id, recipe: &recipe, seed: 1, data: &data, test: None, save_every };
+    let job = Job { id, recipe: &recipe, seed: 1, fold: None, data: &data, test: None, save_every };
     let mut log = Log { epoch: &mut |_| (), save: &mut |_, _, _| true };
     let error = train(&job, None, &Stop::default(), &mut log).expect_err("too small");
     let cause = std::error::Error::source(&error).expect("a cause").to_string();
@@ -214,6 +216,7 @@ fn a_model_too_large_for_memory_is_an_error_of_its_run() {
         id: super::support::id(),
         recipe: &recipe,
         seed: 1,
+        fold: None,
         data: &data,
         test: None,
         save_every,
@@ -233,6 +236,7 @@ fn what_libtorch_throws_is_an_error_of_the_run_in_its_first_line() {
         id: super::support::id(),
         recipe: &recipe,
         seed: 1,
+        fold: None,
         data: &data,
         test: None,
         save_every,

@@ -21,8 +21,15 @@ fn tried(data: &Dataset, given: &[(&str, Value)]) -> Overfitted {
     let base = [("batch_size", Value::Int(48))];
     let settings = settings(&[base.as_slice(), given].concat());
     let recipe = Recipe::new(&bare(&settings)).expect("a recipe");
-    let job =
-        Job { id: id(), recipe: &recipe, seed: 1, data, test: None, save_every: Duration::MAX };
+    let job = Job {
+        id: id(),
+        recipe: &recipe,
+        seed: 1,
+        fold: None,
+        data,
+        test: None,
+        save_every: Duration::MAX,
+    };
     overfit(&job, HOW).expect("trains")
 }
 
@@ -173,7 +180,7 @@ fn a_gradient_of_the_wrong_sign_rises() {
     let data = small();
     let given = [sgd(), lr(0.05), ("model.layers", Value::Int(0)), ("batch_size", Value::Int(48))];
     let recipe = Recipe::new(&settings(&given)).expect("a recipe");
-    let split = Split::of(&data, &recipe.data, 1).expect("a split");
+    let split = Split::of(&data, &recipe.data, 1, None).expect("a split");
     let mut task = Reversed(Classify::new(&recipe, &data, split).expect("a task"));
     let stream = &mut Place::start(1).stream(Purpose::Weights);
     let parameters =
