@@ -8,7 +8,7 @@ mod mlp;
 mod resnet;
 mod walk;
 
-use dlgrid_sweep::recipe::{self, Activation, Init};
+use dlgrid_sweep::recipe::{self, Activation, Init, Precision};
 use tch::Tensor;
 
 use crate::parameters::Declared;
@@ -39,6 +39,7 @@ pub struct Model {
     features: usize,
     init: Init,
     activation: Activation,
+    precision: Precision,
     network: Network,
 }
 
@@ -111,7 +112,8 @@ impl Model {
                 })
             }
         };
-        Ok(Self { features: shape.iter().product(), init, activation, network })
+        let (features, precision) = (shape.iter().product(), recipe.precision);
+        Ok(Self { features, init, activation, precision, network })
     }
 
     /// Its parameters, in the order in which `forward` takes them.
@@ -122,10 +124,11 @@ impl Model {
         declare.done()
     }
 
-    /// From inputs `[batch, features]` to outputs `[batch, outputs]`, with the model's leaves
-    /// and, behind them, its running statistics, which a step of training keeps up.
+    /// From inputs `[batch, features]` to outputs `[batch, outputs]`, with the model's parameters
+    /// and running statistics as declared; a step of training keeps the statistics up.
     pub fn forward(&self, tensors: &[Tensor], inputs: &Tensor, mode: Mode) -> Tensor {
-        self.network.run(&mut Walk::new(tensors, mode), inputs.shallow_clone())
+        let walk = &mut Walk::new(tensors, mode, self.precision);
+        self.network.run(walk, inputs.shallow_clone())
     }
 }
 

@@ -77,6 +77,15 @@ fn resnet_18_has_its_numbers() {
 }
 
 #[test]
+fn a_recipe_names_the_parameters_that_its_model_declares() {
+    for given in recipes() {
+        let names: Vec<String> =
+            model(MNIST, &given).declare().into_iter().map(|declared| declared.name).collect();
+        assert_eq!(recipe(&given).model.parameter_names(), Some(names), "{given:?}");
+    }
+}
+
+#[test]
 fn a_recipe_counts_the_weights_that_its_model_declares() {
     for given in recipes() {
         for shape in [MNIST, [3, 32, 20]] {

@@ -5,5 +5,7 @@ mod quality;
 mod resume;
 mod runs;
 mod sets;
+mod starts;
+mod steps;
 mod support;
 mod tasks;
