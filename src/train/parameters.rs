@@ -77,9 +77,9 @@ pub fn freeze(declared: &mut [Declared], names: &[String]) -> Result<(), String>
 #[derive(Debug)]
 pub struct Parameters {
     /// All, in the order of declaration.
-    declared: Vec<Declared>,
+    all: Vec<Declared>,
     /// The trained ones, in the order of the flat buffer.
-    trained: Vec<Declared>,
+    declared: Vec<Declared>,
     flat: Tensor,
     /// One for each declared: views of the flat buffer, and the kept ones.
     tensors: Vec<Tensor>,
@@ -99,18 +99,19 @@ impl Parameters {
         device: Device,
     ) -> Result<Self, usize> {
         let [flat, kept] = draw(&declared, stream)?.map(|all| all.to_device(device));
-        let tensors = views(&flat, &kept, &declared);
+        let all = declared;
+        let tensors = views(&flat, &kept, &all);
         let is_trained = |declared: &&Declared| declared.role != Role::Kept;
-        let trained: Vec<Declared> = declared.iter().filter(is_trained).cloned().collect();
+        let declared: Vec<Declared> = all.iter().filter(is_trained).cloned().collect();
         let leaves = tensors.iter().filter(|tensor| tensor.requires_grad());
         let leaves = leaves.map(Tensor::shallow_clone).collect();
-        Ok(Self { declared, trained, flat, tensors, leaves })
+        Ok(Self { all, declared, flat, tensors, leaves })
     }
 
     /// What the trained ones are, in the order of the flat buffer.
     #[must_use]
     pub fn declared(&self) -> &[Declared] {
-        &self.trained
+        &self.declared
     }
 
     /// The leaves that a gradient is taken for: one tensor a trained parameter, in its shape,
@@ -126,7 +127,7 @@ impl Parameters {
 
     /// All of them by name, as [`Parameters::tensors`] has them.
     pub fn named(&self) -> impl Iterator<Item = (&str, &Tensor)> {
-        self.declared.iter().map(|declared| &*declared.name).zip(&self.tensors)
+        self.all.iter().map(|declared| &*declared.name).zip(&self.tensors)
     }
 
     /// Sets all of them to these, in the order and shapes of [`Parameters::tensors`].
