@@ -67,6 +67,14 @@ pub fn preflight(sweep: &dlgrid_sweep::spec::Spec, args: &LocalArgs) -> anyhow::
             None => catalogue_data(&set)?,
         }
     }
+    for path in sweep.weights() {
+        if !std::path::Path::new(&path).is_file() {
+            let fact = format!("`init_from: {path}` is no file here");
+            let hint =
+                "runs with `save_weights: true` leave such files in `weights/` of their sweep";
+            return Err(refuse(exit::MISSING, fact, hint));
+        }
+    }
     Ok(worker)
 }
 

@@ -114,10 +114,50 @@ pub const KEYS: &[Key] = &[
         "the share of the training samples held back for validation, drawn by the run's seed",
     ),
     key(
+        "early_stop.metric",
+        Kind::Text,
+        Lit::Text("valid/loss"),
+        "the metric that early stopping watches, `valid/…`",
+    ),
+    key(
+        "early_stop.min_delta",
+        NOT_NEGATIVE,
+        Lit::Float(0.0),
+        "by how much more than nothing the metric must become better to count",
+    ),
+    key(
+        "early_stop.patience",
+        Kind::Int { min: 1, max: 1_000_000 },
+        Lit::Null,
+        "epochs without a better value of the metric after which the run is done; without it, \
+         all epochs are trained",
+    ),
+    key(
         "epochs",
         Kind::Int { min: 1, max: 1_000_000 },
         Lit::Int(10),
         "passes over the training samples",
+    ),
+    key(
+        "freeze",
+        Kind::Text,
+        Lit::Null,
+        "parameters that are not trained, with a comma between: names, or what they begin with \
+         (`blocks.0, layers`); a frozen batch norm goes by its running statistics",
+    ),
+    key(
+        "init_from",
+        Kind::Text,
+        Lit::Null,
+        "a safetensors file with the weights to begin with, such as `save_weights` leaves; every \
+         name and shape must be the model's",
+    ),
+    key(
+        "init_skip",
+        Kind::Text,
+        Lit::Null,
+        "parameters that are drawn although there is `init_from`, with a comma between: names, or \
+         what they begin with (`layers.1`)",
     ),
     only(
         key(
@@ -311,6 +351,12 @@ pub const KEYS: &[Key] = &[
         doc: "weight decay, as libtorch's optimizer of that kind defines it",
     },
     key(
+        "precision",
+        Kind::Choice(&["f32", "bf16"]),
+        Lit::Text("f32"),
+        "in which numbers dense layers and convolutions multiply; weights and all else are f32",
+    ),
+    key(
         "regularize.dropout",
         UNIT,
         Lit::Float(0.0),
@@ -327,6 +373,12 @@ pub const KEYS: &[Key] = &[
         NOT_NEGATIVE,
         Lit::Float(0.0),
         "adds l2 · Σw² over the weights (not the biases) to the loss",
+    ),
+    key(
+        "save_weights",
+        Kind::Bool,
+        Lit::Bool(false),
+        "keeps the weights of a run that is done, in the sweep's folder `weights`",
     ),
     only(
         key("schedule.floor", UNIT, Lit::Float(0.0), "the factor at the end of the cosine"),

@@ -1,21 +1,25 @@
 //! What one training run is: every setting typed and checked, and the identity that follows
 //! from it. The contract between the controller and the worker; it touches nothing outside.
+mod early_stop;
 mod fold;
 pub mod key;
 pub mod metric;
 mod model;
 mod optimizer;
+mod start;
 mod train;
 pub mod value;
 
 use std::collections::BTreeMap;
 
+pub use early_stop::EarlyStop;
 pub use fold::Fold;
 pub use model::{
     ALEXNET, Activation, INCEPTIONS, Inception, Init, Model, Net, TooSmall, of_channels, vgg_blocks,
 };
 pub use optimizer::{Optimizer, Schedule, ScheduleKind};
-pub use train::{COUPLED, Data, Loss, Recipe, Regularize, Task};
+pub use start::{Start, is_any};
+pub use train::{COUPLED, Data, Loss, Precision, Recipe, Regularize, Task};
 pub use value::Value;
 
 use key::{KEYS, Key, Lit, Preset};
@@ -56,6 +60,18 @@ pub enum SettingError {
         /// What was given.
         found: String,
     },
+    /// A word is none of those that there are under the other settings.
+    #[error("`{path}: {found}` is {what}")]
+    Unknown {
+        /// The setting's path.
+        path: &'static str,
+        /// The word.
+        found: String,
+        /// What it is not.
+        what: String,
+        /// What there is.
+        known: Vec<String>,
+    },
     /// Two settings contradict each other.
     #[error("{fact}")]
     Conflict {
@@ -73,6 +89,7 @@ impl SettingError {
         match self {
             Self::Missing { path }
             | Self::NotAdmitted { path, .. }
+            | Self::Unknown { path, .. }
             | Self::Conflict { path, .. } => path,
         }
     }

@@ -1,6 +1,6 @@
 //! The typed recipe that the worker trains by.
 use super::optimizer::{Optimizer, Schedule, optimizer, schedule};
-use super::{Model, SettingError, Settings, Value};
+use super::{EarlyStop, Model, SettingError, Settings, Start, Value};
 use crate::dataset::table::{self, Encode, Missing};
 
 /// One training run's settings, typed and checked. Built only from [`Settings`] without faults.
@@ -26,6 +26,24 @@ pub struct Recipe {
     pub epochs: u32,
     /// Samples in one step; [`u32::MAX`] where all of them make one.
     pub batch_size: u32,
+    /// When it ends before its last epoch.
+    pub early_stop: Option<EarlyStop>,
+    /// What its weights start as, and which stand still.
+    pub start: Start,
+    /// In which numbers layers multiply.
+    pub precision: Precision,
+    /// Whether its weights are kept when it is done.
+    pub save_weights: bool,
+}
+
+/// In which numbers dense layers and convolutions multiply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// Single precision.
+    F32,
+    /// bfloat16 (8 bits of precision, the range of single precision); all else is single
+    /// precision, weights and their updates included (Micikevicius et al. 2018).
+    Bf16,
 }
 
 /// What is learnt.
@@ -134,9 +152,25 @@ impl Recipe {
                 "gd" => u32::MAX,
                 _ => whole(settings, "batch_size"),
             },
+            early_stop: EarlyStop::of(settings),
+            start: Start::of(settings),
+            precision: match &*text(settings, "precision") {
+                "bf16" => Precision::Bf16,
+                _ => Precision::F32,
+            },
+            save_weights: flag(settings, "save_weights"),
         };
-        let conflicts = recipe.conflicts();
+        let mut conflicts = recipe.conflicts();
+        conflicts.extend(EarlyStop::conflict(settings, recipe.task));
+        conflicts.extend(recipe.start.conflict(&recipe.model));
         if conflicts.is_empty() { Ok(recipe) } else { Err(conflicts) }
+    }
+
+    /// Samples of one forward pass at most: where all samples make one step, its gradient is summed
+    /// over parts of so many.
+    #[must_use]
+    pub const fn at_once(&self) -> u32 {
+        if self.batch_size == u32::MAX { 4096 } else { self.batch_size }
     }
 
     /// What contradicts itself between settings.
@@ -346,7 +380,13 @@ pub const COUPLED: &[&str] = &[
     "data.target",
     "data.test",
     "data.valid",
+    "early_stop.metric",
+    "early_stop.min_delta",
+    "early_stop.patience",
     "epochs",
+    "freeze",
+    "init_from",
+    "init_skip",
     "loss",
     "model.activation",
     "model.batch_norm",

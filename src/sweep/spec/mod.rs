@@ -139,6 +139,19 @@ impl Spec {
         }
         found
     }
+
+    /// Every file of weights that some trial begins with.
+    #[must_use]
+    pub fn weights(&self) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for (_, work) in self.space.samples(&["init_from"]) {
+            let Work::Train(settings) = work else { continue };
+            found.extend(settings.at("init_from").as_text().map(str::to_owned));
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
 }
 
 /// Seed and fold at a place among the rounds of a trial.

@@ -356,6 +356,13 @@ fn setting_mistake(
             "such as `train: {{data: {{set: mnist}}}}`; known are {}",
             super::section::ticked(crate::dataset::NAMES)
         )),
+        SettingError::Unknown { found, known, .. } => {
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            mistake.hint(match nearest(found, known.iter().copied()) {
+                Some(word) => format!("did you mean `{word}`?"),
+                None => format!("known are {}", super::section::ticked(&known)),
+            })
+        }
         _ => mistake,
     }
 }

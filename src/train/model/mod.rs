@@ -11,7 +11,7 @@ mod resnet;
 mod vgg;
 mod walk;
 
-use dlgrid_sweep::recipe::{self, Activation, Init};
+use dlgrid_sweep::recipe::{self, Activation, Init, Precision};
 use tch::Tensor;
 
 use crate::parameters::Declared;
@@ -45,6 +45,7 @@ pub struct Model {
     features: usize,
     init: Init,
     activation: Activation,
+    precision: Precision,
     network: Network,
 }
 
@@ -136,7 +137,8 @@ impl Model {
                 Network::Googlenet(Googlenet { shape, channels, outputs, activation, dropout })
             }
         };
-        Ok(Self { features: shape.iter().product(), init, activation, network })
+        let (features, precision) = (shape.iter().product(), recipe.precision);
+        Ok(Self { features, init, activation, precision, network })
     }
 
     /// Its parameters, in the order in which `forward` takes them.
@@ -147,10 +149,11 @@ impl Model {
         declare.done()
     }
 
-    /// From inputs `[batch, features]` to outputs `[batch, outputs]`, with the model's leaves
-    /// and, behind them, its running statistics, which a step of training keeps up.
+    /// From inputs `[batch, features]` to outputs `[batch, outputs]`, with the model's parameters
+    /// and running statistics as declared; a step of training keeps the statistics up.
     pub fn forward(&self, tensors: &[Tensor], inputs: &Tensor, mode: Mode) -> Tensor {
-        self.network.run(&mut Walk::new(tensors, mode), inputs.shallow_clone())
+        let walk = &mut Walk::new(tensors, mode, self.precision);
+        self.network.run(walk, inputs.shallow_clone())
     }
 }
 

@@ -128,6 +128,17 @@ fn the_historical_networks_have_their_numbers() {
 }
 
 #[test]
+fn a_recipe_names_the_parameters_that_its_model_declares() {
+    for given in recipes() {
+        let names: Vec<String> =
+            model(MNIST, &given).declare().into_iter().map(|declared| declared.name).collect();
+        // Of the historical networks only the trainer knows them.
+        let Some(known) = recipe(&given).model.parameter_names() else { continue };
+        assert_eq!(known, names, "{given:?}");
+    }
+}
+
+#[test]
 fn a_recipe_counts_the_weights_that_its_model_declares() {
     for given in recipes() {
         for shape in [MNIST, [3, 32, 21]] {
@@ -191,7 +202,11 @@ fn batch_norm_keeps_running_statistics_and_judges_by_them() {
     let x = images(8, 6);
     let p = parameters.leaves();
     let hidden = x.linear(&p[0], None::<&Tensor>).detach();
-    let kept = |at: usize| parameters.tensors()[p.len() + at].copy();
+    let kept = |at: usize| {
+        let name = ["layers.0.norm.mean", "layers.0.norm.variance"][at];
+        let (_, tensor) = parameters.named().find(|(own, _)| *own == name).expect("it is kept");
+        tensor.copy()
+    };
     let judged = model.forward(parameters.tensors(), &x, Mode::Eval).detach();
     assert_eq!(kept(0).abs().max().double_value(&[]), 0.0);
     let _ = model.forward(parameters.tensors(), &x, train(0));

@@ -46,7 +46,7 @@ impl<'a> Classify<'a> {
             return Err(TaskError::Classes { classes });
         }
         let inputs = Prepared::new(data, &recipe.data, &split.train);
-        let batch = (recipe.batch_size as usize).min(split.train.len());
+        let batch = (recipe.at_once() as usize).min(split.train.len());
         let outputs = if binary { 1 } else { classes };
         let model = Model::new(recipe, data.image(), outputs)?;
         Ok(Self {
@@ -92,6 +92,10 @@ impl engine::Task for Classify<'_> {
 
     fn loss(&self, output: &Tensor, batch: &Batch) -> Tensor {
         self.loss.trained(output, &batch.labels)
+    }
+
+    fn mass(&self, batch: &Batch) -> Tensor {
+        self.loss.mass(&batch.labels)
     }
 
     fn count(&mut self, batch: &Batch, output: &Tensor, loss: &Tensor) {

@@ -47,7 +47,7 @@ impl<'a> Regress<'a> {
             return Err(TaskError::Target { task: "regress", has });
         }
         let inputs = Prepared::new(data, &recipe.data, &split.train);
-        let batch = (recipe.batch_size as usize).min(split.train.len());
+        let batch = (recipe.at_once() as usize).min(split.train.len());
         Ok(Self {
             recipe,
             data,
@@ -91,6 +91,10 @@ impl engine::Task for Regress<'_> {
         let (scale, offset) = self.units();
         let wanted = (&batch.labels - offset) / scale;
         output.squeeze_dim(1).mse_loss(&wanted, Reduction::Mean)
+    }
+
+    fn mass(&self, batch: &Batch) -> Tensor {
+        Tensor::full_like(&batch.labels.select(0, 0), batch.samples as f64)
     }
 
     fn count(&mut self, batch: &Batch, output: &Tensor, _loss: &Tensor) {

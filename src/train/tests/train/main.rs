@@ -7,5 +7,7 @@ mod resume;
 mod runs;
 mod sanity;
 mod sets;
+mod starts;
+mod steps;
 mod support;
 mod tasks;

@@ -31,6 +31,8 @@ fn recipes() -> Vec<Recipe> {
             ("schedule.kind", text("one_cycle")),
         ]),
         with(&[("model.kind", text("cnn")), ("model.batch_norm", Value::Bool(true))]),
+        with(&[("precision", text("bf16")), ("freeze", text("layers.0"))]),
+        with(&[("model.kind", text("cnn")), ("precision", text("bf16"))]),
         with(&[("balance", Value::Bool(true)), ("label_smoothing", Value::Float(0.1))]),
     ]
 }

@@ -154,6 +154,10 @@ impl Task for Reversed<'_> {
         loss.detach() * 2.0 - loss
     }
 
+    fn mass(&self, batch: &Batch) -> Tensor {
+        self.0.mass(batch)
+    }
+
     fn count(&mut self, batch: &Batch, output: &Tensor, loss: &Tensor) {
         self.0.count(batch, output, loss);
     }
