@@ -20,8 +20,15 @@ pub const TRIALS: usize = 12;
 
 /// Settings, and sections of them, that keep a model from overfitting or change the learning rate
 /// on the way: they stand at their presets here.
-const OFF: &[&str] =
-    &["augment", "early_stopping", "epochs", "label_smoothing", "regularize", "schedule"];
+const OFF: &[&str] = &[
+    "augment",
+    "early_stop",
+    "epochs",
+    "label_smoothing",
+    "regularize",
+    "save_weights",
+    "schedule",
+];
 
 /// Whether a setting plays no part here.
 fn is_off(path: &str) -> bool {
