@@ -55,6 +55,81 @@ const fn only(base: Key, selector: &'static str, choices: &'static [&'static str
 pub const KEYS: &[Key] = &[
     only(
         key(
+            "augment.brightness",
+            Kind::Float { min: Bound::Incl(0.0), max: Bound::Incl(1.0) },
+            Lit::Float(0.0),
+            "multiplies each training image by up to 1 ± this share, anew in every pass",
+        ),
+        "data.set",
+        crate::dataset::IMAGES,
+    ),
+    only(
+        key(
+            "augment.cutout",
+            Kind::Int { min: 0, max: 4096 },
+            Lit::Int(0),
+            "makes a square of so many pixels a side black, anywhere in each training image",
+        ),
+        "data.set",
+        crate::dataset::IMAGES,
+    ),
+    only(
+        key(
+            "augment.flip",
+            Kind::Bool,
+            Lit::Bool(false),
+            "mirrors half of the training images, left to right",
+        ),
+        "data.set",
+        crate::dataset::IMAGES,
+    ),
+    key(
+        "augment.mixup",
+        Kind::Float { min: Bound::Incl(0.0), max: Bound::Incl(1000.0) },
+        Lit::Float(0.0),
+        "mixes each training sample and its loss with another's, in shares drawn for each batch \
+         from Beta(α, α) of this α",
+    ),
+    key(
+        "augment.noise",
+        NOT_NEGATIVE,
+        Lit::Float(0.0),
+        "deviation of normal noise on each training sample: 1 is from black to white, or one \
+         unit of a table's encoded columns",
+    ),
+    only(
+        key(
+            "augment.rotate",
+            Kind::Float { min: Bound::Incl(0.0), max: Bound::Incl(180.0) },
+            Lit::Float(0.0),
+            "turns each training image by up to so many degrees, either way",
+        ),
+        "data.set",
+        crate::dataset::IMAGES,
+    ),
+    only(
+        key(
+            "augment.shift",
+            Kind::Int { min: 0, max: 4096 },
+            Lit::Int(0),
+            "moves each training image by up to so many pixels in each direction, black moves \
+             in: 4 is the usual random crop of CIFAR after a padding of 4",
+        ),
+        "data.set",
+        crate::dataset::IMAGES,
+    ),
+    only(
+        key(
+            "augment.zoom",
+            UNIT,
+            Lit::Float(0.0),
+            "makes each training image larger or smaller by up to this share",
+        ),
+        "data.set",
+        crate::dataset::IMAGES,
+    ),
+    only(
+        key(
             "balance",
             Kind::Bool,
             Lit::Bool(false),

@@ -1,5 +1,6 @@
 //! What one training run is: every setting typed and checked, and the identity that follows
 //! from it. The contract between the controller and the worker; it touches nothing outside.
+mod augment;
 pub mod key;
 pub mod metric;
 mod model;
@@ -9,6 +10,7 @@ pub mod value;
 
 use std::collections::BTreeMap;
 
+pub use augment::{Augment, NothingLeft};
 pub use model::{Activation, Init, Model, Net, TooSmall};
 pub use optimizer::{Optimizer, Schedule, ScheduleKind};
 pub use train::{COUPLED, Data, Loss, Recipe, Regularize, Task};

@@ -45,6 +45,7 @@ impl<'a> Classify<'a> {
         if binary && classes != 2 {
             return Err(TaskError::Classes { classes });
         }
+        recipe.augment.fits(data.image())?;
         let split = Split::of(data, &recipe.data, seed)?;
         let inputs = Prepared::new(data, &recipe.data, &split.train);
         let batch = (recipe.batch_size as usize).min(split.train.len());
@@ -56,7 +57,7 @@ impl<'a> Classify<'a> {
             classifier: Classifier { model, binary },
             loss: CrossEntropy::new(recipe.loss, data.labels.tensor(), &split.train, classes),
             valid: Exam::new(data, inputs.share(), split.valid.clone()),
-            trainer: Loader::new(data, inputs, batch),
+            trainer: Loader::new(data, inputs, batch).augmented(recipe.augment),
             tally: Tally::new(classes, device),
             confusion: vec![0; classes * classes],
             split,
@@ -80,7 +81,7 @@ impl engine::Task for Classify<'_> {
     fn begin(&mut self, place: Place) {
         let mut rows = self.split.train.clone();
         place.stream(Purpose::Order).shuffle(&mut rows);
-        self.trainer.begin(rows);
+        self.trainer.train(rows, place);
     }
 
     fn load(&mut self, from: usize, to: usize) -> Batch {
@@ -92,7 +93,7 @@ impl engine::Task for Classify<'_> {
     }
 
     fn loss(&self, output: &Tensor, batch: &Batch) -> Tensor {
-        self.loss.trained(output, &batch.labels)
+        batch.loss(|labels| self.loss.trained(output, labels))
     }
 
     fn count(&mut self, batch: &Batch, output: &Tensor, loss: &Tensor) {

@@ -46,6 +46,7 @@ impl<'a> Regress<'a> {
             let has = "its labels are classes, no numbers";
             return Err(TaskError::Target { task: "regress", has });
         }
+        recipe.augment.fits(data.image())?;
         let split = Split::of(data, &recipe.data, seed)?;
         let inputs = Prepared::new(data, &recipe.data, &split.train);
         let batch = (recipe.batch_size as usize).min(split.train.len());
@@ -55,7 +56,7 @@ impl<'a> Regress<'a> {
             model: Model::new(recipe, data.image(), 1)?,
             targets: Spread::of(numbers(data, &split.train).into_iter()),
             valid: Exam::new(data, inputs.share(), split.valid.clone()),
-            trainer: Loader::new(data, inputs, batch),
+            trainer: Loader::new(data, inputs, batch).augmented(recipe.augment),
             tally: Tally::new(data.device()),
             split,
         })
@@ -77,7 +78,7 @@ impl engine::Task for Regress<'_> {
     fn begin(&mut self, place: Place) {
         let mut rows = self.split.train.clone();
         place.stream(Purpose::Order).shuffle(&mut rows);
-        self.trainer.begin(rows);
+        self.trainer.train(rows, place);
     }
 
     fn load(&mut self, from: usize, to: usize) -> Batch {

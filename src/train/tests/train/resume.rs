@@ -31,6 +31,7 @@ fn recipes() -> Vec<Recipe> {
             ("schedule.kind", text("one_cycle")),
         ]),
         with(&[("model.kind", text("cnn")), ("model.batch_norm", Value::Bool(true))]),
+        with(&[&[("model.kind", text("cnn"))], &*super::augment::every()].concat()),
         with(&[("balance", Value::Bool(true)), ("label_smoothing", Value::Float(0.1))]),
     ]
 }
