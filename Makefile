@@ -33,7 +33,7 @@ demo: build ## run a small real sweep on this machine and show its leaderboard
 # The tests are built first, so that the dlgrid that fetches their data is the one that they test.
 test: set-up ## fetch the data sets of the tests, build and run all tests
 	@. setup/env; cargo test --workspace $(TORCH) --no-run
-	@$(TARGET)/debug/dlgrid data fetch mnist fashion-mnist breast-cancer
+	@$(TARGET)/debug/dlgrid data fetch mnist fashion-mnist breast-cancer diabetes
 	@. setup/env; cargo test --workspace $(TORCH) $(TEST_ARGS)
 
 lint: set-up ## rustfmt, clippy with warnings as errors, and cargo-deny where it is installed

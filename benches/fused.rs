@@ -41,8 +41,8 @@ fn main() {
             let recipe = recipe(&case, batch);
             let save_every = Duration::MAX;
             let job = |seed| {
-                let id = RunId::of(&Work::Train(Box::default()), seed);
-                Job { id, recipe: &recipe, seed, data: &data, test: None, save_every }
+                let id = RunId::of(&Work::Train(Box::default()), seed, None);
+                Job { id, recipe: &recipe, seed, fold: None, data: &data, test: None, save_every }
             };
             let jobs: Vec<Job<'_>> = (0..runs).map(job).collect();
             let samples = (case.samples * 4 / 5) as f64 * runs as f64;

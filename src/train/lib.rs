@@ -8,6 +8,7 @@ pub mod device;
 pub mod engine;
 pub mod fused;
 pub mod model;
+pub mod overfit;
 pub mod parameters;
 pub mod random;
 mod raw;

@@ -13,7 +13,7 @@ use dlgrid_train::fused::{self, Shape, cohorts};
 use dlgrid_train::run::{Job, Trained};
 use dlgrid_train::tch::Device;
 
-use crate::ends::{Chain, ended, with_hint};
+use crate::ends::{Chain, with_hint};
 use crate::slice::{Station, note, save, saved};
 
 /// Runs of a cohort at most, where the spec names no number.
@@ -86,8 +86,8 @@ impl Station<'_> {
         };
         let save_every = self.save_every();
         let job = |(run, recipe): (&&Run, _)| {
-            let (id, seed) = (run.id, run.seed);
-            Job { id, recipe, seed, data: &data, test: None, save_every }
+            let (id, seed, fold) = (run.id, run.seed, run.fold);
+            Job { id, recipe, seed, fold, data: &data, test: None, save_every }
         };
         let jobs: Vec<Job<'_>> = runs.iter().zip(&recipes).map(job).collect();
         let store = |run: &&Run| CheckpointStore::new(&self.sweep.dir, &run.id);
@@ -156,6 +156,6 @@ impl Station<'_> {
         work: &RefCell<SliceWork<'_>>,
     ) -> anyhow::Result<()> {
         let cohort = Some(u32::try_from(size).context("a cohort is small")?);
-        self.end(run, End { cohort, ..ended(run, trained) }, work).map(|_| ())
+        self.end(run, End { cohort, ..self.kept(run, trained) }, work).map(|_| ())
     }
 }

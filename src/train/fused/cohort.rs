@@ -22,7 +22,7 @@ pub struct Cohort {
 impl Cohort {
     /// Brings runs together: from now on their parameters and batches are parts of this memory.
     /// All numbers stay what they are.
-    pub fn gather<T: Fusable>(members: &mut [Member<T>]) -> Self {
+    pub fn gather<T: Fusable>(members: &mut [Member<'_, T>]) -> Self {
         let runs = whole(members.len());
         let Some(first) = members.first() else {
             return Self { leaves: Vec::new(), kept: Vec::new(), inputs: Tensor::new() };
@@ -54,7 +54,7 @@ impl Cohort {
     }
 
     /// A step of every run, on the samples `from..to` of its epoch's order.
-    pub fn step<T: Fusable>(&mut self, members: &mut [Member<T>], from: usize, to: usize) {
+    pub fn step<T: Fusable>(&mut self, members: &mut [Member<'_, T>], from: usize, to: usize) {
         let steps: Vec<Step> = members.iter().map(step).collect();
         // Load.
         let batches: Vec<Batch> = members.iter_mut().map(|m| m.task.load(from, to)).collect();
@@ -92,14 +92,14 @@ fn rows(runs: i64, numbers: i64) -> Tensor {
 /// Single precision numbers of 64 bytes.
 const LINE: i64 = 16;
 
-fn step<T: Fusable>(member: &Member<T>) -> Step {
+fn step<T: Fusable>(member: &Member<'_, T>) -> Step {
     let (training, dropout) = (&member.training, member.task.model().dropout());
     let place = Place { seed: training.seed, epoch: training.progress.epoch, rank: 0 };
     Step { place, batch: training.progress.batch, dropout }
 }
 
 /// One pass over the buffer, row by row, with each run's own numbers.
-fn update<T: Fusable>(members: &mut [Member<T>], gradients: &[Tensor]) {
+fn update<T: Fusable>(members: &mut [Member<'_, T>], gradients: &[Tensor]) {
     let runs = members.len();
     let all: Vec<&[f32]> = gradients.iter().map(raw::floats).collect();
     let mut own = Vec::with_capacity(all.len());

@@ -5,17 +5,17 @@ use dlgrid_sweep::host;
 
 use super::cohort::Cohort;
 use super::{Fusable, Member};
-use crate::engine::{Ending, EpochEnd, Stop, diverged, lap, unfinite};
+use crate::engine::{Ending, EpochEnd, Stop, diverged, is_done, lap, unfinite};
 use crate::random::Place;
 
 /// Who is told what while a cohort is trained; the first number says of which run.
-pub struct Log<'a, T> {
+pub struct Log<'a, 'j, T> {
     /// Is told the end of every epoch.
     pub epoch: &'a mut dyn FnMut(usize, &EpochEnd),
     /// Saves a run and says whether it could.
-    pub save: &'a mut dyn FnMut(&Member<T>) -> bool,
+    pub save: &'a mut dyn FnMut(&Member<'j, T>) -> bool,
     /// Is told the end of a run, at once, and in a cohort of how many; whether to go on.
-    pub end: &'a mut dyn FnMut(Member<T>, Ending, usize) -> bool,
+    pub end: &'a mut dyn FnMut(Member<'j, T>, Ending, usize) -> bool,
 }
 
 /// Trains runs that stand at the same batch of an epoch, each until its own end. One that ends
@@ -23,11 +23,11 @@ pub struct Log<'a, T> {
 ///
 /// # Panics
 /// Where libtorch does: out of memory, for one.
-pub fn fit<T: Fusable>(
-    members: Vec<Member<T>>,
+pub fn fit<'j, T: Fusable>(
+    members: Vec<Member<'j, T>>,
     save_every: Duration,
     stop: &Stop,
-    log: &mut Log<'_, T>,
+    log: &mut Log<'_, 'j, T>,
 ) -> bool {
     let mut clock = Clock { save_every, saved: host::instant() };
     let mut left = members;
@@ -63,12 +63,12 @@ struct Clock {
 }
 
 /// The steps of an epoch, from wherever the runs stand in it; why to stop, if that was asked.
-fn epoch<T: Fusable>(
+fn epoch<'j, T: Fusable>(
     cohort: &mut Cohort,
-    members: &mut [Member<T>],
+    members: &mut [Member<'j, T>],
     clock: &mut Clock,
     stop: &Stop,
-    log: &mut Log<'_, T>,
+    log: &mut Log<'_, 'j, T>,
 ) -> Option<&'static str> {
     let mut begun = host::instant();
     for member in &mut *members {
@@ -101,14 +101,17 @@ fn epoch<T: Fusable>(
 }
 
 /// Seconds in which all were trained: each bears its part.
-fn share<T>(members: &mut [Member<T>], seconds: f64) {
+fn share<T>(members: &mut [Member<'_, T>], seconds: f64) {
     #[expect(clippy::cast_precision_loss, reason = "a cohort is small")]
     let part = seconds / members.len() as f64;
     members.iter_mut().for_each(|member| member.training.progress.train_for(part));
 }
 
 /// The end of an epoch of one run; its own end, if it is.
-fn end_epoch<T: Fusable>(member: &mut Member<T>, log: &mut Log<'_, T>) -> Option<Ending> {
+fn end_epoch<'j, T: Fusable>(
+    member: &mut Member<'j, T>,
+    log: &mut Log<'_, 'j, T>,
+) -> Option<Ending> {
     let mut clock = host::instant();
     let Member { at, task, training, plan, .. } = member;
     let mut metrics = task.trained();
@@ -118,10 +121,13 @@ fn end_epoch<T: Fusable>(member: &mut Member<T>, log: &mut Log<'_, T>) -> Option
     }
     training.progress.judge_for(lap(&mut clock));
     let end = training.progress.end_epoch(metrics, task.samples());
+    if let Some(stop) = plan.early_stop {
+        training.progress.watch(stop);
+    }
     (log.epoch)(*at, &end);
-    diverged(&end).or_else(|| (training.progress.epoch >= plan.epochs).then_some(Ending::Done))
+    diverged(&end).or_else(|| is_done(&training.progress, plan).then_some(Ending::Done))
 }
 
-fn stopped<T>(member: &Member<T>, why: &'static str, log: &mut Log<'_, T>) -> Ending {
+fn stopped<'j, T>(member: &Member<'j, T>, why: &'static str, log: &mut Log<'_, 'j, T>) -> Ending {
     Ending::Stopped { why, saved: (log.save)(member) }
 }

@@ -18,7 +18,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::data::Batch;
 use crate::engine::checkpoint::encode;
-use crate::engine::{EpochEnd, Plan, Stop, Training};
+use crate::engine::{EpochEnd, Plan, Stop, Training, is_done};
 use crate::run::{self, Job, RunError, Trained};
 use crate::task::classify::Classify;
 use crate::task::regress::Regress;
@@ -49,12 +49,12 @@ pub struct Slopes {
 
 /// A run of a cohort.
 #[derive(Debug)]
-pub struct Member<T> {
+pub struct Member<'j, T> {
     /// Which of the jobs it is.
     at: usize,
     task: T,
     training: Training,
-    plan: Plan,
+    plan: Plan<'j>,
     floors: Metrics,
     /// Numbers of a sample.
     features: usize,
@@ -90,7 +90,7 @@ pub fn train(
     stop: &Stop,
     log: &mut Log<'_>,
 ) -> Result<(), RunError> {
-    run::caught(|| {
+    run::catch(|| {
         match jobs.first().map(|job| job.recipe.task) {
             None => {}
             Some(recipe::Task::Classify) => learn(jobs, classify, from, stop, log),
@@ -131,15 +131,15 @@ fn learn<'j, T: Fusable>(
             stop,
             &mut fit::Log {
                 epoch: &mut *epoch,
-                save: &mut |member: &Member<T>| {
+                save: &mut |member: &Member<'j, T>| {
                     let Member { at, task, training, .. } = member;
                     encode(training, &task.counted(), jobs[*at].id).is_ok_and(|bytes| {
                         save(*at, training.progress.epoch, training.optimizer.steps(), &bytes)
                     })
                 },
-                end: &mut |member: Member<T>, ending, size| {
+                end: &mut |member: Member<'j, T>, ending, size| {
                     let Member { at, task, training, floors, .. } = member;
-                    end(at, run::trained(ending, &task, &training, floors), size)
+                    end(at, run::trained(ending, &task, &training, floors, &jobs[at]), size)
                 },
             },
         );
@@ -155,7 +155,7 @@ fn ready<'j, T: Fusable>(
     job: &Job<'j>,
     new: impl Fn(&Job<'j>) -> Result<T, TaskError>,
     from: Option<&[u8]>,
-) -> Result<Option<Member<T>>, RunError> {
+) -> Result<Option<Member<'j, T>>, RunError> {
     if job.data.device() != Device::Cpu || job.test.is_some() || Shape::of(job.recipe).is_none() {
         return Ok(None);
     }
@@ -163,15 +163,15 @@ fn ready<'j, T: Fusable>(
     let (training, floors) = run::ready(&mut task, job, from)?;
     let (features, labels) = (job.data.features, job.data.labels.tensor().kind());
     let plan = run::plan(job);
-    let is_over = training.progress.epoch >= plan.epochs;
+    let is_over = is_done(&training.progress, &plan);
     Ok((!is_over).then_some(Member { at, task, training, plan, floors, features, labels }))
 }
 
 /// The runs that can take a step together, in groups: those of one shape and as many samples that
 /// stand at the same batch.
-fn alike<T: Fusable>(members: Vec<Member<T>>) -> Vec<Vec<Member<T>>> {
-    let mut groups: Vec<Vec<Member<T>>> = Vec::new();
-    let key = |m: &Member<T>| {
+fn alike<'j, T: Fusable>(members: Vec<Member<'j, T>>) -> Vec<Vec<Member<'j, T>>> {
+    let mut groups: Vec<Vec<Member<'j, T>>> = Vec::new();
+    let key = |m: &Member<'_, T>| {
         (m.training.progress.batch, m.task.samples(), m.training.parameters.shapes())
     };
     for member in members {

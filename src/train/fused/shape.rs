@@ -1,6 +1,6 @@
 //! Which runs can be trained as one: those whose tensors have the same shapes.
 use dlgrid_sweep::dataset::table;
-use dlgrid_sweep::recipe::{Activation, Data, Loss, Net, Recipe, Task};
+use dlgrid_sweep::recipe::{Activation, Data, Loss, Net, Precision, Recipe, Task};
 
 /// What the runs of a cohort have in common. In all else they may differ: optimizer, schedule,
 /// penalties, dropout, smoothing, seed, epochs.
@@ -16,13 +16,17 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// The shape of a recipe's tensors; none if it can't be trained fused: only models of dense
-    /// layers can, in batches.
+    /// The shape of a recipe's tensors; none if it can't be trained with others: only models of
+    /// dense layers can, in batches and single precision, all of them trained, on samples as they
+    /// are.
     #[must_use]
     pub fn of(recipe: &Recipe) -> Option<Self> {
         let is_dense = matches!(recipe.model.net, Net::Linear | Net::Perceptron | Net::Mlp { .. });
-        let in_batches = recipe.batch_size < u32::MAX;
-        (is_dense && in_batches).then(|| Self {
+        let in_batches = recipe.batch_size < u32::MAX && recipe.at_once() >= recipe.batch_size;
+        let plain = recipe.precision == Precision::F32
+            && recipe.start.freeze.is_empty()
+            && !recipe.augment.is_on();
+        (is_dense && in_batches && plain).then(|| Self {
             task: recipe.task,
             net: recipe.model.net,
             activation: recipe.model.activation,
@@ -125,7 +129,13 @@ mod tests {
             let other = [other];
             assert!(shape(&other).is_some_and(|shape| Some(shape) != usual), "{other:?}");
         }
-        for alone in [("model.kind", text("cnn")), ("optimizer.kind", text("gd"))] {
+        for alone in [
+            ("model.kind", text("cnn")),
+            ("optimizer.kind", text("gd")),
+            ("precision", text("bf16")),
+            ("freeze", text("layers.0")),
+            ("augment.flip", Value::Bool(true)),
+        ] {
             assert_eq!(shape(&[alone]), None);
         }
     }

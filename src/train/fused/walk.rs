@@ -11,7 +11,7 @@ use tch::{Kind, Tensor};
 
 use crate::model::Mode;
 use crate::model::activation::{activate, draw_slopes};
-use crate::model::layers::{Convolution, Layers, NEWEST, NORM_EPS, extent};
+use crate::model::layers::{Convolution, Layers, NEWEST, NORM_EPS, Pool, extent};
 use crate::random::{Place, Purpose};
 use crate::raw;
 
@@ -211,6 +211,14 @@ impl Layers for Walk<'_> {
     }
 
     fn pool(&mut self, _x: Tensor) -> Tensor {
+        unreachable!("{ONLY_DENSE}")
+    }
+
+    fn pool_by(&mut self, _x: Tensor, _how: Pool) -> Tensor {
+        unreachable!("{ONLY_DENSE}")
+    }
+
+    fn concat(&mut self, _parts: [Tensor; 4]) -> Tensor {
         unreachable!("{ONLY_DENSE}")
     }
 

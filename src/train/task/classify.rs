@@ -6,7 +6,7 @@ use dlgrid_sweep::store::record::{Metrics, Number};
 use tch::{Device, Kind, Tensor};
 
 use super::floor;
-use super::judge::{self, Judge};
+use super::judged::{Judge, all_rows};
 use super::loss::CrossEntropy;
 use super::score::{auc, float, score};
 use super::tally::{Counts, Tally};
@@ -47,8 +47,9 @@ impl<'a> Classify<'a> {
         if binary && classes != 2 {
             return Err(TaskError::Classes { classes });
         }
+        recipe.augment.fits(data.image())?;
         let inputs = Prepared::new(data, &recipe.data, &split.train);
-        let batch = (recipe.batch_size as usize).min(split.train.len());
+        let batch = (recipe.at_once() as usize).min(split.train.len());
         let outputs = if binary { 1 } else { classes };
         let model = Model::new(recipe, data.image(), outputs)?;
         Ok(Self {
@@ -57,7 +58,7 @@ impl<'a> Classify<'a> {
             classifier: Classifier { model, binary },
             loss: CrossEntropy::new(recipe.loss, data.labels.tensor(), &split.train, classes),
             valid: Exam::new(data, inputs.share(), split.valid.clone()),
-            trainer: Loader::new(data, inputs, batch),
+            trainer: Loader::new(data, inputs, batch).augmented(recipe.augment),
             tally: Tally::new(classes, device),
             confusion: vec![0; classes * classes],
             split,
@@ -81,7 +82,7 @@ impl engine::Task for Classify<'_> {
     fn begin(&mut self, place: Place) {
         let mut rows = self.split.train.clone();
         place.stream(Purpose::Order).shuffle(&mut rows);
-        self.trainer.begin(rows);
+        self.trainer.train(rows, place);
     }
 
     fn load(&mut self, from: usize, to: usize) -> Batch {
@@ -93,7 +94,11 @@ impl engine::Task for Classify<'_> {
     }
 
     fn loss(&self, output: &Tensor, batch: &Batch) -> Tensor {
-        self.loss.trained(output, &batch.labels)
+        batch.loss(|labels| self.loss.trained(output, labels))
+    }
+
+    fn mass(&self, batch: &Batch) -> Tensor {
+        self.loss.mass(&batch.labels)
     }
 
     fn count(&mut self, batch: &Batch, output: &Tensor, loss: &Tensor) {
@@ -143,7 +148,7 @@ impl super::Task for Classify<'_> {
 
     fn judge(&self, leaves: &[Tensor], on: &Dataset, prefix: &str) -> Judgement {
         let inputs = Prepared::of_other(on, self.data, &self.recipe.data, &self.split.train);
-        let mut exam = Exam::new(on, inputs, judge::all(on));
+        let mut exam = Exam::new(on, inputs, all_rows(on));
         let (metrics, confusion) = exam.judge(&self.classifier, leaves, prefix);
         Judgement { metrics, confusion: Some(rows(&confusion, on.classes)) }
     }

@@ -6,7 +6,7 @@ use dlgrid_sweep::store::record::Metrics;
 use tch::{Device, Reduction, Tensor};
 
 use super::floor;
-use super::judge::{self, Judge};
+use super::judged::{Judge, all_rows};
 use super::target::{Errors, Spread, Tally};
 use super::{Judgement, TaskError};
 use crate::data::{Batch, Dataset, Labels, Loader, Prepared, Split};
@@ -48,15 +48,16 @@ impl<'a> Regress<'a> {
             let has = "its labels are classes, no numbers";
             return Err(TaskError::Target { task: "regress", has });
         }
+        recipe.augment.fits(data.image())?;
         let inputs = Prepared::new(data, &recipe.data, &split.train);
-        let batch = (recipe.batch_size as usize).min(split.train.len());
+        let batch = (recipe.at_once() as usize).min(split.train.len());
         Ok(Self {
             recipe,
             data,
             model: Model::new(recipe, data.image(), 1)?,
             targets: Spread::of(numbers(data, &split.train).into_iter()),
             valid: Exam::new(data, inputs.share(), split.valid.clone()),
-            trainer: Loader::new(data, inputs, batch),
+            trainer: Loader::new(data, inputs, batch).augmented(recipe.augment),
             tally: Tally::new(data.device()),
             split,
         })
@@ -78,7 +79,7 @@ impl engine::Task for Regress<'_> {
     fn begin(&mut self, place: Place) {
         let mut rows = self.split.train.clone();
         place.stream(Purpose::Order).shuffle(&mut rows);
-        self.trainer.begin(rows);
+        self.trainer.train(rows, place);
     }
 
     fn load(&mut self, from: usize, to: usize) -> Batch {
@@ -93,6 +94,10 @@ impl engine::Task for Regress<'_> {
         let (scale, offset) = self.units();
         let wanted = (&batch.labels - offset) / scale;
         output.squeeze_dim(1).mse_loss(&wanted, Reduction::Mean)
+    }
+
+    fn mass(&self, batch: &Batch) -> Tensor {
+        Tensor::full_like(&batch.labels.select(0, 0), batch.samples as f64)
     }
 
     fn count(&mut self, batch: &Batch, output: &Tensor, _loss: &Tensor) {
@@ -141,7 +146,7 @@ impl super::Task for Regress<'_> {
 
     fn judge(&self, leaves: &[Tensor], on: &Dataset, prefix: &str) -> Judgement {
         let inputs = Prepared::of_other(on, self.data, &self.recipe.data, &self.split.train);
-        let mut exam = Exam::new(on, inputs, judge::all(on));
+        let mut exam = Exam::new(on, inputs, all_rows(on));
         let metrics = exam.judge(&self.model, leaves, self.units(), prefix);
         Judgement { metrics, confusion: None }
     }

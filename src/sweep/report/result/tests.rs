@@ -27,6 +27,7 @@ fn result(confusion: Option<Vec<Vec<u64>>>, metrics: &[(&str, f64)]) -> RunResul
             samples_per_s: Some(1000.0),
             confusion,
             weights: Some(12_345),
+            cohort: None,
             from: None,
             time: 0.0,
         },

@@ -24,7 +24,7 @@ fn jobs<'a>(recipes: &'a [Recipe], data: &'a Dataset) -> Vec<Job<'a>> {
         .zip(recipes)
         .map(|(seed, recipe)| {
             let save_every = Duration::MAX;
-            Job { id: id(), recipe, seed, data, test: None, save_every }
+            Job { id: id(), recipe, seed, fold: None, data, test: None, save_every }
         })
         .collect()
 }
