@@ -13,7 +13,7 @@ use dlgrid_train::random::{Place, Purpose};
 use dlgrid_train::run::{Job, Log, train};
 use dlgrid_train::tch::{self, Device};
 
-/// A network of two hidden layers, or of one, and its data.
+/// A network and its data.
 struct Case {
     name: &'static str,
     features: usize,
@@ -23,8 +23,9 @@ struct Case {
     samples: usize,
 }
 
-const CASES: [Case; 2] = [
+const CASES: [Case; 3] = [
     Case { name: "784-64-64-10", features: 784, classes: 10, layers: 2, width: 64, samples: 3_000 },
+    Case { name: "128-64-64-10", features: 128, classes: 10, layers: 2, width: 64, samples: 1_500 },
     Case { name: "8-32-2", features: 8, classes: 2, layers: 1, width: 32, samples: 768 },
 ];
 
@@ -53,7 +54,7 @@ fn main() {
 
 /// Runs all ways in turn and prints what each makes.
 fn compare(name: &str, jobs: &[Job<'_>], samples: f64, rounds: usize) {
-    let sizes: Vec<usize> = [4, 8, 16, 64].into_iter().filter(|k| *k <= jobs.len()).collect();
+    let sizes: Vec<usize> = [1, 4, 16, 64].into_iter().filter(|k| *k <= jobs.len()).collect();
     let mut alone = Vec::new();
     let mut fused: Vec<Vec<f64>> = vec![Vec::new(); sizes.len()];
     for _ in 0..rounds {

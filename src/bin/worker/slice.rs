@@ -50,6 +50,14 @@ pub enum After {
     DataMissing,
 }
 
+/// How a slice goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum On {
+    Next,
+    Stopped,
+    DataMissing,
+}
+
 impl Station<'_> {
     /// Trains what is left of a slice; the exit code for it.
     ///
@@ -75,49 +83,61 @@ impl Station<'_> {
         let todo = work.todo().to_vec();
         let work = RefCell::new(work);
         let groups = self.groups(&todo, &work.borrow());
-        'groups: for (group, fused) in groups {
+        let mut on = On::Next;
+        for (group, fused) in groups {
             let wanted = group.into_iter().filter(|index| work.borrow_mut().is_wanted(*index));
             let runs: Vec<Run> = wanted.filter_map(|index| self.sweep.run(index)).collect();
-            // What can't be trained with others is trained alone.
-            let alone = match self.stop.requested() {
-                None if fused => {
-                    match self.train_together(&runs.iter().collect::<Vec<_>>(), &work)? {
-                        Together::Trained { left } => left,
-                        Together::Stopped => break,
-                    }
-                }
-                _ => runs.iter().collect(),
-            };
-            for run in alone {
-                let after = match self.stop.requested() {
-                    Some(why) => {
-                        work.borrow_mut().stop(None, why, true).map_err(with_hint)?;
-                        eprintln!("stopped: {why}");
-                        break 'groups;
-                    }
-                    None => self.train(run, &work)?,
-                };
-                match after {
-                    After::Next => {}
-                    After::Stop { why, saved } => {
-                        work.borrow_mut().stop(Some(run.id), why, saved).map_err(with_hint)?;
-                        let kept = if saved { "saved" } else { "not saved" };
-                        eprintln!("stopped: {why}; run {} is {kept}", run.id.short());
-                        break 'groups;
-                    }
-                    After::DataMissing => {
-                        work.borrow_mut().stop(None, "data is missing", true).map_err(with_hint)?;
-                        work.into_inner().close().map_err(with_hint)?;
-                        return Ok(exit::MISSING);
-                    }
-                }
+            on = self.train_group(&runs, fused, &work)?;
+            if on != On::Next {
+                break;
             }
         }
         let work = work.into_inner();
         if work.curves_lost() > 0 {
             eprintln!("warning: the metrics of {} epochs could not be written", work.curves_lost());
         }
-        work.close().map_err(with_hint).context("the slice can't be closed")
+        let code = work.close().map_err(with_hint).context("the slice can't be closed")?;
+        Ok(if on == On::DataMissing { exit::MISSING } else { code })
+    }
+
+    /// Trains runs together where they can be, and what is left one by one.
+    fn train_group(
+        &mut self,
+        runs: &[Run],
+        fused: bool,
+        work: &RefCell<SliceWork<'_>>,
+    ) -> anyhow::Result<On> {
+        let mut alone: Vec<&Run> = runs.iter().collect();
+        if fused && self.stop.requested().is_none() {
+            match self.train_together(&alone, work)? {
+                Together::Trained { left } => alone = left,
+                Together::Stopped => return Ok(On::Stopped),
+            }
+        }
+        for run in alone {
+            let after = match self.stop.requested() {
+                Some(why) => {
+                    work.borrow_mut().stop(None, why, true).map_err(with_hint)?;
+                    eprintln!("stopped: {why}");
+                    return Ok(On::Stopped);
+                }
+                None => self.train(run, work)?,
+            };
+            match after {
+                After::Next => {}
+                After::Stop { why, saved } => {
+                    work.borrow_mut().stop(Some(run.id), why, saved).map_err(with_hint)?;
+                    let kept = if saved { "saved" } else { "not saved" };
+                    eprintln!("stopped: {why}; run {} is {kept}", run.id.short());
+                    return Ok(On::Stopped);
+                }
+                After::DataMissing => {
+                    work.borrow_mut().stop(None, "data is missing", true).map_err(with_hint)?;
+                    return Ok(On::DataMissing);
+                }
+            }
+        }
+        Ok(On::Next)
     }
 
     /// Trains two batches of the first run of the sweep and keeps nothing; the exit code says

@@ -149,12 +149,6 @@ impl Model {
         declare.done()
     }
 
-    /// Whether it is made of dense layers alone, so that several can compute as one.
-    #[must_use]
-    pub const fn is_dense(&self) -> bool {
-        matches!(self.network, Network::Mlp(_))
-    }
-
     /// The share of each hidden layer's outputs that a training step of dense layers drops.
     pub(crate) const fn dropout(&self) -> f64 {
         match self.network {

@@ -334,3 +334,27 @@ fn what_libtorch_throws_ends_no_run() {
     assert!(matches!(refused, RunError::Libtorch(_)), "{refused}");
     assert_eq!(ends, 0);
 }
+
+#[test]
+fn early_stopping_and_folds_are_each_runs_own() {
+    use dlgrid_sweep::recipe::Fold;
+    let data = wide();
+    let patient = |patience| {
+        recipe(&base(&[
+            ("epochs", Value::Int(6)),
+            ("early_stop.patience", Value::Int(patience)),
+            ("early_stop.min_delta", Value::Float(10.0)),
+        ]))
+    };
+    let recipes = [patient(1), patient(3), recipe(&base(&[("save_weights", Value::Bool(true))]))];
+    let fold = |number| Some(Fold { number, of: 5 });
+    let mut jobs = jobs(&recipes, &data);
+    (jobs[0].fold, jobs[1].fold, jobs[2].fold) = (fold(1), fold(5), fold(3));
+    let all = together(&jobs, &[], &Stop::default());
+    let own = alone(&jobs, &[], Stop::default);
+    assert_same(&all, &own, "early");
+    let epochs: Vec<usize> = all.epochs.iter().map(Vec::len).collect();
+    assert_eq!((epochs, all.sizes), (vec![2, 4, 2], vec![3, 1, 3]));
+    let file = |came: &Came| came.trained[2].as_ref().and_then(|trained| trained.file.clone());
+    assert!(file(&all).is_some() && file(&all) == file(&own));
+}
