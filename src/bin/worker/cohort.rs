@@ -8,6 +8,7 @@ use dlgrid_sweep::spec::Fuse;
 use dlgrid_sweep::store::checkpoint::CheckpointStore;
 use dlgrid_sweep::store::record::End;
 use dlgrid_sweep::trial::Run;
+use dlgrid_train::data::Inputs;
 use dlgrid_train::engine::Ending;
 use dlgrid_train::fused::{self, Shape, cohorts};
 use dlgrid_train::run::{Job, Trained};
@@ -21,6 +22,8 @@ const MOST: usize = 16;
 /// With at most so many weights in each layer a CPU gains by training runs together: by 1.2 times
 /// and more (`cargo bench --bench fused`).
 const SMALL: u64 = 1 << 13;
+/// Numbers of a table at most: 16 MiB, for each of the runs.
+const TABLE: usize = 1 << 22;
 
 /// What training together led to.
 pub enum Together<'r> {
@@ -65,8 +68,14 @@ impl Station<'_> {
         let Work::Train(settings) = self.sweep.run(index)?.work else { return None };
         let recipe = Recipe::new(&settings).ok()?;
         let shape = Shape::of(&recipe)?;
-        let features = self.shelf.of(&recipe).ok()?.features as u64;
-        (fuse != Fuse::Auto || shape.widest(features) <= SMALL).then_some(shape)
+        let data = self.shelf.of(&recipe).ok()?;
+        // Each run holds a table as it encodes it.
+        let held = match data.inputs {
+            Inputs::Table(_) => data.samples * data.features,
+            Inputs::Bytes(_) => 0,
+        };
+        let is_small = shape.widest(data.features as u64) <= SMALL && held <= TABLE;
+        (fuse != Fuse::Auto || is_small).then_some(shape)
     }
 
     /// Trains runs of one shape together; where libtorch refuses so many, each half of them.
