@@ -89,7 +89,7 @@ fn together(jobs: &[Job<'_>]) {
     let mut log = fused::Log {
         begin: &mut |_| (),
         epoch: &mut |_, _| (),
-        save: &mut |_, _, _, _| true,
+        save: &mut |_, _| true,
         end: &mut |_, _, _| {
             ended += 1;
             true

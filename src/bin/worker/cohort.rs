@@ -109,7 +109,9 @@ impl Station<'_> {
         let mut log = fused::Log {
             begin: &mut |at| work.borrow_mut().start(runs[at]),
             epoch: &mut |at, end| note(runs[at], end, work),
-            save: &mut |at, epoch, step, bytes| save(&checkpoints[at], work, (epoch, step), bytes),
+            save: &mut |at, fused::Checkpoint { epoch, step, bytes }| {
+                save(&checkpoints[at], work, (epoch, step), bytes)
+            },
             end: &mut |at, trained, size| {
                 left[at] = false;
                 let told = match trained.ending {

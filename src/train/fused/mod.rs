@@ -62,14 +62,25 @@ pub struct Member<'j, T> {
     labels: Kind,
 }
 
+/// A checkpoint of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Checkpoint<'a> {
+    /// Epochs finished.
+    pub epoch: u32,
+    /// Steps finished.
+    pub step: u64,
+    /// All of it.
+    pub bytes: &'a [u8],
+}
+
 /// Who is told what while a cohort is trained. The first number is the run's place among the jobs.
 pub struct Log<'a> {
     /// Is told that work on a run begins.
     pub begin: &'a mut dyn FnMut(usize),
     /// Is told the end of every epoch.
     pub epoch: &'a mut dyn FnMut(usize, &EpochEnd),
-    /// Keeps a checkpoint (epochs finished, steps finished, the bytes); says whether it could.
-    pub save: &'a mut dyn FnMut(usize, u32, u64, &[u8]) -> bool,
+    /// Keeps a checkpoint; says whether it could.
+    pub save: &'a mut dyn FnMut(usize, Checkpoint<'_>) -> bool,
     /// Is told what became of a run as soon as it ends, and of how many runs its cohort was then;
     /// says whether to go on.
     pub end: &'a mut dyn FnMut(usize, Trained, usize) -> bool,
@@ -134,7 +145,8 @@ fn learn<'j, T: Fusable>(
                 save: &mut |member: &Member<'j, T>| {
                     let Member { at, task, training, .. } = member;
                     encode(training, &task.counted(), jobs[*at].id).is_ok_and(|bytes| {
-                        save(*at, training.progress.epoch, training.optimizer.steps(), &bytes)
+                        let (epoch, step) = (training.progress.epoch, training.optimizer.steps());
+                        save(*at, Checkpoint { epoch, step, bytes: &bytes })
                     })
                 },
                 end: &mut |member: Member<'j, T>, ending, size| {

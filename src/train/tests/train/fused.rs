@@ -41,8 +41,8 @@ fn together(jobs: &[Job<'_>], from: &[Option<Vec<u8>>], stop: &Stop) -> Came {
     let mut log = fused::Log {
         begin: &mut |_| (),
         epoch: &mut |at, end| epochs[at].push(end.clone()),
-        save: &mut |at, _, _, bytes| {
-            saved[at] = Some(bytes.to_vec());
+        save: &mut |at, checkpoint| {
+            saved[at] = Some(checkpoint.bytes.to_vec());
             true
         },
         end: &mut |at, end, size| {
@@ -324,7 +324,7 @@ fn what_libtorch_throws_ends_no_run() {
             });
             let _ = a.mm(&b);
         },
-        save: &mut |_, _, _, _| true,
+        save: &mut |_, _| true,
         end: &mut |_, _, _| {
             ends += 1;
             true
@@ -354,7 +354,7 @@ fn early_stopping_and_folds_are_each_runs_own() {
     let own = alone(&jobs, &[], Stop::default);
     assert_same(&all, &own, "early");
     let epochs: Vec<usize> = all.epochs.iter().map(Vec::len).collect();
-    assert_eq!((epochs, all.sizes), (vec![2, 4, 2], vec![3, 1, 3]));
+    assert_eq!((&epochs[..], &all.sizes[..]), (&[2, 4, 2][..], &[3, 1, 3][..]));
     let file = |came: &Came| came.trained[2].as_ref().and_then(|trained| trained.file.clone());
     assert!(file(&all).is_some() && file(&all) == file(&own));
 }
