@@ -8,6 +8,9 @@ mod architecture;
 #[cfg(feature = "torch")]
 #[path = "support/blobs.rs"]
 mod blobs;
+#[cfg(feature = "torch")]
+#[path = "integration/experiments.rs"]
+mod experiments;
 #[path = "integration/faults.rs"]
 mod faults;
 #[path = "integration/life.rs"]

@@ -1,0 +1,144 @@
+//! Every file of `experiments/` runs: cut down to seconds, on the real data where it is fetched, on
+//! generated files in the real format where that is too large to fetch.
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use dlgrid_sweep::spec::yaml::{self, Kind, Node};
+use serde_json::{Map, Value, json};
+
+use crate::blobs::write_cifar;
+use crate::support::{Said, Sandbox};
+
+/// Training images of a run.
+const IMAGES: u64 = 200;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments")
+}
+
+/// Every experiment: its name and its text.
+fn experiments() -> Vec<(String, String)> {
+    let entries = std::fs::read_dir(folder()).unwrap().map(|e| e.unwrap().path());
+    let mut files: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|e| e == "yaml")).collect();
+    files.sort();
+    let read = |path: &PathBuf| {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        (name, std::fs::read_to_string(path).unwrap())
+    };
+    files.iter().map(read).collect()
+}
+
+/// A tree of YAML as JSON, which is YAML, too.
+fn plain(node: &Node) -> Value {
+    match &node.kind {
+        Kind::Null => Value::Null,
+        Kind::Bool(b) => json!(b),
+        Kind::Int(i) => json!(i),
+        Kind::Float(f) => json!(f),
+        Kind::Text(text) => json!(text),
+        Kind::List(items) => items.iter().map(plain).collect(),
+        Kind::Map(entries) => {
+            Value::Object(entries.iter().map(|e| (e.key.clone(), plain(&e.value))).collect())
+        }
+    }
+}
+
+/// The first value of a domain, and the last, too, where `both` and it is a list.
+fn ends(domain: &Value, both: bool) -> Value {
+    let numbers = |d: &Value| d.get("log").or(d.get("int")).and_then(|ends| ends.get(0)).cloned();
+    match domain {
+        Value::Array(items) if both && items.len() > 1 => json!([items[0], items[items.len() - 1]]),
+        Value::Array(items) => json!([items[0]]),
+        other => json!([numbers(other).or(other.get("from").cloned()).unwrap()]),
+    }
+}
+
+/// The ends of the first parameter, and of each other the first value.
+fn few(parameters: &mut Value) {
+    let parameters = parameters.as_object_mut().unwrap();
+    for (place, domain) in parameters.values_mut().enumerate() {
+        *domain = ends(domain, place == 0);
+    }
+}
+
+/// The same experiment, done in a second: few images, one epoch, one seed, one or two trials a block.
+fn cut(text: &str, cifar: &Path) -> Value {
+    let mut spec = plain(&yaml::read(text).unwrap());
+    let top = spec.as_object_mut().unwrap();
+    top.insert("seeds".into(), json!(1));
+    for (key, least) in [("folds", json!(2)), ("confirm", json!({"top": 1, "seeds": 2}))] {
+        top.entry(key).and_modify(|value| *value = least);
+    }
+    top.remove("short");
+    if let Some(parameters) = top.get_mut("parameters") {
+        few(parameters);
+    }
+    for block in top.get_mut("sweeps").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(parameters) = block.get_mut("parameters") {
+            few(parameters);
+        }
+    }
+    let train = top["train"].as_object_mut().unwrap();
+    train.insert("epochs".into(), json!(1));
+    if train["model"]["kind"] == "resnet" {
+        train["model"]["channels"] = json!(8);
+    }
+    let set = train["data"]["set"].as_str().unwrap().to_owned();
+    let data = train["data"].as_object_mut().unwrap();
+    if set.starts_with("cifar") {
+        data.insert("path".into(), json!(cifar));
+    }
+    if set.starts_with("cifar") || set.ends_with("mnist") {
+        data.insert("limit".into(), json!(IMAGES));
+        train.entry("batch_size").and_modify(|size| *size = json!(64));
+    }
+    spec
+}
+
+/// What the experiments read that is not fetched: CIFAR's files, of few records.
+fn cifar(here: &Sandbox) -> PathBuf {
+    let folder = here.path().join("cifar");
+    write_cifar(&folder, false, 400, 100);
+    write_cifar(&folder, true, 400, 100);
+    folder
+}
+
+#[test]
+fn every_experiment_is_a_correct_spec_that_says_what_it_gives() {
+    let here = Sandbox::new();
+    for (name, text) in experiments() {
+        here.write(&format!("{name}.yaml"), &text);
+        here.run(["check", &format!("{name}.yaml")]).code(0);
+        assert!(text.contains(&format!("\nname: {name}\n")), "{name} has another name");
+        assert!(text.starts_with("# ") && text.contains("Gives"), "{name} does not say what it gives");
+        for bar in text.lines().filter_map(|line| line.strip_prefix("# Bar: ")) {
+            let words: Vec<&str> = bar.split(' ').collect();
+            assert!(words[0].starts_with("test/") && [">=", "<="].contains(&words[1]), "{bar}");
+            assert!(words[2].parse::<f64>().is_ok() && words.len() == 3, "{bar}");
+            let chosen_by = words[0].replace("test/", "imize: valid/");
+            assert!(text.contains(&chosen_by), "{name} does not choose by what its bar is about");
+        }
+    }
+}
+
+#[test]
+fn every_experiment_runs_cut_down() {
+    let here = Sandbox::new();
+    let cifar = cifar(&here);
+    for (name, text) in experiments() {
+        let file = format!("{name}.yaml");
+        here.write(&file, cut(&text, &cifar).to_string());
+        let said = here.run(["submit", &file, "--local", "--slots", "2"]);
+        if said.err.contains("hint: dlgrid data fetch") {
+            eprintln!("skipped: {name}: {}", said.err.lines().next().unwrap_or_default());
+            continue;
+        }
+        let said = said.code(0);
+        let counts = here.run(["report", &name, "--format", "json"]).code(0).json()["counts"].clone();
+        let counts: Map<String, Value> = counts.as_object().unwrap().clone();
+        let done = counts["done"].as_u64().unwrap();
+        let all: u64 = counts.values().filter_map(Value::as_u64).sum();
+        assert!(done > 0 && done == all, "{name}: {counts:?}\n{}", said.err);
+    }
+}
