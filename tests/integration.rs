@@ -13,12 +13,17 @@ mod blobs;
 mod experiments;
 #[path = "integration/faults.rs"]
 mod faults;
+#[cfg(feature = "torch")]
+#[path = "integration/finish.rs"]
+mod finish;
 #[path = "integration/life.rs"]
 mod life;
 #[path = "integration/reading.rs"]
 mod reading;
 #[path = "integration/seeing.rs"]
 mod seeing;
+#[path = "integration/stages.rs"]
+mod stages;
 #[cfg(feature = "torch")]
 #[path = "integration/worker.rs"]
 mod worker;

@@ -24,6 +24,8 @@ mod lives;
 mod place;
 #[path = "slurm/sites.rs"]
 mod sites;
+#[path = "slurm/stages.rs"]
+mod stages;
 #[expect(dead_code, reason = "the other test programs use the rest")]
 mod support;
 #[path = "slurm/testcluster.rs"]

@@ -19,6 +19,8 @@ mod efficiency;
 mod errand;
 #[path = "dlgrid/failure.rs"]
 mod failure;
+#[path = "dlgrid/finish.rs"]
+mod finish;
 #[path = "dlgrid/init.rs"]
 mod init;
 #[path = "dlgrid/list.rs"]
@@ -41,10 +43,14 @@ mod retry;
 mod schema;
 #[path = "dlgrid/show.rs"]
 mod show;
+#[path = "dlgrid/show_run.rs"]
+mod show_run;
 #[path = "dlgrid/site.rs"]
 mod site;
 #[path = "dlgrid/slurm.rs"]
 mod slurm;
+#[path = "dlgrid/stage.rs"]
+mod stage;
 #[path = "dlgrid/status.rs"]
 mod status;
 #[path = "dlgrid/submit.rs"]
@@ -103,6 +109,10 @@ enum Command {
     Status(status::StatusArgs),
     /// Show the leaderboard of a sweep
     Report(report::ReportArgs),
+    /// Show what one run came to: metrics against their floors, classes, confusion
+    Show(show_run::ShowArgs),
+    /// Train the best of a sweep on all training samples, and open the test set
+    Finish(finish::Args),
     /// Show what array tasks took of what they were given, and what to ask for next time
     Efficiency(efficiency::EfficiencyArgs),
     /// Run what failed or is missing of a sweep again, with more memory or time where it ran out of it
@@ -157,6 +167,8 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Submit(args) => submit::run(&args),
         Command::Status(args) => status::run(args),
         Command::Report(args) => report::run(args),
+        Command::Show(args) => show_run::run(&args),
+        Command::Finish(args) => finish::run(&args),
         Command::Efficiency(args) => efficiency::run(&args),
         Command::Retry(args) => retry::run(&args),
         Command::Throttle(args) => throttle::run(&args),

@@ -16,7 +16,7 @@ use anyhow::Context as _;
 use dlgrid_sweep::exec::feed::{Given, Report, Slices};
 use dlgrid_sweep::store::layout::SweepDir;
 use dlgrid_sweep::sweep::Sweep;
-use dlgrid_sweep::{exit, host};
+use dlgrid_sweep::{exit, host, stage};
 use dlgrid_train::data::shelf::Shelf;
 use dlgrid_train::engine::Stop;
 use dlgrid_train::{device, tch};
@@ -90,8 +90,12 @@ fn work(args: &Args) -> anyhow::Result<u8> {
     };
     let name = device::Name(device);
     eprintln!("{} on {} ({name}), process {}", sweep.dir.label(), host::name(), host::pid());
-    let mut station =
-        slice::Station { sweep: &sweep, args, device: name, shelf: Shelf::new(device), stop };
+    let leave = stage::unseal(&sweep).map_err(ends::with_hint)?;
+    if sweep.spec.finishes() && leave.is_none() {
+        anyhow::bail!("that the test set is opened is not written down: `dlgrid finish` does");
+    }
+    let shelf = Shelf::new(device);
+    let mut station = slice::Station { sweep: &sweep, args, device: name, shelf, leave, stop };
     match args.work {
         Work::Slice(slice) => station.serve(Given { slice, died: None }),
         Work::Fed => serve_fed(&mut station),

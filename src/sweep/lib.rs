@@ -19,6 +19,7 @@ pub mod report;
 pub mod slice;
 pub mod space;
 pub mod spec;
+pub mod stage;
 pub mod store;
 pub mod sweep;
 pub mod text;

@@ -6,7 +6,7 @@ use crate::host;
 use crate::pack::Cut;
 use crate::plan::{self, SliceSpan};
 use crate::spec::{self, Spec, SpecErrors};
-use crate::store::layout::SweepDir;
+use crate::store::layout::{SweepDir, is_stage};
 use crate::store::manifest::{Creation, MANIFEST_SCHEMA, Manifest};
 use crate::store::merge::Results;
 use crate::store::record::{End, Epoch, Outcome};
@@ -111,7 +111,20 @@ impl Sweep {
     /// # Errors
     /// If the directory can't be written.
     pub fn create(root: &Path, spec: Spec, bytes: &[u8], cut: &Cut) -> Result<Created, SweepError> {
-        let dir = Self::folder(root, &spec);
+        Self::create_in(Self::folder(root, &spec), root, spec, bytes, cut)
+    }
+
+    /// Creates a sweep in just this directory, as [`Sweep::create`] does.
+    ///
+    /// # Errors
+    /// If the directory can't be written.
+    pub fn create_in(
+        dir: SweepDir,
+        root: &Path,
+        spec: Spec,
+        bytes: &[u8],
+        cut: &Cut,
+    ) -> Result<Created, SweepError> {
         match Manifest::read(&dir) {
             Ok(_) => return Self::open(dir).and_then(|sweep| sweep.gone_on_with(root)),
             Err(error) if error.is_not_found() => {}
@@ -252,6 +265,34 @@ struct FoundEnd {
     slice: u32,
 }
 
+/// The sweeps below the root that are called as this one is, each before its stages.
+fn relatives(root: &Path, spec: &Spec) -> Result<Vec<(SweepDir, Manifest)>, SweepError> {
+    let names = match fs::list_dir(root) {
+        Ok(names) => names,
+        Err(error) if error.is_not_found() => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let family = |name: &str| name.split('/').next().map(str::to_owned);
+    let mut found = Vec::new();
+    for name in &names {
+        let dir = SweepDir::new(root.join(name));
+        // A folder that only looks like a sweep, or a damaged one, is no reason not to submit.
+        let Ok(manifest) = Manifest::read(&dir) else { continue };
+        if family(&manifest.name) != family(&spec.name) {
+            continue;
+        }
+        let inside = fs::list_dir(dir.path())?;
+        let stages = inside.iter().filter(|name| is_stage(name));
+        let stages = stages.map(|name| SweepDir::new(dir.path().join(name)));
+        let stages = stages.filter_map(|dir| Manifest::read(&dir).ok().map(|m| (dir, m)));
+        let stages: Vec<_> = stages.collect();
+        found.push((dir, manifest));
+        found.extend(stages);
+    }
+    found.retain(|(_, manifest)| manifest.recipe_schema == crate::recipe::RECIPE_SCHEMA);
+    Ok(found)
+}
+
 /// Ends of this spec's runs in other sweeps of the same name below the root, in the order of
 /// the segments that they come from.
 fn ends_elsewhere(
@@ -261,16 +302,8 @@ fn ends_elsewhere(
     wanted: &dyn Fn(u64) -> bool,
 ) -> Result<Vec<FoundEnd>, SweepError> {
     let mut known: HashMap<RunId, FoundEnd> = HashMap::new();
-    let names = match fs::list_dir(root) {
-        Ok(names) => names,
-        Err(error) if error.is_not_found() => return Ok(Vec::new()),
-        Err(error) => return Err(error.into()),
-    };
-    for name in names.iter().filter(|n| **n != own.label()) {
-        let dir = SweepDir::new(root.join(name));
-        // A folder that only looks like a sweep, or a damaged one, is no reason not to submit.
-        let Ok(manifest) = Manifest::read(&dir) else { continue };
-        if manifest.name != spec.name || manifest.recipe_schema != crate::recipe::RECIPE_SCHEMA {
+    for (dir, manifest) in relatives(root, spec)? {
+        if dir == *own {
             continue;
         }
         for (slice, end) in ends::all(&dir, &manifest.id)? {

@@ -196,6 +196,22 @@ impl Digits {
     }
 }
 
+/// The day of a moment, in UTC: `2026-11-25` of seconds since the Unix epoch.
+#[must_use]
+#[expect(clippy::cast_possible_truncation, reason = "a time that dlgrid wrote is near to now")]
+pub fn date(time: f64) -> String {
+    // Years that begin in March have the odd day at their end.
+    let day = (time / 86_400.0).floor() as i64 + 719_468;
+    let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,5 +292,18 @@ mod tests {
         assert_eq!(plural(1, "run"), "1 run");
         assert_eq!(plural(1_200, "run"), "1,200 runs");
         assert_eq!(cut("abcdef", 4), "abc…");
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        for (time, day) in [
+            (0.0, "1970-01-01"),
+            (951_782_400.0, "2000-02-29"),
+            (951_868_800.0, "2000-03-01"),
+            (1_735_689_599.0, "2024-12-31"),
+            (4_107_542_400.0, "2100-03-01"),
+        ] {
+            assert_eq!(date(time), day);
+        }
     }
 }

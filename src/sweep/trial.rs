@@ -51,6 +51,12 @@ impl RunId {
         Self(digest("run", &work.canonical(), &seed.to_le_bytes()))
     }
 
+    /// The same run on all training samples, judged on the test set.
+    #[must_use]
+    pub fn finishing(self) -> Self {
+        Self(digest("finish", "", &self.0))
+    }
+
     /// The first eight hex digits: what people see and type.
     #[must_use]
     pub fn short(&self) -> String {

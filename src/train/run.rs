@@ -3,19 +3,21 @@ use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use dlgrid_sweep::recipe::{Recipe, Task, TooSmall};
+use dlgrid_sweep::host;
+use dlgrid_sweep::recipe::{self, Recipe, TooSmall};
 use dlgrid_sweep::store::record::{Best, Metrics};
 use dlgrid_sweep::trial::RunId;
 
-use crate::data::{Dataset, SplitError};
+use crate::data::{Dataset, Split, SplitError};
 use crate::engine::checkpoint::{self, CheckpointError};
 use crate::engine::{
     self, Ending, EpochEnd, Length, Optimizer, Plan, Progress, Stop, Training, fit,
 };
 use crate::parameters::Parameters;
 use crate::random::{Place, Purpose};
-use crate::task::TaskError;
 use crate::task::classify::Classify;
+use crate::task::regress::Regress;
+use crate::task::{Judgement, Task, TaskError};
 
 /// A run to train.
 #[derive(Debug, Clone, Copy)]
@@ -28,8 +30,20 @@ pub struct Job<'a> {
     pub seed: u64,
     /// What to learn from; also says on which device.
     pub data: &'a Dataset,
+    /// The test set, of a run that finishes: it trains on all samples of `data`, and is judged here
+    /// at its end.
+    pub test: Option<&'a Dataset>,
     /// How often to save while training goes on.
     pub save_every: Duration,
+}
+
+impl Job<'_> {
+    fn split(&self) -> Result<Split, SplitError> {
+        match self.test {
+            Some(_) => Ok(Split::all(self.data)),
+            None => Split::of(self.data, &self.recipe.data, self.seed),
+        }
+    }
 }
 
 /// Who is told what while a run is trained.
@@ -49,6 +63,8 @@ pub struct Trained {
     pub epochs: u32,
     /// Every metric after the last epoch whose losses were finite.
     pub metrics: Metrics,
+    /// What they must beat: see [`Task::floors`].
+    pub floors: Metrics,
     /// The best of each metric.
     pub best: BTreeMap<String, Best>,
     /// Seconds over all attempts, evaluation included.
@@ -72,6 +88,9 @@ pub enum RunError {
     /// The images are too small for the model.
     #[error("the images are too small for the model")]
     Model(#[from] TooSmall),
+    /// The data or the loss is not for the task.
+    #[error(transparent)]
+    Task(TaskError),
     /// The checkpoint to go on from is not one of this run.
     #[error("the checkpoint can't be used")]
     Checkpoint(#[from] CheckpointError),
@@ -91,6 +110,7 @@ impl From<TaskError> for RunError {
         match error {
             TaskError::Split(why) => Self::Split(why),
             TaskError::Model(why) => Self::Model(why),
+            other => Self::Task(other),
         }
     }
 }
@@ -126,7 +146,12 @@ pub fn train(
     log: &mut Log<'_>,
 ) -> Result<Trained, RunError> {
     let train = || match job.recipe.task {
-        Task::Classify => classify(job, from, stop, log),
+        recipe::Task::Classify => {
+            learn(Classify::new(job.recipe, job.data, job.split()?)?, job, from, stop, log)
+        }
+        recipe::Task::Regress => {
+            learn(Regress::new(job.recipe, job.data, job.split()?)?, job, from, stop, log)
+        }
     };
     // All that the closure changes dies with it, but what `log` writes: whole lines and files.
     std::panic::catch_unwind(AssertUnwindSafe(train)).unwrap_or_else(|panic| {
@@ -144,19 +169,27 @@ fn first_line(thrown: &str) -> String {
     line.trim_end_matches("\")").replace("\\\"", "\"").chars().take(500).collect()
 }
 
-fn classify(
+fn learn<T: Task>(
+    mut task: T,
     job: &Job<'_>,
     from: Option<&[u8]>,
     stop: &Stop,
     log: &mut Log<'_>,
 ) -> Result<Trained, RunError> {
-    let mut task = Classify::new(job.recipe, job.data, job.seed)?;
     let mut training = begin(job, &task)?;
+    // From the weights as they begin, so that a resumed run has the same.
+    let clock = host::instant();
+    let floors = match job.test {
+        Some(_) => Metrics::new(),
+        None => task.floors(training.parameters.tensors()),
+    };
+    let seconds = clock.elapsed().as_secs_f64();
     if let Some(bytes) = from {
-        let template = engine::Task::counted(&task);
+        let template = task.counted();
         let counted = checkpoint::decode(bytes, job.id, &mut training, &template)?;
-        engine::Task::recount(&mut task, &counted);
+        task.recount(&counted);
     }
+    training.progress.seconds += seconds;
     let plan = Plan {
         epochs: job.recipe.epochs,
         batch_size: job.recipe.batch_size as usize,
@@ -176,33 +209,42 @@ fn classify(
             },
         },
     );
-    let confusion = (ending == Ending::Done).then(|| task.confusion());
-    Ok(trained(ending, &training, confusion))
+    let done = ending == Ending::Done;
+    let confusion = task.confusion().filter(|_| done);
+    let trained = Trained { confusion, ..trained(ending, &training, floors) };
+    let Some(test) = job.test.filter(|_| done) else { return Ok(trained) };
+    let Judgement { metrics, confusion } = task.judge(training.parameters.tensors(), test, "test");
+    Ok(Trained {
+        confusion,
+        metrics: trained.metrics.into_iter().chain(metrics).collect(),
+        ..trained
+    })
 }
 
-fn begin(job: &Job<'_>, task: &Classify<'_>) -> Result<Training, RunError> {
+fn begin(job: &Job<'_>, task: &impl Task) -> Result<Training, RunError> {
     let mut stream = Place::start(job.seed).stream(Purpose::Weights);
     let device = job.data.device();
     let parameters = Parameters::new(task.model().declare(), &mut stream, device)
         .map_err(|numbers| RunError::Memory { numbers })?;
     let Recipe { optimizer, regularize, schedule, clip, epochs, batch_size, .. } = *job.recipe;
-    let length = Length::new(epochs, engine::Task::samples(task), batch_size);
+    let length = Length::new(epochs, task.samples(), batch_size);
     let optimizer = Optimizer::new(optimizer, regularize, &parameters)
         .scheduled(schedule, length)
         .clipped(clip);
     Ok(Training { seed: job.seed, parameters, optimizer, progress: Progress::default() })
 }
 
-fn trained(ending: Ending, training: &Training, confusion: Option<Vec<Vec<u64>>>) -> Trained {
+fn trained(ending: Ending, training: &Training, floors: Metrics) -> Trained {
     let progress = training.progress.clone();
     Trained {
         ending,
         epochs: progress.epoch,
         samples_per_s: progress.samples_per_s(),
         metrics: progress.metrics,
+        floors,
         best: progress.best,
         seconds: progress.seconds,
-        confusion,
+        confusion: None,
         weights: training.parameters.count() as u64,
         parameters: training.parameters.numbers(),
     }

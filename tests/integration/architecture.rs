@@ -9,7 +9,7 @@ const FLOORS: &[&[&str]] = &[
     &["space", "trial"],
     &["spec"],
     &["store", "plan", "pack", "explore"],
-    &["sweep", "slice", "orders"],
+    &["sweep", "slice", "orders", "stage"],
     &["exec", "judge"],
     &["report", "find", "doctor"],
 ];

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::{REPORT, Said, Sandbox, script};
 
-fn signal(child: &Child, name: &str) {
+pub fn signal(child: &Child, name: &str) {
     let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
     assert!(sent.unwrap().success());
 }

@@ -24,7 +24,7 @@ fn a_wrong_spec_shows_every_mistake_and_nothing_else_happens() {
         assert_eq!(said.out, "");
         insta::allow_duplicates! {
             insta::assert_snapshot!(said.err, @r#"
-            error: `data.set` must be `breast-cancer`, `cifar-10`, `cifar-100`, `csv`, `digits`, `fashion-mnist`, `idx`, `iris`, `mnist` or `wine`, got the text "minst"
+            error: `data.set` must be `breast-cancer`, `cifar-10`, `cifar-100`, `csv`, `diabetes`, `digits`, `fashion-mnist`, `idx`, `iris`, `mnist` or `wine`, got the text "minst"
              --> bad.yaml:1:21
               |
             1 | train: {data: {set: minst}, epohcs: 3}

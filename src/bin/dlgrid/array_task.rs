@@ -83,7 +83,7 @@ fn errand_for(
     let done = match kind {
         Kind::Canary => errand::canary(sweep, args, intent),
         Kind::TopUp => errand::top_up(sweep, intent).map(|()| None),
-        Kind::Report => errand::report(sweep, intent),
+        Kind::Report => errand::report(sweep, args, intent),
         Kind::Runs => Ok(None),
     };
     let why = match &done {

@@ -19,7 +19,8 @@ const COMPLETE: &str = "complete.json";
 /// Concludes a sweep if all of its runs have ended; why something of it failed, if it did. The
 /// program of `on_complete` is started once in the life of the sweep.
 pub fn conclude(sweep: &Sweep, upkeep: &Upkeep) -> anyhow::Result<Option<String>> {
-    if !upkeep.ends_with_something() {
+    // Where the best trials are run again, that stage is the end of the sweep.
+    if !upkeep.ends_with_something() || upkeep.confirm {
         return Ok(None);
     }
     let results = read::load(&sweep.dir, &sweep.manifest.id)?;
@@ -37,6 +38,9 @@ pub fn conclude(sweep: &Sweep, upkeep: &Upkeep) -> anyhow::Result<Option<String>
 
 /// Whether all is done that [`conclude`] does.
 pub fn is_concluded(dir: &SweepDir, upkeep: &Upkeep) -> anyhow::Result<bool> {
+    if upkeep.confirm {
+        return Ok(dir.confirm().manifest().exists());
+    }
     let written = !upkeep.report || !fs::list_dir(&dir.reports())?.is_empty();
     let mark = COMPLETE.to_owned();
     let told = upkeep.on_complete.is_empty() || fs::list_dir(&dir.submit())?.contains(&mark);

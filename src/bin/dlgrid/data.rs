@@ -185,7 +185,7 @@ fn table(rows: &[Row]) -> String {
             state.word().to_owned(),
             doctor::size(set.bytes()),
             format!("{}+{}", set.train_samples, set.test_samples),
-            set.classes.to_string(),
+            if set.classes == 0 { "-".to_owned() } else { set.classes.to_string() },
             set.about.to_owned(),
             dir.display().to_string(),
         ]

@@ -13,6 +13,7 @@ use dlgrid_sweep::exec::slurm::state::Standing;
 use dlgrid_sweep::host;
 use dlgrid_sweep::orders::{self, Order};
 use dlgrid_sweep::recipe::Work;
+use dlgrid_sweep::spec::Upkeep;
 use dlgrid_sweep::store::read;
 use dlgrid_sweep::store::record::Outcome;
 use dlgrid_sweep::sweep::Sweep;
@@ -21,6 +22,7 @@ use dlgrid_sweep::text::plural;
 use crate::array_task::Args;
 use crate::complete;
 use crate::slurm;
+use crate::stage;
 use crate::talk::talk;
 use crate::work;
 
@@ -143,7 +145,7 @@ fn tried(sweep: &Sweep, slurm: &Slurm, ledger: &Ledger, request: u32) -> anyhow:
 
 /// Concludes the sweep if it is complete, unless a later one does: what was submitted after this
 /// one may train runs again that count as ended. Why something of it failed, if it did.
-pub fn report(sweep: &Sweep, intent: &Intent) -> anyhow::Result<Option<String>> {
+pub fn report(sweep: &Sweep, args: &Args, intent: &Intent) -> anyhow::Result<Option<String>> {
     let ledger = Ledger::read(&sweep.dir)?;
     let rows = Slurm::new(PATIENCE).queue();
     let is_later =
@@ -157,12 +159,20 @@ pub fn report(sweep: &Sweep, intent: &Intent) -> anyhow::Result<Option<String>> 
         return Ok(None);
     }
     let upkeep = Request::last(&sweep.dir)?.map_or(sweep.spec.upkeep.clone(), |r| r.upkeep);
-    complete::conclude(sweep, &upkeep)
+    conclude(sweep, args, &upkeep)
+}
+
+/// Does what is to be done once the sweep is complete, if it is.
+fn conclude(sweep: &Sweep, args: &Args, upkeep: &Upkeep) -> anyhow::Result<Option<String>> {
+    if upkeep.confirm {
+        return stage::confirm_from_job(sweep, args.worker.clone());
+    }
+    complete::conclude(sweep, upkeep)
 }
 
 /// Concludes the sweep if it is complete and no job of its own is there to do so: a limit may have
 /// kept it out.
-pub fn conclude_without_job(sweep: &Sweep, intent: &Intent) {
+pub fn conclude_without_job(sweep: &Sweep, args: &Args, intent: &Intent) {
     let has_job = || -> anyhow::Result<bool> {
         let ledger = Ledger::read(&sweep.dir)?;
         let newest = |kind: Kind| {
@@ -171,14 +181,14 @@ pub fn conclude_without_job(sweep: &Sweep, intent: &Intent) {
         };
         Ok(newest(Kind::Report) > newest(Kind::Runs))
     };
-    let conclude = || match Request::read(&sweep.dir, intent.request) {
+    let concluded = || match Request::read(&sweep.dir, intent.request) {
         Ok(request) if request.upkeep.ends_with_something() && !has_job()? => {
-            complete::conclude(sweep, &request.upkeep)
+            conclude(sweep, args, &request.upkeep)
         }
         Ok(_) => Ok(None),
         Err(error) => Err(error.into()),
     };
-    match conclude() {
+    match concluded() {
         Ok(None) => {}
         Ok(Some(why)) => talk(&format!("warning: {why}\n")),
         Err(error) => talk(&format!("warning: the sweep is not concluded: {error:#}\n")),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use dlgrid_sweep::dataset::images::Images;
-use dlgrid_sweep::dataset::table::{CLASS, Options, Table};
+use dlgrid_sweep::dataset::table::{CLASS, Options, TARGET, Table};
 use dlgrid_sweep::dataset::{self, DataSet, Form, locate};
 use dlgrid_sweep::explore::{self, Exploration};
 use dlgrid_sweep::{exit, host};
@@ -106,10 +106,11 @@ fn known(set: &DataSet, folder: &Path) -> Result<Exploration, Refusal> {
         Form::Idx => Images::idx(folder, Some(set.classes as usize)),
         Form::Cifar10 => Images::cifar(folder, false),
         Form::Cifar100 => Images::cifar(folder, true),
-        Form::Table { columns, skip } => {
-            let table = Table::known(&folder.join(set.files[0].name), columns, skip);
+        Form::Table { columns, skip, target } => {
+            let table = Table::known(&folder.join(set.files[0].name), columns, skip, target);
             let table = table.map_err(|e| told(&e, e.hint()))?;
-            let options = Options { target: Some(CLASS.to_owned()), ..Options::default() };
+            let learnt = if target.is_some() { TARGET } else { CLASS };
+            let options = Options { target: Some(learnt.to_owned()), ..Options::default() };
             return Ok(explore::table(set.name, &table, &options, set.class_names));
         }
     };

@@ -69,7 +69,7 @@ pub fn run(args: &LogsArgs) -> Result<u8> {
         return failed(&picked, args.lines.unwrap_or(LINES));
     }
     let refuse = |error: NoRun| wrong_input(&error, error.hint());
-    let found = find(&picked, args).map_err(refuse)?;
+    let found = find(&picked, &args.run, args.filter.as_deref()).map_err(refuse)?;
     if let Some(text) = &found.note {
         note(text);
     }
@@ -93,15 +93,19 @@ pub fn run(args: &LogsArgs) -> Result<u8> {
     }
 }
 
-fn find(picked: &Picked, args: &LogsArgs) -> Result<FoundRun, NoRun> {
+/// The run that words, or a condition, mean.
+///
+/// # Errors
+/// If there is none.
+pub fn find(picked: &Picked, words: &[String], filter: Option<&str>) -> Result<FoundRun, NoRun> {
     let subject = picked.subject();
     let state = |index| subject.state_of(index);
     let among = Among { spec: &picked.sweep.spec, results: &picked.results, state: &state };
-    match args.run.as_slice() {
-        [one] if args.filter.is_none() && !one.contains('=') => find_run(&among, one),
+    match words {
+        [one] if filter.is_none() && !one.contains('=') => find_run(&among, one),
         words => {
             let (name, paths) = (&among.spec.name, among.spec.space.paths());
-            find_wanted(&among, &Wanted::read(words, args.filter.as_deref(), name, paths)?)
+            find_wanted(&among, &Wanted::read(words, filter, name, paths)?)
         }
     }
 }

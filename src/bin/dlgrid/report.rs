@@ -1,7 +1,10 @@
 //! `dlgrid report`: the leaderboard of a sweep.
 use anyhow::Result;
 use clap::Args;
-use dlgrid_sweep::report::{Query, csv, json, markdown, table};
+use dlgrid_sweep::find;
+use dlgrid_sweep::judge::State;
+use dlgrid_sweep::report::{Query, csv, json, markdown, table, tested};
+use dlgrid_sweep::text::plural;
 
 use super::pick::{AskSlurm, Picked, Queue, Root, code};
 use super::show::{Format, Terminal, print, wrong_input};
@@ -13,6 +16,7 @@ const TOP: usize = 20;
 ///
 /// Trials are ranked by the mean of the objective over the seeds that are done; of equal means
 /// the smaller standard deviation comes first, then less time. Equal means share a rank.
+/// Where the spec has `confirm`, the trials that were run again are ranked by those runs.
 /// Trials with seeds missing stand where their mean puts them, marked `2 of 3`; trials without
 /// a finite objective come last. Further metrics are those after the last epoch.
 #[derive(Debug, Args)]
@@ -46,6 +50,9 @@ pub struct ReportArgs {
     /// Tell of every run: in JSON below its trial, in CSV one line each
     #[arg(long)]
     runs: bool,
+    /// Show the search, although the best of it were run again (`confirm`)
+    #[arg(long)]
+    search: bool,
     #[command(flatten)]
     slurm: AskSlurm,
 }
@@ -61,7 +68,9 @@ pub fn run(args: ReportArgs) -> Result<u8> {
             "add `--format csv` or `--format json`",
         ));
     }
-    let picked = Picked::new(&args.root, args.sweep.as_deref(), &Queue::new(&args.slurm))?;
+    let queue = Queue::new(&args.slurm);
+    let picked = Picked::new(&args.root, args.sweep.as_deref(), &queue)?;
+    let confirmed = if args.search { None } else { confirmed(&picked, &queue)? };
     let default = (args.format == Format::Table && !args.all).then_some(TOP);
     let query = Query {
         top: args.top.or(default),
@@ -70,8 +79,15 @@ pub fn run(args: ReportArgs) -> Result<u8> {
         metrics: args.metrics,
         runs: args.runs,
     };
-    let report =
-        picked.subject().report(query).map_err(|error| wrong_input(&error, error.hint()))?;
+    let subject = confirmed.as_ref().unwrap_or(&picked).subject();
+    let mut report = subject.report(query).map_err(|error| wrong_input(&error, error.hint()))?;
+    report.openings = tested::all(&picked.sweep)?;
+    if confirmed.is_some() {
+        let trials = plural(picked.sweep.manifest.trials, "trial");
+        report.notes.push(format!(
+            "the best of {trials}, run again on seeds that did not choose them; all: --search"
+        ));
+    }
     print(&match args.format {
         Format::Table => table::render(&report, Terminal::stdout().view()),
         Format::Json => json::render(&report),
@@ -80,4 +96,16 @@ pub fn run(args: ReportArgs) -> Result<u8> {
         Format::Markdown => markdown::render(&report),
     })?;
     Ok(code(&report.counts, report.missing, report.damaged_lines))
+}
+
+/// The stage that ranks the best trials, once a run of it is done.
+fn confirmed(picked: &Picked, queue: &Queue) -> Result<Option<Picked>> {
+    if picked.sweep.spec.confirm.is_none() {
+        return Ok(None);
+    }
+    let Some(found) = find::open(picked.sweep.dir.confirm().path()) else { return Ok(None) };
+    let stage = Picked::open(&found, queue)?;
+    let has_one =
+        stage.results.runs.keys().any(|run| stage.subject().state_of(*run) == State::Done);
+    Ok(has_one.then_some(stage))
 }

@@ -19,6 +19,7 @@ use crate::cluster;
 use crate::pick::{self, Picked, Queue, Root};
 use crate::show::wrong_input;
 use crate::slurm::{self, Wish};
+use crate::stage::{self, Crew};
 use crate::talk::{refuse, talk};
 use crate::work::{self, LocalArgs};
 
@@ -77,7 +78,9 @@ pub fn run(args: &Args) -> Result<u8> {
                 "on this machine `dlgrid retry` runs again what failed or is missing",
             ));
         }
-        return work::run(&picked.sweep, worker, choice.policy(), &args.work);
+        let crew = Crew { worker: worker.clone(), args: &args.work, slurm: None };
+        let code = work::run(&picked.sweep, worker, choice.policy(), &args.work)?;
+        return stage::confirm(&picked.sweep, code, crew);
     };
     let bad = bad_nodes(picked.starts().all());
     let known = known(&picked, choice, only.as_ref());

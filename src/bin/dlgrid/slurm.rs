@@ -73,6 +73,12 @@ pub fn max_running(settings: &SlurmSettings) -> Option<u64> {
     settings.given.get("max_running")?.parse().ok()
 }
 
+/// What was asked of Slurm for a sweep last; what its spec says, if nothing was.
+pub fn last_settings(sweep: &Sweep) -> anyhow::Result<SlurmSettings> {
+    let last = Request::last(&sweep.dir)?;
+    Ok(last.map_or_else(|| sweep.spec.slurm.clone(), |last| last.settings))
+}
+
 /// Puts what a wish names into the queue; the exit code.
 pub fn submit(
     sweep: &Sweep,

@@ -7,6 +7,7 @@ use dlgrid_sweep::report::status;
 
 use super::pick::{AskSlurm, Picked, Queue, Root, code};
 use super::show::{Format, Terminal, print, wrong_input};
+use super::stage;
 
 /// Last lines of the first cause's example that are shown.
 const LAST_LINES: usize = 2;
@@ -39,6 +40,7 @@ pub fn run(args: StatusArgs) -> Result<u8> {
     let picked = Picked::new(&args.root, args.sweep.as_deref(), &Queue::new(&args.slurm))?;
     let mut status = picked.subject().status(host::now());
     status.notes = picked.notes()?;
+    status.notes.extend(stage::notes(&picked.sweep)?);
     if let Some(cause) = status.causes.first() {
         status.last_lines = last_lines(&picked.sweep, &picked.results, cause.example, LAST_LINES);
     }

@@ -10,6 +10,7 @@ use crate::check;
 use crate::cluster::{self, Found};
 use crate::pick::Root;
 use crate::slurm::{self, Wish};
+use crate::stage::{self, Crew};
 use crate::talk::talk;
 use crate::work::{self, LocalArgs};
 
@@ -64,8 +65,15 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         )),
     }
     let again = RetryPolicy::default();
-    let Some(found) = cluster else { return work::run(&sweep, worker, again, &args.work) };
-    let results = read::load(&sweep.dir, &sweep.manifest.id)?;
-    let wish = Wish { slices: work::slices_left(&sweep, &results, again), ..Wish::default() };
-    slurm::submit(&sweep, &worker, &found, &[wish], &sweep.spec.upkeep)
+    let crew = Crew { worker: worker.clone(), args: &args.work, slurm: cluster.as_ref() };
+    let code = match &cluster {
+        None => work::run(&sweep, worker, again, &args.work)?,
+        Some(found) => {
+            let results = read::load(&sweep.dir, &sweep.manifest.id)?;
+            let slices = work::slices_left(&sweep, &results, again);
+            let wish = Wish { slices, ..Wish::default() };
+            slurm::submit(&sweep, &worker, found, &[wish], &sweep.spec.upkeep)?
+        }
+    };
+    stage::confirm(&sweep, code, crew)
 }

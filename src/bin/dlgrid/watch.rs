@@ -260,7 +260,7 @@ impl<'a> Watch<'a> {
         }
         self.note(&TaskLine::End(end));
         if left == 0 {
-            errand::conclude_without_job(self.sweep, self.intent);
+            errand::conclude_without_job(self.sweep, self.args, self.intent);
         }
         Ok(code)
     }

@@ -12,11 +12,13 @@ pub fn ended(run: &Run, trained: Trained) -> End {
         Ending::Diverged { why } => (Outcome::Diverged, Some(why)),
         Ending::Done | Ending::Stopped { .. } => (Outcome::Done, None),
     };
+    let mut metrics = trained.metrics;
+    metrics.extend(trained.floors);
     End {
         outcome,
         why,
         epochs: trained.epochs,
-        metrics: trained.metrics,
+        metrics,
         best: trained.best,
         seconds: trained.seconds,
         samples_per_s: trained.samples_per_s,

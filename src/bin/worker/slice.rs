@@ -3,6 +3,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use dlgrid_sweep::dataset::Unsealed;
 use dlgrid_sweep::exec::feed::Given;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::recipe::value::short_number;
@@ -31,6 +32,8 @@ pub struct Station<'s> {
     pub device: device::Name,
     /// The data sets read so far.
     pub shelf: Shelf,
+    /// Leave to read the test set, where the sweep finishes another.
+    pub leave: Option<Unsealed>,
     /// Whether to stop.
     pub stop: Stop,
 }
@@ -120,7 +123,7 @@ impl Station<'_> {
         let recipe = Recipe::new(settings).map_err(|faults| {
             anyhow::anyhow!(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
         })?;
-        let data = match self.shelf.get(&recipe.data) {
+        let data = match self.shelf.of(&recipe) {
             Ok(data) => data,
             Err(error) => {
                 eprintln!("error: {}\nhint: {}", Chain(&error), error.hint());
@@ -128,7 +131,14 @@ impl Station<'_> {
             }
         };
         let save_every = Duration::MAX;
-        let job = Job { id: run.id, recipe: &recipe, seed: run.seed, data: &data, save_every };
+        let job = Job {
+            id: run.id,
+            recipe: &recipe,
+            seed: run.seed,
+            data: &data,
+            test: None,
+            save_every,
+        };
         let mut log = Log { epoch: &mut |_| {}, save: &mut |_, _, _| true };
         match train(&job, None, &Stop::after(STEPS), &mut log) {
             Ok(_) => eprintln!("two batches of run {} are trained: all is well", run.id.short()),
@@ -154,9 +164,21 @@ impl Station<'_> {
                 return self.end(run, failed(run, why), work);
             }
         };
-        let data = match self.shelf.get(&recipe.data) {
+        let data = match self.shelf.of(&recipe) {
             Ok(data) => data,
             Err(error) => {
+                eprintln!("error: {}\nhint: {}", Chain(&error), error.hint());
+                return Ok(After::DataMissing);
+            }
+        };
+        let test = match self
+            .leave
+            .as_ref()
+            .map(|leave| self.shelf.get_test(&recipe.data, &data, leave))
+        {
+            None => None,
+            Some(Ok(test)) => Some(test),
+            Some(Err(error)) => {
                 eprintln!("error: {}\nhint: {}", Chain(&error), error.hint());
                 return Ok(After::DataMissing);
             }
@@ -169,6 +191,7 @@ impl Station<'_> {
             recipe: &recipe,
             seed: run.seed,
             data: &data,
+            test: test.as_deref(),
             save_every: save_every.unwrap_or(Duration::MAX),
         };
         let mut log = Log {

@@ -1,5 +1,5 @@
 //! The table of the data sets that can be fetched.
-use super::names::{BREAST_CANCER, CIFAR_10, CIFAR_100, DIGITS, FASHION, IRIS, WINE};
+use super::names::{BREAST_CANCER, CIFAR_10, CIFAR_100, DIABETES, DIGITS, FASHION, IRIS, WINE};
 use super::{DataFile, DataSet, Form, Source};
 
 const fn file(name: &'static str, bytes: u64, sha256: &'static str) -> DataFile {
@@ -20,7 +20,7 @@ pub const CATALOGUE: &[DataSet] = &[
         classes: 2,
         class_names: &["malignant", "benign"],
         shape: &[30],
-        form: Form::Table { columns: BREAST_CANCER, skip: 1 },
+        form: Form::Table { columns: BREAST_CANCER, skip: 1, target: None },
         files: &[file(
             "breast_cancer.csv",
             119_913,
@@ -104,6 +104,30 @@ pub const CATALOGUE: &[DataSet] = &[
         licence: "none stated",
     },
     DataSet {
+        name: "diabetes",
+        about: "patients, and how ill a year later: a number (Efron et al.)",
+        train_samples: 354,
+        test_samples: 88,
+        classes: 0,
+        class_names: &[],
+        shape: &[10],
+        form: Form::Table { columns: DIABETES, skip: 0, target: Some("diabetes_target.csv") },
+        files: &[
+            file(
+                "diabetes_data_raw.csv",
+                19_596,
+                "86badf50b4f9436ddd1e497dc0ae1b93166f8120221ee7dca4634fe849f3be7c",
+            ),
+            file(
+                "diabetes_target.csv",
+                11_050,
+                "244713a551f62a291a354212d8a048adec6cb1244b2bc44e66a0698f5006d26d",
+            ),
+        ],
+        sources: SCIKIT_LEARN,
+        licence: "none stated",
+    },
+    DataSet {
         name: "digits",
         about: "small handwritten digits, 8 × 8 (Alpaydin, Kaynak)",
         train_samples: 1_438,
@@ -111,7 +135,7 @@ pub const CATALOGUE: &[DataSet] = &[
         classes: 10,
         class_names: &[],
         shape: &[1, 8, 8],
-        form: Form::Table { columns: DIGITS, skip: 0 },
+        form: Form::Table { columns: DIGITS, skip: 0, target: None },
         files: &[file(
             "digits.csv",
             264_712,
@@ -168,7 +192,7 @@ pub const CATALOGUE: &[DataSet] = &[
         classes: 3,
         class_names: &["setosa", "versicolor", "virginica"],
         shape: &[4],
-        form: Form::Table { columns: IRIS, skip: 1 },
+        form: Form::Table { columns: IRIS, skip: 1, target: None },
         files: &[file(
             "iris.csv",
             2_734,
@@ -223,7 +247,7 @@ pub const CATALOGUE: &[DataSet] = &[
         classes: 3,
         class_names: &["class_0", "class_1", "class_2"],
         shape: &[13],
-        form: Form::Table { columns: WINE, skip: 1 },
+        form: Form::Table { columns: WINE, skip: 1, target: None },
         files: &[file(
             "wine_data.csv",
             11_157,

@@ -70,11 +70,25 @@ impl CifarError {
 /// # Errors
 /// Where no file is there, or one is damaged.
 pub fn read(folder: &Path, hundred: bool) -> Result<(Vec<u8>, Vec<u8>), CifarError> {
+    read_all(&files(folder, hundred)?, hundred)
+}
+
+/// The test images of a folder: `test.bin` or `test_batch.bin`.
+pub(super) fn read_test(folder: &Path, hundred: bool) -> Result<(Vec<u8>, Vec<u8>), CifarError> {
+    let names = if hundred { "test.bin" } else { "test_batch.bin" };
+    let path = folder.join(names);
+    if !path.is_file() {
+        return Err(CifarError::Absent { folder: folder.to_owned(), names });
+    }
+    read_all(&[path], hundred)
+}
+
+fn read_all(paths: &[PathBuf], hundred: bool) -> Result<(Vec<u8>, Vec<u8>), CifarError> {
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
-    for path in files(folder, hundred)? {
-        let raw = std::fs::read(&path)
+    for path in paths {
+        let raw = std::fs::read(path)
             .map_err(|source| CifarError::Read { path: path.clone(), source })?;
-        records(&path, &raw, hundred, &mut pixels, &mut labels)?;
+        records(path, &raw, hundred, &mut pixels, &mut labels)?;
     }
     Ok((pixels, labels))
 }

@@ -1,7 +1,8 @@
-//! The training images of a data set with their labels, out of IDX or CIFAR files.
-//! The files of the test set are not opened here.
+//! The images of a data set with their labels, out of IDX or CIFAR files. Those of the test set are
+//! read only with leave.
 use std::path::{Path, PathBuf};
 
+use super::Unsealed;
 use super::cifar::{self, CifarError};
 use super::idx::{self, IdxError};
 
@@ -91,8 +92,20 @@ impl Images {
     /// # Errors
     /// Where a file is missing or damaged, or the two don't fit.
     pub fn idx(folder: &Path, classes: Option<usize>) -> Result<Self, ImagesError> {
-        let images_at = file(folder, "train-images-idx3-ubyte");
-        let labels_at = file(folder, "train-labels-idx1-ubyte");
+        Self::idx_called("train", folder, classes)
+    }
+
+    /// Reads the IDX files of the test set, of as many classes as the training images have.
+    ///
+    /// # Errors
+    /// As [`Images::idx`].
+    pub fn idx_test(_: &Unsealed, folder: &Path, classes: usize) -> Result<Self, ImagesError> {
+        Self::idx_called("t10k", folder, Some(classes))
+    }
+
+    fn idx_called(part: &str, folder: &Path, classes: Option<usize>) -> Result<Self, ImagesError> {
+        let images_at = file(folder, &format!("{part}-images-idx3-ubyte"));
+        let labels_at = file(folder, &format!("{part}-labels-idx1-ubyte"));
         let images = idx::read(&images_at, 3)?;
         let labels = idx::read(&labels_at, 1)?;
         let (found, expected) = (images.shape[0], labels.values.len());
@@ -118,7 +131,22 @@ impl Images {
     /// # Errors
     /// Where no file is there, or one is damaged.
     pub fn cifar(folder: &Path, hundred: bool) -> Result<Self, ImagesError> {
-        let (pixels, labels) = cifar::read(folder, hundred)?;
+        Self::of_cifar(cifar::read(folder, hundred)?, folder, hundred)
+    }
+
+    /// Reads the CIFAR file of the test set.
+    ///
+    /// # Errors
+    /// As [`Images::cifar`].
+    pub fn cifar_test(_: &Unsealed, folder: &Path, hundred: bool) -> Result<Self, ImagesError> {
+        Self::of_cifar(cifar::read_test(folder, hundred)?, folder, hundred)
+    }
+
+    fn of_cifar(
+        (pixels, labels): (Vec<u8>, Vec<u8>),
+        folder: &Path,
+        hundred: bool,
+    ) -> Result<Self, ImagesError> {
         if labels.is_empty() {
             let shape = [&[0], &cifar::SHAPE[..]].concat();
             return Err(ImagesError::Empty { path: folder.to_owned(), shape });

@@ -8,11 +8,13 @@ pub mod idx;
 pub mod images;
 pub mod locate;
 mod names;
+mod seal;
 pub mod table;
 pub mod verify;
 
 pub use catalogue::CATALOGUE;
 pub use locate::{LocateError, State, locate};
+pub use seal::Unsealed;
 
 /// Every name that `data.set` takes.
 pub const NAMES: &[&str] = &[
@@ -20,6 +22,7 @@ pub const NAMES: &[&str] = &[
     "cifar-10",
     "cifar-100",
     "csv",
+    "diabetes",
     "digits",
     "fashion-mnist",
     "idx",
@@ -30,7 +33,7 @@ pub const NAMES: &[&str] = &[
 /// Those whose files may lie in a folder of the user's.
 pub const OWN: &[&str] = &["cifar-10", "cifar-100", "csv", "idx"];
 /// Those that are tables.
-pub const TABLES: &[&str] = &["breast-cancer", "csv", "digits", "iris", "wine"];
+pub const TABLES: &[&str] = &["breast-cancer", "csv", "diabetes", "digits", "iris", "wine"];
 
 /// One data set of the catalogue.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +46,7 @@ pub struct DataSet {
     pub train_samples: u64,
     /// Test samples.
     pub test_samples: u64,
-    /// Classes.
+    /// Classes; 0 where a number is to be learnt.
     pub classes: u32,
     /// The names of the classes, in their order; empty where they are plain numbers.
     pub class_names: &'static [&'static str],
@@ -89,12 +92,15 @@ pub enum Form {
     Cifar10,
     /// The same with two labels: of 20 and of 100 classes; the second counts.
     Cifar100,
-    /// Numbers with a comma between, the class last.
+    /// Numbers with a comma or a space between, the class last.
     Table {
         /// Names of the columns, without the class.
         columns: &'static [&'static str],
         /// Lines before the first row.
         skip: usize,
+        /// The file in which the number to learn stands, a line a row, where that is not the last
+        /// column.
+        target: Option<&'static str>,
     },
 }
 

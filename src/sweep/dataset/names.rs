@@ -33,6 +33,19 @@ pub(super) const BREAST_CANCER: &[&str] = &[
     "worst fractal dimension",
 ];
 
+pub(super) const DIABETES: &[&str] = &[
+    "age",
+    "sex",
+    "body mass index",
+    "blood pressure",
+    "total cholesterol",
+    "low-density lipoproteins",
+    "high-density lipoproteins",
+    "cholesterol by HDL",
+    "log of triglycerides",
+    "blood sugar",
+];
+
 pub(super) const DIGITS: &[&str] = &[
     "pixel_0_0",
     "pixel_0_1",

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::spec::mistake::nearest;
 use crate::store::fs;
-use crate::store::layout::SweepDir;
+use crate::store::layout::{self, SweepDir};
 use crate::text::clean;
 
 /// A sweep under a root.
@@ -59,6 +59,14 @@ pub enum FindError {
         /// The path.
         path: PathBuf,
     },
+    /// The sweep has no such stage.
+    #[error("`{sweep}` has no stage `{stage}`")]
+    NoStage {
+        /// The sweep, as it was asked for.
+        sweep: String,
+        /// The stage.
+        stage: String,
+    },
     /// The root can't be read.
     #[error("cannot read `{root}`: {why}")]
     Unreadable {
@@ -77,6 +85,10 @@ impl FindError {
             Self::NoMatch { near: Some(near), .. } => format!("did you mean `{}`?", clean(near)),
             Self::NoMatch { .. } | Self::NotASweep { .. } => {
                 "`dlgrid list` shows the sweeps; `--root DIR` looks elsewhere".into()
+            }
+            Self::NoStage { .. } => {
+                "`confirm: {top: 10, seeds: 5}` in the spec makes the one, `dlgrid finish` the other"
+                    .into()
             }
             Self::Empty { .. } => {
                 "`dlgrid submit FILE` makes one; `--root DIR` or DLGRID_ROOT looks elsewhere".into()
@@ -141,11 +153,33 @@ pub fn find(root: &Path, wanted: Option<&str>) -> Result<Chosen, FindError> {
         if let Some(sweep) = open(path) {
             return Ok(Chosen { sweep, note: None });
         }
+        if let Some((sweep, stage)) = wanted.rsplit_once('/')
+            && is_stage_word(stage)
+            && let Ok(of) = find(root, Some(sweep))
+        {
+            let found = stage_of(&of.sweep.dir, stage);
+            let missing = || FindError::NoStage { sweep: sweep.into(), stage: stage.into() };
+            return found.map(|sweep| Chosen { sweep, note: of.note }).ok_or_else(missing);
+        }
         if wanted.contains('/') || wanted == "." || wanted == ".." {
             return Err(FindError::NotASweep { path: path.to_owned() });
         }
     }
     choose(&all(root)?, root, wanted)
+}
+
+/// Whether a word after a sweep's name means one of its stages: `confirm`, `finish`, `finish-2`.
+fn is_stage_word(word: &str) -> bool {
+    word == "finish" || layout::is_stage(word)
+}
+
+/// A stage in a sweep's directory; `finish` means the newest of them.
+fn stage_of(sweep: &SweepDir, word: &str) -> Option<Found> {
+    if word != "finish" {
+        return open(&sweep.path().join(word));
+    }
+    let finishes = (1..).map_while(|number| open(sweep.finish(number).path()));
+    finishes.last()
 }
 
 /// The newest of the sweeps that match best: a whole name or directory name, else a part of

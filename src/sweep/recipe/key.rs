@@ -28,6 +28,8 @@ pub const ACTIVATIONS: &[&str] = &[
 pub const OPTIMIZERS: &[&str] = &["adam", "adamw", "sgd", "gd", "rmsprop", "adagrad"];
 /// The kinds of models.
 pub const MODELS: &[&str] = &["linear", "perceptron", "mlp", "cnn", "resnet"];
+/// What can be learnt.
+pub const TASKS: &[&str] = &["classify", "regress"];
 /// The schedules of the learning rate.
 pub const SCHEDULES: &[&str] = &["constant", "step", "cosine", "one_cycle"];
 
@@ -51,11 +53,15 @@ const fn only(base: Key, selector: &'static str, choices: &'static [&'static str
 
 /// Every setting below `train`, sorted by path.
 pub const KEYS: &[Key] = &[
-    key(
-        "balance",
-        Kind::Bool,
-        Lit::Bool(false),
-        "weighs each class in the loss by how rare it is among the training samples",
+    only(
+        key(
+            "balance",
+            Kind::Bool,
+            Lit::Bool(false),
+            "weighs each class in the loss by how rare it is among the training samples",
+        ),
+        "task",
+        &["classify"],
     ),
     only(
         key(
@@ -156,17 +162,23 @@ pub const KEYS: &[Key] = &[
         Lit::Int(10),
         "passes over the training samples",
     ),
-    key(
-        "label_smoothing",
-        UNIT,
-        Lit::Float(0.0),
-        "the share of each label that is spread over all classes while training",
+    only(
+        key(
+            "label_smoothing",
+            UNIT,
+            Lit::Float(0.0),
+            "the share of each label that is spread over all classes while training",
+        ),
+        "task",
+        &["classify"],
     ),
-    key(
+    by(
         "loss",
-        Kind::Choice(&["cross_entropy"]),
-        Lit::Text("cross_entropy"),
-        "what training minimises",
+        Kind::Choice(&["cross_entropy", "binary_cross_entropy", "mean_squared_error"]),
+        (&[("regress", Lit::Text("mean_squared_error"))], Lit::Text("cross_entropy")),
+        ("task", TASKS),
+        "what training minimises: of classes the cross entropy of an output a class, or of the one \
+         output of two classes; of numbers the squared error, in deviations of the training targets",
     ),
     by(
         "model.activation",
@@ -388,7 +400,12 @@ pub const KEYS: &[Key] = &[
         "schedule.kind",
         &["constant", "step", "cosine"],
     ),
-    key("task", Kind::Choice(&["classify"]), Lit::Text("classify"), "what is learnt"),
+    key(
+        "task",
+        Kind::Choice(TASKS),
+        Lit::Text("classify"),
+        "what is learnt: one of several classes for each sample, or a number",
+    ),
 ];
 
 /// The place of a path in [`KEYS`].

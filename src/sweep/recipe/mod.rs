@@ -1,6 +1,7 @@
 //! What one training run is: every setting typed and checked, and the identity that follows
 //! from it. The contract between the controller and the worker; it touches nothing outside.
 pub mod key;
+pub mod metric;
 mod model;
 mod optimizer;
 mod train;

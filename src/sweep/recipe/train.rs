@@ -33,6 +33,28 @@ pub struct Recipe {
 pub enum Task {
     /// One of several classes for each sample.
     Classify,
+    /// A number for each sample.
+    Regress,
+}
+
+impl Task {
+    /// The task of that name in a spec.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        match name {
+            "regress" => Self::Regress,
+            _ => Self::Classify,
+        }
+    }
+
+    /// Its name in a spec.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Classify => "classify",
+            Self::Regress => "regress",
+        }
+    }
 }
 
 /// The data of a run.
@@ -62,6 +84,15 @@ pub enum Loss {
         /// Whether classes are weighed by how rare they are.
         balance: bool,
     },
+    /// The same of two classes, of which one output tells: the logit of the second.
+    BinaryCrossEntropy {
+        /// Share of each label that is spread over both classes, in [0, 1).
+        smoothing: f64,
+        /// Whether classes are weighed by how rare they are.
+        balance: bool,
+    },
+    /// Mean over the batch of the squared error, in deviations of the training targets.
+    MeanSquaredError,
 }
 
 /// What keeps a model from overfitting.
@@ -86,13 +117,10 @@ impl Recipe {
             return Err(faults);
         }
         let recipe = Self {
-            task: Task::Classify,
+            task: Task::of(&text(settings, "task")),
             data: data(settings),
             model: Model::of(settings),
-            loss: Loss::CrossEntropy {
-                smoothing: number(settings, "label_smoothing"),
-                balance: flag(settings, "balance"),
-            },
+            loss: loss(settings),
             optimizer: optimizer(settings),
             clip: settings.at("optimizer.clip").as_f64(),
             schedule: schedule(settings),
@@ -141,13 +169,14 @@ impl Recipe {
                 fact: "`optimizer.nesterov` needs a momentum, and `optimizer.momentum` is 0".into(),
             });
         }
+        found.extend(self.task_conflict());
         found.extend(self.sample_conflicts());
         found.extend(self.model_conflict());
         found.extend(self.schedule_conflict());
         found
     }
 
-    /// `[channels, height, width]` of a sample and the classes, where the catalogue knows them; a
+    /// `[channels, height, width]` of a sample and the model's outputs, where the catalogue knows them; a
     /// row of a table is an image of one line. Of files of one's own they are known only when they
     /// are read.
     fn known(&self) -> Option<([usize; 3], u64)> {
@@ -157,7 +186,11 @@ impl Recipe {
             [rows, columns] => [1, rows as usize, columns as usize],
             _ => [1, 1, usize::try_from(set.features()).unwrap_or(usize::MAX)],
         };
-        Some((shape, u64::from(set.classes)))
+        let outputs = match self.loss {
+            Loss::CrossEntropy { .. } => u64::from(set.classes),
+            Loss::BinaryCrossEntropy { .. } | Loss::MeanSquaredError => 1,
+        };
+        Some((shape, outputs))
     }
 
     fn model_conflict(&self) -> Option<SettingError> {
@@ -173,13 +206,67 @@ impl Recipe {
         if let Some(Err(small)) = known.map(|(shape, _)| self.model.fits(shape)) {
             return conflict("model.blocks", small.to_string());
         }
-        let (shape, classes) = known.unwrap_or_else(|| (self.model.smallest(), 2));
-        let weights = self.model.weights(shape, classes);
+        let (shape, outputs) = known.unwrap_or_else(|| (self.model.smallest(), 2));
+        let weights = self.model.weights(shape, outputs);
         if weights <= MAX_WEIGHTS {
             return None;
         }
         let (path, sizes) = self.model.net.sizes();
         conflict(path, format!("{sizes} make {weights} weights, more than {MAX_WEIGHTS}"))
+    }
+
+    fn task_conflict(&self) -> Option<SettingError> {
+        let (set, task) = (&self.data.set, self.task.name());
+        let conflict = |path, fact| Some(SettingError::Conflict { path, fact });
+        let classes = crate::dataset::find(set).map(|known| known.classes);
+        let binary = matches!(self.loss, Loss::BinaryCrossEntropy { .. });
+        match (self.task, self.loss) {
+            (Task::Classify, Loss::MeanSquaredError) => {
+                let fact = "`loss: mean_squared_error` is of numbers, `task: classify` learns \
+                            classes: `cross_entropy`, or `task: regress`";
+                return conflict("loss", fact.into());
+            }
+            (Task::Regress, Loss::CrossEntropy { .. } | Loss::BinaryCrossEntropy { .. }) => {
+                let fact = "`task: regress` learns numbers: its loss is `mean_squared_error`";
+                return conflict("loss", fact.into());
+            }
+            _ => {}
+        }
+        match (self.task, classes) {
+            (Task::Classify, Some(0)) => {
+                let fact = format!("`{set}` has numbers to learn, no classes: `task: regress`");
+                return conflict("task", fact);
+            }
+            (Task::Regress, Some(1..)) => {
+                let fact = format!("`{set}` has classes to learn, no numbers: `task: classify`");
+                return conflict("task", fact);
+            }
+            (Task::Regress, None) if set != "csv" => {
+                let fact = format!("`{set}` has classes to learn; numbers come from `csv` files");
+                return conflict("task", fact);
+            }
+            (Task::Classify, Some(classes)) if binary && classes != 2 => {
+                let fact = format!(
+                    "`loss: binary_cross_entropy` tells two classes apart, and `{set}` has \
+                     {classes}: `cross_entropy`"
+                );
+                return conflict("loss", fact);
+            }
+            _ => {}
+        }
+        // An activation behind the one output keeps it from most numbers, or on one side of 0.
+        if self.model.net == super::Net::Perceptron && (binary || self.task == Task::Regress) {
+            let by = if binary {
+                "`loss: binary_cross_entropy`".into()
+            } else {
+                format!("`task: {task}`")
+            };
+            let fact = format!(
+                "a perceptron's activation bounds the one output of {by}: `model.kind: linear`"
+            );
+            return conflict("model.kind", fact);
+        }
+        None
     }
 
     fn schedule_conflict(&self) -> Option<SettingError> {
@@ -253,6 +340,7 @@ pub const COUPLED: &[&str] = &[
     "data.test",
     "data.valid",
     "epochs",
+    "loss",
     "model.activation",
     "model.batch_norm",
     "model.blocks",
@@ -270,6 +358,15 @@ pub const COUPLED: &[&str] = &[
     "schedule.warmup",
     "task",
 ];
+
+fn loss(s: &Settings) -> Loss {
+    let (smoothing, balance) = (number(s, "label_smoothing"), flag(s, "balance"));
+    match &*text(s, "loss") {
+        "mean_squared_error" => Loss::MeanSquaredError,
+        "binary_cross_entropy" => Loss::BinaryCrossEntropy { smoothing, balance },
+        _ => Loss::CrossEntropy { smoothing, balance },
+    }
+}
 
 fn data(s: &Settings) -> Data {
     let scale = match s.at("data.scale") {

@@ -56,6 +56,7 @@ fn frame(source: &Source<'_>, plan: &Plan, rows: Vec<Row>, trials: u64) -> Repor
         damage: source.damage.clone(),
         duplicate_ends: source.duplicate_ends,
         notes: notes(source, &counts),
+        openings: Vec::new(),
     }
 }
 

@@ -6,17 +6,20 @@ use rayon::prelude::*;
 
 use super::efficiency::{Around, Efficiency};
 use super::fate::{self, Attempt, LazyStarts, Starts};
+use super::result::RunResult;
 use super::status::{Running, Status};
 use super::{Aim, Fact, Plan, Query, Report, ReportError, Source, Title, build, list, pause};
+use crate::dataset;
 use crate::exec::claim;
 use crate::exec::slurm::bad_nodes;
 use crate::exec::slurm::state::Standing;
 use crate::judge::{Liveness, State, Traces, judge};
+use crate::recipe::Work;
 use crate::spec::{At, Goal, Objective, Spec};
 use crate::store::MetricId;
 use crate::store::layout::SweepDir;
 use crate::store::merge::{LastEvent, Merged, Place, Results, RunState};
-use crate::store::record::Head;
+use crate::store::record::{End, Head};
 use crate::store::tasks::Cause;
 use crate::sweep::Sweep;
 use crate::trial::TrialId;
@@ -135,6 +138,32 @@ impl Subject<'_> {
         let (why, _, node) = self.trouble(run, self.state(run));
         let on = node.map_or_else(String::new, |node| format!(" (on {node})"));
         why.map(|why| format!("{why}{on}"))
+    }
+
+    /// A run with how it ended.
+    #[must_use]
+    pub fn result(&self, end: End) -> Option<RunResult> {
+        let (point, _) = self.spec.place(end.index)?;
+        let (paths, values) = (self.spec.space.paths(), self.spec.space.values(point)?);
+        let work = self.spec.space.work(point)?;
+        let set = match &work {
+            Work::Train(settings) => settings.at("data.set").as_text().and_then(dataset::find),
+            Work::Command(_) => None,
+        };
+        let names = set.map_or(&[][..], |set| set.class_names);
+        Some(RunResult {
+            sweep: self.title.clone(),
+            aim: aim(&self.spec.objective),
+            trial: TrialId::of(&work),
+            parameters: paths
+                .iter()
+                .cloned()
+                .zip(values)
+                .filter_map(|(p, v)| Some((p, v?)))
+                .collect(),
+            class_names: names.iter().map(|name| (*name).to_owned()).collect(),
+            end,
+        })
     }
 
     /// Runs that did not end well, by cause; the most frequent first.

@@ -6,7 +6,8 @@
 //! that no process will get to; `open`: ranges `{first, last}` of the indices of runs not
 //! ended, with `open_truncated`; `failures`: by cause, `{state, why, runs, example, kind,
 //! nodes}`, `kind` (`memory`, `time`, `killed`, …) null where it is not known;
-//! `damaged_lines` and `damage`; `duplicate_ends`; `notes`.
+//! `damaged_lines` and `damage`; `duplicate_ends`; `notes`; `openings` of the test set, see
+//! [`tested`].
 //!
 //! A row: `rank` (null without a finite objective), `trial` and `trial_id`, `parameters`: path
 //! to value, without those that do not exist at that trial; `objective {mean, sd, n, state}`;
@@ -16,7 +17,7 @@
 use rayon::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
-use super::{Aim, Cause, REPORT_SCHEMA, Report, Row, RunRow, Summary, Title};
+use super::{Aim, Cause, REPORT_SCHEMA, Report, Row, RunRow, Summary, Title, tested};
 use crate::judge::Counts;
 use crate::recipe::Value;
 
@@ -41,6 +42,7 @@ pub fn render(report: &Report) -> String {
         ("damage", json!(report.damage).to_string()),
         ("duplicate_ends", report.duplicate_ends.to_string()),
         ("notes", json!(report.notes).to_string()),
+        ("openings", tested::json(&report.openings).to_string()),
     ]) + "\n"
 }
 

@@ -1,6 +1,6 @@
 //! The report as a Markdown table, for issues and notes.
 use super::table::{not_done, objectives, parameter, runs, summaries, totals};
-use super::{Report, Row, Summary};
+use super::{Report, Row, Summary, tested};
 use crate::judge::State;
 use crate::text::{clean, duration};
 
@@ -42,6 +42,9 @@ pub fn render(report: &Report) -> String {
     out.push('\n');
     out.push_str(&totals(report).replace(" (all: --all)", ""));
     out.push('\n');
+    if let Some(line) = tested::line(&report.openings) {
+        out.push_str(&format!("\n{}\n", escape(&line)));
+    }
     out
 }
 

@@ -14,8 +14,10 @@ pub mod pause;
 pub mod query;
 pub mod ranges;
 pub mod rank;
+pub mod result;
 pub mod status;
 pub mod table;
+pub mod tested;
 
 use std::borrow::Cow;
 
@@ -152,6 +154,8 @@ pub struct Report {
     pub duplicate_ends: u64,
     /// What the reader should know.
     pub notes: Vec<String>,
+    /// Every opening of the test set.
+    pub openings: Vec<tested::Tested>,
 }
 
 /// One trial.

@@ -3,7 +3,7 @@
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use unicode_width::UnicodeWidthStr;
 
-use super::{Report, Row, Summary, ranges};
+use super::{Report, Row, Summary, ranges, tested};
 use crate::judge::State;
 use crate::recipe::Value;
 use crate::text::{Digits, clean, cut, duration, grouped, plural};
@@ -283,6 +283,7 @@ fn foot(report: &Report, view: View) -> String {
     }
     lines.extend(damage(report, view));
     lines.extend(report.notes.iter().map(|note| format!("note: {}", clean(note))));
+    lines.extend(tested::line(&report.openings));
     lines.extend(next(report).map(|next| format!("next: {next}")));
     lines.join("\n") + "\n"
 }

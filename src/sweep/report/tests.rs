@@ -306,6 +306,7 @@ fn json_is_one_object_with_a_version() {
         }
       ],
       "open_truncated": false,
+      "openings": [],
       "parameters": [
         "model.layers",
         "optimizer.kind",

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use super::command::check_variables;
 use super::mistake::{Mistake, nearest};
-use super::objective::objective;
+use super::objective;
 use super::parameters::{self, Declared, RuleSpans};
 use super::recipes;
 use super::section::{Mistakes, ticked};
 use super::yaml::{Entry, Kind, Node};
-use super::{Spec, duration, slurm, upkeep};
+use super::{Spec, StageKind, Upkeep, duration, slurm, stages, upkeep};
 use crate::space::{Base, Fault, Rule, Space};
 
 /// The keys of a spec.
@@ -18,6 +18,7 @@ pub(super) const TOP: &[&str] = &[
     "after",
     "checkpoint",
     "command",
+    "confirm",
     "description",
     "exclude",
     "include",
@@ -29,6 +30,7 @@ pub(super) const TOP: &[&str] = &[
     "retry",
     "search",
     "seeds",
+    "short",
     "slurm",
     "sweeps",
     "train",
@@ -45,6 +47,8 @@ pub(super) struct Rigour {
     pub max_runs: u64,
     /// Whether every recipe is built.
     pub recipes: bool,
+    /// Whether dlgrid has written it down, and not a person.
+    pub written: bool,
 }
 
 pub(super) fn check(
@@ -58,31 +62,44 @@ pub(super) fn check(
         return Err(mistakes.0);
     }
     for entry in &entries {
-        if !TOP.contains(&entry.key.as_str()) {
+        if !TOP.contains(&entry.key.as_str()) && entry.key != "stage" {
             unknown_top(entry, &mut mistakes);
         }
     }
     let find = |key: &str| entries.iter().copied().find(|e| e.key == key);
-    let name = name(file, find("name"), &mut mistakes);
+    let stage = find("stage").and_then(|e| stages::stage(e, rigour, &mut mistakes));
+    let name = name(file, find("name"), stage.is_some(), &mut mistakes);
     let description = find("description").and_then(|e| mistakes.text(&e.value, "`description`"));
-    let work = recipes::base(find("train"), find("command"), tree, &mut mistakes);
-    let seeds = find("seeds").map_or_else(|| vec![0], |e| seeds(e, &mut mistakes));
-    let trains = matches!(work.base, Base::Train(_));
-    let objective = objective(find("objective"), trains, tree, &mut mistakes);
+    let mut work = recipes::base(find("train"), find("command"), tree, &mut mistakes);
+    let seeds = find("seeds").map_or_else(|| vec![0], |e| seeds(e, "`seeds`", &mut mistakes));
+    // What finishes is judged by a metric that no spec may name.
+    let finishes = stage.as_ref().is_some_and(|stage| stage.kind == StageKind::Finish);
+    let task = match &work.base {
+        Base::Train(settings) if !finishes => Some(objective::task(settings)),
+        _ => None,
+    };
+    let objective = objective::objective(find("objective"), task, tree, &mut mistakes);
     let checkpoint_seconds =
         find("checkpoint").map_or(CHECKPOINT_SECONDS, |e| checkpoint(e, &mut mistakes));
     let slurm =
         find("slurm").map(|e| slurm::check("slurm", &e.value, &mut mistakes)).unwrap_or_default();
-    let upkeep = upkeep::check(find, &mut mistakes);
+    let confirm = find("confirm").and_then(|e| stages::confirm(e, &seeds, rigour, &mut mistakes));
+    let upkeep = Upkeep { confirm: confirm.is_some(), ..upkeep::check(find, &mut mistakes) };
+    let short = find("short").and_then(|e| stages::short(e, &mut work, &mut mistakes));
     if let Some(entry) = find("search") {
         search(entry, &mut mistakes);
     }
     let declared = parameters::declare(&entries, &work, &mut mistakes);
+    let varied = declared.as_ref().and_then(|declared| declared.places.get("epochs"));
+    if let (Some(entry), Some(varies)) = (find("short"), varied) {
+        mistakes.add(stages::short_and_varied(entry, varies.clone()));
+    }
     let space = declared
         .and_then(|declared| build(declared, &work, seeds.len(), rigour, tree, &mut mistakes));
     let (Some(space), Some(name), Some(objective)) = (space, name, objective) else {
         return Err(mistakes.0);
     };
+    objective::check_classes(find("objective"), &objective, &space, &mut mistakes);
     if mistakes.0.iter().any(|m| !m.warning) {
         return Err(mistakes.0);
     }
@@ -97,6 +114,9 @@ pub(super) fn check(
             checkpoint_seconds,
             slurm,
             upkeep,
+            short,
+            confirm,
+            stage,
             hash,
         },
         mistakes.0,
@@ -122,6 +142,13 @@ fn build(
         return None;
     }
     if mistakes.0.iter().any(|m| !m.warning) {
+        return None;
+    }
+    if let Some(span) = declared.places.get("task") {
+        mistakes.add(
+            Mistake::new(span.clone(), "`task` can't vary within a sweep", "varies here")
+                .hint("no leaderboard ranks classes against numbers: a sweep for each"),
+        );
         return None;
     }
     let places = declared.places.clone();
@@ -225,7 +252,12 @@ fn unknown_top(entry: &Entry, mistakes: &mut Mistakes) {
     }
 }
 
-fn name(file: &str, entry: Option<&Entry>, mistakes: &mut Mistakes) -> Option<String> {
+fn name(
+    file: &str,
+    entry: Option<&Entry>,
+    of_stage: bool,
+    mistakes: &mut Mistakes,
+) -> Option<String> {
     let Some(entry) = entry else {
         let stem = Path::new(file).file_stem().map(|s| s.to_string_lossy().into_owned());
         let name = stem.filter(|s| is_name(s));
@@ -242,7 +274,8 @@ fn name(file: &str, entry: Option<&Entry>, mistakes: &mut Mistakes) -> Option<St
         return name;
     };
     let name = mistakes.text(&entry.value, "`name`")?;
-    if is_name(&name) {
+    let sweep = if of_stage { name.split('/').next().unwrap_or(&name) } else { &name };
+    if is_name(sweep) {
         return Some(name);
     }
     mistakes.add(
@@ -267,7 +300,7 @@ pub(super) fn is_name(text: &str) -> bool {
         && !reserved
 }
 
-fn seeds(entry: &Entry, mistakes: &mut Mistakes) -> Vec<u64> {
+pub(super) fn seeds(entry: &Entry, what: &str, mistakes: &mut Mistakes) -> Vec<u64> {
     let expected = "a whole number from 1 to 100000, or a list of different seeds";
     match &entry.value.kind {
         Kind::Int(n) if (1..=100_000).contains(n) => (0..n.unsigned_abs()).collect(),
@@ -290,7 +323,7 @@ fn seeds(entry: &Entry, mistakes: &mut Mistakes) -> Vec<u64> {
             seeds
         }
         _ => {
-            mistakes.wrong_kind(&entry.value, "`seeds`", expected);
+            mistakes.wrong_kind(&entry.value, what, expected);
             vec![0]
         }
     }

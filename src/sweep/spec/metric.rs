@@ -1,15 +1,7 @@
-//! The metrics that a run reports, and what a leaderboard ranks by.
+//! What a leaderboard ranks by.
 use serde::{Deserialize, Serialize};
 
-/// Which way is better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Goal {
-    /// Larger is better.
-    Maximize,
-    /// Smaller is better.
-    Minimize,
-}
+pub use crate::recipe::metric::{Goal, better};
 
 /// Which epoch of a run counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,29 +36,4 @@ impl std::fmt::Display for Objective {
         };
         write!(f, "{goal} {} ({at})", self.metric)
     }
-}
-
-/// The metrics of `task: classify`, with the better direction of each.
-pub const CLASSIFY: &[(&str, Goal)] = &[
-    ("train/accuracy", Goal::Maximize),
-    ("train/f1", Goal::Maximize),
-    ("train/loss", Goal::Minimize),
-    ("train/precision", Goal::Maximize),
-    ("train/recall", Goal::Maximize),
-    ("valid/accuracy", Goal::Maximize),
-    ("valid/f1", Goal::Maximize),
-    ("valid/loss", Goal::Minimize),
-    ("valid/precision", Goal::Maximize),
-    ("valid/recall", Goal::Maximize),
-];
-
-/// The better direction of a metric: known, or guessed from its name.
-#[must_use]
-pub fn better(metric: &str) -> Goal {
-    if let Some((_, goal)) = CLASSIFY.iter().find(|(name, _)| *name == metric) {
-        return *goal;
-    }
-    let smaller = ["loss", "error", "rmse", "mae", "mse", "perplexity", "seconds"];
-    let last = metric.rsplit('/').next().unwrap_or(metric).to_lowercase();
-    if smaller.iter().any(|word| last.contains(word)) { Goal::Minimize } else { Goal::Maximize }
 }

@@ -13,6 +13,7 @@ pub mod schema;
 pub(crate) mod section;
 mod size;
 pub mod slurm;
+pub mod stages;
 pub mod upkeep;
 pub mod yaml;
 
@@ -21,6 +22,7 @@ use crate::space::Space;
 pub use metric::{At, Goal, Objective};
 pub use mistake::{Mistake, SpecErrors};
 pub use slurm::SlurmSettings;
+pub use stages::{Confirm, Short, Stage, StageKind};
 pub use upkeep::Upkeep;
 
 /// Runs that a sweep may have unless `--max-runs` says otherwise.
@@ -45,6 +47,12 @@ pub struct Spec {
     pub slurm: SlurmSettings,
     /// What is to happen around it.
     pub upkeep: Upkeep,
+    /// Whether its search trains less than the recipe says.
+    pub short: Option<Short>,
+    /// Whether its best trials are run again.
+    pub confirm: Option<Confirm>,
+    /// What it is a stage of, if it is one.
+    pub stage: Option<Stage>,
     /// Hash of everything that decides what is trained and how it is ranked; comments,
     /// layout, the description and what is asked of Slurm and done around it change nothing.
     pub hash: String,
@@ -76,13 +84,9 @@ impl Spec {
     pub fn run(&self, index: u64) -> Option<crate::trial::Run> {
         let (point, seed) = self.place(index)?;
         let work = self.space.work(point)?;
-        Some(crate::trial::Run {
-            index,
-            point,
-            seed,
-            id: crate::trial::RunId::of(&work, seed),
-            work,
-        })
+        let id = crate::trial::RunId::of(&work, seed);
+        let id = if self.finishes() { id.finishing() } else { id };
+        Some(crate::trial::Run { index, point, seed, id, work })
     }
 
     /// The numbers of all runs from `start` to before `end`, in order.
@@ -95,6 +99,12 @@ impl Spec {
             let last = (end - base).min(points);
             self.space.walk(first, last).map(move |point| base + point)
         })
+    }
+
+    /// Whether its runs train on all samples and are judged on the test set.
+    #[must_use]
+    pub fn finishes(&self) -> bool {
+        self.stage.as_ref().is_some_and(|stage| stage.kind == StageKind::Finish)
     }
 
     /// Whether the built-in trainer does the work, so that libtorch is needed.
@@ -128,7 +138,7 @@ fn data_of(settings: &Settings) -> (String, Option<String>) {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn read(file: &str, bytes: &[u8], max_runs: u64) -> Result<(Spec, Vec<Mistake>), SpecErrors> {
-    read_as(file, bytes, &check::Rigour { max_runs, recipes: true })
+    read_as(file, bytes, &check::Rigour { max_runs, recipes: true, written: false })
 }
 
 /// Reads a spec whose recipes were all checked before, and whose [`Spec::hash`] the caller
@@ -137,7 +147,7 @@ pub fn read(file: &str, bytes: &[u8], max_runs: u64) -> Result<(Spec, Vec<Mistak
 /// # Errors
 /// As [`read`].
 pub fn read_again(file: &str, bytes: &[u8]) -> Result<Spec, SpecErrors> {
-    let rigour = check::Rigour { max_runs: u64::MAX, recipes: false };
+    let rigour = check::Rigour { max_runs: u64::MAX, recipes: false, written: true };
     read_as(file, bytes, &rigour).map(|(spec, _)| spec)
 }
 

@@ -1,22 +1,21 @@
 //! The `objective` of a spec: a metric that the task reports, in the direction that makes sense.
-use super::metric::{self, At, Goal, Objective};
+use super::metric::{At, Goal, Objective};
 use super::mistake::{Mistake, nearest};
 use super::section::{Mistakes, point_at, ticked};
 use super::yaml::{Entry, Node};
+use crate::recipe::{Settings, Task, Work, metric};
+use crate::space::Space;
 
 pub(super) fn objective(
     entry: Option<&Entry>,
-    trains: bool,
+    task: Option<Task>,
     tree: &Node,
     mistakes: &mut Mistakes,
 ) -> Option<Objective> {
     let Some(entry) = entry else {
-        if trains {
-            return Some(Objective {
-                goal: Goal::Maximize,
-                metric: "valid/accuracy".into(),
-                at: At::Last,
-            });
+        if let Some(task) = task {
+            let (metric, goal) = metric::usual(task);
+            return Some(Objective { goal, metric: metric.into(), at: At::Last });
         }
         mistakes.add(
             Mistake::new(
@@ -70,36 +69,30 @@ pub(super) fn objective(
         return None;
     };
     let metric = mistakes.text(&part.value, &format!("`objective.{}`", part.key))?;
-    metric_name(&metric, goal, trains, &part.value, mistakes).then_some(Objective {
+    metric_name(&metric, goal, task, &part.value, mistakes).then_some(Objective {
         goal,
         metric,
         at,
     })
 }
 
-fn metric_name(name: &str, goal: Goal, trains: bool, node: &Node, mistakes: &mut Mistakes) -> bool {
-    if !trains {
+fn metric_name(
+    name: &str,
+    goal: Goal,
+    task: Option<Task>,
+    node: &Node,
+    mistakes: &mut Mistakes,
+) -> bool {
+    let Some(task) = task else {
         let good =
             !name.is_empty() && name.len() <= 128 && !name.contains(|c: char| c.is_control());
         if !good {
             mistakes.wrong_kind(node, "the objective", "the name of a metric");
         }
         return good;
-    }
-    let Some((_, better)) = metric::CLASSIFY.iter().find(|(known, _)| *known == name) else {
-        let known: Vec<&str> = metric::CLASSIFY.iter().map(|(n, _)| *n).collect();
-        let mistake = Mistake::new(
-            node.span.clone(),
-            format!("unknown metric `{name}`"),
-            "not reported by `task: classify`",
-        );
-        mistakes.add(if name.starts_with("test") {
-            mistake.hint("the test set stays closed while trials are compared: choose on `valid/…`")
-        } else if let Some(word) = nearest(name, known.iter().copied()) {
-            mistake.hint(format!("did you mean `{word}`?"))
-        } else {
-            mistake.hint(format!("known are {}", ticked(&known)))
-        });
+    };
+    let Some((_, better)) = metric::of(task).iter().find(|(known, _)| *known == name) else {
+        mistakes.add(unknown_metric(name, task, node));
         return false;
     };
     if *better != goal {
@@ -118,4 +111,69 @@ fn metric_name(name: &str, goal: Goal, trains: bool, node: &Node, mistakes: &mut
         return false;
     }
     true
+}
+
+fn unknown_metric(name: &str, task: Task, node: &Node) -> Mistake {
+    let known: Vec<&str> = metric::of(task).iter().map(|(n, _)| *n).collect();
+    let mistake = Mistake::new(
+        node.span.clone(),
+        format!("unknown metric `{name}`"),
+        format!("not reported by `task: {}`", task.name()),
+    );
+    let other = match task {
+        Task::Classify => Task::Regress,
+        Task::Regress => Task::Classify,
+    };
+    if name.starts_with("test") {
+        return mistake
+            .hint("the test set stays closed while trials are compared: choose on `valid/…`");
+    }
+    if metric::of(other).iter().any(|(n, _)| *n == name) {
+        let own: Vec<&str> = known.iter().copied().filter(|n| n.starts_with("valid")).collect();
+        let (task, other) = (task.name(), other.name());
+        let hint = format!("that is of `task: {other}`; `task: {task}` reports {}", ticked(&own));
+        return mistake.hint(hint);
+    }
+    match nearest(name, known.iter().copied()) {
+        Some(word) => mistake.hint(format!("did you mean `{word}`?")),
+        None => mistake.hint(format!("known are {}", ticked(&known))),
+    }
+}
+
+/// The task of every trial, where the built-in trainer does the work.
+pub(super) fn task(base: &Settings) -> Task {
+    base.at("task").as_text().map_or(Task::Classify, Task::of)
+}
+
+/// What an objective asks of the data of every trial: that there are as many classes as its
+/// metric needs.
+pub(super) fn check_classes(
+    entry: Option<&Entry>,
+    objective: &Objective,
+    space: &Space,
+    mistakes: &mut Mistakes,
+) {
+    let needed = metric::classes(&objective.metric);
+    let Some(entry) = entry.filter(|_| needed != (1..=u64::MAX)) else { return };
+    let mut told = std::collections::BTreeSet::new();
+    for (_, work) in space.samples(&["data.set"]) {
+        let Work::Train(settings) = work else { continue };
+        let set = settings.at("data.set").as_text().and_then(crate::dataset::find);
+        let Some(set) = set.filter(|set| !needed.contains(&u64::from(set.classes))) else {
+            continue;
+        };
+        if !told.insert(set.name) {
+            continue;
+        }
+        let of = if *needed.end() == 2 { "two classes" } else { "more than five classes" };
+        let (metric, name, classes) = (&objective.metric, set.name, set.classes);
+        mistakes.add(
+            Mistake::new(
+                point_at(entry),
+                format!("`{metric}` is of {of}, and `{name}` has {classes}"),
+                format!("not reported on `{name}`"),
+            )
+            .hint("such as `valid/accuracy` or `valid/f1`"),
+        );
+    }
 }

@@ -23,6 +23,8 @@ pub fn json_schema() -> Json {
         "train": nested(KEYS),
         "command": {"type": "array", "minItems": 1, "items": {"type": ["string", "number"]}, "description": "any program; `{path}` stands for a parameter's value"},
         "seeds": {"oneOf": [{"type": "integer", "minimum": 1}, {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}], "description": "how many seeds every trial is run with, or which"},
+        "short": {"type": "object", "properties": {"epochs": {"type": "integer", "minimum": 1}}, "required": ["epochs"], "additionalProperties": false, "description": "the search trains less; the stages after it train as `train.epochs` says"},
+        "confirm": {"type": "object", "properties": {"top": {"type": "integer", "minimum": 1}, "seeds": {"oneOf": [{"type": "integer", "minimum": 1}, {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}]}}, "required": ["top", "seeds"], "additionalProperties": false, "description": "runs the best trials again: how many, and on how many fresh seeds, or which"},
         "objective": {"type": "object", "properties": {"maximize": {"type": "string"}, "minimize": {"type": "string"}, "at": {"enum": ["last", "best"]}}, "additionalProperties": false, "description": "what the leaderboard ranks by"},
         "search": {"enum": ["grid"], "description": "how the space is walked"},
         "checkpoint": {"type": "string", "description": "time between two checkpoints of a run, such as `5m`"},

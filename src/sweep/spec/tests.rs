@@ -365,3 +365,4 @@ fn single_mistakes_and_their_hints() {
 }
 
 mod scale;
+mod tasks;

@@ -24,13 +24,16 @@ pub struct Upkeep {
     /// The program that is started once when the sweep is complete, with its words.
     #[serde(default)]
     pub on_complete: Vec<String>,
+    /// Whether the best trials are then run again.
+    #[serde(default)]
+    pub confirm: bool,
 }
 
 impl Upkeep {
     /// Whether something is to be done when the sweep is complete.
     #[must_use]
     pub const fn ends_with_something(&self) -> bool {
-        self.report || !self.on_complete.is_empty()
+        self.report || self.confirm || !self.on_complete.is_empty()
     }
 }
 
@@ -168,7 +171,13 @@ mod tests {
         );
         let rules = RetryRules { memory: 2.0, time: 1.5, max: 3 };
         let on_complete = ["./tell.sh", "done", "3"].map(str::to_owned).to_vec();
-        let expected = Upkeep { retry: rules, max_failures: Some(7), report: true, on_complete };
+        let expected = Upkeep {
+            retry: rules,
+            max_failures: Some(7),
+            report: true,
+            on_complete,
+            confirm: false,
+        };
         assert_eq!(all.expect("a spec"), expected);
     }
 

@@ -18,6 +18,16 @@ pub struct SegmentName {
     pub nonce: String,
 }
 
+const CONFIRM: &str = "confirm";
+const FINISH: &str = "finish-";
+
+/// Whether a folder in a sweep's directory is called as a stage is.
+#[must_use]
+pub fn is_stage(name: &str) -> bool {
+    let number = name.strip_prefix(FINISH);
+    name == CONFIRM || number.is_some_and(|n| n.parse::<u32>().is_ok_and(|n| n > 0))
+}
+
 impl SweepDir {
     /// The sweep directory at this path.
     #[must_use]
@@ -31,10 +41,33 @@ impl SweepDir {
         &self.0
     }
 
-    /// Its last component, `<name>-<id>`.
+    /// Its last component, `<name>-<id>`; of a stage with that of the sweep in front of it.
     #[must_use]
     pub fn label(&self) -> String {
-        self.0.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
+        let last = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
+        let own = last(&self.0).unwrap_or_default();
+        match self.0.parent().and_then(last) {
+            Some(sweep) if is_stage(&own) => format!("{sweep}/{own}"),
+            _ => own,
+        }
+    }
+
+    /// The directory of its stage that confirms the best trials.
+    #[must_use]
+    pub fn confirm(&self) -> Self {
+        Self(self.0.join(CONFIRM))
+    }
+
+    /// The directory of the stage that opens the test set for the `number`th time, from 1.
+    #[must_use]
+    pub fn finish(&self, number: u32) -> Self {
+        Self(self.0.join(format!("{FINISH}{number}")))
+    }
+
+    /// What is written down before the test set is opened for the `number`th time, from 1.
+    #[must_use]
+    pub fn opening(&self, number: u32) -> PathBuf {
+        self.0.join("openings").join(format!("{number:04}.json"))
     }
 
     /// The manifest.

@@ -5,6 +5,7 @@
 //! are met. Nothing here decides by a clock or by a file's time.
 pub mod adopt;
 pub mod checkpoint;
+pub mod confusion;
 pub mod curves;
 pub mod ends;
 pub mod error;
@@ -14,6 +15,7 @@ mod line;
 pub mod manifest;
 pub mod merge;
 mod metric;
+pub mod opening;
 mod parse;
 pub mod patience;
 pub mod read;

@@ -12,7 +12,7 @@ pub use loader::{Batch, Loader};
 pub use prepared::Prepared;
 pub use split::{Split, SplitError};
 
-/// The labelled samples that training may see. The test set is never opened here.
+/// Labelled samples: those that training may see, or a test set.
 #[derive(Debug)]
 pub struct Dataset {
     /// One sample a row.

@@ -1,5 +1,6 @@
 //! A data set's inputs as one run takes them: bytes with their scale, or a table encoded by
 //! what the run's training samples say.
+use dlgrid_sweep::dataset::table::{Encoding, Samples};
 use dlgrid_sweep::recipe;
 use tch::Tensor;
 
@@ -27,16 +28,33 @@ impl Prepared {
     pub fn new(data: &Dataset, recipe: &recipe::Data, train: &[i64]) -> Self {
         match &data.inputs {
             Inputs::Bytes(bytes) => Self::bytes(bytes, recipe.scale),
-            Inputs::Table(table) => {
-                let rows: Vec<usize> =
-                    train.iter().filter_map(|&row| usize::try_from(row).ok()).collect();
-                let encoding = table.fit(&rows, recipe.table.encode, recipe.scale);
-                let shape = [data.samples, data.features];
-                let shape = shape.map(|n| i64::try_from(n).expect("fits in memory"));
-                let numbers = Tensor::from_slice(&table.encoded(&encoding)).view(shape);
-                Self::Numbers(numbers.to_device(data.device()))
-            }
+            Inputs::Table(table) => Self::table(data, table, &fit(table, recipe, train)),
         }
+    }
+
+    /// The inputs of another data set, for a run that trains on these rows of `data`: a table is
+    /// encoded by what those rows say.
+    ///
+    /// # Panics
+    /// If one is a table and the other isn't, or they differ in their features: a bug of the
+    /// caller.
+    #[must_use]
+    pub fn of_other(other: &Dataset, data: &Dataset, recipe: &recipe::Data, train: &[i64]) -> Self {
+        assert_eq!(other.features, data.features, "two data sets of one form");
+        match (&other.inputs, &data.inputs) {
+            (Inputs::Bytes(bytes), Inputs::Bytes(_)) => Self::bytes(bytes, recipe.scale),
+            (Inputs::Table(table), Inputs::Table(trained)) => {
+                Self::table(other, table, &fit(trained, recipe, train))
+            }
+            _ => panic!("two data sets of one form"),
+        }
+    }
+
+    fn table(data: &Dataset, table: &Samples, encoding: &Encoding) -> Self {
+        let shape = [data.samples, data.features];
+        let shape = shape.map(|n| i64::try_from(n).expect("fits in memory"));
+        let numbers = Tensor::from_slice(&table.encoded(encoding)).view(shape);
+        Self::Numbers(numbers.to_device(data.device()))
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "inputs are single precision")]
@@ -55,4 +73,9 @@ impl Prepared {
             Self::Numbers(all) => Self::Numbers(all.shallow_clone()),
         }
     }
+}
+
+fn fit(table: &Samples, recipe: &recipe::Data, train: &[i64]) -> Encoding {
+    let rows: Vec<usize> = train.iter().filter_map(|&row| usize::try_from(row).ok()).collect();
+    table.fit(&rows, recipe.table.encode, recipe.scale)
 }

@@ -4,17 +4,18 @@ use std::rc::Rc;
 
 use dlgrid_sweep::dataset::images::Images;
 use dlgrid_sweep::dataset::table::{self, Table, TableError};
-use dlgrid_sweep::dataset::{self, DataSet, Form, locate::LocateError};
+use dlgrid_sweep::dataset::{self, DataSet, Form, Unsealed, locate::LocateError};
 use dlgrid_sweep::recipe;
 use tch::Device;
 
-use super::{DataError, Dataset};
+use super::{DataError, Dataset, Labels};
 
 /// Data sets on one device, each read once.
 #[derive(Debug)]
 pub struct Shelf {
     device: Device,
     held: Vec<(Wanted, Rc<Dataset>)>,
+    tests: Vec<(Wanted, Rc<Dataset>)>,
 }
 
 /// All that decides what is read.
@@ -40,6 +41,14 @@ pub enum ShelfError {
     /// A set of the user's own files without a path.
     #[error("`data.set: {0}` needs `data.path`, where the files are")]
     NoPath(String),
+    /// The test set has samples of another shape.
+    #[error("a sample of the test set is {test:?}, one of the training set {train:?}")]
+    TestShape {
+        /// Of a test sample.
+        test: Vec<usize>,
+        /// Of a training sample.
+        train: Vec<usize>,
+    },
 }
 
 impl ShelfError {
@@ -49,6 +58,7 @@ impl ShelfError {
         match self {
             Self::Locate(error) => error.hint(),
             Self::Data(error) => error.hint().to_owned(),
+            Self::TestShape { .. } => "are both of one data set? mend `data.path`".to_owned(),
             Self::NoPath(_) => "add `path: …` below `data`".to_owned(),
         }
     }
@@ -58,7 +68,18 @@ impl Shelf {
     /// Nothing read yet.
     #[must_use]
     pub const fn new(device: Device) -> Self {
-        Self { device, held: Vec::new() }
+        Self { device, held: Vec::new(), tests: Vec::new() }
+    }
+
+    /// The data of a recipe with what its task learns of each sample.
+    ///
+    /// # Errors
+    /// As [`Shelf::get`].
+    pub fn of(&mut self, recipe: &recipe::Recipe) -> Result<Rc<Dataset>, ShelfError> {
+        match recipe.task {
+            recipe::Task::Classify => self.get(&recipe.data),
+            recipe::Task::Regress => self.get_numbers(&recipe.data),
+        }
     }
 
     /// The data of a recipe with the class of each sample, read unless a run before has asked
@@ -78,6 +99,29 @@ impl Shelf {
         self.hold(data, true)
     }
 
+    /// The test set that goes with what [`Shelf::get`] or [`Shelf::get_numbers`] gave for a recipe.
+    ///
+    /// # Errors
+    /// As [`Shelf::get`]; and where a table has no row sealed.
+    pub fn get_test(
+        &mut self,
+        data: &recipe::Data,
+        train: &Dataset,
+        leave: &Unsealed,
+    ) -> Result<Rc<Dataset>, ShelfError> {
+        let wanted = wanted(data, matches!(train.labels, Labels::Numbers(_)))?;
+        if let Some((_, held)) = self.tests.iter().find(|(known, _)| *known == wanted) {
+            return Ok(Rc::clone(held));
+        }
+        let read = Rc::new(read_test(&wanted, train.classes, self.device, leave)?);
+        if read.shape != train.shape {
+            let (test, train) = (read.shape.clone(), train.shape.clone());
+            return Err(ShelfError::TestShape { test, train });
+        }
+        self.tests.push((wanted, Rc::clone(&read)));
+        Ok(read)
+    }
+
     fn hold(&mut self, data: &recipe::Data, numbers: bool) -> Result<Rc<Dataset>, ShelfError> {
         let wanted = wanted(data, numbers)?;
         if let Some((_, held)) = self.held.iter().find(|(known, _)| *known == wanted) {
@@ -92,7 +136,11 @@ impl Shelf {
 fn wanted(data: &recipe::Data, numbers: bool) -> Result<Wanted, ShelfError> {
     let known: Option<&DataSet> = dataset::find(&data.set);
     let form = known.map_or(
-        if data.set == "csv" { Form::Table { columns: &[], skip: 0 } } else { Form::Idx },
+        if data.set == "csv" {
+            Form::Table { columns: &[], skip: 0, target: None }
+        } else {
+            Form::Idx
+        },
         |set| set.form,
     );
     let path = match (known, &data.path) {
@@ -122,19 +170,42 @@ fn read(wanted: &Wanted, device: Device) -> Result<Dataset, DataError> {
         Form::Idx => Images::idx(&wanted.path, wanted.classes)?,
         Form::Cifar10 => Images::cifar(&wanted.path, false)?,
         Form::Cifar100 => Images::cifar(&wanted.path, true)?,
-        Form::Table { columns, skip } => {
-            let table = match columns {
-                [] => Table::read(&wanted.path)?,
-                columns => Table::known(&wanted.path, columns, skip)?,
-            };
-            return of_table(&table, wanted, device).map_err(DataError::from);
+        Form::Table { .. } => {
+            let samples = table(wanted)?.samples(&options(wanted), wanted.numbers);
+            return Ok(Dataset::of_table(samples?.limited(wanted.limit), device));
         }
     };
     Ok(Dataset::of_images(&images.limited(wanted.limit), device))
 }
 
-fn of_table(table: &Table, wanted: &Wanted, device: Device) -> Result<Dataset, TableError> {
-    let options = wanted.table.clone().unwrap_or_default();
-    let samples = table.samples(&options, wanted.numbers)?.limited(wanted.limit);
-    Ok(Dataset::of_table(samples, device))
+/// A limit is for training samples: of the test set all are read.
+fn read_test(
+    wanted: &Wanted,
+    classes: usize,
+    device: Device,
+    leave: &Unsealed,
+) -> Result<Dataset, DataError> {
+    let images = match wanted.form {
+        Form::Idx => Images::idx_test(leave, &wanted.path, classes)?,
+        Form::Cifar10 => Images::cifar_test(leave, &wanted.path, false)?,
+        Form::Cifar100 => Images::cifar_test(leave, &wanted.path, true)?,
+        Form::Table { .. } => {
+            let samples = table(wanted)?.test_samples(leave, &options(wanted), wanted.numbers);
+            return Ok(Dataset::of_table(samples?, device));
+        }
+    };
+    Ok(Dataset::of_images(&images, device))
+}
+
+fn table(wanted: &Wanted) -> Result<Table, TableError> {
+    match wanted.form {
+        Form::Table { columns, skip, target } if !columns.is_empty() => {
+            Table::known(&wanted.path, columns, skip, target)
+        }
+        _ => Table::read(&wanted.path),
+    }
+}
+
+fn options(wanted: &Wanted) -> table::Options {
+    wanted.table.clone().unwrap_or_default()
 }

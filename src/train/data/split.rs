@@ -38,6 +38,12 @@ impl Split {
         }
     }
 
+    /// Trains on all samples: nothing is left to choose.
+    #[must_use]
+    pub fn all(data: &Dataset) -> Self {
+        Self { train: (0..).take(data.samples).collect(), valid: Vec::new() }
+    }
+
     fn stratified(
         labels: &[i64],
         classes: usize,

@@ -55,7 +55,7 @@ pub trait Task {
     /// The metrics of the epoch's training steps; counting begins anew. Waits for the device.
     fn trained(&mut self) -> Metrics;
 
-    /// The metrics on the validation samples. Waits for the device.
+    /// The metrics on the validation samples, if there are any. Waits for the device.
     fn evaluate(&mut self, leaves: &[Tensor]) -> Metrics;
 }
 

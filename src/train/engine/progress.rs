@@ -1,6 +1,7 @@
 //! How far a training has come, and what it has reached.
 use std::collections::BTreeMap;
 
+use dlgrid_sweep::recipe::metric::{self, Goal};
 use dlgrid_sweep::store::record::{Best, Metrics, Number};
 use serde::{Deserialize, Serialize};
 
@@ -80,9 +81,9 @@ impl Progress {
     }
 
     fn keep_best(&mut self, name: &str, value: Number) {
-        let better = |old: &Best| match name.ends_with("/loss") {
-            true => value.0 < old.value.0,
-            false => value.0 > old.value.0,
+        let better = |old: &Best| match metric::better(name) {
+            Goal::Minimize => value.0 < old.value.0,
+            Goal::Maximize => value.0 > old.value.0,
         };
         if self.best.get(name).is_none_or(better) {
             self.best.insert(name.to_owned(), Best { epoch: self.epoch, value });

@@ -1,56 +1,63 @@
 //! Classification: samples in, one of several classes out. The test set has no way in here.
-use dlgrid_sweep::recipe::Recipe;
+use dlgrid_sweep::recipe::{Loss, Recipe, metric};
 use dlgrid_sweep::store::record::{Metrics, Number};
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
-use super::TaskError;
+use super::floor;
+use super::judge::{self, Judge};
 use super::loss::CrossEntropy;
-use super::score::score;
-use super::tally::Tally;
-use crate::data::{Batch, Dataset, Loader, Prepared, Split};
-use crate::engine::{Named, Task};
+use super::score::{auc, float, score};
+use super::tally::{Counts, Tally};
+use super::{Judgement, TaskError};
+use crate::data::{Batch, Dataset, Labels, Loader, Prepared, Split};
+use crate::engine::{self, Named};
 use crate::model::{Mode, Model};
 use crate::random::{Place, Purpose};
-
-/// Validation samples are judged in batches of this size, whatever the recipe's is, so that
-/// memory is bounded and runs of different batch sizes are judged alike.
-const JUDGED_AT_ONCE: usize = 1000;
+use crate::raw;
 
 /// Classification by a model on a data set.
 #[derive(Debug)]
 pub struct Classify<'a> {
-    model: Model,
+    recipe: &'a Recipe,
+    data: &'a Dataset,
+    classifier: Classifier,
     loss: CrossEntropy,
     split: Split,
-    classes: usize,
     trainer: Loader<'a>,
-    judge: Loader<'a>,
     tally: Tally,
-    judged: Tally,
+    valid: Exam<'a>,
     confusion: Vec<u64>,
 }
 
 impl<'a> Classify<'a> {
-    /// The task of a recipe on its data, split by the seed.
+    /// The task of a recipe on its data, split so.
     ///
     /// # Errors
-    /// Where the data set is too small for the split, or its images for the model.
-    pub fn new(recipe: &Recipe, data: &'a Dataset, seed: u64) -> Result<Self, TaskError> {
-        let device = data.device();
-        let split = Split::of(data, &recipe.data, seed)?;
+    /// Where the data set is too small for the split, or its images for the model; where it has no
+    /// classes, or not two, and the loss is for two.
+    pub fn new(recipe: &'a Recipe, data: &'a Dataset, split: Split) -> Result<Self, TaskError> {
+        let (device, classes) = (data.device(), data.classes);
+        if let Labels::Numbers(_) = data.labels {
+            let has = "its labels are numbers, no classes";
+            return Err(TaskError::Target { task: "classify", has });
+        }
+        let binary = matches!(recipe.loss, Loss::BinaryCrossEntropy { .. });
+        if binary && classes != 2 {
+            return Err(TaskError::Classes { classes });
+        }
         let inputs = Prepared::new(data, &recipe.data, &split.train);
         let batch = (recipe.batch_size as usize).min(split.train.len());
-        let mut judge = Loader::new(data, inputs.share(), JUDGED_AT_ONCE);
-        judge.begin(split.valid.clone());
+        let outputs = if binary { 1 } else { classes };
+        let model = Model::new(recipe, data.image(), outputs)?;
         Ok(Self {
-            model: Model::new(recipe, data.image(), data.classes)?,
-            loss: CrossEntropy::new(recipe.loss, data.labels.tensor(), &split.train, data.classes),
-            classes: data.classes,
+            recipe,
+            data,
+            classifier: Classifier { model, binary },
+            loss: CrossEntropy::new(recipe.loss, data.labels.tensor(), &split.train, classes),
+            valid: Exam::new(data, inputs.share(), split.valid.clone()),
             trainer: Loader::new(data, inputs, batch),
-            judge,
-            tally: Tally::new(data.classes, device),
-            judged: Tally::new(data.classes, device),
-            confusion: vec![0; data.classes * data.classes],
+            tally: Tally::new(classes, device),
+            confusion: vec![0; classes * classes],
             split,
         })
     }
@@ -58,18 +65,11 @@ impl<'a> Classify<'a> {
     /// The model.
     #[must_use]
     pub const fn model(&self) -> &Model {
-        &self.model
-    }
-
-    /// Counts on the validation samples after the last evaluation,
-    /// `[true class][predicted class]`.
-    #[must_use]
-    pub fn confusion(&self) -> Vec<Vec<u64>> {
-        self.confusion.chunks(self.classes).map(<[u64]>::to_vec).collect()
+        &self.classifier.model
     }
 }
 
-impl Task for Classify<'_> {
+impl engine::Task for Classify<'_> {
     type Batch = Batch;
 
     fn samples(&self) -> usize {
@@ -87,7 +87,7 @@ impl Task for Classify<'_> {
     }
 
     fn forward(&self, leaves: &[Tensor], batch: &Batch, mode: Mode) -> Tensor {
-        self.model.forward(leaves, &batch.inputs, mode)
+        self.classifier.logits(leaves, &batch.inputs, mode)
     }
 
     fn loss(&self, output: &Tensor, batch: &Batch) -> Tensor {
@@ -107,36 +107,224 @@ impl Task for Classify<'_> {
     }
 
     fn trained(&mut self) -> Metrics {
-        let (loss, confusion) = self.tally.take();
-        metrics("train", loss, &confusion, self.classes)
+        let counts = self.tally.take();
+        metrics("train", &counts, self.data.classes, Further::default())
     }
 
     fn evaluate(&mut self, leaves: &[Tensor]) -> Metrics {
-        tch::no_grad(|| {
-            let samples = self.split.valid.len();
-            for from in (0..samples).step_by(JUDGED_AT_ONCE) {
-                let batch = self.judge.load(from, samples.min(from + JUDGED_AT_ONCE));
-                let output = self.forward(leaves, &batch, Mode::Eval);
-                let loss = CrossEntropy::judged(&output, &batch.labels);
-                self.judged.count(&output, &batch.labels, &loss);
-            }
-        });
-        let (loss, confusion) = self.judged.take();
+        if self.split.valid.is_empty() {
+            return Metrics::new();
+        }
+        let (metrics, confusion) = self.valid.judge(&self.classifier, leaves, "valid");
         self.confusion = confusion;
-        metrics("valid", loss, &self.confusion, self.classes)
+        metrics
     }
 }
 
-fn metrics(split: &str, loss: f64, confusion: &[u64], classes: usize) -> Metrics {
-    let score = score(confusion, classes);
+impl super::Task for Classify<'_> {
+    fn model(&self) -> &Model {
+        self.model()
+    }
+
+    fn floors(&mut self, leaves: &[Tensor]) -> Metrics {
+        let (untrained, _) = self.valid.judge(&self.classifier, leaves, "valid");
+        let count = |rows: &[i64]| counts(&classes_of(self.data, rows), self.data.classes);
+        let guess = majority(&count(&self.split.train), &count(&self.split.valid));
+        let mut floors = floor::named(&untrained, "untrained");
+        floors.extend(floor::named(&guess, "majority"));
+        floors
+    }
+
+    fn confusion(&self) -> Option<Vec<Vec<u64>>> {
+        Some(rows(&self.confusion, self.data.classes))
+    }
+
+    fn judge(&self, leaves: &[Tensor], on: &Dataset, prefix: &str) -> Judgement {
+        let inputs = Prepared::of_other(on, self.data, &self.recipe.data, &self.split.train);
+        let mut exam = Exam::new(on, inputs, judge::all(on));
+        let (metrics, confusion) = exam.judge(&self.classifier, leaves, prefix);
+        Judgement { metrics, confusion: Some(rows(&confusion, on.classes)) }
+    }
+}
+
+/// A model as a classifier.
+#[derive(Debug)]
+struct Classifier {
+    model: Model,
+    /// Whether the model has one output: the logit of the second of two classes.
+    binary: bool,
+}
+
+impl Classifier {
+    /// From inputs `[batch, features]` to logits `[batch, classes]`. One logit z is the pair
+    /// (0, z): cross entropy of the pair is binary cross entropy of the one.
+    fn logits(&self, leaves: &[Tensor], inputs: &Tensor, mode: Mode) -> Tensor {
+        let outputs = self.model.forward(leaves, inputs, mode);
+        if self.binary { Tensor::cat(&[outputs.zeros_like(), outputs], 1) } else { outputs }
+    }
+}
+
+/// Samples to judge a classifier on, with what is counted and kept of them.
+#[derive(Debug)]
+struct Exam<'a> {
+    samples: Judge<'a>,
+    classes: usize,
+    tally: Tally,
+    scores: Option<Scores>,
+}
+
+/// By how much the second of two classes is preferred to the first, for each sample.
+#[derive(Debug)]
+struct Scores {
+    /// `[samples]`, f32, on the device.
+    kept: Tensor,
+    /// Whether a sample is of the second class.
+    truths: Vec<bool>,
+}
+
+impl<'a> Exam<'a> {
+    fn new(data: &'a Dataset, inputs: Prepared, rows: Vec<i64>) -> Self {
+        let device = data.device();
+        let scores = (data.classes == 2).then(|| Scores {
+            kept: Tensor::zeros([rows.len() as i64], (Kind::Float, device)),
+            truths: classes_of(data, &rows).into_iter().map(|class| class == 1).collect(),
+        });
+        Self {
+            samples: Judge::new(data, inputs, rows),
+            classes: data.classes,
+            tally: Tally::new(data.classes, device).with_top(),
+            scores,
+        }
+    }
+
+    /// The metrics of a classifier on these samples and its confusion. Waits for the device.
+    fn judge(
+        &mut self,
+        classifier: &Classifier,
+        leaves: &[Tensor],
+        prefix: &str,
+    ) -> (Metrics, Vec<u64>) {
+        let Self { samples, tally, scores, .. } = self;
+        samples.each(|from, batch| {
+            let logits = classifier.logits(leaves, &batch.inputs, Mode::Eval);
+            let loss = CrossEntropy::judged(&logits, &batch.labels);
+            tally.count(&logits, &batch.labels, &loss);
+            if let Some(scores) = scores {
+                let mut kept = scores.kept.narrow(0, from as i64, batch.samples as i64);
+                kept.copy_(&(logits.select(1, 1) - logits.select(1, 0)));
+            }
+        });
+        let counts = tally.take();
+        let auc = scores.as_ref().and_then(|scores| {
+            let kept = scores.kept.to_device(Device::Cpu);
+            auc(raw::floats(&kept), &scores.truths)
+        });
+        let further = Further { micro: true, auc };
+        (metrics(prefix, &counts, self.classes, further), counts.confusion)
+    }
+}
+
+/// What is told beyond what costs nothing.
+#[derive(Debug, Clone, Copy, Default)]
+struct Further {
+    micro: bool,
+    auc: Option<f64>,
+}
+
+fn metrics(split: &str, counts: &Counts, classes: usize, further: Further) -> Metrics {
+    let score = score(&counts.confusion, classes);
+    let micro = further.micro.then_some(score.accuracy);
     [
-        ("loss", loss),
-        ("accuracy", score.accuracy),
-        ("precision", score.precision),
-        ("recall", score.recall),
-        ("f1", score.f1),
+        ("loss", Some(counts.loss)),
+        ("accuracy", Some(score.accuracy)),
+        ("precision", Some(score.precision)),
+        ("recall", Some(score.recall)),
+        ("f1", Some(score.f1)),
+        ("precision_weighted", Some(score.precision_weighted)),
+        ("recall_weighted", Some(score.recall_weighted)),
+        ("f1_weighted", Some(score.f1_weighted)),
+        ("precision_micro", micro),
+        ("recall_micro", micro),
+        ("f1_micro", micro),
+        ("top5", counts.top),
+        ("auc", further.auc),
     ]
     .into_iter()
-    .map(|(name, value)| (format!("{split}/{name}"), Number(value)))
+    .filter_map(|(name, value)| Some((format!("{split}/{name}"), Number(value?))))
     .collect()
+}
+
+/// The metrics on samples of which each class has so many, of a guess that knows only how many of
+/// each class were trained on: always the most frequent class, with the shares of the classes as
+/// probabilities, as scikit-learn's `DummyClassifier(strategy="prior")`.
+fn majority(trained: &[u64], judged: &[u64]) -> Metrics {
+    let classes = trained.len();
+    let mut order: Vec<usize> = (0..classes).collect();
+    order.sort_by_key(|&class| std::cmp::Reverse(trained[class]));
+    let total = float(judged.iter().sum());
+    let mut confusion = vec![0; classes * classes];
+    for (class, &samples) in judged.iter().enumerate() {
+        confusion[class * classes + order[0]] = samples;
+    }
+    let all = float(trained.iter().sum());
+    let surprise = |(&n, &share): (&u64, &u64)| {
+        if n == 0 { 0.0 } else { -float(n) * (float(share) / all).ln() }
+    };
+    let loss = judged.iter().zip(trained).map(surprise).sum::<f64>() / total;
+    let in_top = order.iter().take(metric::TOP).map(|&class| judged[class]).sum();
+    let top = (classes > metric::TOP).then(|| float(in_top) / total);
+    let auc = (classes == 2 && judged.iter().all(|n| *n > 0)).then_some(0.5);
+    let counts = Counts { loss, confusion, top };
+    metrics("valid", &counts, classes, Further { micro: false, auc })
+}
+
+/// The class of each of some rows.
+fn classes_of(data: &Dataset, rows: &[i64]) -> Vec<usize> {
+    let here = data.labels.tensor().to_device(Device::Cpu);
+    let all = raw::wholes(&here);
+    let class = |row: &i64| usize::try_from(*all.get(usize::try_from(*row).ok()?)?).ok();
+    rows.iter().filter_map(class).collect()
+}
+
+fn counts(labels: &[usize], classes: usize) -> Vec<u64> {
+    let mut counts = vec![0; classes];
+    labels.iter().for_each(|&label| counts[label] += 1);
+    counts
+}
+
+fn rows(confusion: &[u64], classes: usize) -> Vec<Vec<u64>> {
+    confusion.chunks(classes.max(1)).map(<[u64]>::to_vec).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `DummyClassifier(strategy="prior")` of scikit-learn on 5, 3 and 2 samples of three classes,
+    /// judged on 2, 4 and 4 of them.
+    #[test]
+    fn the_majority_guess_is_that_of_scikit_learn() {
+        let found = majority(&[5, 3, 2], &[2, 4, 4]);
+        let expected = [
+            ("valid/accuracy", 0.2),
+            ("valid/f1", 0.111_111_111_111_111_1),
+            ("valid/precision", 0.066_666_666_666_666_67),
+            ("valid/recall", 0.333_333_333_333_333_3),
+            ("valid/f1_weighted", 0.066_666_666_666_666_67),
+            ("valid/loss", 1.263_993_722_816_003_4),
+        ];
+        for (name, expected) in expected {
+            assert!((found[name].0 - expected).abs() < 1e-12, "{name}: {:?}", found[name]);
+        }
+        assert!(!found.contains_key("valid/top5") && !found.contains_key("valid/auc"));
+    }
+
+    #[test]
+    fn a_class_that_was_never_seen_makes_the_guess_infinitely_wrong_and_no_floor() {
+        let found = majority(&[4, 0], &[1, 1]);
+        assert_eq!(found["valid/loss"], Number(f64::INFINITY));
+        let floors = floor::named(&found, "majority");
+        assert!(!floors.contains_key("floor/majority_loss"), "{floors:?}");
+        assert_eq!(floors["floor/majority_auc"], Number(0.5));
+    }
 }

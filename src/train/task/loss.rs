@@ -19,7 +19,11 @@ impl CrossEntropy {
     /// For training on these rows of labels `[samples]`, each below `classes`.
     #[must_use]
     pub fn new(loss: Loss, labels: &Tensor, rows: &[i64], classes: usize) -> Self {
-        let Loss::CrossEntropy { smoothing, balance } = loss;
+        let (smoothing, balance) = match loss {
+            Loss::CrossEntropy { smoothing, balance }
+            | Loss::BinaryCrossEntropy { smoothing, balance } => (smoothing, balance),
+            Loss::MeanSquaredError => (0.0, false),
+        };
         let weights = balance.then(|| {
             let here = labels.to_device(Device::Cpu);
             let all = raw::wholes(&here);
@@ -71,6 +75,28 @@ mod tests {
         let found = balanced([0, 0, 0, 0, 1, 1, 3].into_iter(), 4);
         for (found, expected) in found.iter().zip([7.0 / 12.0, 7.0 / 6.0, 1.0, 7.0 / 3.0]) {
             assert!((f64::from(*found) - expected).abs() < 1e-6, "{found} {expected}");
+        }
+    }
+
+    /// Cross entropy of the pair (0, z) against libtorch's own loss of the one logit z.
+    #[test]
+    fn of_two_classes_one_logit_gives_binary_cross_entropy_and_its_gradient() {
+        let labels = Tensor::from_slice(&[0i64, 1, 1, 0, 0]);
+        let logit =
+            || Tensor::from_slice(&[-3.0f32, 0.5, -0.25, 2.0, 40.0]).set_requires_grad(true);
+        for smoothing in [0.0, 0.2] {
+            let loss = Loss::BinaryCrossEntropy { smoothing, balance: false };
+            let loss = CrossEntropy::new(loss, &labels, &[0, 1, 2, 3, 4], 2);
+            let (pair, one) = (logit(), logit());
+            let column = pair.unsqueeze(1);
+            let ours = loss.trained(&Tensor::cat(&[column.zeros_like(), column], 1), &labels);
+            let soft = labels.to_kind(Kind::Float) * (1.0 - smoothing) + smoothing / 2.0;
+            let none = None::<&Tensor>;
+            let oracle = one.binary_cross_entropy_with_logits(&soft, none, none, Reduction::Mean);
+            assert!(ours.allclose(&oracle, 1e-6, 1e-7, false), "{ours:?} {oracle:?}");
+            ours.backward();
+            oracle.backward();
+            assert!(pair.grad().allclose(&one.grad(), 1e-6, 1e-7, false));
         }
     }
 

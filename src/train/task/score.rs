@@ -1,7 +1,11 @@
-//! Metrics of a classification from its confusion matrix.
+//! Metrics of a classification from its confusion matrix, and from scores of two classes.
+use dlgrid_sweep::store::confusion::{class_scores, ratio};
 
 /// How good a classification is; each in [0, 1].
-#[derive(Debug, Clone, Copy, PartialEq)]
+///
+/// The micro means of precision, recall and F1 all equal the accuracy: each sample has one class
+/// and is taken for one. So does the recall weighted by support.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Score {
     /// Share of samples whose class was found.
     pub accuracy: f64,
@@ -11,80 +15,77 @@ pub struct Score {
     pub recall: f64,
     /// Mean over classes of the harmonic mean of the class's precision and recall.
     pub f1: f64,
+    /// As `precision`, each class weighted by its samples.
+    pub precision_weighted: f64,
+    /// As `recall`, each class weighted by its samples.
+    pub recall_weighted: f64,
+    /// As `f1`, each class weighted by its samples.
+    pub f1_weighted: f64,
 }
 
 /// Scores counts `[true class][predicted class]`, given row by row.
 ///
-/// Means are macro means over the classes that occur, as truth or as prediction; a quotient by
-/// zero counts as 0. Both are as in scikit-learn's `precision_recall_fscore_support` with
-/// `average="macro"`.
+/// Macro means are over the classes that occur, as truth or as prediction; a quotient by zero
+/// counts as 0. All is as in scikit-learn's `precision_recall_fscore_support`.
 #[must_use]
 pub fn score(confusion: &[u64], classes: usize) -> Score {
-    let sum = |cells: &mut dyn Iterator<Item = usize>| cells.map(|i| confusion[i]).sum::<u64>();
-    let total = confusion.iter().sum();
-    let hits = sum(&mut (0..classes).map(|c| c * classes + c));
-    let (mut occurring, mut precision, mut recall, mut f1) = (0u64, 0.0, 0.0, 0.0);
-    for class in 0..classes {
-        let hit = confusion[class * classes + class];
-        let actual = sum(&mut (0..classes).map(|c| class * classes + c));
-        let predicted = sum(&mut (0..classes).map(|c| c * classes + class));
-        if actual + predicted == 0 {
+    let (mut score, mut occurring) = (Score::default(), 0u64);
+    let (mut hits, mut total) = (0, 0);
+    for class in class_scores(confusion, classes) {
+        if class.support + class.predicted == 0 {
             continue;
         }
         occurring += 1;
-        precision += ratio(hit, predicted);
-        recall += ratio(hit, actual);
-        f1 += ratio(2 * hit, actual + predicted);
+        hits += class.hits;
+        total += class.support;
+        score.precision += class.precision;
+        score.recall += class.recall;
+        score.f1 += class.f1;
+        let weight = float(class.support);
+        score.precision_weighted += weight * class.precision;
+        score.recall_weighted += weight * class.recall;
+        score.f1_weighted += weight * class.f1;
     }
-    let mean = |sum: f64| if occurring == 0 { 0.0 } else { sum / float(occurring) };
-    Score {
-        accuracy: ratio(hits, total),
-        precision: mean(precision),
-        recall: mean(recall),
-        f1: mean(f1),
+    score.accuracy = ratio(hits, total);
+    for (mean, whole) in [
+        (&mut score.precision, occurring),
+        (&mut score.recall, occurring),
+        (&mut score.f1, occurring),
+        (&mut score.precision_weighted, total),
+        (&mut score.recall_weighted, total),
+        (&mut score.f1_weighted, total),
+    ] {
+        *mean = if whole == 0 { 0.0 } else { *mean / float(whole) };
     }
+    score
 }
 
-fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { float(part) / float(whole) }
+/// The area under the ROC curve: how often a sample of the class scores above one that is not of
+/// it, ties counting half (Mann and Whitney 1947), from the mid-ranks of `scores`. Nothing where
+/// all samples are of one kind: there is no curve then.
+#[must_use]
+pub fn auc(scores: &[f32], is_of_class: &[bool]) -> Option<f64> {
+    let mut order: Vec<(f32, bool)> =
+        scores.iter().copied().zip(is_of_class.iter().copied()).collect();
+    order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut before, mut ranks, mut inside) = (0u64, 0.0, 0u64);
+    // 0 and -0 are one score.
+    for tie in order.chunk_by(|a, b| a.0 == b.0) {
+        let (size, own) = (tie.len() as u64, tie.iter().filter(|(_, own)| *own).count() as u64);
+        ranks += float(own) * (float(before) + (float(size) + 1.0) / 2.0);
+        before += size;
+        inside += own;
+    }
+    let (inside, outside) = (float(inside), float(before - inside));
+    let pairs = inside * outside;
+    (pairs > 0.0).then(|| (ranks - inside * (inside + 1.0) / 2.0) / pairs)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 samples")]
-const fn float(n: u64) -> f64 {
+pub(super) const fn float(n: u64) -> f64 {
     n as f64
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// From scikit-learn 1.x: `accuracy_score`, and `precision_recall_fscore_support` with
-    /// `average="macro", zero_division=0`.
-    #[test]
-    fn scores_are_those_of_scikit_learn() {
-        #[rustfmt::skip]
-        let cases: [(&[u64], usize, [f64; 4]); 5] = [
-            (&[8, 7, 5, 6, 6, 5, 5, 4, 4], 3,
-             [0.36, 0.353_236_031_254_607_06, 0.353_544_494_720_965_33, 0.353_164_627_674_431_6]),
-            (&[2, 0, 2, 0], 2, [0.5, 0.25, 0.5, 0.333_333_333_333_333_3]),
-            // Class 2 occurs neither as truth nor as prediction.
-            (&[1, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2], 4,
-             [0.8, 0.888_888_888_888_888_8, 0.833_333_333_333_333_4, 0.822_222_222_222_222_3]),
-            (&[42, 2, 1, 1, 2, 0, 30, 2, 2, 1, 1, 1, 31, 2, 1, 1, 2, 2, 45, 3, 2, 1, 2, 0, 23], 5,
-             [0.855, 0.845_766_590_389_015_9, 0.852_747_828_691_224_9, 0.848_683_027_538_499_4]),
-            (&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0], 4, [1.0, 1.0, 1.0, 1.0]),
-        ];
-        for (confusion, classes, expected) in cases {
-            let Score { accuracy, precision, recall, f1 } = score(confusion, classes);
-            for (found, expected) in [accuracy, precision, recall, f1].iter().zip(expected) {
-                assert!((found - expected).abs() < 1e-15, "{confusion:?}: {found} {expected}");
-            }
-        }
-    }
-
-    #[test]
-    fn nothing_counted_scores_zero() {
-        let nothing = Score { accuracy: 0.0, precision: 0.0, recall: 0.0, f1: 0.0 };
-        assert_eq!(score(&[0; 4], 2), nothing);
-    }
-}
+#[path = "score/tests.rs"]
+mod tests;

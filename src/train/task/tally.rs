@@ -1,4 +1,5 @@
 //! Counts losses and predictions while batches pass, without waiting for the device.
+use dlgrid_sweep::recipe::metric::TOP;
 use tch::{Device, Kind, Tensor};
 
 use crate::engine::Named;
@@ -15,6 +16,8 @@ pub enum Tally {
         confusion: Vec<i64>,
         /// How many classes there are.
         classes: usize,
+        /// Samples whose class is among the largest outputs, where that is counted.
+        top: Option<i64>,
     },
     /// On another device: the same as tensors.
     There {
@@ -24,7 +27,20 @@ pub enum Tally {
         confusion: Tensor,
         /// How many classes there are.
         classes: i64,
+        /// Samples whose class is among the largest outputs, where that is counted: `[]`, i64.
+        top: Option<Tensor>,
     },
+}
+
+/// What a [`Tally`] has counted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Counts {
+    /// Mean over samples of the loss.
+    pub loss: f64,
+    /// `[classes * classes]`: true class by predicted class.
+    pub confusion: Vec<u64>,
+    /// Share of samples whose class is among the five largest outputs, where that was counted.
+    pub top: Option<f64>,
 }
 
 impl Tally {
@@ -32,7 +48,8 @@ impl Tally {
     #[must_use]
     pub fn new(classes: usize, device: Device) -> Self {
         if device == Device::Cpu {
-            return Self::Here { loss: 0.0, confusion: vec![0; classes * classes], classes };
+            let confusion = vec![0; classes * classes];
+            return Self::Here { loss: 0.0, confusion, classes, top: None };
         }
         Self::on(classes, device)
     }
@@ -44,14 +61,28 @@ impl Tally {
             loss: Tensor::zeros([], (Kind::Double, device)),
             confusion: Tensor::zeros([classes * classes], (Kind::Int64, device)),
             classes,
+            top: None,
         }
+    }
+
+    /// Also counts whose class is among the five largest outputs, if there are more.
+    #[must_use]
+    pub fn with_top(mut self) -> Self {
+        match &mut self {
+            Self::Here { classes, top, .. } => *top = (*classes > TOP).then_some(0),
+            Self::There { classes, top, loss, .. } => {
+                let counted = usize::try_from(*classes).is_ok_and(|n| n > TOP);
+                *top = counted.then(|| Tensor::zeros([], (Kind::Int64, loss.device())));
+            }
+        }
+        self
     }
 
     /// Counts a batch: logits `[batch, classes]`, labels `[batch]`, and the mean loss, `[]`.
     pub fn count(&mut self, logits: &Tensor, labels: &Tensor, mean_loss: &Tensor) {
         let samples = labels.numel();
         match self {
-            Self::Here { loss, confusion, classes } => {
+            Self::Here { loss, confusion, classes, top } => {
                 #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
                 {
                     *loss += mean_loss.double_value(&[]) * samples as f64;
@@ -61,13 +92,19 @@ impl Tally {
                 for (row, &label) in rows.zip(raw::wholes(labels)) {
                     let label = usize::try_from(label).expect("a label is a byte");
                     confusion[label * *classes + largest(row)] += 1;
+                    if let Some(top) = top {
+                        *top += i64::from(above(row, label) < TOP);
+                    }
                 }
             }
-            Self::There { loss, confusion, classes } => {
+            Self::There { loss, confusion, classes, top } => {
                 let sum = mean_loss.detach().to_kind(Kind::Double) * labels.numel() as f64;
                 let _ = loss.g_add_(&sum);
                 let cells = labels * *classes + logits.detach().argmax(1, false);
                 let _ = confusion.scatter_add_(0, &cells, &cells.ones_like());
+                if let Some(top) = top {
+                    let _ = top.g_add_(&in_top(&logits.detach(), labels, *classes));
+                }
             }
         }
     }
@@ -75,50 +112,63 @@ impl Tally {
     /// What is counted, as tensors that a checkpoint can hold.
     #[must_use]
     pub fn tensors(&self) -> Vec<Named> {
-        let (loss, confusion) = match self {
-            Self::Here { loss, confusion, .. } => {
-                (Tensor::from(*loss), Tensor::from_slice(confusion))
+        let (loss, confusion, top) = match self {
+            Self::Here { loss, confusion, top, .. } => {
+                (Tensor::from(*loss), Tensor::from_slice(confusion), top.map(Tensor::from))
             }
-            Self::There { loss, confusion, .. } => (loss.copy(), confusion.copy()),
+            Self::There { loss, confusion, top, .. } => {
+                (loss.copy(), confusion.copy(), top.as_ref().map(Tensor::copy))
+            }
         };
-        vec![("loss", loss), ("confusion", confusion)]
+        let top = top.map(|top| ("top", top));
+        [("loss", loss), ("confusion", confusion)].into_iter().chain(top).collect()
     }
 
     /// Goes on from what [`Tally::tensors`] gave.
     pub fn restore(&mut self, tensors: &[Tensor]) {
-        let [saved_loss, saved_confusion] = tensors else { return };
+        let [saved_loss, saved_confusion, rest @ ..] = tensors else { return };
         match self {
-            Self::Here { loss, confusion, .. } => {
+            Self::Here { loss, confusion, top, .. } => {
                 *loss = saved_loss.double_value(&[]);
                 let cells = saved_confusion.to_device(Device::Cpu).contiguous();
                 confusion.copy_from_slice(raw::wholes(&cells));
+                if let (Some(top), [saved]) = (top, rest) {
+                    *top = saved.int64_value(&[]);
+                }
             }
-            Self::There { loss, confusion, .. } => {
+            Self::There { loss, confusion, top, .. } => {
                 loss.copy_(saved_loss);
                 confusion.copy_(saved_confusion);
+                if let (Some(top), [saved]) = (top, rest) {
+                    top.copy_(saved);
+                }
             }
         }
     }
 
-    /// The mean loss and the counts; counting begins anew. Waits for the device.
-    pub fn take(&mut self) -> (f64, Vec<u64>) {
+    /// What was counted; counting begins anew. Waits for the device.
+    pub fn take(&mut self) -> Counts {
         let tensors = self.tensors();
         let sum = tensors[0].1.double_value(&[]);
         let cells = tensors[1].1.to_device(Device::Cpu);
-        let cells: Vec<u64> =
+        let confusion: Vec<u64> =
             raw::wholes(&cells).iter().map(|&n| u64::try_from(n).unwrap_or(0)).collect();
+        let top = tensors.get(2).map(|(_, top)| top.double_value(&[]));
         match self {
-            Self::Here { loss, confusion, .. } => {
+            Self::Here { loss, confusion, top, .. } => {
                 *loss = 0.0;
                 confusion.fill(0);
+                top.iter_mut().for_each(|n| *n = 0);
             }
-            Self::There { loss, confusion, .. } => {
+            Self::There { loss, confusion, top, .. } => {
                 let _ = (loss.zero_(), confusion.zero_());
+                top.iter_mut().for_each(|n| drop(n.zero_()));
             }
         }
         #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 samples")]
-        let samples = cells.iter().sum::<u64>() as f64;
-        (if samples > 0.0 { sum / samples } else { 0.0 }, cells)
+        let samples = confusion.iter().sum::<u64>() as f64;
+        let mean = |sum: f64| if samples > 0.0 { sum / samples } else { 0.0 };
+        Counts { loss: mean(sum), confusion, top: top.map(mean) }
     }
 }
 
@@ -131,6 +181,25 @@ fn largest(row: &[f32]) -> usize {
         }
     }
     best
+}
+
+/// How many outputs come before that of a class; of equal ones the later class comes first, as in
+/// scikit-learn's `top_k_accuracy_score`.
+fn above(row: &[f32], class: usize) -> usize {
+    let own = row[class];
+    let later = row[class + 1..].iter().filter(|&&x| x >= own).count();
+    row[..class].iter().filter(|&&x| x > own).count() + later
+}
+
+/// How many of a batch have fewer than five outputs before that of their class: the same as by
+/// [`above`], `[]`, i64.
+fn in_top(logits: &Tensor, labels: &Tensor, classes: i64) -> Tensor {
+    let labels = labels.unsqueeze(1);
+    let own = logits.gather(1, &labels, false);
+    let later = Tensor::arange(classes, (Kind::Int64, logits.device())).gt_tensor(&labels);
+    let tied = logits.eq_tensor(&own).logical_and(&later);
+    let before = logits.gt_tensor(&own).logical_or(&tied).sum_dim_intlist(1, false, Kind::Int64);
+    before.lt(TOP as i64).sum(Kind::Int64)
 }
 
 #[cfg(test)]
@@ -150,9 +219,37 @@ mod tests {
             let saved: Vec<Tensor> = tally.tensors().into_iter().map(|(_, t)| t).collect();
             resumed.restore(&saved);
             resumed.count(&logits, &labels, &Tensor::from(0.75f32));
-            assert_eq!(resumed.take(), (0.5, vec![0, 0, 2, 0, 2, 0, 2, 0, 0]));
-            assert_eq!(resumed.take(), (0.0, vec![0; 9]));
+            let counted = |loss, confusion| Counts { loss, confusion, top: None };
+            assert_eq!(resumed.take(), counted(0.5, vec![0, 0, 2, 0, 2, 0, 2, 0, 0]));
+            assert_eq!(resumed.take(), counted(0.0, vec![0; 9]));
         }
+    }
+
+    /// `top_k_accuracy_score(…, k=5)` of scikit-learn 1.9.1 gives 8 of 12.
+    #[test]
+    fn the_top_five_are_those_of_scikit_learn_with_its_ties_and_outlive_a_checkpoint() {
+        #[rustfmt::skip]
+        let logits = [
+            -0.5f32, 0.0, 0.5, -0.0, -0.0, 0.5, 0.5, -1.0, -0.0, 0.0, -1.0, 0.5, -1.0, 1.0, 0.0, 0.0,
+            -0.5, -0.0, -2.0, -1.0, 0.5, -2.0, 1.0, -1.5, 1.0, -1.0, 1.0, 0.0, -1.5, 1.0, 1.5, -0.0,
+            -0.5, -0.0, -1.0, 1.0, -0.5, -0.0, -1.0, -0.5, -1.5, 1.5, -0.0, 1.0, 0.0, -0.5, -0.5, -0.5,
+            0.0, -0.5, -0.5, -1.5, -1.0, 1.5, -0.5, -1.0, 0.5, 1.5, -1.5, -0.0, -0.5, -2.0, 0.5, -0.0,
+            0.0, -1.0, 0.5, -0.5, -0.0, -1.0, -1.0, 1.5, -0.5, 0.5, -0.0, -0.5, -0.5, 0.5, -0.5, -0.0,
+            0.0, 1.0, 0.5, 0.5, -0.5, -1.5, 1.0, 1.0, -0.0, 0.5, 1.0, 1.0, 1.0, -0.5, 1.5, -1.0,
+        ];
+        let logits = Tensor::from_slice(&logits).view([12, 8]);
+        let labels = Tensor::from_slice(&[0i64, 6, 4, 3, 0, 1, 6, 3, 7, 7, 6, 0]);
+        let loss = Tensor::from(0.5f32);
+        for fresh in [|| Tally::new(8, Device::Cpu), || Tally::on(8, Device::Cpu)] {
+            let (mut first, mut second) = (fresh().with_top(), fresh().with_top());
+            first.count(&logits.narrow(0, 0, 5), &labels.narrow(0, 0, 5), &loss);
+            let saved: Vec<Tensor> = first.tensors().into_iter().map(|(_, t)| t).collect();
+            second.restore(&saved);
+            second.count(&logits.narrow(0, 5, 7), &labels.narrow(0, 5, 7), &loss);
+            assert_eq!(second.take().top, Some(8.0 / 12.0));
+            assert_eq!(second.take().top, Some(0.0), "counting begins anew");
+        }
+        assert_eq!(Tally::new(5, Device::Cpu).with_top().take().top, None, "all are among five");
     }
 
     #[test]

@@ -174,14 +174,34 @@ impl Table {
         parse::parse(&raw, None).map_err(|e| e.at(path))
     }
 
-    /// Reads a file of the catalogue: numbers under known names, the class last.
+    /// Reads a file of the catalogue: numbers under known names, the class last; or, with
+    /// `target`, the number to learn in a file of that name beside it.
     ///
     /// # Errors
-    /// As [`Table::read`].
-    pub fn known(path: &Path, columns: &[&str], skip: usize) -> Result<Self, TableError> {
-        let raw = contents(path)?;
-        let names = columns.iter().copied().chain([CLASS]).map(str::to_owned).collect();
-        parse::parse(&raw, Some((names, skip))).map_err(|e| e.at(path))
+    /// As [`Table::read`], and where the two files differ in their rows.
+    pub fn known(
+        path: &Path,
+        columns: &[&str],
+        skip: usize,
+        target: Option<&str>,
+    ) -> Result<Self, TableError> {
+        let read = |path: &Path, names: &[&str]| {
+            let names = names.iter().copied().map(str::to_owned).collect();
+            parse::parse(&contents(path)?, Some((names, skip))).map_err(|e| e.at(path))
+        };
+        let Some(target) = target else {
+            return read(path, &[columns, &[CLASS]].concat());
+        };
+        let mut table = read(path, columns)?;
+        let beside = path.with_file_name(target);
+        let learnt = read(&beside, &[TARGET])?;
+        if learnt.rows != table.rows {
+            let fact = format!("has {} rows, `{}` has {}", learnt.rows, path.display(), table.rows);
+            let hint = "both must be of one data set: fetch it again";
+            return Err(TableError::Form { path: beside, fact, hint });
+        }
+        table.columns.extend(learnt.columns);
+        Ok(table)
     }
 
     /// The place of a column.
@@ -205,8 +225,10 @@ impl Table {
     }
 }
 
-/// What the last column of a table of the catalogue is called.
+/// What the last column of a table of the catalogue is called: a class,
 pub const CLASS: &str = "class";
+/// or a number.
+pub const TARGET: &str = "target";
 
 fn contents(path: &Path) -> Result<Vec<u8>, TableError> {
     use std::io::Read as _;

@@ -37,7 +37,8 @@ pub(super) fn parse(raw: &[u8], known: Option<(Vec<String>, usize)>) -> Result<T
         Some(&rest[end + 1..])
     });
     let body = body.unwrap_or(&[]);
-    let separator = if named { separator(body) } else { b',' };
+    let signs: &[u8] = if named { b",;\t" } else { b", " };
+    let separator = separator(body, signs);
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(named)
         .delimiter(separator)
@@ -75,11 +76,11 @@ pub(super) fn parse(raw: &[u8], known: Option<(Vec<String>, usize)>) -> Result<T
     Ok(Table { columns, rows })
 }
 
-/// What stands between the columns of the first line most often.
-fn separator(raw: &[u8]) -> u8 {
+/// Which sign stands in the first line most often; the first, where none does.
+fn separator(raw: &[u8], signs: &[u8]) -> u8 {
     let line = raw.split(|&b| b == b'\n').next().unwrap_or(&[]);
     let count = |sign: u8| line.iter().filter(|&&b| b == sign).count();
-    [b',', b';', b'\t'].into_iter().rev().max_by_key(|&sign| count(sign)).unwrap_or(b',')
+    signs.iter().copied().rev().max_by_key(|&sign| count(sign)).unwrap_or(b',')
 }
 
 fn header(reader: &mut csv::Reader<&[u8]>) -> Result<Vec<String>, Fault> {

@@ -1,4 +1,5 @@
 //! From a table to samples: the target apart, words as one-hot columns, the test rows sealed.
+use super::super::Unsealed;
 use super::{Column, Encode, Missing, NO_WORD, Options, Table, TableError, Values};
 
 /// Words of a column at most, for it to be made into one-hot columns.
@@ -57,7 +58,33 @@ impl Table {
     /// Where the target is not what is to be learnt, a value is missing and that is refused,
     /// or nothing is left.
     pub fn samples(&self, options: &Options, numbers: bool) -> Result<Samples, TableError> {
-        let name = options.target.as_deref().unwrap_or(super::CLASS);
+        self.side(options, numbers, false)
+    }
+
+    /// Makes samples of the rows that are sealed as the test set, with the same features and
+    /// classes as the others have.
+    ///
+    /// # Errors
+    /// As [`Table::samples`]; and where no row is sealed.
+    pub fn test_samples(
+        &self,
+        _: &Unsealed,
+        options: &Options,
+        numbers: bool,
+    ) -> Result<Samples, TableError> {
+        let samples = self.side(options, numbers, true)?;
+        if samples.rows.is_empty() {
+            let fact = "the table has no test set: no row is sealed".to_owned();
+            return Err(TableError::of_use(fact, "`data.test: 0.2` seals a fifth of its rows"));
+        }
+        Ok(samples)
+    }
+
+    /// The samples that are sealed, or those that are not.
+    fn side(&self, options: &Options, numbers: bool, test: bool) -> Result<Samples, TableError> {
+        // A table of the catalogue holds what is to be learnt in its last column.
+        let last = self.columns.last().map_or(super::CLASS, |column| &column.name);
+        let name = options.target.as_deref().unwrap_or(last);
         let target = self.find(name, "data.target")?;
         let mut ignored = Vec::new();
         for name in options.ignore.iter().flat_map(|names| names.split(',')) {
@@ -78,10 +105,10 @@ impl Table {
         let rows = kept(self.rows, &used, target, options.missing)?;
         let (learnt, strata) = learn(target, &rows, numbers)?;
         let sealed = seal(&rows, &strata, options.test);
-        let open: Vec<usize> = (0..rows.len()).filter(|&i| !sealed[i]).collect();
-        let target = learnt.only(&open);
-        let sealed = rows.len() - open.len();
-        let rows: Vec<usize> = open.iter().map(|&i| rows[i]).collect();
+        let side: Vec<usize> = (0..rows.len()).filter(|&i| sealed[i] == test).collect();
+        let target = learnt.only(&side);
+        let sealed = sealed.iter().filter(|sealed| **sealed).count();
+        let rows: Vec<usize> = side.iter().map(|&i| rows[i]).collect();
         let (names, marks, values) = features(&used, &rows)?;
         Ok(Samples { rows, names, values, marks, target, sealed })
     }

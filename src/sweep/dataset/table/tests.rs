@@ -119,3 +119,21 @@ fn the_same_share_of_every_class_is_sealed_always_the_same() {
     assert_eq!(labels.iter().filter(|&&l| l == 1).count(), 8);
     assert_eq!(samples.rows[..6], [0, 2, 3, 4, 5, 7][..], "by the row's number alone");
 }
+
+#[test]
+fn the_sealed_rows_are_those_that_no_sample_is_of_and_look_alike() {
+    let rows: String =
+        (0..40).map(|i| format!("{},{},{}\n", i, ["a", "b", "c"][i % 3], i % 2)).collect();
+    let table = table(&format!("x,w,y\n{rows}"));
+    let leave = crate::dataset::Unsealed::new();
+    let fifth = Options { test: 0.2, ..options("y") };
+    let open = table.samples(&fifth, false).expect("samples");
+    let sealed = table.test_samples(&leave, &fifth, false).expect("samples");
+    assert_eq!((open.rows.len(), sealed.rows.len()), (32, 8));
+    let mut all = [open.rows.clone(), sealed.rows.clone()].concat();
+    all.sort_unstable();
+    assert_eq!(all, (0..40).collect::<Vec<_>>());
+    assert_eq!((&open.names, &open.marks), (&sealed.names, &sealed.marks));
+    let error = table.test_samples(&leave, &options("y"), false).expect_err("no test set");
+    assert!(error.to_string().contains("no row is sealed"), "{error}");
+}

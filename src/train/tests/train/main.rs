@@ -6,3 +6,4 @@ mod resume;
 mod runs;
 mod sets;
 mod support;
+mod tasks;

@@ -7,14 +7,14 @@ use dlgrid_train::random::{Place, Purpose};
 use dlgrid_train::task::classify::Classify;
 use dlgrid_train::tch::{Device, Kind, Tensor};
 
-use super::support::{recipe, run, small};
+use super::support::{recipe, run, small, split};
 
 #[test]
 fn the_update_follows_the_gradient_of_loss_and_penalties() {
     let data = small();
     for (l1, l2) in [(0.01, 0.0), (0.0, 0.02), (0.03, 0.05)] {
         let recipe = recipe(&[]);
-        let mut task = Classify::new(&recipe, &data, 1).expect("a task");
+        let mut task = Classify::new(&recipe, &data, split(&recipe, &data, 1)).expect("a task");
         task.begin(Place::start(1));
         let mut stream = Place::start(1).stream(Purpose::Weights);
         let mut parameters =

@@ -38,7 +38,7 @@ fn recipes() -> Vec<Recipe> {
 fn bits(told: &Told) -> (Vec<u32>, String) {
     let weights = told.trained.parameters.iter().map(|w| w.to_bits()).collect();
     let trained = &told.trained;
-    let rest = (&trained.ending, trained.epochs, &trained.metrics, &trained.best);
+    let rest = (&trained.ending, trained.epochs, &trained.metrics, &trained.best, &trained.floors);
     (weights, format!("{rest:?} {:?}", trained.confusion))
 }
 
@@ -101,7 +101,7 @@ fn a_checkpoint_of_something_else_is_refused() {
     let stopped = run(&recipe(&[]), &data, None, &Stop::after(3));
     let bytes = stopped.checkpoint.expect("a checkpoint");
     let refusal = |recipe: &Recipe, bytes: &[u8], id| {
-        let job = Job { id, recipe, seed: 1, data: &data, save_every: Duration::MAX };
+        let job = Job { id, recipe, seed: 1, data: &data, test: None, save_every: Duration::MAX };
         let mut log = Log { epoch: &mut |_| (), save: &mut |_, _, _| true };
         let error = train(&job, Some(bytes), &Stop::default(), &mut log).expect_err("refused");
         std::error::Error::source(&error).expect("a cause").to_string()

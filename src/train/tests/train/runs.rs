@@ -87,7 +87,14 @@ fn images_too_small_for_their_pools_are_an_error_of_the_run() {
     let data = small();
     let recipe = recipe(&[("model.kind", text("cnn"))]);
     let save_every = std::time::Duration::MAX;
-    let job = Job { id: super::support::id(), recipe: &recipe, seed: 1, data: &data, save_every };
+    let job = Job {
+        id: super::support::id(),
+        recipe: &recipe,
+        seed: 1,
+        data: &data,
+        test: None,
+        save_every,
+    };
     let mut log = Log { epoch: &mut |_| (), save: &mut |_, _, _| true };
     let error = train(&job, None, &Stop::default(), &mut log).expect_err("too small");
     let cause = std::error::Error::source(&error).expect("a cause").to_string();
@@ -95,13 +102,8 @@ fn images_too_small_for_their_pools_are_an_error_of_the_run() {
 }
 
 #[test]
-fn a_run_tells_every_metric_and_its_confusion() {
+fn a_run_tells_its_confusion() {
     let told = run(&recipe(&[]), &small(), None, &Stop::default());
-    let names: Vec<&str> = told.trained.metrics.keys().map(String::as_str).collect();
-    let expected = ["accuracy", "f1", "loss", "precision", "recall"];
-    let expected: Vec<String> =
-        ["train", "valid"].iter().flat_map(|s| expected.map(|m| format!("{s}/{m}"))).collect();
-    assert_eq!(names, expected);
     let confusion = told.trained.confusion.expect("a done run has one");
     assert_eq!(confusion.iter().flatten().sum::<u64>(), 12);
     let hits: u64 = (0..3).map(|c| confusion[c][c]).sum();
@@ -134,7 +136,7 @@ fn the_seed_decides_everything() {
     let weights = |seed| {
         let id = super::support::id();
         let save_every = std::time::Duration::MAX;
-        let job = Job { id, recipe: &recipe, seed, data: &data, save_every };
+        let job = Job { id, recipe: &recipe, seed, data: &data, test: None, save_every };
         let mut log = Log { epoch: &mut |_| (), save: &mut |_, _, _| true };
         train(&job, None, &Stop::default(), &mut log).expect("trains").parameters
     };
@@ -167,7 +169,7 @@ fn a_data_set_too_small_for_its_split_is_an_error() {
     let recipe = recipe(&[]);
     let save_every = std::time::Duration::MAX;
     let id = super::support::id();
-    let job = Job { id, recipe: &recipe, seed: 1, data: &data, save_every };
+    let job = Job { id, recipe: &recipe, seed: 1, data: &data, test: None, save_every };
     let mut log = Log { epoch: &mut |_| (), save: &mut |_, _, _| true };
     let error = train(&job, None, &Stop::default(), &mut log).expect_err("too small");
     let cause = std::error::Error::source(&error).expect("a cause").to_string();
@@ -182,7 +184,14 @@ fn a_model_too_large_for_memory_is_an_error_of_its_run() {
     let mut recipe = recipe(&[]);
     recipe.model.net = Net::Mlp { layers: 256, width: 1 << 17, batch_norm: false };
     let save_every = std::time::Duration::MAX;
-    let job = Job { id: super::support::id(), recipe: &recipe, seed: 1, data: &data, save_every };
+    let job = Job {
+        id: super::support::id(),
+        recipe: &recipe,
+        seed: 1,
+        data: &data,
+        test: None,
+        save_every,
+    };
     let mut log = Log { epoch: &mut |_| (), save: &mut |_, _, _| true };
     let error = train(&job, None, &Stop::default(), &mut log).expect_err("17 TB");
     assert!(matches!(error, RunError::Memory { numbers: 4_000_000_000_000.. }), "{error}");
@@ -194,7 +203,14 @@ fn what_libtorch_throws_is_an_error_of_the_run_in_its_first_line() {
     let data = small();
     let recipe = recipe(&[]);
     let save_every = std::time::Duration::MAX;
-    let job = Job { id: super::support::id(), recipe: &recipe, seed: 1, data: &data, save_every };
+    let job = Job {
+        id: super::support::id(),
+        recipe: &recipe,
+        seed: 1,
+        data: &data,
+        test: None,
+        save_every,
+    };
     let refused = || {
         let shapes = [
             dlgrid_train::tch::Tensor::from(1.0).view([1, 1]),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dlgrid_sweep::recipe::{Recipe, Settings, Value, Work, key};
 use dlgrid_sweep::trial::RunId;
-use dlgrid_train::data::Dataset;
+use dlgrid_train::data::{Dataset, Split};
 use dlgrid_train::engine::{EpochEnd, Stop};
 use dlgrid_train::random::{Place, Purpose};
 use dlgrid_train::run::{Job, Log, Trained, train};
@@ -109,7 +109,7 @@ pub fn run_saving(
     save_every: Duration,
 ) -> Told {
     let (mut epochs, mut checkpoint) = (Vec::new(), None);
-    let job = Job { id: id(), recipe, seed: 1, data, save_every };
+    let job = Job { id: id(), recipe, seed: 1, data, test: None, save_every };
     let mut log = Log {
         epoch: &mut |end| epochs.push(end.clone()),
         save: &mut |_, _, bytes| {
@@ -119,4 +119,9 @@ pub fn run_saving(
     };
     let trained = train(&job, from, stop, &mut log).expect("trains");
     Told { trained, epochs, checkpoint }
+}
+
+/// The samples that train and those held back, drawn by a seed.
+pub fn split(recipe: &Recipe, data: &Dataset, seed: u64) -> Split {
+    Split::of(data, &recipe.data, seed).expect("a split")
 }

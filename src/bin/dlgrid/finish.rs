@@ -1,0 +1,195 @@
+//! `dlgrid finish`: trains the best trials on all training samples, opens the test set, and writes
+//! down that it did.
+use anyhow::Result;
+use dlgrid_sweep::dataset::TABLES;
+use dlgrid_sweep::exit;
+use dlgrid_sweep::recipe::Work;
+use dlgrid_sweep::report::{Query, table, tested};
+use dlgrid_sweep::spec::StageKind;
+use dlgrid_sweep::stage::{self, Chosen};
+use dlgrid_sweep::store::opening::{OPENING_SCHEMA, Opening};
+use dlgrid_sweep::store::read;
+use dlgrid_sweep::sweep::Sweep;
+use dlgrid_sweep::text::{date, plural};
+use dlgrid_sweep::{host, report::collect::Subject};
+
+use crate::cluster;
+use crate::pick::{AskSlurm, Picked, Queue, Root};
+use crate::show::{Terminal, print};
+use crate::stage::{Crew, begin, best, open_runs};
+use crate::talk::{refuse, talk};
+use crate::work::{self, LocalArgs};
+
+/// Train the best of a sweep on all training samples, and open the test set
+///
+/// The best trials are those that `dlgrid report` shows first: by the stage `confirm` where the spec
+/// asks for one. Each is trained at full length on training and validation samples together, on as
+/// many seeds as asked for, and judged on the test set at its end. That the set was opened is written
+/// down first, and every later report says so: choosing by a test set spoils it.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The sweep: a name, its beginning, an id or a path [default: the newest]
+    pub sweep: Option<String>,
+    #[command(flatten)]
+    root: Root,
+    /// How many trials
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    top: u64,
+    /// Runs of each, on as many seeds
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: u64,
+    /// Open the test set once more
+    #[arg(long)]
+    again: bool,
+    #[command(flatten)]
+    work: LocalArgs,
+}
+
+pub fn run(args: &Args) -> Result<u8> {
+    let picked = Picked::new(&args.root, args.sweep.as_deref(), &Queue::new(&AskSlurm::yes()))?;
+    let sweep = &picked.sweep;
+    refuse_others(sweep)?;
+    let confirmed = confirmed(sweep)?;
+    let of = confirmed.as_ref().unwrap_or(sweep);
+    let results = read::load(&of.dir, &of.manifest.id)?;
+    let open = open_runs(of, &results);
+    if open > 0 {
+        return Err(refuse(
+            exit::RUNS_FAILED,
+            format!("{} of `{}` have not ended", plural(open, "run"), of.manifest.name),
+            "the choice comes first: `dlgrid submit` or `dlgrid retry` goes on with what is missing",
+        ));
+    }
+    let best = best(of, &results, args.top)?;
+    if best.is_empty() {
+        return Err(refuse(
+            exit::RUNS_FAILED,
+            format!("no trial of `{}` has an objective", of.manifest.name),
+            format!("`dlgrid report {}` shows why", of.manifest.name),
+        ));
+    }
+    refuse_untestable(of, &best)?;
+    let worker = work::preflight(&sweep.spec, &args.work)?;
+    let slurm = cluster::find(&args.work, &crate::slurm::last_settings(sweep)?, sweep.dir.path())?;
+    let opening = opening(args, sweep, &best)?;
+    // A finish that was cut short goes on as it was begun.
+    let points = best.into_iter().filter(|(_, name)| opening.trials.contains(name));
+    let points = points.map(|(point, _)| point).collect();
+    let chosen = Chosen { of, points, seeds: (0..opening.seeds).collect() };
+    let crew = Crew { worker, args: &args.work, slurm: slurm.as_ref() };
+    let code = begin(sweep, StageKind::Finish, opening.number, &chosen, crew)?;
+    if slurm.is_none() && code == exit::OK {
+        show(sweep, opening.number)?;
+    }
+    Ok(code)
+}
+
+fn refuse_others(sweep: &Sweep) -> Result<()> {
+    if sweep.spec.stage.is_some() {
+        return Err(refuse(
+            exit::INPUT,
+            format!("`{}` is a stage itself", sweep.manifest.name),
+            "name the sweep whose stage it is",
+        ));
+    }
+    if !sweep.spec.trains() {
+        return Err(refuse(
+            exit::INPUT,
+            "`dlgrid finish` is for `train`: what a `command` tests on is its own affair",
+            "give the program a parameter that makes it test, in a sweep of the best trial alone",
+        ));
+    }
+    Ok(())
+}
+
+/// A table of which no row is sealed has no test set to open.
+fn refuse_untestable(of: &Sweep, best: &[(u64, String)]) -> Result<()> {
+    let sealed = |work: Work| match work {
+        Work::Train(settings) => {
+            let is_table = settings.at("data.set").as_text().is_some_and(|s| TABLES.contains(&s));
+            !is_table || settings.at("data.test").as_f64().is_some_and(|share| share > 0.0)
+        }
+        Work::Command(_) => true,
+    };
+    if best.iter().filter_map(|(point, _)| of.spec.space.work(*point)).all(sealed) {
+        return Ok(());
+    }
+    Err(refuse(
+        exit::INPUT,
+        "`data.test: 0` seals no row: there is no test set to open",
+        "`data.test: 0.2` seals a fifth of the rows, in a sweep of its own",
+    ))
+}
+
+/// The stage that ranks the trials, where the spec asks for one.
+fn confirmed(sweep: &Sweep) -> Result<Option<Sweep>> {
+    if sweep.spec.confirm.is_none() {
+        return Ok(None);
+    }
+    let stage = stage::open(sweep, StageKind::Confirm, 1)?;
+    if stage.is_none() {
+        return Err(refuse(
+            exit::RUNS_FAILED,
+            format!("the best trials of `{}` are not confirmed yet", sweep.manifest.name),
+            "`dlgrid submit` with the same spec goes on with what is missing",
+        ));
+    }
+    Ok(stage)
+}
+
+/// The opening that this finish is about: written down now, or one whose runs are not all done.
+fn opening(args: &Args, sweep: &Sweep, best: &[(u64, String)]) -> Result<Opening> {
+    let before = tested::all(sweep)?;
+    if let Some(last) = before.last() {
+        let (done, runs) = last.runs;
+        if done < runs {
+            talk("going on with the finish that was begun\n");
+            return Ok(last.opening.clone());
+        }
+        if !args.again {
+            let name = &sweep.manifest.name;
+            return Err(refuse(
+                exit::INPUT,
+                format!(
+                    "the test set of `{name}` was opened on {}, for {}",
+                    date(last.opening.time),
+                    last.opening.trials.join(", ")
+                ),
+                format!(
+                    "`dlgrid report {name}` shows what came of it; with `--again` every report will \
+                     say that it was opened more than once"
+                ),
+            ));
+        }
+    }
+    let number = u32::try_from(before.len() + 1).unwrap_or(u32::MAX);
+    let opening = Opening {
+        schema: OPENING_SCHEMA,
+        number,
+        trials: best.iter().map(|(_, name)| name.clone()).collect(),
+        seeds: args.seeds,
+        host: host::name(),
+        dlgrid: env!("CARGO_PKG_VERSION").into(),
+        time: host::now(),
+    };
+    match opening.publish(&sweep.dir) {
+        Err(error) if error.is_exists() => Err(refuse(
+            exit::BUSY,
+            format!("another dlgrid has just opened the test set of `{}`", sweep.manifest.name),
+            "the same command goes on with it once that one is gone",
+        )),
+        written => Ok(written.map(|()| opening)?),
+    }
+}
+
+/// The leaderboard of what finished.
+fn show(sweep: &Sweep, number: u32) -> Result<()> {
+    let Some(stage) = stage::open(sweep, StageKind::Finish, number)? else { return Ok(()) };
+    let results = read::load(&stage.dir, &stage.manifest.id)?;
+    let here = |_| dlgrid_sweep::judge::Liveness::Gone;
+    let mut report = Subject::new(&stage, &results, &here)
+        .report(Query::default())
+        .map_err(|error| refuse(exit::UNEXPECTED, error.to_string(), error.hint()))?;
+    report.openings = tested::all(sweep)?;
+    print(&table::render(&report, Terminal::stdout().view()))
+}

@@ -1,0 +1,127 @@
+//! How often the test set of a sweep was opened, and what came of it: part of every report.
+use serde_json::{Value as Json, json};
+
+use super::collect::Subject;
+use super::{Query, Row, Summary, json as form};
+use crate::judge::{Liveness, State};
+use crate::spec::StageKind;
+use crate::stage;
+use crate::store::opening::{self, Opening};
+use crate::store::read;
+use crate::sweep::{Sweep, SweepError};
+use crate::text::{Digits, date, plural};
+
+/// An opening, and what the trials reached on the test set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tested {
+    /// What was written down.
+    pub opening: Opening,
+    /// The metric, such as `test/f1`; empty before the stage exists.
+    pub metric: String,
+    /// Each trial, and what its runs that are done reached; the best first.
+    pub trials: Vec<(String, Summary)>,
+    /// Runs that are done, and all of them.
+    pub runs: (u64, u64),
+}
+
+/// Every opening of a sweep's test set, in order.
+///
+/// # Errors
+/// If a record or a stage can't be read.
+pub fn all(sweep: &Sweep) -> Result<Vec<Tested>, SweepError> {
+    let openings = opening::read_all(&sweep.dir)?;
+    openings.into_iter().map(|opening| tested(sweep, opening)).collect()
+}
+
+fn tested(sweep: &Sweep, opening: Opening) -> Result<Tested, SweepError> {
+    let Some(stage) = stage::open(sweep, StageKind::Finish, opening.number)? else {
+        let runs = (0, opening.seeds * opening.trials.len() as u64);
+        return Ok(Tested { opening, metric: String::new(), trials: Vec::new(), runs });
+    };
+    let results = read::load(&stage.dir, &stage.manifest.id)?;
+    let subject = Subject::new(&stage, &results, &|_| Liveness::Unknown);
+    // The names of trials are those of the search, which may have trained for less.
+    let board = subject.report(Query::default()).ok();
+    let name = |row: &Row| {
+        let place = usize::try_from(row.point).ok().and_then(|p| opening.trials.get(p));
+        place.cloned().unwrap_or_else(|| row.name())
+    };
+    let rows = board.iter().flat_map(|board| &board.rows);
+    let trials = rows.map(|row| (name(row), row.objective)).collect();
+    let done = board.as_ref().map_or(0, |board| board.counts.get(State::Done));
+    let metric = stage.spec.objective.metric.clone();
+    Ok(Tested { metric, trials, runs: (done, stage.manifest.runs), opening })
+}
+
+/// What every report says of it; nothing while the seal is whole.
+#[must_use]
+pub fn line(all: &[Tested]) -> Option<String> {
+    let last = all.last()?;
+    let often = match all.len() {
+        1 => "once, on".to_owned(),
+        2 => "twice, last on".to_owned(),
+        n => format!("{n} times, last on"),
+    };
+    let mut line = format!("test set opened {often} {}", date(last.opening.time));
+    let digits = Digits::for_all(last.trials.iter().filter_map(|(_, s)| s.mean));
+    let reached = last.trials.iter().filter_map(|(name, reached)| {
+        let mean = digits.write(reached.finite()?);
+        let spread = reached.sd.map_or_else(String::new, |sd| format!(" ± {}", digits.write(sd)));
+        Some(format!("{name} {mean}{spread} ({})", plural(reached.n, "seed")))
+    });
+    let reached: Vec<String> = reached.collect();
+    if !reached.is_empty() {
+        line.push_str(&format!(": {} {}", last.metric, reached.join(", ")));
+    }
+    let (done, runs) = last.runs;
+    if done < runs {
+        line.push_str(&format!("; {done} of {} done", plural(runs, "run")));
+    }
+    Some(line)
+}
+
+/// The same as JSON: `[{number, time, trials, seeds, metric, results [{trial, mean, sd, n}], runs,
+/// done}]`.
+pub(super) fn json(all: &[Tested]) -> Json {
+    let one = |tested: &Tested| {
+        let results: Vec<Json> = tested
+            .trials
+            .iter()
+            .map(|(name, s)| {
+                json!({"trial": name, "mean": s.mean.map(form::finite), "sd": s.sd, "n": s.n})
+            })
+            .collect();
+        let Opening { number, time, trials, seeds, .. } = &tested.opening;
+        json!({
+            "number": number,
+            "time": form::finite(*time),
+            "trials": trials,
+            "seeds": seeds,
+            "metric": tested.metric,
+            "results": results,
+            "done": tested.runs.0,
+            "runs": tested.runs.1,
+        })
+    };
+    all.iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_says_how_often_and_what_came_of_it() {
+        let opening = Opening { number: 1, time: 1_795_600_000.0, ..Opening::default() };
+        let reached =
+            ("1a2b3c4d".to_owned(), Summary { mean: Some(0.9123), sd: Some(0.003), n: 3 });
+        let once =
+            Tested { opening, metric: "test/f1".into(), trials: vec![reached], runs: (3, 5) };
+        assert_eq!(line(&[]), None);
+        let told = [line(&[once.clone()]), line(&[once.clone(), once])].map(Option::unwrap);
+        insta::assert_snapshot!(told.join("\n"), @r"
+        test set opened once, on 2026-11-25: test/f1 1a2b3c4d 0.9123 ± 0.0030 (3 seeds); 3 of 5 runs done
+        test set opened twice, last on 2026-11-25: test/f1 1a2b3c4d 0.9123 ± 0.0030 (3 seeds); 3 of 5 runs done
+        ");
+    }
+}

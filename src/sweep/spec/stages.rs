@@ -1,0 +1,261 @@
+//! The stages of a sweep: a search that may train less, the best of it again on fresh seeds, and
+//! the finish, which opens the test set.
+use std::ops::Range;
+
+use super::check::Rigour;
+use super::mistake::Mistake;
+use super::recipes::Work;
+use super::section::{Mistakes, point_at};
+use super::yaml::{Entry, Kind, Node};
+use crate::recipe::{Value, key};
+use crate::space::Base;
+
+/// The search trains less than the recipe says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Short {
+    /// Epochs of a run of the search.
+    pub epochs: u32,
+    /// What the recipe says of `epochs`: for the stages after the search.
+    pub full: Value,
+}
+
+/// The best trials of the search are run again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confirm {
+    /// How many trials.
+    pub top: u64,
+    /// On which seeds.
+    pub seeds: Vec<u64>,
+}
+
+/// What a sweep is that dlgrid itself has made out of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stage {
+    /// What it is for.
+    pub kind: StageKind,
+    /// The sweep whose stage it is, 32 hex digits.
+    pub of: String,
+    /// Which one of its kind, from 1.
+    pub number: u32,
+}
+
+/// What a stage is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StageKind {
+    /// The best trials again, on seeds that did not choose them.
+    Confirm,
+    /// The best trials on all training samples, judged on the test set.
+    Finish,
+}
+
+impl StageKind {
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Confirm => "confirm",
+            Self::Finish => "finish",
+        }
+    }
+}
+
+/// Trials and seeds of a stage at most.
+const MOST: i64 = 10_000;
+
+/// `short`: sets the epochs of the search, and keeps what the recipe says.
+pub(super) fn short(entry: &Entry, work: &mut Work, mistakes: &mut Mistakes) -> Option<Short> {
+    let mut epochs = None;
+    for part in mistakes.entries(&entry.value, "`short`") {
+        match part.key.as_str() {
+            "epochs" => epochs = count(&part.value, "`short.epochs`", 1_000_000, mistakes),
+            _ => mistakes.unknown_key(part, "`short`", &["epochs"]),
+        }
+    }
+    let Base::Train(settings) = &mut work.base else {
+        let fact = "`short` is for `train`: dlgrid does not know the epochs of a `command`";
+        mistakes.add(
+            Mistake::new(entry.key_span.clone(), fact, "not for a `command`")
+                .hint("make the length of a run a parameter of its own"),
+        );
+        return None;
+    };
+    let Some(epochs) = epochs else {
+        if !mistakes.0.iter().any(|m| !m.warning) {
+            mistakes.wrong_kind(&entry.value, "`short`", "`{epochs: N}`");
+        }
+        return None;
+    };
+    let place = key::find("epochs").expect("the table has `epochs`");
+    let full = settings.resolved(place);
+    if full.as_i64().is_some_and(|full| full <= epochs.cast_signed()) {
+        mistakes.add(
+            Mistake::new(
+                entry.value.span.clone(),
+                format!(
+                    "`short.epochs: {epochs}` is not less than the {full} epochs of the recipe"
+                ),
+                "nothing is short here",
+            )
+            .hint("give fewer, or take `short` away"),
+        );
+        return None;
+    }
+    settings.set(place, Value::Int(epochs.cast_signed()));
+    Some(Short { epochs: u32::try_from(epochs).ok()?, full })
+}
+
+/// `short` where `epochs` is a parameter that is declared at `varies`.
+pub(super) fn short_and_varied(entry: &Entry, varies: Range<usize>) -> Mistake {
+    let fact = "`short` sets the epochs of the search, and `epochs` is a parameter too";
+    Mistake::new(entry.key_span.clone(), fact, "sets `epochs`")
+        .also(varies, "varies `epochs`")
+        .hint("take one of the two away")
+}
+
+/// `confirm`: how many trials, and on which seeds: a number means seeds that the search did not
+/// have, for those have chosen.
+pub(super) fn confirm(
+    entry: &Entry,
+    search: &[u64],
+    rigour: &Rigour,
+    mistakes: &mut Mistakes,
+) -> Option<Confirm> {
+    let (mut top, mut seeds) = (None, None);
+    for part in mistakes.entries(&entry.value, "`confirm`") {
+        match part.key.as_str() {
+            "top" => top = count(&part.value, "`confirm.top`", MOST, mistakes),
+            "seeds" if matches!(part.value.kind, Kind::Int(_)) => {
+                let many = count(&part.value, "`confirm.seeds`", MOST, mistakes);
+                let first = search.iter().max().map_or(0, |most| most.saturating_add(1));
+                seeds = many.map(|many| (first..first.saturating_add(many)).collect());
+            }
+            "seeds" => {
+                seeds = Some(super::check::seeds(part, "`confirm.seeds`", mistakes));
+            }
+            _ => mistakes.unknown_key(part, "`confirm`", &["seeds", "top"]),
+        }
+    }
+    let (Some(top), Some(seeds)) = (top, seeds) else {
+        if !mistakes.0.iter().any(|m| !m.warning) {
+            mistakes.add(
+                Mistake::new(
+                    point_at(entry),
+                    "`confirm` needs `top` and `seeds`",
+                    "one of them is missing",
+                )
+                .hint("such as `confirm: {top: 10, seeds: 5}`"),
+            );
+        }
+        return None;
+    };
+    let runs = top.saturating_mul(seeds.len() as u64);
+    if runs > rigour.max_runs {
+        mistakes.add(
+            Mistake::new(
+                entry.value.span.clone(),
+                format!("`confirm` makes {runs} runs, more than the limit of {}", rigour.max_runs),
+                format!("{top} trials × {} seeds", seeds.len()),
+            )
+            .hint("`--max-runs` sets another limit"),
+        );
+        return None;
+    }
+    Some(Confirm { top, seeds })
+}
+
+/// `stage`: only in what dlgrid has written.
+pub(super) fn stage(entry: &Entry, rigour: &Rigour, mistakes: &mut Mistakes) -> Option<Stage> {
+    if !rigour.written {
+        mistakes.add(
+            Mistake::new(
+                entry.key_span.clone(),
+                "`stage` is written by dlgrid alone",
+                "not for a spec of yours",
+            )
+            .hint(
+                "`confirm: {top: 10, seeds: 5}` asks for a stage, `dlgrid finish` makes the last",
+            ),
+        );
+        return None;
+    }
+    let (mut kind, mut of, mut number) = (None, None, 1);
+    for part in mistakes.entries(&entry.value, "`stage`") {
+        match (part.key.as_str(), part.value.text()) {
+            ("kind", Some("confirm")) => kind = Some(StageKind::Confirm),
+            ("kind", Some("finish")) => kind = Some(StageKind::Finish),
+            ("of", Some(id)) => of = Some(id.to_owned()),
+            ("number", _) => {
+                let read = count(&part.value, "`stage.number`", MOST, mistakes);
+                number = read.and_then(|n| u32::try_from(n).ok()).unwrap_or(number);
+            }
+            _ => mistakes.wrong_kind(&part.value, "`stage`", "`{kind: confirm, of: ID}`"),
+        }
+    }
+    Some(Stage { kind: kind?, of: of?, number })
+}
+
+fn count(node: &Node, what: &str, most: i64, mistakes: &mut Mistakes) -> Option<u64> {
+    match node.kind {
+        Kind::Int(n) if (1..=most).contains(&n) => Some(n.unsigned_abs()),
+        _ => {
+            mistakes.wrong_kind(node, what, &format!("a whole number from 1 to {most}"));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Spec, read};
+
+    fn spec(rest: &str) -> Result<Spec, String> {
+        let text = format!(
+            "name: t\ntrain: {{data: {{set: mnist}}, epochs: 9}}\nparameters: {{optimizer.lr: [0.1, 0.2]}}\nseeds: 3\n{rest}"
+        );
+        read("t.yaml", text.as_bytes(), 1000)
+            .map(|(spec, _)| spec)
+            .map_err(|errors| errors.render(false, 100))
+    }
+
+    #[test]
+    fn a_short_search_keeps_the_full_length_for_later() {
+        let spec = spec("short: {epochs: 2}\n").expect("a spec");
+        assert_eq!(spec.short, Some(Short { epochs: 2, full: Value::Int(9) }));
+        let Some(crate::recipe::Work::Train(settings)) = spec.space.work(0) else {
+            panic!("train")
+        };
+        assert_eq!(settings.at("epochs"), Value::Int(2));
+    }
+
+    #[test]
+    fn seeds_that_confirm_are_fresh_unless_they_are_named() {
+        let seeds = |text: &str| spec(text).expect("a spec").confirm.expect("confirm").seeds;
+        assert_eq!(seeds("confirm: {top: 2, seeds: 4}\n"), [3, 4, 5, 6]);
+        assert_eq!(seeds("confirm: {top: 2, seeds: [1, 9]}\n"), [1, 9]);
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_place() {
+        for (rest, told) in [
+            ("short: {epochs: 9}\n", "not less than the 9 epochs"),
+            ("short: {epoch: 2}\n", "did you mean `epochs`?"),
+            ("short: 3\n", "`short` must be"),
+            ("confirm: {top: 3}\n", "needs `top` and `seeds`"),
+            ("confirm: {top: 0, seeds: 3}\n", "from 1 to 10000"),
+            ("confirm: {top: 100, seeds: 30}\n", "3000 runs, more than the limit"),
+            ("confirm: {top: 1, seeds: [1, 1]}\n", "listed twice"),
+            ("stage: {kind: finish, of: x}\n", "written by dlgrid alone"),
+        ] {
+            let text = spec(rest).expect_err("a mistake");
+            assert!(text.contains(told), "{told} in\n{text}");
+        }
+        let both = "name: t\ntrain: {data: {set: mnist}}\nparameters: {epochs: [5, 6]}\nshort: {epochs: 2}\n";
+        let text = read("t.yaml", both.as_bytes(), 10).expect_err("a mistake").render(false, 100);
+        assert!(text.contains("`epochs` is a parameter too"), "{text}");
+        let command = "name: t\ncommand: [echo]\nobjective: {minimize: l}\nshort: {epochs: 2}\n";
+        let text =
+            read("t.yaml", command.as_bytes(), 10).expect_err("a mistake").render(false, 100);
+        assert!(text.contains("not for a `command`"), "{text}");
+    }
+}

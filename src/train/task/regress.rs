@@ -1,0 +1,180 @@
+//! Regression: samples in, a number out. The test set has no way in here.
+use dlgrid_sweep::recipe::Recipe;
+use dlgrid_sweep::store::record::Metrics;
+use tch::{Device, Reduction, Tensor};
+
+use super::floor;
+use super::judge::{self, Judge};
+use super::target::{Errors, Spread, Tally};
+use super::{Judgement, TaskError};
+use crate::data::{Batch, Dataset, Labels, Loader, Prepared, Split};
+use crate::engine::{self, Named};
+use crate::model::{Mode, Model};
+use crate::random::{Place, Purpose};
+use crate::raw;
+
+/// Regression by a model on a data set. The model learns the target less its mean, in its
+/// deviations, both over the training samples; metrics are in the target's own units.
+#[derive(Debug)]
+pub struct Regress<'a> {
+    recipe: &'a Recipe,
+    data: &'a Dataset,
+    model: Model,
+    split: Split,
+    trainer: Loader<'a>,
+    targets: Spread,
+    tally: Tally,
+    valid: Exam<'a>,
+}
+
+/// Samples to judge on.
+#[derive(Debug)]
+struct Exam<'a> {
+    samples: Judge<'a>,
+    targets: Spread,
+    tally: Tally,
+}
+
+impl<'a> Regress<'a> {
+    /// The task of a recipe on its data, split so.
+    ///
+    /// # Errors
+    /// Where the data set is too small for the split, or its images for the model; where its
+    /// labels are classes.
+    pub fn new(recipe: &'a Recipe, data: &'a Dataset, split: Split) -> Result<Self, TaskError> {
+        if let Labels::Classes(_) = data.labels {
+            let has = "its labels are classes, no numbers";
+            return Err(TaskError::Target { task: "regress", has });
+        }
+        let inputs = Prepared::new(data, &recipe.data, &split.train);
+        let batch = (recipe.batch_size as usize).min(split.train.len());
+        Ok(Self {
+            recipe,
+            data,
+            model: Model::new(recipe, data.image(), 1)?,
+            targets: Spread::of(numbers(data, &split.train).into_iter()),
+            valid: Exam::new(data, inputs.share(), split.valid.clone()),
+            trainer: Loader::new(data, inputs, batch),
+            tally: Tally::new(data.device()),
+            split,
+        })
+    }
+
+    /// By what an output is multiplied, and what is added then, to be a prediction.
+    fn units(&self) -> (f64, f64) {
+        (self.targets.deviation(), self.targets.mean)
+    }
+}
+
+impl engine::Task for Regress<'_> {
+    type Batch = Batch;
+
+    fn samples(&self) -> usize {
+        self.split.train.len()
+    }
+
+    fn begin(&mut self, place: Place) {
+        let mut rows = self.split.train.clone();
+        place.stream(Purpose::Order).shuffle(&mut rows);
+        self.trainer.begin(rows);
+    }
+
+    fn load(&mut self, from: usize, to: usize) -> Batch {
+        self.trainer.load(from, to)
+    }
+
+    fn forward(&self, leaves: &[Tensor], batch: &Batch, mode: Mode) -> Tensor {
+        self.model.forward(leaves, &batch.inputs, mode)
+    }
+
+    fn loss(&self, output: &Tensor, batch: &Batch) -> Tensor {
+        let (scale, offset) = self.units();
+        let wanted = (&batch.labels - offset) / scale;
+        output.squeeze_dim(1).mse_loss(&wanted, Reduction::Mean)
+    }
+
+    fn count(&mut self, batch: &Batch, output: &Tensor, _loss: &Tensor) {
+        let units = self.units();
+        self.tally.count(output, &batch.labels, units);
+    }
+
+    fn counted(&self) -> Vec<Named> {
+        self.tally.tensors()
+    }
+
+    fn recount(&mut self, counted: &[Tensor]) {
+        self.tally.restore(counted);
+    }
+
+    fn trained(&mut self) -> Metrics {
+        self.tally.take().metrics("train", &self.targets)
+    }
+
+    fn evaluate(&mut self, leaves: &[Tensor]) -> Metrics {
+        if self.split.valid.is_empty() {
+            return Metrics::new();
+        }
+        let units = self.units();
+        self.valid.judge(&self.model, leaves, units, "valid")
+    }
+}
+
+impl super::Task for Regress<'_> {
+    fn model(&self) -> &Model {
+        &self.model
+    }
+
+    fn floors(&mut self, leaves: &[Tensor]) -> Metrics {
+        let untrained = engine::Task::evaluate(self, leaves);
+        let judged = numbers(self.data, &self.split.valid);
+        let guess = Errors::of_guess(self.targets.mean, judged.into_iter());
+        let mut floors = floor::named(&untrained, "untrained");
+        floors.extend(floor::named(&guess.metrics("valid", &self.valid.targets), "mean"));
+        floors
+    }
+
+    fn confusion(&self) -> Option<Vec<Vec<u64>>> {
+        None
+    }
+
+    fn judge(&self, leaves: &[Tensor], on: &Dataset, prefix: &str) -> Judgement {
+        let inputs = Prepared::of_other(on, self.data, &self.recipe.data, &self.split.train);
+        let mut exam = Exam::new(on, inputs, judge::all(on));
+        let metrics = exam.judge(&self.model, leaves, self.units(), prefix);
+        Judgement { metrics, confusion: None }
+    }
+}
+
+impl<'a> Exam<'a> {
+    fn new(data: &'a Dataset, inputs: Prepared, rows: Vec<i64>) -> Self {
+        Self {
+            targets: Spread::of(numbers(data, &rows).into_iter()),
+            samples: Judge::new(data, inputs, rows),
+            tally: Tally::new(data.device()),
+        }
+    }
+
+    /// The metrics of a model on these samples. Waits for the device.
+    fn judge(
+        &mut self,
+        model: &Model,
+        leaves: &[Tensor],
+        units: (f64, f64),
+        prefix: &str,
+    ) -> Metrics {
+        let tally = &mut self.tally;
+        self.samples.each(|_, batch| {
+            let outputs = model.forward(leaves, &batch.inputs, Mode::Eval);
+            tally.count(&outputs, &batch.labels, units);
+        });
+        tally.take().metrics(prefix, &self.targets)
+    }
+}
+
+/// The target of each of some rows.
+fn numbers(data: &Dataset, rows: &[i64]) -> Vec<f64> {
+    let here = data.labels.tensor().to_device(Device::Cpu);
+    let all = raw::floats(&here);
+    let number = |row: &i64| all.get(usize::try_from(*row).ok()?).copied().map(f64::from);
+    rows.iter().filter_map(number).collect()
+}

@@ -1,0 +1,94 @@
+//! The finish: the best trial on all training samples, and the test set, opened once and known to all.
+use serde_json::Value;
+
+use crate::blobs::write_blobs;
+use crate::support::Sandbox;
+
+fn sandbox(rest: &str) -> Sandbox {
+    let here = Sandbox::new();
+    write_blobs(&here.path().join("blobs"), 400, 80);
+    here.write(
+        "blobs.yaml",
+        format!(
+            "name: blobs\ntrain:\n  data: {{set: idx, path: blobs}}\n  model: {{layers: 1, width: 16}}\n  epochs: 6\n  batch_size: 16\nparameters:\n  optimizer.lr: [0.003, 1e-6]\nobjective: {{maximize: valid/accuracy}}\n{rest}"
+        ),
+    );
+    here
+}
+
+/// The ends of the runs that a stage has.
+fn ends(here: &Sandbox, stage: &str) -> Vec<Value> {
+    let folder = here.sweeps()[0].join(stage).join("seg/00");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let lines =
+        files.filter(|path| path.extension().is_some_and(|e| e == "jsonl")).flat_map(|path| {
+            let text = std::fs::read_to_string(path).unwrap();
+            text.lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect::<Vec<_>>()
+        });
+    let values = lines.map(|line| serde_json::from_str::<Value>(&line).unwrap());
+    values.filter(|line| line["t"] == "end").collect()
+}
+
+#[test]
+fn the_test_set_is_opened_once_and_every_report_says_so() {
+    let here = sandbox("short: {epochs: 2}\n");
+    here.run(["submit", "blobs.yaml", "--slots", "2"]).code(0);
+    assert!(!here.run(["report", "blobs"]).code(0).out.contains("test set"));
+    let finish = here.run(["finish", "blobs", "--seeds", "3", "--slots", "2"]).code(0);
+    finish.says("begins the stage `blobs/finish`: 1 trial × 3 seeds = 3 runs");
+    let ends = ends(&here, "finish-1");
+    assert_eq!(ends.len(), 3);
+    for end in &ends {
+        let metrics = end["metrics"].as_object().unwrap();
+        assert!(metrics["test/accuracy"].as_f64().unwrap() > 0.95, "{metrics:?}");
+        assert!(metrics.keys().all(|name| !name.starts_with("valid/")), "{metrics:?}");
+        assert_eq!(end["epochs"], 6, "the full length, after a short search");
+        let counts = end["confusion"].as_array().unwrap().iter();
+        let counts = counts.flat_map(|row| row.as_array().unwrap()).map(|n| n.as_u64().unwrap());
+        assert_eq!(counts.sum::<u64>(), 80, "all of the test set");
+    }
+    let told = here.run(["report", "blobs"]).code(0).out;
+    assert!(told.contains("test set opened once, on 20"), "{told}");
+    assert!(told.contains("(3 seeds)"), "{told}");
+    here.run(["finish", "blobs"]).code(2).says("was opened on").says("--again");
+    here.run(["finish", "blobs", "--again", "--seeds", "3", "--slots", "2"]).code(0);
+    let report = here.run(["report", "blobs", "--format", "json"]).code(0).json();
+    let openings = report["openings"].as_array().unwrap();
+    assert_eq!(openings.len(), 2);
+    assert_eq!(openings[1]["trials"][0], report["rows"][0]["trial"]);
+    assert!(openings[1]["results"][0]["mean"].as_f64().unwrap() > 0.95);
+    let markdown = here.run(["report", "blobs", "--format", "markdown"]).code(0).out;
+    assert!(markdown.contains("test set opened twice"), "{markdown}");
+    let board = here.run(["report", "blobs/finish", "--format", "json"]).code(0).json();
+    assert_eq!(board["objective"]["metric"], "test/accuracy");
+    here.run(["finish", "blobs/finish-1"]).code(2).says("is a stage itself");
+}
+
+#[test]
+fn what_searches_does_not_read_the_test_set_and_what_finishes_needs_it() {
+    let here = sandbox("confirm: {top: 1, seeds: 2}\n");
+    let labels = here.path().join("blobs/t10k-labels-idx1-ubyte");
+    std::fs::write(&labels, b"no IDX file").unwrap();
+    here.run(["submit", "blobs.yaml", "--slots", "2"]).code(0).says("2 of 2 runs done");
+    // What is missing at a finish is told, and mended: that opening goes on, and is no second one.
+    here.run(["finish", "blobs", "--seeds", "2"]).says("t10k-labels-idx1-ubyte");
+    write_blobs(&here.path().join("blobs"), 400, 80);
+    here.run(["finish", "blobs"]).code(0).says("going on with the finish that was begun");
+    assert_eq!(ends(&here, "finish-1").len(), 2, "as many seeds as at first");
+    let told = here.run(["report", "blobs"]).code(0).out;
+    assert!(told.contains("blobs/confirm") && told.contains("test set opened once"), "{told}");
+}
+
+#[test]
+fn a_search_that_is_not_over_is_not_finished() {
+    let here = sandbox("");
+    let spec = std::fs::read_to_string(here.path().join("blobs.yaml")).unwrap();
+    here.write("blobs.yaml", spec.replace("epochs: 6", "epochs: 900000"));
+    let begun = here.count("start");
+    let child = here.start(["submit", "blobs.yaml", "--slots", "1"]);
+    here.wait("a run to begin", || here.count("start") > begun);
+    crate::faults::signal(&child, "INT");
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(6));
+    here.run(["finish", "blobs"]).code(3).says("2 runs of `blobs` have not ended");
+    assert!(here.sweeps().iter().all(|sweep| !sweep.join("openings").exists()));
+}
