@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use dlgrid_sweep::spec::yaml::{self, Kind, Node};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::blobs::write_cifar;
 use crate::support::{Said, Sandbox};
@@ -62,7 +62,7 @@ fn few(parameters: &mut Value) {
     }
 }
 
-/// The same experiment, done in a second: few images, one epoch, one seed, one or two trials a block.
+/// The same experiment, done in a second: few images, two epochs, one seed, one or two trials a block.
 fn cut(text: &str, cifar: &Path) -> Value {
     let mut spec = plain(&yaml::read(text).unwrap());
     let top = spec.as_object_mut().unwrap();
@@ -70,7 +70,7 @@ fn cut(text: &str, cifar: &Path) -> Value {
     for (key, least) in [("folds", json!(2)), ("confirm", json!({"top": 1, "seeds": 2}))] {
         top.entry(key).and_modify(|value| *value = least);
     }
-    top.remove("short");
+    top.entry("short").and_modify(|value| *value = json!({"epochs": 1}));
     if let Some(parameters) = top.get_mut("parameters") {
         few(parameters);
     }
@@ -80,7 +80,8 @@ fn cut(text: &str, cifar: &Path) -> Value {
         }
     }
     let train = top["train"].as_object_mut().unwrap();
-    train.insert("epochs".into(), json!(1));
+    // Two, for what changes from one to the next.
+    train.insert("epochs".into(), json!(2));
     if train["model"]["kind"] == "resnet" {
         train["model"]["channels"] = json!(8);
     }
@@ -111,7 +112,10 @@ fn every_experiment_is_a_correct_spec_that_says_what_it_gives() {
         here.write(&format!("{name}.yaml"), &text);
         here.run(["check", &format!("{name}.yaml")]).code(0);
         assert!(text.contains(&format!("\nname: {name}\n")), "{name} has another name");
-        assert!(text.starts_with("# ") && text.contains("Gives"), "{name} does not say what it gives");
+        assert!(
+            text.starts_with("# ") && text.contains("Gives"),
+            "{name} does not say what it gives"
+        );
         for bar in text.lines().filter_map(|line| line.strip_prefix("# Bar: ")) {
             let words: Vec<&str> = bar.split(' ').collect();
             assert!(words[0].starts_with("test/") && [">=", "<="].contains(&words[1]), "{bar}");
@@ -122,6 +126,15 @@ fn every_experiment_is_a_correct_spec_that_says_what_it_gives() {
     }
 }
 
+/// Whether it was said that data is not fetched, which is then told.
+fn lacks_data(name: &str, said: &Said) -> bool {
+    let lacks = said.err.contains("dlgrid data fetch");
+    if lacks {
+        eprintln!("skipped: {name}: {}", said.err.lines().next().unwrap_or_default());
+    }
+    lacks
+}
+
 #[test]
 fn every_experiment_runs_cut_down() {
     let here = Sandbox::new();
@@ -130,15 +143,53 @@ fn every_experiment_runs_cut_down() {
         let file = format!("{name}.yaml");
         here.write(&file, cut(&text, &cifar).to_string());
         let said = here.run(["submit", &file, "--local", "--slots", "2"]);
-        if said.err.contains("hint: dlgrid data fetch") {
-            eprintln!("skipped: {name}: {}", said.err.lines().next().unwrap_or_default());
+        if lacks_data(&name, &said) {
             continue;
         }
         let said = said.code(0);
-        let counts = here.run(["report", &name, "--format", "json"]).code(0).json()["counts"].clone();
-        let counts: Map<String, Value> = counts.as_object().unwrap().clone();
+        let report = here.run(["report", &name, "--format", "json"]).code(0).json();
+        let counts = report["counts"].as_object().unwrap();
         let done = counts["done"].as_u64().unwrap();
         let all: u64 = counts.values().filter_map(Value::as_u64).sum();
         assert!(done > 0 && done == all, "{name}: {counts:?}\n{}", said.err);
     }
+}
+
+/// What the script does with these experiments in a folder of a test.
+fn run_script(here: &Sandbox, files: &[&str]) -> Said {
+    let mut command = Command::new(folder().join("run"));
+    command.args(files).current_dir(here.path()).env("DLGRID", env!("CARGO_BIN_EXE_dlgrid"));
+    for name in ["DLGRID_ROOT", "CIFAR10", "CIFAR100"] {
+        command.env_remove(name);
+    }
+    Said::from(command.env("CIFAR10", here.path().join("cifar")).output().unwrap())
+}
+
+#[test]
+fn the_script_holds_experiments_against_their_bars() {
+    let here = Sandbox::new();
+    let spec = |name: &str, set: &str, bar: &str| {
+        let spec = format!(
+            "{bar}name: {name}\ntrain:\n  data: {{set: {set}}}\n  model: {{layers: 1, width: 8}}\n  epochs: 1\nobjective: {{maximize: valid/accuracy}}\n"
+        );
+        here.write(&format!("{name}.yaml"), spec);
+    };
+    let blobs = "idx, path: blobs";
+    crate::blobs::write_blobs(&here.path().join("blobs"), 200, 80);
+    spec("open", blobs, "");
+    spec("met", blobs, "# Bar: test/accuracy >= 0.1\n");
+    spec("missed", blobs, "# Bar: test/accuracy >= 1.1\n");
+    spec("absent", "cifar-100", "# Bar: test/accuracy >= 0.1\n");
+    let said = run_script(&here, &["open.yaml", "met.yaml", "absent.yaml"]).code(0);
+    let row = |said: &Said, name: &str| {
+        said.out.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap().to_owned()
+    };
+    assert!(row(&said, "open").contains("valid/accuracy") && row(&said, "met").ends_with("met"));
+    if !dlgrid_sweep::dataset::locate::locate("cifar-100").is_ok() {
+        assert!(row(&said, "absent").contains("skipped: data set `cifar-100` is not at"));
+    }
+    let starts = here.count("start");
+    let said = run_script(&here, &["met.yaml", "missed.yaml"]).code(1);
+    assert!(row(&said, "met").ends_with("met") && row(&said, "missed").ends_with("missed"));
+    assert_eq!(here.count("start"), starts + 1, "what is done is not done again");
 }

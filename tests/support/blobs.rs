@@ -58,7 +58,8 @@ pub fn results(here: &Sandbox) -> BTreeMap<String, Value> {
 pub fn write_cifar(folder: &Path, hundred: bool, train: usize, test: usize) {
     std::fs::create_dir_all(folder).unwrap();
     let mut noise = noise();
-    let names = if hundred { ["train.bin", "test.bin"] } else { ["data_batch_1.bin", "test_batch.bin"] };
+    let names =
+        if hundred { ["train.bin", "test.bin"] } else { ["data_batch_1.bin", "test_batch.bin"] };
     for (name, count) in names.into_iter().zip([train, test]) {
         let mut bytes = Vec::with_capacity(count * 3074);
         for i in 0..count {
