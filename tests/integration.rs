@@ -9,6 +9,9 @@ mod architecture;
 #[path = "support/blobs.rs"]
 mod blobs;
 #[cfg(feature = "torch")]
+#[path = "support/cifar.rs"]
+mod cifar;
+#[cfg(feature = "torch")]
 #[path = "integration/experiments.rs"]
 mod experiments;
 #[path = "integration/faults.rs"]

@@ -6,7 +6,8 @@ use std::process::Command;
 use dlgrid_sweep::spec::yaml::{self, Kind, Node};
 use serde_json::{Value, json};
 
-use crate::blobs::write_cifar;
+use crate::blobs::write_blobs;
+use crate::cifar::write_cifar;
 use crate::support::{Said, Sandbox};
 
 /// Training images of a run.
@@ -127,15 +128,6 @@ fn every_experiment_is_a_correct_spec_that_says_what_it_gives() {
     }
 }
 
-/// Whether it was said that data is not fetched, which is then told.
-fn lacks_data(name: &str, said: &Said) -> bool {
-    let lacks = said.err.contains("dlgrid data fetch");
-    if lacks {
-        eprintln!("skipped: {name}: {}", said.err.lines().next().unwrap_or_default());
-    }
-    lacks
-}
-
 #[test]
 fn every_experiment_runs_cut_down() {
     let here = Sandbox::new();
@@ -144,7 +136,8 @@ fn every_experiment_runs_cut_down() {
         let file = format!("{name}.yaml");
         here.write(&file, cut(&text, &cifar).to_string());
         let said = here.run(["submit", &file, "--local", "--slots", "2"]);
-        if lacks_data(&name, &said) {
+        if said.code == 4 && said.err.contains("dlgrid data fetch") {
+            eprintln!("skipped: {name}: {}", said.err.lines().next().unwrap_or_default());
             continue;
         }
         let said = said.code(0);
@@ -163,6 +156,7 @@ fn run_script(here: &Sandbox, files: &[&str]) -> Said {
     for name in ["DLGRID_ROOT", "CIFAR10", "CIFAR100"] {
         command.env_remove(name);
     }
+    command.env("DLGRID_DATA", here.path().join("data"));
     Said::from(command.env("CIFAR10", here.path().join("cifar")).output().unwrap())
 }
 
@@ -176,19 +170,20 @@ fn the_script_holds_experiments_against_their_bars() {
         here.write(&format!("{name}.yaml"), spec);
     };
     let blobs = "idx, path: blobs";
-    crate::blobs::write_blobs(&here.path().join("blobs"), 200, 80);
+    write_blobs(&here.path().join("blobs"), 200, 80);
     spec("open", blobs, "");
     spec("met", blobs, "# Bar: test/accuracy >= 0.1\n");
     spec("missed", blobs, "# Bar: test/accuracy >= 1.1\n");
     spec("absent", "cifar-100", "# Bar: test/accuracy >= 0.1\n");
-    let said = run_script(&here, &["open.yaml", "met.yaml", "absent.yaml"]).code(0);
+    cifar(&here);
+    spec("placed", "cifar-10", "");
+    let said = run_script(&here, &["open.yaml", "met.yaml", "absent.yaml", "placed.yaml"]).code(0);
     let row = |said: &Said, name: &str| {
         said.out.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap().to_owned()
     };
     assert!(row(&said, "open").contains("valid/accuracy") && row(&said, "met").ends_with("met"));
-    if !dlgrid_sweep::dataset::locate::locate("cifar-100").is_ok() {
-        assert!(row(&said, "absent").contains("skipped: data set `cifar-100` is not at"));
-    }
+    assert!(row(&said, "placed").contains("valid/accuracy"), "CIFAR10 names a folder");
+    assert!(row(&said, "absent").contains("skipped: data set `cifar-100` is not at"));
     let starts = here.count("start");
     let said = run_script(&here, &["met.yaml", "missed.yaml"]).code(1);
     assert!(row(&said, "met").ends_with("met") && row(&said, "missed").ends_with("missed"));

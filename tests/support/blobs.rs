@@ -1,4 +1,4 @@
-//! Small data sets of images, and what trainings on it came to.
+//! A small data set of images, and what trainings on it came to.
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::Sandbox;
 
 /// Bytes by chance, the same ones each time.
-fn noise() -> impl FnMut() -> u8 {
+pub fn noise() -> impl FnMut() -> u8 {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     move || {
         state ^= state << 13;
@@ -51,28 +51,4 @@ pub fn results(here: &Sandbox) -> BTreeMap<String, Value> {
         assert!(before.is_none(), "a run ended twice");
     }
     found
-}
-
-/// A folder of CIFAR's binary files, training and test: the class decides how the image is
-/// striped, under seeded noise. With `hundred` classes, each record has two labels.
-pub fn write_cifar(folder: &Path, hundred: bool, train: usize, test: usize) {
-    std::fs::create_dir_all(folder).unwrap();
-    let mut noise = noise();
-    let names =
-        if hundred { ["train.bin", "test.bin"] } else { ["data_batch_1.bin", "test_batch.bin"] };
-    for (name, count) in names.into_iter().zip([train, test]) {
-        let mut bytes = Vec::with_capacity(count * 3074);
-        for i in 0..count {
-            let class = i % if hundred { 100 } else { 10 };
-            if hundred {
-                bytes.push((class / 5) as u8);
-            }
-            bytes.push(class as u8);
-            for (channel, row, column) in (0..3072).map(|p| (p / 1024, p / 32 % 32, p % 32)) {
-                let lit = (row * (class % 10) / 5 + column * (class / 10) / 5 + channel) % 3 == 0;
-                bytes.push(noise() / 2 + if lit { 96 } else { 32 });
-            }
-        }
-        std::fs::write(folder.join(name), bytes).unwrap();
-    }
 }
