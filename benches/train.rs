@@ -120,8 +120,8 @@ fn plain_epoch(
 
 /// An epoch as the worker trains it, metrics included, evaluation left out.
 fn our_epoch(recipe: &Recipe, data: &Dataset) -> f64 {
-    let id = RunId::of(&Work::Train(Box::default()), 1);
-    let job = Job { id, recipe, seed: 1, data, test: None, save_every: Duration::MAX };
+    let id = RunId::of(&Work::Train(Box::default()), 1, None);
+    let job = Job { id, recipe, seed: 1, fold: None, data, test: None, save_every: Duration::MAX };
     let mut log = Log { epoch: &mut |_| (), save: &mut |_, _, _| true };
     let trained = train(&job, None, &Stop::default(), &mut log).expect("trains");
     trained.samples_per_s.expect("an epoch is trained")

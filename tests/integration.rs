@@ -23,6 +23,9 @@ mod finish;
 mod life;
 #[path = "integration/reading.rs"]
 mod reading;
+#[cfg(feature = "torch")]
+#[path = "integration/sanity.rs"]
+mod sanity;
 #[path = "integration/seeing.rs"]
 mod seeing;
 #[path = "integration/stages.rs"]

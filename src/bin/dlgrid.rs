@@ -39,6 +39,8 @@ mod progress;
 mod report;
 #[path = "dlgrid/retry.rs"]
 mod retry;
+#[path = "dlgrid/sanity.rs"]
+mod sanity;
 #[path = "dlgrid/schema.rs"]
 mod schema;
 #[path = "dlgrid/show.rs"]
@@ -82,7 +84,7 @@ Exit codes:
   0 all well                       4 something is missing on this machine
   1 unexpected                     5 another dlgrid works on the same sweep
   2 your input is wrong            6 stopped on request; submit again goes on
-  3 some runs failed or are missing
+  3 some runs failed or are missing  7 a trial can't learn one batch (sanity)
 
 `dlgrid COMMAND --help` says more of each.";
 
@@ -103,6 +105,8 @@ enum Command {
     Check(check::Args),
     /// Say what a spec would run, and what it would take
     Plan(plan::Args),
+    /// Overfit one batch of some trials, and say what is wrong with those that can't
+    Sanity(sanity::Args),
     /// Submit a sweep to Slurm, or run it here; again, only what is missing or new
     Submit(submit::Args),
     /// Show how far a sweep is, what waits, what fails, why and where
@@ -164,6 +168,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Sanity(args) => sanity::run(&args),
         Command::Submit(args) => submit::run(&args),
         Command::Status(args) => status::run(args),
         Command::Report(args) => report::run(args),

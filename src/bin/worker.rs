@@ -5,6 +5,8 @@
 mod args;
 #[path = "worker/ends.rs"]
 mod ends;
+#[path = "worker/sanity.rs"]
+mod sanity;
 #[path = "worker/slice.rs"]
 mod slice;
 #[path = "worker/stop.rs"]
@@ -32,11 +34,10 @@ fn main() {
         }
     }));
     let code = match args::parse(std::env::args_os().skip(1)) {
-        Ok(Asked::Work(args)) => work(&args).unwrap_or_else(|error| {
-            eprintln!("error: {error}");
-            error.chain().skip(1).for_each(|cause| eprintln!("caused by: {cause}"));
-            exit::UNEXPECTED
-        }),
+        Ok(Asked::Work(args)) => work(&args).unwrap_or_else(|error| tell(&error)),
+        Ok(Asked::Sanity { runs, device, threads }) => grant(device, threads)
+            .map_or(Ok(exit::MISSING), |device| sanity::try_all(&runs, device))
+            .unwrap_or_else(|error| tell(&error)),
         Ok(Asked::About) => about(),
         Ok(Asked::Help) => {
             print!("{}", args::HELP);
@@ -50,6 +51,23 @@ fn main() {
     let _flushed = std::io::stdout().flush();
     // Taking libtorch down in order takes longer than many a slice's share of its start.
     dlgrid_train::device::leave(code.into());
+}
+
+fn tell(error: &anyhow::Error) -> u8 {
+    eprintln!("error: {error}");
+    error.chain().skip(1).for_each(|cause| eprintln!("caused by: {cause}"));
+    exit::UNEXPECTED
+}
+
+/// The device that was asked for; nothing where it is missing, which is said.
+fn grant(wish: device::Wish, threads: i32) -> Option<tch::Device> {
+    tch::set_num_threads(threads);
+    tch::set_num_interop_threads(1);
+    wish.grant()
+        .inspect_err(|missing| {
+            eprintln!("error: {missing}\nhint: `dlgrid doctor` says what is missing here");
+        })
+        .ok()
 }
 
 /// One line of JSON for `dlgrid doctor`.
@@ -67,15 +85,7 @@ fn about() -> u8 {
 fn work(args: &Args) -> anyhow::Result<u8> {
     let stop = Stop::default();
     stop::on_signals(&stop).context("signals can't be caught")?;
-    tch::set_num_threads(args.threads);
-    tch::set_num_interop_threads(1);
-    let device = match args.device.grant() {
-        Ok(device) => device,
-        Err(missing) => {
-            eprintln!("error: {missing}\nhint: `dlgrid doctor` says what is missing here");
-            return Ok(exit::MISSING);
-        }
-    };
+    let Some(device) = grant(args.device, args.threads) else { return Ok(exit::MISSING) };
     let sweep = match Sweep::open(SweepDir::new(&args.sweep)) {
         Ok(sweep) => sweep,
         Err(error) => {

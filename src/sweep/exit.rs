@@ -14,6 +14,8 @@ pub const MISSING: u8 = 4;
 pub const BUSY: u8 = 5;
 /// Stopped gently on request, everything finished so far is kept; submit again to go on.
 pub const STOPPED: u8 = 6;
+/// A sanity check saw a trial that can't learn one batch.
+pub const UNSOUND: u8 = 7;
 
 /// Every code with its meaning, for `--help` and the docs.
 pub const TABLE: &[(u8, &str)] = &[
@@ -24,4 +26,5 @@ pub const TABLE: &[(u8, &str)] = &[
     (MISSING, "something is missing on this machine: see `dlgrid doctor`"),
     (BUSY, "another dlgrid is working on the same sweep"),
     (STOPPED, "stopped on request; `dlgrid submit` again goes on"),
+    (UNSOUND, "a sanity check saw a trial that can't learn one batch"),
 ];

@@ -16,6 +16,7 @@ pub mod pack;
 pub mod plan;
 pub mod recipe;
 pub mod report;
+pub mod sanity;
 pub mod slice;
 pub mod space;
 pub mod spec;

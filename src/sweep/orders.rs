@@ -186,16 +186,19 @@ impl Choice {
     }
 }
 
-/// Whether a condition over parameters and `seed` holds for a run; one that can't be evaluated
+/// Whether a condition over parameters, `seed` and `fold` holds for a run; one that can't be evaluated
 /// does not.
 #[must_use]
 pub fn matches(spec: &Spec, condition: &Condition, index: u64) -> bool {
-    let Some((point, seed)) = spec.place(index) else { return false };
+    let Some((point, seed, fold)) = spec.place(index) else { return false };
     let values = spec.space.values(point).unwrap_or_default();
     let paths = spec.space.paths();
     let value = |path: &str| {
         if path == "seed" {
             return i64::try_from(seed).ok().map(crate::recipe::Value::Int);
+        }
+        if let (Some(fold), "fold") = (fold, path) {
+            return Some(crate::recipe::Value::Int(fold.number.into()));
         }
         let place = paths.iter().position(|p| p == path)?;
         values.get(place)?.clone()

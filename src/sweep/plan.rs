@@ -61,10 +61,12 @@ pub struct Plan {
     pub name: String,
     /// Points of the space.
     pub trials: u64,
-    /// Trials × seeds.
+    /// Trials × seeds × folds.
     pub runs: u64,
     /// Seeds.
     pub seeds: Vec<u64>,
+    /// Folds of each seed, where there are folds.
+    pub folds: Option<u32>,
     /// Pieces of work.
     pub slices: u64,
     /// Runs of the largest slice.
@@ -106,8 +108,8 @@ pub enum Place {
 const SHOWN_POINTS: usize = 5;
 
 /// Bytes of one run's end and of one epoch's curves, measured over the built-in trainer's.
-const BYTES_PER_END: u64 = 1300;
-const BYTES_PER_EPOCH: u64 = 420;
+const BYTES_PER_END: u64 = 2900;
+const BYTES_PER_EPOCH: u64 = 900;
 
 /// Plans a spec that is cut so.
 #[must_use]
@@ -140,6 +142,7 @@ pub fn plan(spec: &Spec, cut: &Cut) -> Plan {
         trials,
         runs,
         seeds: spec.seeds.clone(),
+        folds: spec.folds,
         slices,
         runs_per_slice: per_slice.min(runs),
         shape: spec.space.shape(),

@@ -76,7 +76,7 @@ fn root(sweep: &Sweep) -> &Path {
 /// them tells that the sweep is complete.
 fn as_its_sweep(mut stage: Sweep, sweep: &Sweep) -> Sweep {
     stage.spec.slurm = sweep.spec.slurm.clone();
-    stage.spec.upkeep = Upkeep { confirm: false, ..sweep.spec.upkeep.clone() };
+    stage.spec.upkeep = Upkeep { confirm: false, sanity: false, ..sweep.spec.upkeep.clone() };
     stage
 }
 
@@ -99,6 +99,10 @@ fn text(sweep: &Sweep, kind: StageKind, number: u32, chosen: &Chosen<'_>) -> Str
     }
     let seeds = chosen.seeds.iter().map(|seed| Value::Int(seed.cast_signed())).collect();
     line(&mut out, "seeds", &json(&Value::List(seeds)));
+    // What finishes trains on all samples: no part is held back.
+    if let (Some(folds), StageKind::Confirm) = (spec.folds, kind) {
+        line(&mut out, "folds", &folds.to_string());
+    }
     line(&mut out, "objective", &objective(&spec.objective, kind));
     line(&mut out, "checkpoint", &quoted(&format!("{}s", spec.checkpoint_seconds)));
     out

@@ -424,7 +424,7 @@ mod tests {
     fn ends_of_other_runs_are_noticed_and_trained_again() {
         let root = tempfile::tempdir().expect("folder");
         let sweep = create(root.path(), SPEC).sweep;
-        let other = |run: &Run| RunId::of(&run.work, 99);
+        let other = |run: &Run| RunId::of(&run.work, 99, None);
         let runs = end_all(&sweep, 0, other);
         let results = read::load(&sweep.dir, &sweep.manifest.id).expect("read");
         assert!(matches!(sweep.verify(&results), Err(SweepError::OtherOrder(_))));

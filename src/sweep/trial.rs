@@ -4,9 +4,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::recipe::{RECIPE_SCHEMA, Work};
+use crate::recipe::{Fold, RECIPE_SCHEMA, Work};
 
-/// A run's identity: a hash of exactly its recipe and seed, plus a schema number.
+/// A run's identity: a hash of exactly its recipe, seed and fold, plus a schema number.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunId([u8; 16]);
 
@@ -18,12 +18,14 @@ pub struct TrialId([u8; 16]);
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     /// Its place in the sweep (see `Space`): seed-major, so that the first seed of every
-    /// trial comes before the second of any.
+    /// trial comes before the second of any, and likewise the folds of a seed.
     pub index: u64,
     /// The point of the space that it trains.
     pub point: u64,
     /// Its seed.
     pub seed: u64,
+    /// Its fold, where the sweep has folds.
+    pub fold: Option<Fold>,
     /// Its identity.
     pub id: RunId,
     /// What is to be done.
@@ -45,10 +47,14 @@ impl TrialId {
 }
 
 impl RunId {
-    /// The identity of the run of this work with this seed.
+    /// The identity of the run of this work with this seed, and this fold if it has one.
     #[must_use]
-    pub fn of(work: &Work, seed: u64) -> Self {
-        Self(digest("run", &work.canonical(), &seed.to_le_bytes()))
+    pub fn of(work: &Work, seed: u64, fold: Option<Fold>) -> Self {
+        let mut rest = seed.to_le_bytes().to_vec();
+        if let Some(Fold { number, of }) = fold {
+            rest.extend([number.to_le_bytes(), of.to_le_bytes()].as_flattened());
+        }
+        Self(digest("run", &work.canonical(), &rest))
     }
 
     /// The same run on all training samples, judged on the test set.
@@ -159,20 +165,37 @@ mod tests {
     #[test]
     fn ids_are_what_they_were() {
         let work = work(Value::Float(0.003));
-        assert_eq!(RunId::of(&work, 1).to_string(), RunId::of(&work, 1).to_string());
-        insta::assert_snapshot!(RunId::of(&work, 1));
+        assert_eq!(RunId::of(&work, 1, None).to_string(), RunId::of(&work, 1, None).to_string());
+        insta::assert_snapshot!(RunId::of(&work, 1, None));
         insta::assert_snapshot!(TrialId::of(&work));
     }
 
     #[test]
     fn spelling_does_not_matter_and_the_seed_does() {
-        assert_eq!(RunId::of(&work(Value::Int(1)), 1), RunId::of(&work(Value::Float(1.0)), 1));
-        assert_ne!(RunId::of(&work(Value::Int(1)), 1), RunId::of(&work(Value::Int(1)), 2));
+        assert_eq!(
+            RunId::of(&work(Value::Int(1)), 1, None),
+            RunId::of(&work(Value::Float(1.0)), 1, None)
+        );
+        assert_ne!(
+            RunId::of(&work(Value::Int(1)), 1, None),
+            RunId::of(&work(Value::Int(1)), 2, None)
+        );
+    }
+
+    #[test]
+    fn the_fold_and_the_number_of_folds_matter() {
+        let work = work(Value::Int(1));
+        let id = |number, of| RunId::of(&work, 1, Some(Fold { number, of }));
+        let mut ids = vec![RunId::of(&work, 1, None), id(1, 2), id(2, 2), id(1, 3), id(3, 1)];
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 5);
+        assert_eq!(id(2, 3), id(2, 3));
     }
 
     #[test]
     fn ids_read_back() {
-        let id = RunId::of(&work(Value::Int(1)), 1);
+        let id = RunId::of(&work(Value::Int(1)), 1, None);
         assert_eq!(id.to_string().parse(), Ok(id));
         assert!("xyz".parse::<RunId>().is_err());
     }

@@ -7,6 +7,7 @@ pub mod data;
 pub mod device;
 pub mod engine;
 pub mod model;
+pub mod overfit;
 pub mod parameters;
 pub mod random;
 mod raw;

@@ -1,5 +1,6 @@
 //! A model's parameters: views of one flat buffer, so that gradients, updates and messages
 //! between processes are one pass over contiguous memory.
+use dlgrid_sweep::recipe::is_any;
 use tch::{Device, Tensor};
 
 use crate::random::Stream;
@@ -34,7 +35,7 @@ pub enum Role {
     Weight,
     /// Trained, and left alone by penalties: biases, scales, slopes.
     Free,
-    /// Not trained: a running statistic that training steps keep up.
+    /// Not trained: a running statistic that training steps keep up, or a frozen parameter.
     Kept,
 }
 
@@ -52,20 +53,43 @@ impl Declared {
     }
 }
 
+/// Declares those that a list of names, or of what names begin with, means as not trained.
+///
+/// # Errors
+/// The first of the list that means none.
+pub fn freeze(declared: &mut [Declared], names: &[String]) -> Result<(), String> {
+    for name in names {
+        let mut frozen = 0;
+        for parameter in &mut *declared {
+            if is_any(&parameter.name, std::slice::from_ref(name)) {
+                parameter.role = Role::Kept;
+                frozen += 1;
+            }
+        }
+        if frozen == 0 {
+            return Err(name.clone());
+        }
+    }
+    Ok(())
+}
+
 /// All parameters of a model.
 #[derive(Debug)]
 pub struct Parameters {
-    /// The trained ones first, then the kept ones.
+    /// All, in the order of declaration.
+    all: Vec<Declared>,
+    /// The trained ones, in the order of the flat buffer.
     declared: Vec<Declared>,
-    /// How many of them are trained.
-    trained: usize,
     flat: Tensor,
-    /// Views of the flat buffer, and the kept ones.
+    /// One for each declared: views of the flat buffer, and the kept ones.
     tensors: Vec<Tensor>,
+    /// The views of the flat buffer alone.
+    leaves: Vec<Tensor>,
 }
 
 impl Parameters {
     /// Draws the initial parameters, in the order of declaration, and puts them on a device.
+    /// What is drawn does not depend on which are trained.
     ///
     /// # Errors
     /// How many numbers they are, if there is no memory for so many.
@@ -74,40 +98,36 @@ impl Parameters {
         stream: &mut Stream,
         device: Device,
     ) -> Result<Self, usize> {
-        let (mut declared, kept): (Vec<_>, Vec<_>) =
-            declared.into_iter().partition(|parameter| parameter.role != Role::Kept);
-        let flat = fill(&declared, stream)?.to_device(device);
-        let statistics = fill(&kept, stream)?.to_device(device);
-        let mut tensors = views(&flat, &declared);
-        for leaf in &mut tensors {
-            *leaf = leaf.set_requires_grad(true);
-        }
-        tensors.extend(views(&statistics, &kept));
-        let trained = declared.len();
-        declared.extend(kept);
-        Ok(Self { declared, trained, flat, tensors })
+        let [flat, kept] = draw(&declared, stream)?.map(|all| all.to_device(device));
+        let all = declared;
+        let tensors = views(&flat, &kept, &all);
+        let is_trained = |declared: &&Declared| declared.role != Role::Kept;
+        let declared: Vec<Declared> = all.iter().filter(is_trained).cloned().collect();
+        let leaves = tensors.iter().filter(|tensor| tensor.requires_grad());
+        let leaves = leaves.map(Tensor::shallow_clone).collect();
+        Ok(Self { all, declared, flat, tensors, leaves })
     }
 
     /// What the trained ones are, in the order of the flat buffer.
     #[must_use]
     pub fn declared(&self) -> &[Declared] {
-        &self.declared[..self.trained]
+        &self.declared
     }
 
     /// The leaves that a gradient is taken for: one tensor a trained parameter, in its shape,
     /// each a view of the flat buffer.
     pub fn leaves(&self) -> &[Tensor] {
-        &self.tensors[..self.trained]
+        &self.leaves
     }
 
-    /// What a model computes with: the leaves, then the running statistics.
+    /// What a model computes with: all of them, in the order of declaration.
     pub fn tensors(&self) -> &[Tensor] {
         &self.tensors
     }
 
     /// All of them by name, as [`Parameters::tensors`] has them.
     pub fn named(&self) -> impl Iterator<Item = (&str, &Tensor)> {
-        self.declared.iter().map(|declared| &*declared.name).zip(&self.tensors)
+        self.all.iter().map(|declared| &*declared.name).zip(&self.tensors)
     }
 
     /// Sets all of them to these, in the order and shapes of [`Parameters::tensors`].
@@ -142,34 +162,47 @@ impl Parameters {
     }
 }
 
-/// The initial numbers of parameters, one after the other.
-fn fill(declared: &[Declared], stream: &mut Stream) -> Result<Tensor, usize> {
-    let numbers = declared.iter().map(Declared::len).sum();
-    let mut values = Vec::new();
-    values.try_reserve_exact(numbers).map_err(|_| numbers)?;
-    values.resize(numbers, 0.0);
-    let mut rest = values.as_mut_slice();
+/// The initial numbers of the trained parameters and of the kept ones, each one after the other.
+fn draw(declared: &[Declared], stream: &mut Stream) -> Result<[Tensor; 2], usize> {
+    let count = |kept: bool| {
+        let own = declared.iter().filter(|parameter| (parameter.role == Role::Kept) == kept);
+        own.map(Declared::len).sum::<usize>()
+    };
+    let mut buffers = [room(count(false))?, room(count(true))?];
+    let mut rest = buffers.each_mut().map(Vec::as_mut_slice);
     for parameter in declared {
-        let (own, others) = rest.split_at_mut(parameter.len());
+        let rest = &mut rest[usize::from(parameter.role == Role::Kept)];
+        let (own, others) = std::mem::take(rest).split_at_mut(parameter.len());
         match parameter.initial {
             Initial::Uniform(bound) => stream.fill_uniform(own, bound),
             #[expect(clippy::cast_possible_truncation, reason = "weights are single precision")]
             Initial::Constant(value) => own.fill(value as f32),
         }
-        rest = others;
+        *rest = others;
     }
-    Ok(Tensor::from_slice(&values))
+    Ok(buffers.map(|values| Tensor::from_slice(&values)))
 }
 
-fn views(flat: &Tensor, declared: &[Declared]) -> Vec<Tensor> {
-    let mut start = 0;
+fn room(numbers: usize) -> Result<Vec<f32>, usize> {
+    let mut values = Vec::new();
+    values.try_reserve_exact(numbers).map_err(|_| numbers)?;
+    values.resize(numbers, 0.0);
+    Ok(values)
+}
+
+/// Views of both buffers, in the order of declaration; those of the first take gradients.
+fn views(flat: &Tensor, kept: &Tensor, declared: &[Declared]) -> Vec<Tensor> {
+    let mut starts = [0, 0];
     declared
         .iter()
         .map(|parameter| {
+            let is_kept = parameter.role == Role::Kept;
+            let (buffer, start) =
+                (if is_kept { kept } else { flat }, &mut starts[usize::from(is_kept)]);
             let len = i64::try_from(parameter.len()).expect("a model's size is an i64");
-            let view = flat.narrow(0, start, len).view(parameter.shape.as_slice());
-            start += len;
-            view.detach()
+            let view = buffer.narrow(0, *start, len).view(parameter.shape.as_slice());
+            *start += len;
+            view.detach().set_requires_grad(!is_kept)
         })
         .collect()
 }
@@ -204,20 +237,35 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_stands_behind_the_leaves_and_takes_no_gradient() {
-        let declare = |name: &str, value, role| Declared {
+    fn what_is_kept_or_frozen_takes_no_gradient_and_is_drawn_all_the_same() {
+        let declare = |name: &str, initial, role| Declared {
             name: name.into(),
             shape: vec![2],
-            initial: Initial::Constant(value),
+            initial,
             role,
         };
-        let declared = vec![declare("kept", 1.0, Role::Kept), declare("scale", 3.0, Role::Free)];
-        let mut stream = Place::start(1).stream(Purpose::Weights);
-        let parameters = Parameters::new(declared, &mut stream, Device::Cpu).expect("memory");
-        let names: Vec<&str> = parameters.named().map(|(name, _)| name).collect();
-        assert_eq!((names, parameters.count()), (vec!["scale", "kept"], 2));
-        assert_eq!(parameters.numbers(), [3.0, 3.0]);
-        let wanted: Vec<bool> = parameters.tensors().iter().map(Tensor::requires_grad).collect();
-        assert_eq!(wanted, [true, false]);
+        let all = || {
+            vec![
+                declare("a.weight", Initial::Uniform(1.0), Role::Weight),
+                declare("a.mean", Initial::Constant(1.0), Role::Kept),
+                declare("b.weight", Initial::Uniform(1.0), Role::Weight),
+            ]
+        };
+        let drawn = |declared| {
+            let mut stream = Place::start(1).stream(Purpose::Weights);
+            Parameters::new(declared, &mut stream, Device::Cpu).expect("memory")
+        };
+        let (whole, mut frozen) = (drawn(all()), all());
+        freeze(&mut frozen, &["a".into()]).expect("there is one");
+        let frozen = drawn(frozen);
+        let wanted =
+            |p: &Parameters| p.tensors().iter().map(Tensor::requires_grad).collect::<Vec<_>>();
+        assert_eq!((wanted(&whole), whole.count()), (vec![true, false, true], 4));
+        assert_eq!((wanted(&frozen), frozen.count()), (vec![false, false, true], 2));
+        assert_eq!(whole.numbers()[2..], frozen.numbers());
+        for ((name, one), (same, other)) in whole.named().zip(frozen.named()) {
+            assert_eq!((name, one.detach()), (same, other.detach()));
+        }
+        assert_eq!(freeze(&mut all(), &["b".into(), "c".into()]), Err("c".into()));
     }
 }

@@ -4,16 +4,17 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use dlgrid_sweep::host;
-use dlgrid_sweep::recipe::{self, Recipe, TooSmall};
+use dlgrid_sweep::recipe::{self, Fold, Recipe, TooSmall};
 use dlgrid_sweep::store::record::{Best, Metrics};
 use dlgrid_sweep::trial::RunId;
 
 use crate::data::{Dataset, Split, SplitError};
 use crate::engine::checkpoint::{self, CheckpointError};
+use crate::engine::weights::{self, WeightsError};
 use crate::engine::{
     self, Ending, EpochEnd, Length, Optimizer, Plan, Progress, Stop, Training, fit,
 };
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, freeze};
 use crate::random::{Place, Purpose};
 use crate::task::classify::Classify;
 use crate::task::regress::Regress;
@@ -28,6 +29,8 @@ pub struct Job<'a> {
     pub recipe: &'a Recipe,
     /// Its seed: all randomness follows from it.
     pub seed: u64,
+    /// The fold that it holds back; without, `data.valid` of the samples.
+    pub fold: Option<Fold>,
     /// What to learn from; also says on which device.
     pub data: &'a Dataset,
     /// The test set, of a run that finishes: it trains on all samples of `data`, and is judged here
@@ -38,10 +41,10 @@ pub struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn split(&self) -> Result<Split, SplitError> {
+    pub(crate) fn split(&self) -> Result<Split, SplitError> {
         match self.test {
             Some(_) => Ok(Split::all(self.data)),
-            None => Split::of(self.data, &self.recipe.data, self.seed),
+            None => Split::of(self.data, &self.recipe.data, self.seed, self.fold),
         }
     }
 }
@@ -77,6 +80,8 @@ pub struct Trained {
     pub weights: u64,
     /// The numbers themselves, in the order of the model's declaration, `[weights]`.
     pub parameters: Vec<f32>,
+    /// All of the model as a file, of a run that is done and keeps it.
+    pub file: Option<Vec<u8>>,
 }
 
 /// Why a run can't be trained.
@@ -91,6 +96,17 @@ pub enum RunError {
     /// The data or the loss is not for the task.
     #[error(transparent)]
     Task(TaskError),
+    /// The weights to begin with can't be had, or are not this model's.
+    #[error("the run can't begin with the weights of `{path}`")]
+    Weights {
+        /// The file.
+        path: String,
+        /// Why.
+        source: WeightsError,
+    },
+    /// What is to be frozen is not there.
+    #[error("`freeze: {0}` is no parameter of the model, nor what one's name begins with")]
+    Freeze(String),
     /// The checkpoint to go on from is not one of this run.
     #[error("the checkpoint can't be used")]
     Checkpoint(#[from] CheckpointError),
@@ -145,15 +161,19 @@ pub fn train(
     stop: &Stop,
     log: &mut Log<'_>,
 ) -> Result<Trained, RunError> {
-    let train = || match job.recipe.task {
+    catch(|| match job.recipe.task {
         recipe::Task::Classify => {
             learn(Classify::new(job.recipe, job.data, job.split()?)?, job, from, stop, log)
         }
         recipe::Task::Regress => {
             learn(Regress::new(job.recipe, job.data, job.split()?)?, job, from, stop, log)
         }
-    };
-    // All that the closure changes dies with it, but what `log` writes: whole lines and files.
+    })
+}
+
+/// What libtorch throws in a training becomes its error.
+pub(crate) fn catch<T>(train: impl FnOnce() -> Result<T, RunError>) -> Result<T, RunError> {
+    // All that the closure changes dies with it, but what a log writes: whole lines and files.
     std::panic::catch_unwind(AssertUnwindSafe(train)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map_or("", String::as_str);
         match text.split_once(THROWN) {
@@ -192,7 +212,9 @@ fn learn<T: Task>(
     training.progress.seconds += seconds;
     let plan = Plan {
         epochs: job.recipe.epochs,
+        early_stop: job.recipe.early_stop.as_ref(),
         batch_size: job.recipe.batch_size as usize,
+        at_once: job.recipe.at_once() as usize,
         save_every: job.save_every,
     };
     let ending = fit(
@@ -211,7 +233,8 @@ fn learn<T: Task>(
     );
     let done = ending == Ending::Done;
     let confusion = task.confusion().filter(|_| done);
-    let trained = Trained { confusion, ..trained(ending, &training, floors) };
+    let file = (job.recipe.save_weights && done).then(|| weights::encode(&training.parameters));
+    let trained = Trained { confusion, file, ..trained(ending, &training, floors) };
     let Some(test) = job.test.filter(|_| done) else { return Ok(trained) };
     let Judgement { metrics, confusion } = task.judge(training.parameters.tensors(), test, "test");
     Ok(Trained {
@@ -221,11 +244,18 @@ fn learn<T: Task>(
     })
 }
 
-fn begin(job: &Job<'_>, task: &impl Task) -> Result<Training, RunError> {
+/// A training of a run that has not begun.
+pub(crate) fn begin(job: &Job<'_>, task: &impl Task) -> Result<Training, RunError> {
     let mut stream = Place::start(job.seed).stream(Purpose::Weights);
     let device = job.data.device();
-    let parameters = Parameters::new(task.model().declare(), &mut stream, device)
+    let mut declared = task.model().declare();
+    freeze(&mut declared, &job.recipe.start.freeze).map_err(RunError::Freeze)?;
+    let mut parameters = Parameters::new(declared, &mut stream, device)
         .map_err(|numbers| RunError::Memory { numbers })?;
+    if let Some(path) = &job.recipe.start.from {
+        weights::load(path.as_ref(), &mut parameters, &job.recipe.start.skip)
+            .map_err(|source| RunError::Weights { path: path.clone(), source })?;
+    }
     let Recipe { optimizer, regularize, schedule, clip, epochs, batch_size, .. } = *job.recipe;
     let length = Length::new(epochs, task.samples(), batch_size);
     let optimizer = Optimizer::new(optimizer, regularize, &parameters)
@@ -247,5 +277,6 @@ fn trained(ending: Ending, training: &Training, floors: Metrics) -> Trained {
         confusion: None,
         weights: training.parameters.count() as u64,
         parameters: training.parameters.numbers(),
+        file: None,
     }
 }

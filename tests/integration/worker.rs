@@ -43,6 +43,48 @@ fn a_sweep_is_trained_and_ranked() {
         assert_eq!(counted, 80, "a fifth of the 400 training samples");
     }
     here.run(["logs", "blobs", "0"]).code(0).says("valid/accuracy");
+    let shown = here.run(["show", "blobs", "0"]).code(0).says("valid/accuracy*");
+    shown.says("untrained").says("true \\ taken for");
+    let shown = here.run(["show", "blobs", "0", "--format", "json"]).code(0).json();
+    let accuracy = |of: &Value| of.as_f64().unwrap();
+    let floors = &shown["floors"];
+    assert!(
+        accuracy(&shown["metrics"]["valid/accuracy"]) > accuracy(&floors["majority"]["accuracy"])
+    );
+    assert_eq!(
+        shown["classes"].as_array().unwrap().len(),
+        shown["confusion"].as_array().unwrap().len()
+    );
+    here.run(["show", "blobs", "99"]).code(2).says("has no run 99");
+    let floor = "floor/majority_accuracy";
+    here.run(["report", "--metrics", floor]).code(0).says(floor);
+}
+
+#[test]
+fn a_number_is_learnt_from_a_csv_file() {
+    let here = Sandbox::new();
+    let row =
+        |i: u32| format!("{},{},{}\n", i % 17, (i * 7) % 11, 100 + 3 * (i % 17) - (i * 7) % 11);
+    let body: String = (0..200).map(row).collect();
+    here.write("t.csv", format!("a,b,price\n{body}"));
+    here.write(
+        "price.yaml",
+        "train:\n  task: regress\n  data: {set: csv, path: t.csv, target: price}\n  optimizer: {lr: 0.05}\n  epochs: 60\nparameters: {model.kind: [linear, mlp]}\n",
+    );
+    here.run(["submit", "price.yaml"]).code(0).says("2 of 2 runs done");
+    let report = here.run(["report", "--format", "json"]).code(0).json();
+    assert_eq!(report["objective"]["metric"], "valid/rmse");
+    assert_eq!(report["objective"]["goal"], "minimize");
+    assert!(report["rows"][0]["objective"]["mean"].as_f64().unwrap() < 2.0, "{report:#}");
+    let shown = here.run(["show", "price", "model.kind=linear"]).code(0);
+    shown.says("valid/rmse*").says("mean  untrained");
+    // A target of words is found when the file is read.
+    here.write("t.csv", "a,b,price\n1,2,low\n2,3,high\n3,4,low\n");
+    here.write(
+        "words.yaml",
+        "train: {task: regress, data: {set: csv, path: t.csv, target: price}}\n",
+    );
+    here.run(["submit", "words.yaml"]).code(4).says("is of words, and a number is to be learnt");
 }
 
 /// The sweep that nothing disturbed.

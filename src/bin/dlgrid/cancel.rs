@@ -32,7 +32,7 @@ pub struct Args {
     /// Leave out only runs for which this holds, such as `optimizer.lr > 0.05` (on Slurm)
     ///
     /// Tasks with nothing else to do are cancelled, others pass over such runs; submit again puts
-    /// them back. Names are parameters and `seed`.
+    /// them back. Names are parameters, `seed` and `fold`.
     #[arg(long = "where", value_name = "CONDITION")]
     pub only: Option<String>,
     #[command(flatten)]

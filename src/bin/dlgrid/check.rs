@@ -59,13 +59,12 @@ pub fn summary(spec: &Spec) -> String {
         }
         _ => String::new(),
     };
-    let seeds = spec.seeds.len() as u64;
     let plural = |n: u64, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     format!(
         "{}: ok, {}{shape} × {} = {}",
         spec.name,
         plural(trials, "trial"),
-        plural(seeds, "seed"),
+        spec.rounds(),
         plural(spec.runs(), "run"),
     )
 }

@@ -13,14 +13,16 @@ use dlgrid_sweep::exec::slurm::state::Standing;
 use dlgrid_sweep::host;
 use dlgrid_sweep::orders::{self, Order};
 use dlgrid_sweep::recipe::Work;
+use dlgrid_sweep::sanity::{TRIALS, render};
 use dlgrid_sweep::spec::Upkeep;
-use dlgrid_sweep::store::read;
 use dlgrid_sweep::store::record::Outcome;
+use dlgrid_sweep::store::{fs, read};
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::text::plural;
 
 use crate::array_task::Args;
 use crate::complete;
+use crate::sanity;
 use crate::slurm;
 use crate::stage;
 use crate::talk::talk;
@@ -30,7 +32,12 @@ use crate::work;
 /// could not, if it could not.
 pub fn canary(sweep: &Sweep, args: &Args, intent: &Intent) -> anyhow::Result<Option<String>> {
     let why = match &args.worker {
-        Some(worker) => canary_worker(sweep, worker, args.threads)?,
+        Some(worker) => match canary_worker(sweep, worker, args.threads)? {
+            None if Request::read(&sweep.dir, intent.request)?.upkeep.sanity => {
+                canary_sanity(sweep, worker, args.threads)?
+            }
+            why => why,
+        },
         None => canary_program(sweep)?,
     };
     if why.is_none() {
@@ -54,6 +61,23 @@ fn canary_worker(
         Some(4) => "data or a device is missing there: the log says which".to_owned(),
         Some(_) => "one batch can't be trained: the log says why".to_owned(),
         None => format!("the worker was killed: {status}"),
+    }))
+}
+
+/// Whether a sample of the trials can learn one batch: `sanity: true`.
+fn canary_sanity(
+    sweep: &Sweep,
+    worker: &std::path::Path,
+    threads: usize,
+) -> anyhow::Result<Option<String>> {
+    let bytes = fs::read(&sweep.dir.spec())?;
+    let checked = sanity::look(&sweep.spec, &bytes, worker, TRIALS, threads)?;
+    talk(&render(&checked));
+    Ok((checked.bad() > 0).then(|| {
+        format!(
+            "{} can't learn one batch: the log says which, and why",
+            plural(checked.bad() as u64, "trial")
+        )
     }))
 }
 

@@ -43,7 +43,7 @@ pub struct LogsArgs {
     root: Root,
     /// A run for which this holds, such as `optimizer.lr < 1e-3 and state == 'failed'`
     ///
-    /// Names are parameters, `seed` and `state`.
+    /// Names are parameters, `seed`, `fold` and `state`.
     #[arg(long = "where", value_name = "CONDITION")]
     filter: Option<String>,
     /// Print the last lines of one run of each cause for which runs failed or were lost
@@ -103,10 +103,7 @@ pub fn find(picked: &Picked, words: &[String], filter: Option<&str>) -> Result<F
     let among = Among { spec: &picked.sweep.spec, results: &picked.results, state: &state };
     match words {
         [one] if filter.is_none() && !one.contains('=') => find_run(&among, one),
-        words => {
-            let (name, paths) = (&among.spec.name, among.spec.space.paths());
-            find_wanted(&among, &Wanted::read(words, filter, name, paths)?)
-        }
+        words => find_wanted(&among, &Wanted::read(words, filter, among.spec)?),
     }
 }
 

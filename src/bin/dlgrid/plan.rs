@@ -139,6 +139,7 @@ fn to_json(plan: &Plan) -> serde_json::Value {
         "trials": plan.trials,
         "runs": plan.runs,
         "seeds": plan.seeds,
+        "folds": plan.folds,
         "slices": plan.slices,
         "runs_per_slice": plan.runs_per_slice,
         "tasks": match plan.place {
@@ -170,7 +171,8 @@ fn table(plan: &Plan) -> String {
     line("trials", plan.trials.to_string());
     let seeds: Vec<String> = plan.seeds.iter().take(10).map(ToString::to_string).collect();
     let more = if plan.seeds.len() > 10 { ", …" } else { "" };
-    line("runs", format!("{} (seeds {}{more})", plan.runs, seeds.join(", ")));
+    let folds = plan.folds.map_or_else(String::new, |folds| format!(" × {folds} folds"));
+    line("runs", format!("{} (seeds {}{more}{folds})", plan.runs, seeds.join(", ")));
     let slices = format!("{} of up to {}", plan.slices, plural(plan.runs_per_slice, "run"));
     match plan.place {
         Place::Here { slots } => line("slices", format!("{slices}, for {slots} slots here")),

@@ -127,7 +127,7 @@ impl<'s> Progress<'s> {
 
     fn message(&self, ended: u64) -> String {
         let mut parts = Vec::new();
-        if self.sweep.spec.seeds.len() > 1 {
+        if self.sweep.spec.rounds().count() > 1 {
             parts.push(format!("{}/{} trials", self.trials(), self.sweep.manifest.trials));
         }
         let failed = self
@@ -154,13 +154,13 @@ impl<'s> Progress<'s> {
     /// Trials whose runs have all ended.
     fn trials(&self) -> usize {
         let points = self.sweep.spec.space.points().max(1);
-        let mut ended: HashMap<u64, usize> = HashMap::new();
+        let mut ended: HashMap<u64, u64> = HashMap::new();
         for (index, run) in &self.reader.results().runs {
             if run.end.as_ref().is_some_and(|end| !work::is_left(Some(end), self.again)) {
                 *ended.entry(index % points).or_default() += 1;
             }
         }
-        ended.values().filter(|n| **n == self.sweep.spec.seeds.len()).count()
+        ended.values().filter(|n| **n == self.sweep.spec.rounds().count()).count()
     }
 
     /// The best run so far: its objective, and what it is.
@@ -185,7 +185,7 @@ impl<'s> Progress<'s> {
             .filter_map(|(end, index)| Some((value(end)?, index)))
             .filter(|(x, _)| x.is_finite())
             .max_by(|a, b| better(a.0, b.0).then(b.1.cmp(&a.1)))?;
-        let (point, seed) = self.sweep.spec.place(index)?;
+        let (point, seed, fold) = self.sweep.spec.place(index)?;
         let values = self.sweep.spec.space.values(point)?;
         let mut cells: Vec<String> = self
             .sweep
@@ -197,8 +197,11 @@ impl<'s> Progress<'s> {
             .filter_map(|(path, value)| Some(format!("{} {}", short(path), value?)))
             .take(4)
             .collect();
-        if self.sweep.spec.seeds.len() > 1 {
+        if self.sweep.spec.rounds().count() > 1 {
             cells.push(format!("seed {seed}"));
+        }
+        if let Some(fold) = fold {
+            cells.push(format!("fold {}", fold.number));
         }
         Some((best, cells.join(", ")))
     }

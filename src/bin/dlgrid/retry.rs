@@ -111,11 +111,12 @@ pub fn only(sweep: &Sweep, text: Option<&str>) -> Result<Option<Condition>> {
     let condition = Condition::new(text)
         .map_err(|error| wrong_input(error, "such as `optimizer.lr < 1e-3 and seed == 0`"))?;
     let paths = sweep.spec.space.paths();
-    let is_known = |path: &&String| *path == "seed" || paths.contains(path);
+    let beside: &[&str] = if sweep.spec.folds.is_some() { &["seed", "fold"] } else { &["seed"] };
+    let is_known = |path: &&String| beside.contains(&path.as_str()) || paths.contains(path);
     if let Some(unknown) = condition.paths().iter().find(|path| !is_known(path)) {
         return Err(wrong_input(
             format!("`{unknown}` is no parameter of this sweep"),
-            format!("it has: {}, seed", paths.join(", ")),
+            format!("it has: {}, {}", paths.join(", "), beside.join(", ")),
         ));
     }
     Ok(Some(condition))

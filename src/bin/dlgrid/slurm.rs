@@ -210,7 +210,7 @@ impl Draft<'_> {
             granted: granted(&settings),
             again: wish.again,
             only: wish.only.clone(),
-            canary: settings.canary,
+            canary: settings.canary || self.upkeep.sanity,
             top_up: site.limits.jobs_may_submit,
             upkeep: self.upkeep.clone(),
             // Without what this wish adds: the next one starts from what was asked for at first.

@@ -3,12 +3,14 @@ use std::path::PathBuf;
 
 use dlgrid_sweep::pack::Cut;
 use dlgrid_sweep::spec;
+use dlgrid_sweep::store::manifest::Manifest;
 use dlgrid_sweep::store::read::{self, RetryPolicy};
 use dlgrid_sweep::sweep::Sweep;
 
 use crate::check;
 use crate::cluster::{self, Found};
 use crate::pick::Root;
+use crate::sanity;
 use crate::slurm::{self, Wish};
 use crate::stage::{self, Crew};
 use crate::talk::talk;
@@ -24,12 +26,16 @@ pub struct Args {
     /// Refuse a sweep of more runs than this
     #[arg(long, value_name = "N", default_value_t = spec::DEFAULT_MAX_RUNS)]
     pub max_runs: u64,
+    /// Leave out what the spec's `sanity` asks for
+    #[arg(long)]
+    pub no_sanity: bool,
     #[command(flatten)]
     pub work: LocalArgs,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     let (mut spec, bytes) = check::read(&args.file, args.max_runs)?;
+    spec.upkeep.sanity &= !args.no_sanity;
     let worker = work::preflight(&spec, &args.work)?;
     let cluster = cluster::find(&args.work, &spec.slurm, &args.root.root)?;
     if let Some(found) = &cluster {
@@ -44,6 +50,11 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         }
     };
     talk(&format!("{}\n", check::summary(&spec)));
+    // On Slurm it is the canary's part: a login node trains nothing. A sweep that is there has begun.
+    let is_new = Manifest::read(&Sweep::folder(&args.root.root, &spec)).is_err();
+    if spec.upkeep.sanity && cluster.is_none() && is_new {
+        sanity::insist(&spec, &bytes, &worker.program)?;
+    }
     let (slurm, upkeep) = (spec.slurm.clone(), spec.upkeep.clone());
     let checkpoint = spec.checkpoint_seconds;
     let created = Sweep::create(&args.root.root, spec, &bytes, &cut)?;

@@ -143,7 +143,7 @@ fn one_slice(place: &Place<'_>, given: Given) -> anyhow::Result<u8> {
 fn one_run(place: &Place<'_>, run: &Run, work: &mut SliceWork<'_>) -> anyhow::Result<bool> {
     let Work::Command(command) = &run.work else { return Ok(true) };
     work.start(run);
-    talk(&format!("run {}: {}\n", run.id.short(), command.words(run.seed)?.join(" ")));
+    talk(&format!("run {}: {}\n", run.id.short(), command.words(run.seed, run.fold)?.join(" ")));
     let checkpoints = std::path::absolute(place.sweep.dir.checkpoints(&run.id))?;
     let around = Around {
         scratch: place.scratch,

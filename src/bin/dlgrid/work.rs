@@ -41,7 +41,7 @@ pub struct LocalArgs {
 /// Where workers run: one a GPU, else as many as the cores allow.
 pub fn slots(asked: Option<usize>, threads: Option<u64>) -> Vec<Slot> {
     let gpus = host::gpus();
-    let threads = threads.and_then(|n| usize::try_from(n).ok()).unwrap_or(1).max(1);
+    let threads = self::threads(threads);
     let count =
         asked.unwrap_or_else(|| if gpus > 0 { gpus } else { (host::cores() / threads).max(1) });
     (0..count)
@@ -53,6 +53,11 @@ pub fn slots(asked: Option<usize>, threads: Option<u64>) -> Vec<Slot> {
         .collect()
 }
 
+/// Threads of a worker here: one, unless the spec asks for more cores.
+pub fn threads(cores: Option<u64>) -> usize {
+    cores.and_then(|n| usize::try_from(n).ok()).unwrap_or(1).max(1)
+}
+
 /// Everything that the runs of a sweep need from this machine is here, or it is said what isn't.
 pub fn preflight(sweep: &dlgrid_sweep::spec::Spec, args: &LocalArgs) -> anyhow::Result<Worker> {
     let worker = program(sweep, args.worker.as_deref())?;
@@ -60,6 +65,14 @@ pub fn preflight(sweep: &dlgrid_sweep::spec::Spec, args: &LocalArgs) -> anyhow::
         match path {
             Some(path) => own_data(&set, &path)?,
             None => catalogue_data(&set)?,
+        }
+    }
+    for path in sweep.weights() {
+        if !std::path::Path::new(&path).is_file() {
+            let fact = format!("`init_from: {path}` is no file here");
+            let hint =
+                "runs with `save_weights: true` leave such files in `weights/` of their sweep";
+            return Err(refuse(exit::MISSING, fact, hint));
         }
     }
     Ok(worker)

@@ -13,12 +13,15 @@ dlgrid-worker: trains the runs of a slice of a sweep; `dlgrid submit` starts it
 usage: dlgrid-worker --sweep DIR --slice N [--device DEVICE] [--threads N] [--redo OUTCOMES]
        dlgrid-worker --sweep DIR --slices - [...]
        dlgrid-worker --sweep DIR --canary [...]
+       dlgrid-worker --sanity RUNS [--device DEVICE] [--threads N] < SPEC
        dlgrid-worker --about
 
   --sweep DIR        the sweep's directory
   --slice N          the slice to work on
   --slices -         slices come line by line on standard input, reports go to standard output
   --canary           trains two batches of the first run, keeps nothing, and says whether it could
+  --sanity RUNS      overfits one batch of these runs of the spec on standard input, numbers with
+                     commas; prints a line of JSON with the losses of each
   --device DEVICE    auto (a GPU where there is one), cpu or cuda:I [default: auto]
   --threads N        threads for one operation on the CPU [default: 1]
   --redo OUTCOMES    train runs again that ended so: of failed, memory, diverged those with commas
@@ -34,6 +37,15 @@ exit codes: 0 all runs of the slice have ended, 1 unexpected, 2 wrong arguments 
 pub enum Asked {
     /// To train.
     Work(Args),
+    /// To overfit one batch of these runs of the spec on standard input.
+    Sanity {
+        /// Their numbers.
+        runs: Vec<u64>,
+        /// Where.
+        device: Wish,
+        /// Threads for one operation.
+        threads: i32,
+    },
     /// What this program is.
     About,
     /// How to use it.
@@ -73,7 +85,7 @@ pub enum Work {
 /// # Errors
 /// The first that is wrong, in words.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, String> {
-    let (mut sweep, mut work, mut only) = (None, None, None);
+    let (mut sweep, mut work, mut only, mut sanity) = (None, None, None, None);
     let (mut device, mut threads, mut redo) = (Wish::Auto, 1, RetryPolicy::default());
     let mut words = words.into_iter();
     while let Some(word) = words.next() {
@@ -95,6 +107,10 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, String>
             "--slice" => work = Some(Work::Slice(number(&option, &text)?)),
             "--slices" if text == "-" => work = Some(Work::Fed),
             "--slices" => return Err("`--slices` takes `-` alone".into()),
+            "--sanity" => {
+                let runs = text.split(',').map(|run| number(&option, run));
+                sanity = Some(runs.collect::<Result<Vec<u64>, _>>()?);
+            }
             "--device" => device = text.parse().map_err(|error| format!("{error}"))?,
             "--threads" => threads = number(&option, &text)?,
             "--only" => {
@@ -108,9 +124,13 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, String>
             _ => return Err(format!("`{option}` is unknown")),
         }
     }
+    let threads = threads.clamp(1, 1024);
+    if let Some(runs) = sanity {
+        return Ok(Asked::Sanity { runs, device, threads });
+    }
     let sweep = sweep.ok_or("`--sweep` is missing")?;
     let work = work.ok_or("`--slice`, `--slices` or `--canary` is missing")?;
-    Ok(Asked::Work(Args { sweep, work, device, threads: threads.clamp(1, 1024), redo, only }))
+    Ok(Asked::Work(Args { sweep, work, device, threads, redo, only }))
 }
 
 fn number<N: std::str::FromStr>(option: &str, text: &str) -> Result<N, String> {

@@ -12,6 +12,7 @@ use dlgrid_sweep::slice::{SliceWork, Terms};
 use dlgrid_sweep::store::StoreError;
 use dlgrid_sweep::store::checkpoint::CheckpointStore;
 use dlgrid_sweep::store::record::{End, Epoch, Number, Outcome};
+use dlgrid_sweep::store::weights;
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::trial::Run;
 use dlgrid_train::data::shelf::Shelf;
@@ -135,6 +136,7 @@ impl Station<'_> {
             id: run.id,
             recipe: &recipe,
             seed: run.seed,
+            fold: run.fold,
             data: &data,
             test: None,
             save_every,
@@ -190,6 +192,7 @@ impl Station<'_> {
             id: run.id,
             recipe: &recipe,
             seed: run.seed,
+            fold: run.fold,
             data: &data,
             test: test.as_deref(),
             save_every: save_every.unwrap_or(Duration::MAX),
@@ -217,7 +220,10 @@ impl Station<'_> {
             Ok(Trained { ending: Ending::Stopped { why, saved }, .. }) => {
                 return Ok(After::Stop { why, saved });
             }
-            Ok(trained) => ended(run, trained),
+            Ok(mut trained) => match self.keep(run, trained.file.take()) {
+                Ok(()) => ended(run, trained),
+                Err(error) => failed(run, format!("its weights can't be saved: {}", Chain(&error))),
+            },
             Err(error) if error.is_lasting() => {
                 return Err(anyhow::Error::from(error)
                     .context(format!("the device failed at run {}", run.id.short())));
@@ -228,6 +234,11 @@ impl Station<'_> {
         // What stays behind harms nothing: the end is recorded.
         let _removed = checkpoints.remove();
         Ok(after)
+    }
+
+    /// Keeps the weights of a run whose recipe says so.
+    fn keep(&self, run: &Run, file: Option<Vec<u8>>) -> Result<(), StoreError> {
+        file.map_or(Ok(()), |bytes| weights::save(&self.sweep.dir, &run.id, &bytes))
     }
 
     /// Records an end, then says so.
@@ -257,8 +268,21 @@ impl Station<'_> {
             (Outcome::Diverged, _) => format!("diverged: {}", end.why.as_deref().unwrap_or("?")),
             (Outcome::Failed, _) => format!("failed: {}", end.why.as_deref().unwrap_or("?")),
         };
-        format!("{line}  seed {}  {result}  {:.1} s", run.seed, end.seconds)
+        let fold = run.fold.map_or_else(String::new, |f| format!("  fold {}/{}", f.number, f.of));
+        let early = if is_early(run, end) {
+            format!("  early after epoch {}", end.epochs)
+        } else {
+            String::new()
+        };
+        format!("{line}  seed {}{fold}  {result}{early}  {:.1} s", run.seed, end.seconds)
     }
+}
+
+/// Whether early stopping ended a run.
+fn is_early(run: &Run, end: &End) -> bool {
+    let Work::Train(settings) = &run.work else { return false };
+    let epochs = settings.at("epochs").as_i64();
+    end.outcome == Outcome::Done && epochs.is_some_and(|epochs| i64::from(end.epochs) < epochs)
 }
 
 /// Keeps a checkpoint. That it can't is no end to training: the next one may do.

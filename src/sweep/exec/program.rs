@@ -61,7 +61,7 @@ pub fn run(
 ) -> std::io::Result<Finished> {
     let begun = host::instant();
     let kills = usage::memory_kills();
-    let words = match command.words(run.seed) {
+    let words = match command.words(run.seed, run.fold) {
         Ok(words) => words,
         Err(error) => return Ok(failed(error.to_string(), 0.0)),
     };
@@ -175,16 +175,24 @@ fn cause(status: std::process::ExitStatus, tail: &Tail) -> String {
     }
 }
 
-/// Every parameter, with `seed`, as one JSON object.
+/// Every parameter, with `seed` and, where there are folds, `fold` and `folds`, as one JSON object.
 fn parameters_json(run: &Run, command: &Command) -> String {
     let mut map: serde_json::Map<String, serde_json::Value> =
         command.parameters.iter().map(|(path, value)| (path.clone(), value.to_json())).collect();
     map.insert("seed".into(), run.seed.into());
+    if let Some(fold) = run.fold {
+        map.insert("fold".into(), fold.number.into());
+        map.insert("folds".into(), fold.of.into());
+    }
     serde_json::Value::Object(map).to_string()
 }
 
-/// Parameters, seed and identity as environment variables.
+/// Parameters, seed, fold and identity as environment variables.
 fn environment(run: &Run, command: &Command) -> Vec<(String, String)> {
+    let fold = run.fold.iter().flat_map(|fold| {
+        [("DLGRID_FOLD", fold.number), ("DLGRID_FOLDS", fold.of)]
+            .map(|(name, n)| (name.to_owned(), n.to_string()))
+    });
     command
         .parameters
         .iter()
@@ -193,6 +201,7 @@ fn environment(run: &Run, command: &Command) -> Vec<(String, String)> {
             ("DLGRID_SEED".to_owned(), run.seed.to_string()),
             ("DLGRID_RUN".to_owned(), run.id.to_string()),
         ])
+        .chain(fold)
         .collect()
 }
 
@@ -238,7 +247,7 @@ impl Tail {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::{Value, Work};
+    use crate::recipe::{Fold, Value, Work};
     use crate::spec::At;
     use crate::spec::metric::Goal;
     use crate::store::record::{Best, Number};
@@ -254,7 +263,9 @@ mod tests {
             parameters: [("a.b".to_owned(), Value::Float(0.5))].into(),
         };
         let work = Work::Command(command.clone());
-        let this = Run { index: 0, point: 0, seed: 7, id: RunId::of(&work, 7), work };
+        let (seed, fold) = (7, Some(Fold { number: 2, of: 5 }));
+        let id = RunId::of(&work, seed, fold);
+        let this = Run { index: 0, point: 0, seed, fold, id, work };
         let tmp = tempfile::tempdir().expect("folder");
         let objective = Objective { goal: Goal::Minimize, metric: "loss".into(), at: At::Last };
         let around = Around {
@@ -287,6 +298,14 @@ mod tests {
     fn a_program_gets_its_parameters_three_ways() {
         let end = ended(
             "test \"$DLGRID_PARAM_A_B\" = 0.5 && test $DLGRID_SEED = 7 && test {a.b} = 0.5 && grep -q '\"a.b\":0.5' $DLGRID_PARAMETERS && echo '{\"loss\": 1}' >> $DLGRID_METRICS",
+        );
+        assert_eq!(end.outcome, Outcome::Done, "{:?}", end.why);
+    }
+
+    #[test]
+    fn a_program_gets_its_fold_three_ways() {
+        let end = ended(
+            "test $DLGRID_FOLD/$DLGRID_FOLDS = 2/5 && test {fold}/{folds} = 2/5 && grep -q '\"fold\":2,\"folds\":5' $DLGRID_PARAMETERS && echo '{\"loss\": 1}' >> $DLGRID_METRICS",
         );
         assert_eq!(end.outcome, Outcome::Done, "{:?}", end.why);
     }

@@ -164,9 +164,9 @@ pub fn find_run(among: &Among<'_>, wanted: &str) -> Result<FoundRun, NoRun> {
 fn by_id(among: &Among<'_>, prefix: &str) -> Option<FoundRun> {
     let mut of_trial = Vec::new();
     for index in among.begun() {
-        let Some((point, seed)) = among.spec.place(index) else { continue };
+        let Some((point, seed, fold)) = among.spec.place(index) else { continue };
         let Some(work) = among.spec.space.work(point) else { continue };
-        if RunId::of(&work, seed).to_string().starts_with(prefix) {
+        if RunId::of(&work, seed, fold).to_string().starts_with(prefix) {
             return Some(FoundRun { index, note: None });
         }
         if TrialId::of(&work).to_string().starts_with(prefix) {

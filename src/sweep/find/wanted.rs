@@ -2,6 +2,7 @@
 use super::run::{Among, FoundRun, NoRun};
 use crate::recipe::Value;
 use crate::space::Condition;
+use crate::spec::Spec;
 use crate::spec::mistake::nearest;
 use crate::spec::yaml;
 
@@ -21,20 +22,16 @@ struct Pair {
 }
 
 /// What runs have beside their parameters.
-const BESIDE: [&str; 2] = ["seed", "state"];
+const BESIDE: &[&str] = &["seed", "state"];
+const WITH_FOLDS: &[&str] = &["seed", "fold", "state"];
 
 impl Wanted {
     /// Reads words such as `optimizer.lr=0.01`, and a condition such as `model.layers > 2`, for a
-    /// sweep of that name with these parameters; `seed` and `state` can be asked for too.
+    /// sweep; `seed`, `state` and, where there are folds, `fold` can be asked for too.
     ///
     /// # Errors
     /// If a word is none, a name is no parameter, or the condition is none.
-    pub fn read(
-        words: &[String],
-        condition: Option<&str>,
-        name: &str,
-        parameters: &[String],
-    ) -> Result<Self, NoRun> {
+    pub fn read(words: &[String], condition: Option<&str>, spec: &Spec) -> Result<Self, NoRun> {
         let pair = |word: &String| {
             let (path, raw) =
                 word.split_once('=').ok_or_else(|| NoRun::NotARun { wanted: word.clone() })?;
@@ -45,12 +42,12 @@ impl Wanted {
         let condition = condition.map(Condition::new).transpose()?;
         let mentioned = condition.iter().flat_map(|c| c.paths().iter());
         for path in pairs.iter().map(|pair| &pair.path).chain(mentioned) {
-            known(path, name, parameters)?;
+            known(path, spec)?;
         }
         Ok(Self { pairs, condition })
     }
 
-    /// Whether a run is wanted, by its parameters, its seed and its state.
+    /// Whether a run is wanted, by its parameters, its seed, its fold and its state.
     fn admits(&self, of: impl Fn(&str) -> Option<Value>) -> Result<bool, NoRun> {
         let pairs = self.pairs.iter().all(|pair| of(&pair.path).is_some_and(|v| pair.is(&v)));
         Ok(pairs && self.condition.as_ref().map_or(Ok(true), |c| c.holds(of))?)
@@ -81,13 +78,14 @@ fn value(raw: &str) -> Value {
     read().unwrap_or_else(|| Value::Text(raw.to_owned()))
 }
 
-fn known(path: &str, name: &str, parameters: &[String]) -> Result<(), NoRun> {
-    let all = || parameters.iter().map(String::as_str).chain(BESIDE);
+fn known(path: &str, spec: &Spec) -> Result<(), NoRun> {
+    let beside = if spec.folds.is_some() { WITH_FOLDS } else { BESIDE };
+    let all = || spec.space.paths().iter().map(String::as_str).chain(beside.iter().copied());
     if all().any(|known| known == path) {
         return Ok(());
     }
     Err(NoRun::NoParameter {
-        name: name.to_owned(),
+        name: spec.name.clone(),
         path: path.to_owned(),
         near: nearest(path, all()).map(str::to_owned),
         known: all().collect::<Vec<_>>().join(", "),
@@ -101,11 +99,14 @@ fn known(path: &str, name: &str, parameters: &[String]) -> Result<(), NoRun> {
 pub fn find_wanted(among: &Among<'_>, wanted: &Wanted) -> Result<FoundRun, NoRun> {
     let spec = among.spec;
     let admits = |index: u64| -> Result<bool, NoRun> {
-        let Some((point, seed)) = spec.place(index) else { return Ok(false) };
+        let Some((point, seed, fold)) = spec.place(index) else { return Ok(false) };
         let Some(values) = spec.space.values(point) else { return Ok(false) };
         let paths = spec.space.paths();
         wanted.admits(|path| match path {
             "seed" if !paths.iter().any(|p| p == path) => i64::try_from(seed).ok().map(Value::Int),
+            "fold" if !paths.iter().any(|p| p == path) => {
+                fold.map(|fold| Value::Int(fold.number.into()))
+            }
             "state" if !paths.iter().any(|p| p == path) => {
                 Some(Value::Text((among.state)(index).word().to_owned()))
             }

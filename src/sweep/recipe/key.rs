@@ -1,55 +1,12 @@
 //! The table of every setting of a recipe: the one source for validation, defaults,
 //! the JSON Schema, the reference and the hints.
+mod entry;
 mod kind;
 
+pub use entry::{ACTIVATIONS, MODELS, OPTIMIZERS, SCHEDULES, TASKS};
 pub use kind::{Bound, Key, Kind, Lit, Preset};
 
-const ANY: Bound = Bound::Open;
-const POSITIVE: Kind = Kind::Float { min: Bound::Excl(0.0), max: ANY };
-const NOT_NEGATIVE: Kind = Kind::Float { min: Bound::Incl(0.0), max: ANY };
-const UNIT: Kind = Kind::Float { min: Bound::Incl(0.0), max: Bound::Excl(1.0) };
-
-/// The activations that a model may use.
-pub const ACTIVATIONS: &[&str] = &[
-    "relu",
-    "leaky_relu",
-    "prelu",
-    "rrelu",
-    "relu6",
-    "elu",
-    "selu",
-    "gelu",
-    "silu",
-    "mish",
-    "sigmoid",
-    "tanh",
-];
-/// The optimizers.
-pub const OPTIMIZERS: &[&str] = &["adam", "adamw", "sgd", "gd", "rmsprop", "adagrad"];
-/// The kinds of models.
-pub const MODELS: &[&str] = &["linear", "perceptron", "mlp", "cnn", "resnet"];
-/// What can be learnt.
-pub const TASKS: &[&str] = &["classify", "regress"];
-/// The schedules of the learning rate.
-pub const SCHEDULES: &[&str] = &["constant", "step", "cosine", "one_cycle"];
-
-const fn key(path: &'static str, kind: Kind, preset: Lit, doc: &'static str) -> Key {
-    Key { path, kind, preset: Preset::Fixed(preset), only: None, doc }
-}
-
-const fn by(
-    path: &'static str,
-    kind: Kind,
-    presets: (&'static [(&'static str, Lit)], Lit),
-    only: (&'static str, &'static [&'static str]),
-    doc: &'static str,
-) -> Key {
-    Key { path, kind, preset: Preset::By(presets.0, presets.1), only: Some(only), doc }
-}
-
-const fn only(base: Key, selector: &'static str, choices: &'static [&'static str]) -> Key {
-    Key { only: Some((selector, choices)), ..base }
-}
+use entry::{NOT_NEGATIVE, POSITIVE, UNIT, by, key, only};
 
 /// Every setting below `train`, sorted by path.
 pub const KEYS: &[Key] = &[
@@ -157,10 +114,50 @@ pub const KEYS: &[Key] = &[
         "the share of the training samples held back for validation, drawn by the run's seed",
     ),
     key(
+        "early_stop.metric",
+        Kind::Text,
+        Lit::Text("valid/loss"),
+        "the metric that early stopping watches, `valid/…`",
+    ),
+    key(
+        "early_stop.min_delta",
+        NOT_NEGATIVE,
+        Lit::Float(0.0),
+        "by how much more than nothing the metric must become better to count",
+    ),
+    key(
+        "early_stop.patience",
+        Kind::Int { min: 1, max: 1_000_000 },
+        Lit::Null,
+        "epochs without a better value of the metric after which the run is done; without it, \
+         all epochs are trained",
+    ),
+    key(
         "epochs",
         Kind::Int { min: 1, max: 1_000_000 },
         Lit::Int(10),
         "passes over the training samples",
+    ),
+    key(
+        "freeze",
+        Kind::Text,
+        Lit::Null,
+        "parameters that are not trained, with a comma between: names, or what they begin with \
+         (`blocks.0, layers`); a frozen batch norm goes by its running statistics",
+    ),
+    key(
+        "init_from",
+        Kind::Text,
+        Lit::Null,
+        "a safetensors file with the weights to begin with, such as `save_weights` leaves; every \
+         name and shape must be the model's",
+    ),
+    key(
+        "init_skip",
+        Kind::Text,
+        Lit::Null,
+        "parameters that are drawn although there is `init_from`, with a comma between: names, or \
+         what they begin with (`layers.1`)",
     ),
     only(
         key(
@@ -184,7 +181,7 @@ pub const KEYS: &[Key] = &[
         "model.activation",
         Kind::Choice(ACTIVATIONS),
         (&[("perceptron", Lit::Text("sigmoid"))], Lit::Text("relu")),
-        ("model.kind", &["perceptron", "mlp", "cnn", "resnet"]),
+        ("model.kind", &["perceptron", "mlp", "cnn", "resnet", "vgg", "alexnet", "googlenet"]),
         "the activation after each hidden layer, and after a perceptron's only one",
     ),
     only(
@@ -195,7 +192,7 @@ pub const KEYS: &[Key] = &[
             "norms each hidden layer over the batch before its activation",
         ),
         "model.kind",
-        &["mlp", "cnn"],
+        &["mlp", "cnn", "vgg", "alexnet"],
     ),
     only(
         key(
@@ -210,9 +207,18 @@ pub const KEYS: &[Key] = &[
     by(
         "model.channels",
         Kind::Int { min: 1, max: 4096 },
-        (&[("resnet", Lit::Int(64))], Lit::Int(32)),
-        ("model.kind", &["cnn", "resnet"]),
-        "channels in the first block or stage; each doubles them",
+        (
+            &[
+                ("resnet", Lit::Int(64)),
+                ("vgg", Lit::Int(64)),
+                ("alexnet", Lit::Int(96)),
+                ("googlenet", Lit::Int(64)),
+            ],
+            Lit::Int(32),
+        ),
+        ("model.kind", &["cnn", "resnet", "vgg", "alexnet", "googlenet"]),
+        "channels in the first block or stage; each doubles them (a VGG up to eightfold); an \
+         AlexNet's or GoogLeNet's other layers keep their proportions to it",
     ),
     only(
         key(
@@ -223,6 +229,16 @@ pub const KEYS: &[Key] = &[
         ),
         "model.kind",
         &["cnn"],
+    ),
+    only(
+        key(
+            "model.depth",
+            Kind::Int { min: 11, max: 19 },
+            Lit::Int(11),
+            "the VGG of so many layers: 11, 13, 16 or 19, with two hidden dense layers",
+        ),
+        "model.kind",
+        &["vgg"],
     ),
     key(
         "model.init",
@@ -244,8 +260,8 @@ pub const KEYS: &[Key] = &[
     by(
         "model.layers",
         Kind::Int { min: 0, max: 256 },
-        (&[("cnn", Lit::Int(1))], Lit::Int(3)),
-        ("model.kind", &["mlp", "cnn"]),
+        (&[("cnn", Lit::Int(1)), ("vgg", Lit::Int(2)), ("alexnet", Lit::Int(2))], Lit::Int(3)),
+        ("model.kind", &["mlp", "cnn", "vgg", "alexnet"]),
         "hidden dense layers; an MLP with 0 is a linear classifier",
     ),
     only(
@@ -261,8 +277,11 @@ pub const KEYS: &[Key] = &[
     by(
         "model.width",
         Kind::Int { min: 1, max: 1 << 17 },
-        (&[("cnn", Lit::Int(128))], Lit::Int(64)),
-        ("model.kind", &["mlp", "cnn"]),
+        (
+            &[("cnn", Lit::Int(128)), ("vgg", Lit::Int(512)), ("alexnet", Lit::Int(512))],
+            Lit::Int(64),
+        ),
+        ("model.kind", &["mlp", "cnn", "vgg", "alexnet"]),
         "units in each hidden dense layer",
     ),
     only(
@@ -332,6 +351,12 @@ pub const KEYS: &[Key] = &[
         doc: "weight decay, as libtorch's optimizer of that kind defines it",
     },
     key(
+        "precision",
+        Kind::Choice(&["f32", "bf16"]),
+        Lit::Text("f32"),
+        "in which numbers dense layers and convolutions multiply; weights and all else are f32",
+    ),
+    key(
         "regularize.dropout",
         UNIT,
         Lit::Float(0.0),
@@ -348,6 +373,12 @@ pub const KEYS: &[Key] = &[
         NOT_NEGATIVE,
         Lit::Float(0.0),
         "adds l2 · Σw² over the weights (not the biases) to the loss",
+    ),
+    key(
+        "save_weights",
+        Kind::Bool,
+        Lit::Bool(false),
+        "keeps the weights of a run that is done, in the sweep's folder `weights`",
     ),
     only(
         key("schedule.floor", UNIT, Lit::Float(0.0), "the factor at the end of the cosine"),

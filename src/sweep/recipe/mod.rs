@@ -1,17 +1,25 @@
 //! What one training run is: every setting typed and checked, and the identity that follows
 //! from it. The contract between the controller and the worker; it touches nothing outside.
+mod early_stop;
+mod fold;
 pub mod key;
 pub mod metric;
 mod model;
 mod optimizer;
+mod start;
 mod train;
 pub mod value;
 
 use std::collections::BTreeMap;
 
-pub use model::{Activation, Init, Model, Net, TooSmall};
+pub use early_stop::EarlyStop;
+pub use fold::Fold;
+pub use model::{
+    ALEXNET, Activation, INCEPTIONS, Inception, Init, Model, Net, TooSmall, of_channels, vgg_blocks,
+};
 pub use optimizer::{Optimizer, Schedule, ScheduleKind};
-pub use train::{COUPLED, Data, Loss, Recipe, Regularize, Task};
+pub use start::{Start, is_any};
+pub use train::{COUPLED, Data, Loss, Precision, Recipe, Regularize, Task};
 pub use value::Value;
 
 use key::{KEYS, Key, Lit, Preset};
@@ -52,6 +60,18 @@ pub enum SettingError {
         /// What was given.
         found: String,
     },
+    /// A word is none of those that there are under the other settings.
+    #[error("`{path}: {found}` is {what}")]
+    Unknown {
+        /// The setting's path.
+        path: &'static str,
+        /// The word.
+        found: String,
+        /// What it is not.
+        what: String,
+        /// What there is.
+        known: Vec<String>,
+    },
     /// Two settings contradict each other.
     #[error("{fact}")]
     Conflict {
@@ -69,6 +89,7 @@ impl SettingError {
         match self {
             Self::Missing { path }
             | Self::NotAdmitted { path, .. }
+            | Self::Unknown { path, .. }
             | Self::Conflict { path, .. } => path,
         }
     }
@@ -214,11 +235,16 @@ impl Command {
     ///
     /// # Errors
     /// The first placeholder that names no parameter of this trial.
-    pub fn words(&self, seed: u64) -> Result<Vec<String>, UnknownPlaceholder> {
-        self.template.iter().map(|word| self.fill(word, seed)).collect()
+    pub fn words(&self, seed: u64, fold: Option<Fold>) -> Result<Vec<String>, UnknownPlaceholder> {
+        self.template.iter().map(|word| self.fill(word, seed, fold)).collect()
     }
 
-    fn fill(&self, word: &str, seed: u64) -> Result<String, UnknownPlaceholder> {
+    fn fill(
+        &self,
+        word: &str,
+        seed: u64,
+        fold: Option<Fold>,
+    ) -> Result<String, UnknownPlaceholder> {
         let mut out = String::new();
         let mut rest = word;
         while let Some(at) = rest.find('{') {
@@ -230,7 +256,7 @@ impl Command {
                 out.push_str(&tail[1..path.len() + 3]);
                 rest = &tail[path.len() + 4..];
             } else if let Some(path) = placeholder(&tail[1..]) {
-                out.push_str(&self.value(path, seed)?);
+                out.push_str(&self.value(path, seed, fold)?);
                 rest = &tail[path.len() + 2..];
             } else {
                 out.push('{');
@@ -241,9 +267,17 @@ impl Command {
         Ok(out)
     }
 
-    fn value(&self, path: &str, seed: u64) -> Result<String, UnknownPlaceholder> {
-        if path == "seed" {
-            return Ok(seed.to_string());
+    fn value(
+        &self,
+        path: &str,
+        seed: u64,
+        fold: Option<Fold>,
+    ) -> Result<String, UnknownPlaceholder> {
+        match (path, fold) {
+            ("seed", _) => return Ok(seed.to_string()),
+            ("fold", Some(fold)) => return Ok(fold.number.to_string()),
+            ("folds", Some(fold)) => return Ok(fold.of.to_string()),
+            _ => {}
         }
         let value = self.parameters.get(path);
         value.map(exact).ok_or_else(|| UnknownPlaceholder { path: path.to_owned() })
@@ -377,11 +411,11 @@ mod tests {
                 .into(),
             parameters: [("optimizer.lr".to_owned(), Value::Float(1e-7))].into(),
         };
-        let words = command.words(3);
+        let words = command.words(3, None);
         assert_eq!(words, Err(UnknownPlaceholder { path: "HOME".into() }));
         let command = Command { template: command.template[..4].to_vec(), ..command };
         assert_eq!(
-            command.words(3).expect("words"),
+            command.words(3, None).expect("words"),
             ["--lr=1e-7", "{x}", "3", "{\"a\": {\"b\": 1}}"]
         );
     }

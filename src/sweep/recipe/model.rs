@@ -1,6 +1,9 @@
 //! The model of a recipe: what it is, whether it fits its images, and how many weights it has.
+mod classic;
+
 use super::Settings;
 use super::train::{flag, text, whole};
+pub use classic::{ALEXNET, INCEPTIONS, Inception, of_channels, vgg_blocks};
 
 /// What learns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +58,35 @@ pub enum Net {
         /// Channels in the first.
         channels: u32,
     },
+    /// VGG: five blocks of convolutions of 3 × 3, each ended by a pool, and a dense head.
+    Vgg {
+        /// Layers of the VGG whose convolutions it has: 11, 13, 16 or 19.
+        depth: u32,
+        /// Channels in the first block; each doubles them, up to eightfold.
+        channels: u32,
+        /// Hidden layers of the head.
+        layers: u32,
+        /// Units in each.
+        width: u32,
+        /// Whether each layer is normed over the batch.
+        batch_norm: bool,
+    },
+    /// AlexNet: five convolutions with three pools between, and a dense head.
+    Alexnet {
+        /// Channels of the first convolution; the others keep their proportions to it.
+        channels: u32,
+        /// Hidden layers of the head.
+        layers: u32,
+        /// Units in each.
+        width: u32,
+        /// Whether each layer is normed over the batch.
+        batch_norm: bool,
+    },
+    /// GoogLeNet: nine inception blocks with two pools between.
+    Googlenet {
+        /// What the published 64 channels become; all others keep their proportions to it.
+        channels: u32,
+    },
 }
 
 /// An activation function, as PyTorch defines the function of that name.
@@ -86,16 +118,25 @@ pub enum Init {
     Xavier,
 }
 
-/// Images that a model's pools would leave nothing of.
+/// Images that a model's pools would leave nothing of, or nothing to do for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`model.blocks: {blocks}` needs images of at least {least} × {least}, these are {height} × {width}"
+    "`{path}: {value}` needs images of at least {least} × {least}, these are {height} × {width}"
 )]
 pub struct TooSmall {
-    blocks: u32,
+    path: &'static str,
+    value: String,
     least: u64,
     height: usize,
     width: usize,
+}
+
+impl TooSmall {
+    /// The setting that asks for larger ones.
+    #[must_use]
+    pub const fn path(&self) -> &'static str {
+        self.path
+    }
 }
 
 impl Model {
@@ -122,6 +163,20 @@ impl Model {
                 let stages = whole(s, "model.stages");
                 Net::Resnet { stages, blocks: blocks(), channels: channels() }
             }
+            "vgg" => Net::Vgg {
+                depth: whole(s, "model.depth"),
+                channels: channels(),
+                layers: layers(),
+                width: width(),
+                batch_norm: batch_norm(),
+            },
+            "alexnet" => Net::Alexnet {
+                channels: channels(),
+                layers: layers(),
+                width: width(),
+                batch_norm: batch_norm(),
+            },
+            "googlenet" => Net::Googlenet { channels: channels() },
             _ => Net::Mlp { layers: layers(), width: width(), batch_norm: batch_norm() },
         };
         let init = match &*text(s, "model.init") {
@@ -132,10 +187,18 @@ impl Model {
         Self { net, activation: activation(&text(s, "model.activation")), init }
     }
 
-    /// What is wrong with it whatever the images.
-    pub(super) fn contradiction(&self) -> Option<String> {
-        let Net::Cnn { kernel, .. } = self.net else { return None };
-        (kernel % 2 == 0).then(|| format!("`model.kernel` must be odd, got `{kernel}`"))
+    /// What is wrong with it whatever the images, and the setting that says it.
+    pub(super) fn contradiction(&self) -> Option<(&'static str, String)> {
+        match self.net {
+            Net::Cnn { kernel, .. } if kernel % 2 == 0 => {
+                Some(("model.kernel", format!("`model.kernel` must be odd, got `{kernel}`")))
+            }
+            Net::Vgg { depth, .. } if vgg_blocks(depth).is_none() => {
+                let fact = format!("`model.depth` must be 11, 13, 16 or 19, got `{depth}`");
+                Some(("model.depth", fact))
+            }
+            _ => None,
+        }
     }
 
     /// Whether some layer is normed over the batch.
@@ -146,6 +209,9 @@ impl Model {
             Net::Mlp { batch_norm: true, .. }
                 | Net::Cnn { batch_norm: true, .. }
                 | Net::Resnet { .. }
+                | Net::Vgg { batch_norm: true, .. }
+                | Net::Alexnet { batch_norm: true, .. }
+                | Net::Googlenet { .. }
         )
     }
 
@@ -153,7 +219,7 @@ impl Model {
     pub(super) fn smallest(&self) -> [usize; 3] {
         let side = match self.net {
             Net::Cnn { blocks, .. } => 1 << blocks.min(20),
-            _ => 1,
+            net => net.least().map_or(1, |(_, least)| least),
         };
         [1, side, side]
     }
@@ -161,13 +227,19 @@ impl Model {
     /// Whether it can take images of `[channels, height, width]`.
     ///
     /// # Errors
-    /// Where its pools leave nothing of them.
+    /// Where its pools leave nothing of them, or have nothing to do.
     pub fn fits(&self, [_, height, width]: [usize; 3]) -> Result<(), TooSmall> {
-        let Net::Cnn { blocks, .. } = self.net else { return Ok(()) };
-        if height.min(width) >> blocks.min(63) > 0 {
+        let (path, value, least) = match self.net {
+            Net::Cnn { blocks, .. } => ("model.blocks", blocks.to_string(), 1 << blocks.min(63)),
+            net => match net.least() {
+                Some((kind, least)) => ("model.kind", kind.to_owned(), least as u64),
+                None => return Ok(()),
+            },
+        };
+        if height.min(width) as u64 >= least {
             return Ok(());
         }
-        Err(TooSmall { blocks, least: 1 << blocks.min(63), height, width })
+        Err(TooSmall { path, value, least, height, width })
     }
 
     /// How many numbers it trains, for images that fit.
@@ -229,6 +301,9 @@ impl Model {
                 }
                 total + sums.outer(from, outputs)
             }
+            Net::Vgg { .. } | Net::Alexnet { .. } | Net::Googlenet { .. } => {
+                sums.classic(self.net, [channels, height, width], outputs)
+            }
         }
     }
 }
@@ -255,6 +330,13 @@ impl Net {
                      `model.channels: {channels}`"
                 ),
             ),
+            Self::Vgg { channels, width, .. } | Self::Alexnet { channels, width, .. } => (
+                "model.channels",
+                format!("`model.channels: {channels}` and `model.width: {width}`"),
+            ),
+            Self::Googlenet { channels } => {
+                ("model.channels", format!("`model.channels: {channels}`"))
+            }
         }
     }
 }

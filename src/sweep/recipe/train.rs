@@ -1,6 +1,6 @@
 //! The typed recipe that the worker trains by.
 use super::optimizer::{Optimizer, Schedule, optimizer, schedule};
-use super::{Model, SettingError, Settings, Value};
+use super::{EarlyStop, Model, SettingError, Settings, Start, Value};
 use crate::dataset::table::{self, Encode, Missing};
 
 /// One training run's settings, typed and checked. Built only from [`Settings`] without faults.
@@ -26,6 +26,24 @@ pub struct Recipe {
     pub epochs: u32,
     /// Samples in one step; [`u32::MAX`] where all of them make one.
     pub batch_size: u32,
+    /// When it ends before its last epoch.
+    pub early_stop: Option<EarlyStop>,
+    /// What its weights start as, and which stand still.
+    pub start: Start,
+    /// In which numbers layers multiply.
+    pub precision: Precision,
+    /// Whether its weights are kept when it is done.
+    pub save_weights: bool,
+}
+
+/// In which numbers dense layers and convolutions multiply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// Single precision.
+    F32,
+    /// bfloat16 (8 bits of precision, the range of single precision); all else is single
+    /// precision, weights and their updates included (Micikevicius et al. 2018).
+    Bf16,
 }
 
 /// What is learnt.
@@ -134,9 +152,25 @@ impl Recipe {
                 "gd" => u32::MAX,
                 _ => whole(settings, "batch_size"),
             },
+            early_stop: EarlyStop::of(settings),
+            start: Start::of(settings),
+            precision: match &*text(settings, "precision") {
+                "bf16" => Precision::Bf16,
+                _ => Precision::F32,
+            },
+            save_weights: flag(settings, "save_weights"),
         };
-        let conflicts = recipe.conflicts();
+        let mut conflicts = recipe.conflicts();
+        conflicts.extend(EarlyStop::conflict(settings, recipe.task));
+        conflicts.extend(recipe.start.conflict(&recipe.model));
         if conflicts.is_empty() { Ok(recipe) } else { Err(conflicts) }
+    }
+
+    /// Samples of one forward pass at most: where all samples make one step, its gradient is summed
+    /// over parts of so many.
+    #[must_use]
+    pub const fn at_once(&self) -> u32 {
+        if self.batch_size == u32::MAX { 4096 } else { self.batch_size }
     }
 
     /// What contradicts itself between settings.
@@ -169,7 +203,8 @@ impl Recipe {
                 fact: "`optimizer.nesterov` needs a momentum, and `optimizer.momentum` is 0".into(),
             });
         }
-        found.extend(self.task_conflict());
+        found.extend(self.loss_conflict());
+        found.extend(self.target_conflict());
         found.extend(self.sample_conflicts());
         found.extend(self.model_conflict());
         found.extend(self.schedule_conflict());
@@ -196,15 +231,15 @@ impl Recipe {
     fn model_conflict(&self) -> Option<SettingError> {
         let known = self.known();
         let conflict = |path, fact| Some(SettingError::Conflict { path, fact });
-        if let Some(fact) = self.model.contradiction() {
-            return conflict("model.kernel", fact);
+        if let Some((path, fact)) = self.model.contradiction() {
+            return conflict(path, fact);
         }
         if self.batch_size == 1 && self.model.norms() {
             let fact = "batch norm needs batches of at least 2 samples, and `batch_size` is 1";
             return conflict("batch_size", fact.into());
         }
         if let Some(Err(small)) = known.map(|(shape, _)| self.model.fits(shape)) {
-            return conflict("model.blocks", small.to_string());
+            return conflict(small.path(), small.to_string());
         }
         let (shape, outputs) = known.unwrap_or_else(|| (self.model.smallest(), 2));
         let weights = self.model.weights(shape, outputs);
@@ -215,58 +250,64 @@ impl Recipe {
         conflict(path, format!("{sizes} make {weights} weights, more than {MAX_WEIGHTS}"))
     }
 
-    fn task_conflict(&self) -> Option<SettingError> {
-        let (set, task) = (&self.data.set, self.task.name());
-        let conflict = |path, fact| Some(SettingError::Conflict { path, fact });
-        let classes = crate::dataset::find(set).map(|known| known.classes);
+    /// A loss that is not of the task, or a model that can't serve it.
+    fn loss_conflict(&self) -> Option<SettingError> {
+        let conflict =
+            |path, fact: &str| Some(SettingError::Conflict { path, fact: fact.to_owned() });
         let binary = matches!(self.loss, Loss::BinaryCrossEntropy { .. });
-        match (self.task, self.loss) {
-            (Task::Classify, Loss::MeanSquaredError) => {
-                let fact = "`loss: mean_squared_error` is of numbers, `task: classify` learns \
-                            classes: `cross_entropy`, or `task: regress`";
-                return conflict("loss", fact.into());
+        let numbers = self.loss == Loss::MeanSquaredError;
+        match self.task {
+            Task::Classify if numbers => {
+                return conflict(
+                    "loss",
+                    "`loss: mean_squared_error` is of numbers, and `task: classify` learns classes: \
+                     `cross_entropy`, or `task: regress`",
+                );
             }
-            (Task::Regress, Loss::CrossEntropy { .. } | Loss::BinaryCrossEntropy { .. }) => {
-                let fact = "`task: regress` learns numbers: its loss is `mean_squared_error`";
-                return conflict("loss", fact.into());
+            Task::Regress if !numbers => {
+                return conflict(
+                    "loss",
+                    "`task: regress` learns numbers: its loss is `mean_squared_error`",
+                );
             }
-            _ => {}
+            Task::Classify | Task::Regress => {}
         }
-        match (self.task, classes) {
+        // An activation behind the one output keeps it from most numbers, or on one side of 0.
+        (self.model.net == super::Net::Perceptron && (binary || numbers)).then(|| {
+            let by = if binary { "`loss: binary_cross_entropy`" } else { "`task: regress`" };
+            let fact = format!(
+                "a perceptron's activation bounds the one output of {by}: `model.kind: linear`"
+            );
+            SettingError::Conflict { path: "model.kind", fact }
+        })
+    }
+
+    /// A data set of the catalogue, or a form of files, that holds not what the task learns.
+    fn target_conflict(&self) -> Option<SettingError> {
+        let set = &self.data.set;
+        let classes = crate::dataset::find(set).map(|known| known.classes);
+        let (path, fact) = match (self.task, classes) {
             (Task::Classify, Some(0)) => {
-                let fact = format!("`{set}` has numbers to learn, no classes: `task: regress`");
-                return conflict("task", fact);
+                ("task", format!("`{set}` has numbers to learn, no classes: `task: regress`"))
             }
             (Task::Regress, Some(1..)) => {
-                let fact = format!("`{set}` has classes to learn, no numbers: `task: classify`");
-                return conflict("task", fact);
+                ("task", format!("`{set}` has classes to learn, no numbers: `task: classify`"))
             }
             (Task::Regress, None) if set != "csv" => {
-                let fact = format!("`{set}` has classes to learn; numbers come from `csv` files");
-                return conflict("task", fact);
+                ("task", format!("`{set}` has classes to learn; numbers come from `csv` files"))
             }
-            (Task::Classify, Some(classes)) if binary && classes != 2 => {
+            (Task::Classify, Some(classes))
+                if classes != 2 && matches!(self.loss, Loss::BinaryCrossEntropy { .. }) =>
+            {
                 let fact = format!(
                     "`loss: binary_cross_entropy` tells two classes apart, and `{set}` has \
                      {classes}: `cross_entropy`"
                 );
-                return conflict("loss", fact);
+                ("loss", fact)
             }
-            _ => {}
-        }
-        // An activation behind the one output keeps it from most numbers, or on one side of 0.
-        if self.model.net == super::Net::Perceptron && (binary || self.task == Task::Regress) {
-            let by = if binary {
-                "`loss: binary_cross_entropy`".into()
-            } else {
-                format!("`task: {task}`")
-            };
-            let fact = format!(
-                "a perceptron's activation bounds the one output of {by}: `model.kind: linear`"
-            );
-            return conflict("model.kind", fact);
-        }
-        None
+            _ => return None,
+        };
+        Some(SettingError::Conflict { path, fact })
     }
 
     fn schedule_conflict(&self) -> Option<SettingError> {
@@ -339,13 +380,20 @@ pub const COUPLED: &[&str] = &[
     "data.target",
     "data.test",
     "data.valid",
+    "early_stop.metric",
+    "early_stop.min_delta",
+    "early_stop.patience",
     "epochs",
+    "freeze",
+    "init_from",
+    "init_skip",
     "loss",
     "model.activation",
     "model.batch_norm",
     "model.blocks",
     "model.channels",
     "model.convolutions",
+    "model.depth",
     "model.kernel",
     "model.kind",
     "model.layers",

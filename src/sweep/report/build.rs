@@ -1,11 +1,13 @@
 //! From the facts of all runs to rows in their order.
 use rayon::prelude::*;
 
+use super::result::FLOOR;
 use super::{
-    Fact, Plan, Query, RANGES, Range, Report, ReportError, Row, RunRow, Source, Standing, Summary,
-    cause, ranges, rank,
+    Comparison, Fact, Paired, Plan, Query, RANGES, Range, Report, ReportError, Row, RunRow, Source,
+    Standing, Summary, cause, ranges, rank,
 };
 use crate::judge::{Counts, State};
+use crate::spec::draw;
 
 /// A trial on its way to a row: where its runs stand among the facts.
 pub(super) struct Entry {
@@ -29,11 +31,51 @@ pub fn build(source: &Source<'_>, plan: &Plan) -> Result<Report, ReportError> {
     for (entry, rank) in entries.iter_mut().zip(ranks) {
         entry.rank = rank;
     }
+    let leader = Leader::of(source, &places, &entries);
     let entries = plan.select(source, &places, entries)?;
     let trials = entries.len() as u64;
     let shown = plan.query.top.unwrap_or(entries.len()).min(entries.len());
-    let rows = entries[..shown].par_iter().map(|e| row(source, plan, &places, e)).collect();
-    Ok(frame(source, plan, rows, trials))
+    let rows = entries[..shown]
+        .par_iter()
+        .map(|e| {
+            let versus = leader.as_ref().and_then(|leader| leader.versus(source, &places, e));
+            Row { versus, ..row(source, plan, &places, e) }
+        })
+        .collect();
+    let comparison = leader.map(|leader| leader.comparison);
+    Ok(Report { comparison, ..frame(source, plan, rows, trials) })
+}
+
+/// The first of all trials, with its objectives by place: what the others are compared with.
+struct Leader {
+    comparison: Comparison,
+    objectives: Vec<(u64, f64)>,
+}
+
+impl Leader {
+    /// The first of the entries in their order; nothing where it has no finite objective, or
+    /// where trials have one run each, so that nothing can be said of noise.
+    fn of(source: &Source<'_>, places: &[usize], entries: &[Entry]) -> Option<Self> {
+        let first = entries.first().filter(|e| e.rank.is_some() && source.rounds().count() > 1)?;
+        let point = first.standing.point;
+        let trial = (source.trial)(point);
+        let comparison = Comparison { point, trial, ratio: source.ratio };
+        Some(Self { comparison, objectives: objectives(source, places, first) })
+    }
+
+    fn versus(&self, source: &Source<'_>, places: &[usize], entry: &Entry) -> Option<Paired> {
+        let compared = entry.rank.is_some() && entry.standing.point != self.comparison.point;
+        compared.then(|| {
+            let other = objectives(source, places, entry);
+            Paired::of(&self.objectives, &other, self.comparison.ratio)
+        })
+    }
+}
+
+/// The objectives of a trial by place among the rounds, in order.
+fn objectives(source: &Source<'_>, places: &[usize], entry: &Entry) -> Vec<(u64, f64)> {
+    let facts = places[entry.from..entry.to].iter().map(|place| &source.facts[*place]);
+    facts.filter_map(|f| Some((f.index / source.points.max(1), f.objective?))).collect()
 }
 
 /// Everything around the rows.
@@ -45,6 +87,8 @@ fn frame(source: &Source<'_>, plan: &Plan, rows: Vec<Row>, trials: u64) -> Repor
         parameters: source.parameters.to_vec(),
         metrics: plan.query.metrics.clone(),
         seeds: source.seeds.len() as u64,
+        folds: source.folds,
+        comparison: None,
         rows,
         trials,
         filter: plan.query.filter.clone(),
@@ -71,14 +115,15 @@ fn notes(source: &Source<'_>, counts: &Counts) -> Vec<String> {
     let mut notes = source.notes.clone();
     let done = counts.get(State::Done);
     if done > 0 && source.facts.iter().all(|f| f.objective.is_none()) {
-        let known = (source.metric_names)();
+        let mut known = (source.metric_names)();
+        known.retain(|name| !name.starts_with(FLOOR));
         let known = if known.is_empty() { "nothing".into() } else { known.join(", ") };
         notes.push(format!(
             "no run reported the objective `{}`; reported: {known}",
             source.aim.metric
         ));
     }
-    if source.seeds.len() == 1 && done > 1 {
+    if source.rounds().count() == 1 && done > 1 {
         notes.push("one seed a trial: the order may be chance; `seeds: 3` tells more".into());
     }
     notes
@@ -91,12 +136,12 @@ pub(super) fn open_runs(source: &Source<'_>) -> (Vec<Range>, bool) {
         return (Vec::new(), false);
     }
     ended.par_sort_unstable();
-    let end = source.points.saturating_mul(source.seeds.len() as u64);
+    let end = source.points.saturating_mul(source.rounds().count());
     let is_run = |index: u64| (source.is_point)(index % source.points.max(1));
     ranges::gaps(&ended, end, is_run, RANGES)
 }
 
-/// The facts' places, trial by trial, the seeds of each in order.
+/// The facts' places, trial by trial, the seeds and folds of each in order.
 fn by_trial(source: &Source<'_>) -> Vec<usize> {
     let points = source.points.max(1);
     let mut places: Vec<usize> = (0..source.facts.len()).collect();
@@ -141,7 +186,7 @@ fn row(source: &Source<'_>, plan: &Plan, places: &[usize], entry: &Entry) -> Row
     let facts = || places[entry.from..entry.to].iter().map(|place| &source.facts[*place]);
     let point = entry.standing.point;
     let mut counts = Counts::of(facts().map(|f| f.state));
-    counts.add(State::Waiting, (source.seeds.len() as u64).saturating_sub(counts.total()));
+    counts.add(State::Waiting, source.rounds().count().saturating_sub(counts.total()));
     let metrics = (0..plan.query.metrics.len()).map(|column| metric(facts(), column)).collect();
     let runs = if plan.query.runs { facts().map(|f| run_row(source, f)).collect() } else { vec![] };
     Row {
@@ -150,6 +195,7 @@ fn row(source: &Source<'_>, plan: &Plan, places: &[usize], entry: &Entry) -> Row
         point,
         parameters: (source.values)(point).unwrap_or_else(|| vec![None; source.parameters.len()]),
         objective: entry.standing.objective,
+        versus: None,
         metrics,
         seconds: entry.seconds,
         seconds_mean: entry.standing.seconds,
@@ -171,10 +217,11 @@ pub(super) fn metric<'a, 'b: 'a>(
 }
 
 fn run_row(source: &Source<'_>, fact: &Fact<'_>) -> RunRow {
-    let place = usize::try_from(fact.index / source.points.max(1)).ok();
+    let draw = draw(source.seeds, source.folds, fact.index / source.points.max(1));
     RunRow {
         index: fact.index,
-        seed: place.and_then(|place| source.seeds.get(place)).copied(),
+        seed: draw.map(|(seed, _)| seed),
+        fold: draw.and_then(|(_, fold)| fold),
         state: fact.state,
         objective: fact.objective,
         seconds: fact.seconds,

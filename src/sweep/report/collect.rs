@@ -14,7 +14,8 @@ use crate::exec::claim;
 use crate::exec::slurm::bad_nodes;
 use crate::exec::slurm::state::Standing;
 use crate::judge::{Liveness, State, Traces, judge};
-use crate::recipe::Work;
+use crate::recipe::{Settings, Work};
+use crate::space::Base;
 use crate::spec::{At, Goal, Objective, Spec};
 use crate::store::MetricId;
 use crate::store::layout::SweepDir;
@@ -143,7 +144,7 @@ impl Subject<'_> {
     /// A run with how it ended.
     #[must_use]
     pub fn result(&self, end: End) -> Option<RunResult> {
-        let (point, _) = self.spec.place(end.index)?;
+        let (point, ..) = self.spec.place(end.index)?;
         let (paths, values) = (self.spec.space.paths(), self.spec.space.values(point)?);
         let work = self.spec.space.work(point)?;
         let set = match &work {
@@ -187,14 +188,14 @@ impl Subject<'_> {
     }
 
     fn running(&self, source: &Source<'_>, index: u64, now: f64) -> Option<Running> {
-        let (point, seed) = self.spec.place(index)?;
+        let (point, seed, fold) = self.spec.place(index)?;
         let last = self.results.runs.get(&index)?.last.as_ref()?;
         let (seconds, epoch) = match last.what {
             LastEvent::Checkpoint { epoch, .. } => (None, Some(epoch)),
             _ => (Some((now - last.time).max(0.0)), None),
         };
         let trial = (source.trial)(point)?.short();
-        Some(Running { index, trial, seed: Some(seed), seconds, epoch })
+        Some(Running { index, trial, seed: Some(seed), fold, seconds, epoch })
     }
 
     fn with<T>(&self, metrics: &[String], then: impl FnOnce(&Source<'_>) -> T) -> T {
@@ -210,6 +211,8 @@ impl Subject<'_> {
             aim: aim(&spec.objective),
             parameters: spec.space.paths(),
             seeds: &spec.seeds,
+            folds: spec.folds,
+            ratio: ratio(spec),
             points: spec.space.points(),
             runs: self.runs,
             missing: self.missing(&facts),
@@ -333,6 +336,30 @@ pub fn local_liveness(dir: &SweepDir) -> Liveness {
         },
         Ok(None) => Liveness::Gone,
         Err(_) => Liveness::Unknown,
+    }
+}
+
+/// Samples held back by samples trained on. Of a program without folds it is not known whether
+/// its runs share any, and 0.
+fn ratio(spec: &Spec) -> f64 {
+    if let Some(folds) = spec.folds {
+        return 1.0 / (f64::from(folds) - 1.0);
+    }
+    let of =
+        |settings: &Settings| settings.at("data.valid").as_f64().map_or(0.0, |v| v / (1.0 - v));
+    match spec.space.base() {
+        Base::Command(_) => 0.0,
+        Base::Train(settings) if !spec.space.paths().iter().any(|p| p == "data.valid") => {
+            of(settings)
+        }
+        Base::Train(_) => {
+            let works = spec.space.samples(&["data.valid"]);
+            let ratios = works.filter_map(|(_, work)| match work {
+                Work::Train(settings) => Some(of(&settings)),
+                Work::Command(_) => None,
+            });
+            ratios.fold(0.0, f64::max)
+        }
     }
 }
 

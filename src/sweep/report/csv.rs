@@ -1,5 +1,5 @@
 //! The report as CSV: one line a trial (or a run), all digits, for other programs.
-use super::{Report, Row, Summary};
+use super::{Comparison, Report, Row, Summary};
 use crate::judge::State;
 use crate::recipe::Value;
 use crate::text::clean;
@@ -18,23 +18,51 @@ pub fn render(report: &Report) -> String {
     }
     head.extend(["seeds", "seconds", "seconds_mean"].map(str::to_owned));
     head.extend(crate::judge::STATES.map(|state| state.word().to_owned()));
-    write(std::iter::once(head).chain(report.rows.iter().map(|row| line(row, report.seeds))))
+    head.extend(report.comparison.iter().flat_map(|_| COMPARED.map(str::to_owned)));
+    head.extend(report.folds.map(|_| "folds".to_owned()));
+    write(std::iter::once(head).chain(report.rows.iter().map(|row| line(row, report))))
 }
 
 fn summary_heads(metric: &str) -> [String; 3] {
     [text(metric), text(&format!("{metric} sd")), "n".into()]
 }
 
-fn line(row: &Row, seeds: u64) -> Vec<String> {
+fn line(row: &Row, report: &Report) -> Vec<String> {
     let mut cells = vec![row.rank.map_or_else(String::new, |rank| rank.to_string()), row.name()];
     cells.extend(row.parameters.iter().map(|v| v.as_ref().map_or_else(String::new, value)));
     cells.extend(summary(&row.objective));
     for metric in &row.metrics {
         cells.extend(summary(metric).into_iter().take(2));
     }
-    cells.extend([seeds.to_string(), number(row.seconds), number(row.seconds_mean)]);
+    cells.extend([report.seeds.to_string(), number(row.seconds), number(row.seconds_mean)]);
     cells.extend(row.counts.iter().map(|(_, runs)| runs.to_string()));
+    cells.extend(report.comparison.iter().flat_map(|first| compared(row, first)));
+    cells.extend(report.folds.map(|folds| folds.to_string()));
     cells
+}
+
+/// How a row compares with the first; the columns come last, where trials have several runs.
+const COMPARED: [&str; 6] =
+    ["pairs", "difference", "difference_low", "difference_high", "p", "tied_with_first"];
+
+fn compared(row: &Row, first: &Comparison) -> Vec<String> {
+    let optional = |x: Option<f64>| x.map_or_else(String::new, number);
+    match row.versus {
+        None if row.point == first.point => {
+            let mut cells = vec![String::new(); 5];
+            cells.push("true".into());
+            cells
+        }
+        None => vec![String::new(); 6],
+        Some(versus) => vec![
+            versus.pairs.to_string(),
+            optional(versus.difference),
+            optional(versus.interval.map(|interval| interval.0)),
+            optional(versus.interval.map(|interval| interval.1)),
+            optional(versus.p),
+            versus.is_tied().to_string(),
+        ],
+    }
 }
 
 fn summary(s: &Summary) -> [String; 3] {
@@ -48,6 +76,7 @@ pub fn render_runs(report: &Report) -> String {
     let mut head = vec!["rank".to_owned(), "trial".into(), "run".into(), "seed".into()];
     head.extend(report.parameters.iter().map(|p| text(p)));
     head.extend(["state".to_owned(), text(&report.aim.metric), "seconds".into(), "why".into()]);
+    head.extend(report.folds.map(|_| "fold".to_owned()));
     let lines = report.rows.iter().flat_map(|row| {
         row.runs.iter().map(move |run| {
             let mut cells = vec![
@@ -65,6 +94,7 @@ pub fn render_runs(report: &Report) -> String {
                 number(run.seconds)
             });
             cells.push(text(run.why.as_deref().unwrap_or("")));
+            cells.extend(run.fold.map(|fold| fold.number.to_string()));
             cells
         })
     });

@@ -1,8 +1,10 @@
 //! The report as JSON, in a documented form with a version: see [`REPORT_SCHEMA`].
 //!
 //! One object: `schema`; `sweep {name, id, dir}`; `objective {metric, goal, at}`;
-//! `parameters`: the paths that vary; `seeds`: seeds of every trial; `trials`: trials that the
-//! rows are taken from; `rows`, in order; `counts`: runs by state; `missing`: runs not ended
+//! `parameters`: the paths that vary; `seeds`: seeds of every trial, `folds`: of each seed,
+//! null without; `trials`: trials that the
+//! rows are taken from; `comparison {first, test, level, ratio}`: the id of the trial that the
+//! rows are compared with, and how (null where each trial has one run); `rows`, in order; `counts`: runs by state; `missing`: runs not ended
 //! that no process will get to; `open`: ranges `{first, last}` of the indices of runs not
 //! ended, with `open_truncated`; `failures`: by cause, `{state, why, runs, example, kind,
 //! nodes}`, `kind` (`memory`, `time`, `killed`, …) null where it is not known;
@@ -12,12 +14,18 @@
 //! A row: `rank` (null without a finite objective), `trial` and `trial_id`, `parameters`: path
 //! to value, without those that do not exist at that trial; `objective {mean, sd, n, state}`;
 //! `metrics`: name to the same; `seconds` (all its runs) and `seconds_mean` (one);
-//! `counts`; `runs` where asked for. A number that is not finite is null, and `state` says why:
+//! `counts`; `runs` where asked for. Where there is a `comparison`: `pairs` (runs of the same
+//! seed and fold), `difference` (of the means, less the first's) with the ends of its 95 %
+//! interval, `difference_low` and `difference_high`, `p`, and `tied_with_first` (null without a
+//! finite objective). A number that is not finite is null, and `state` says why:
 //! `nan`, `inf`, `-inf`, a state of its runs, or `unreported`; otherwise `state` is `ok`.
 use rayon::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
-use super::{Aim, Cause, REPORT_SCHEMA, Report, Row, RunRow, Summary, Title, tested};
+use super::{
+    Aim, Cause, Comparison, Paired, REPORT_SCHEMA, Report, Row, RunRow, Summary, Title, paired,
+    tested,
+};
 use crate::judge::Counts;
 use crate::recipe::Value;
 
@@ -31,7 +39,9 @@ pub fn render(report: &Report) -> String {
         ("objective", aim(&report.aim).to_string()),
         ("parameters", json!(report.parameters).to_string()),
         ("seeds", report.seeds.to_string()),
+        ("folds", json!(report.folds).to_string()),
         ("trials", report.trials.to_string()),
+        ("comparison", report.comparison.as_ref().map_or(Json::Null, comparison).to_string()),
         ("rows", format!("[{}]", rows.join(","))),
         ("counts", counts(&report.counts).to_string()),
         ("missing", report.missing.to_string()),
@@ -81,11 +91,33 @@ fn row(row: &Row, report: &Report) -> String {
         ("seconds_mean", finite(row.seconds_mean).to_string()),
         ("counts", counts(&row.counts).to_string()),
     ];
+    if let Some(first) = &report.comparison {
+        fields.extend(compared(row, first));
+    }
     if !row.runs.is_empty() {
         let runs: Json = row.runs.iter().map(run).collect();
         fields.push(("runs", runs.to_string()));
     }
     object(&fields)
+}
+
+fn comparison(first: &Comparison) -> Json {
+    json!({"first": first.trial, "test": "paired t", "level": paired::LEVEL,
+           "ratio": finite(first.ratio)})
+}
+
+fn compared(row: &Row, first: &Comparison) -> Vec<(&'static str, String)> {
+    let of = |pick: fn(&Paired) -> Option<f64>| json!(row.versus.as_ref().and_then(pick));
+    let tied = row.versus.as_ref().map(Paired::is_tied);
+    let tied = tied.or((row.point == first.point).then_some(true));
+    vec![
+        ("pairs", json!(row.versus.map(|versus| versus.pairs)).to_string()),
+        ("difference", of(|versus| versus.difference).to_string()),
+        ("difference_low", of(|versus| versus.interval.map(|interval| interval.0)).to_string()),
+        ("difference_high", of(|versus| versus.interval.map(|interval| interval.1)).to_string()),
+        ("p", of(|versus| versus.p).to_string()),
+        ("tied_with_first", json!(tied).to_string()),
+    ]
 }
 
 fn run(run: &RunRow) -> Json {
@@ -97,6 +129,9 @@ fn run(run: &RunRow) -> Json {
         "objective": run.objective.map(finite),
         "seconds": finite(run.seconds),
     });
+    if let Some(fold) = run.fold {
+        object["fold"] = fold.number.into();
+    }
     if let Some(why) = &run.why {
         object["why"] = why.as_str().into();
     }

@@ -1,5 +1,5 @@
 //! The report as a Markdown table, for issues and notes.
-use super::table::{not_done, objectives, parameter, runs, summaries, totals};
+use super::table::{not_done, objectives, parameter, rank, runs, summaries, tied, totals};
 use super::{Report, Row, Summary, tested};
 use crate::judge::State;
 use crate::text::{clean, duration};
@@ -31,7 +31,7 @@ pub fn render(report: &Report) -> String {
         let mut cells = start(row);
         cells.push(objectives[at].trim_end().to_owned());
         cells.extend(metrics.iter().map(|column| column[at].trim_end().to_owned()));
-        cells.push(runs(row, report.seeds));
+        cells.push(runs(row, report.rounds().count()));
         if unfinished {
             cells.push(not_done(row));
         }
@@ -40,6 +40,10 @@ pub fn render(report: &Report) -> String {
     });
     let mut out = write(&head, rows);
     out.push('\n');
+    if let Some(note) = tied(report) {
+        out.push_str(&note);
+        out.push_str("\n\n");
+    }
     out.push_str(&totals(report).replace(" (all: --all)", ""));
     out.push('\n');
     if let Some(line) = tested::line(&report.openings) {
@@ -49,7 +53,7 @@ pub fn render(report: &Report) -> String {
 }
 
 fn start(row: &Row) -> Vec<String> {
-    let mut cells = vec![row.rank.map_or_else(|| "-".into(), |rank| rank.to_string()), row.name()];
+    let mut cells = vec![rank(row), row.name()];
     cells.extend(row.parameters.iter().map(|value| escape(&parameter(value.as_ref()))));
     cells
 }

@@ -10,6 +10,7 @@ pub mod fate;
 pub mod json;
 pub mod list;
 pub mod markdown;
+pub mod paired;
 pub mod pause;
 pub mod query;
 pub mod ranges;
@@ -22,11 +23,13 @@ pub mod tested;
 use std::borrow::Cow;
 
 use crate::judge::{Counts, State};
-use crate::recipe::Value;
+use crate::recipe::{Fold, Value};
+use crate::spec::Rounds;
 use crate::store::tasks;
 use crate::trial::TrialId;
 pub use build::{best, build};
 pub use cause::Cause;
+pub use paired::Paired;
 pub use query::{Plan, Query, ReportError};
 pub use ranges::Range;
 pub use rank::{Standing, Summary};
@@ -93,7 +96,12 @@ pub struct Source<'a> {
     pub parameters: &'a [String],
     /// The seeds of every trial.
     pub seeds: &'a [u64],
-    /// Numbers that points have: a run's index is `seed place * points + point`.
+    /// The folds of every seed, where there are folds.
+    pub folds: Option<u32>,
+    /// Samples held back by samples trained on, where the runs of a trial share samples; else 0.
+    pub ratio: f64,
+    /// Numbers that points have: a run's index is `place * points + point`, where the place is
+    /// `seed place * folds + fold`, each from 0.
     pub points: u64,
     /// Runs of the sweep.
     pub runs: u64,
@@ -132,6 +140,10 @@ pub struct Report {
     pub metrics: Vec<String>,
     /// Seeds of every trial.
     pub seeds: u64,
+    /// Folds of every seed, where there are folds.
+    pub folds: Option<u32>,
+    /// What the rows are compared with; nothing where each trial has one run.
+    pub comparison: Option<Comparison>,
     /// The trials shown, in order.
     pub rows: Vec<Row>,
     /// Trials with a run begun that the condition admits, shown or not.
@@ -158,6 +170,17 @@ pub struct Report {
     pub openings: Vec<tested::Tested>,
 }
 
+/// What the trials of a report are compared with: the first of all of them, shown or not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Comparison {
+    /// Its place in the space.
+    pub point: u64,
+    /// Its identity.
+    pub trial: Option<TrialId>,
+    /// Samples held back by samples trained on, by which the variance is corrected.
+    pub ratio: f64,
+}
+
 /// One trial.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
@@ -172,6 +195,9 @@ pub struct Row {
     pub parameters: Vec<Option<Value>>,
     /// The objective over the runs that are done.
     pub objective: Summary,
+    /// How it compares with the first of all trials; nothing for that itself, and without a
+    /// finite objective.
+    pub versus: Option<Paired>,
     /// Further metrics over the runs that are done.
     pub metrics: Vec<Summary>,
     /// Seconds of all its runs that ended.
@@ -191,6 +217,8 @@ pub struct RunRow {
     pub index: u64,
     /// Its seed.
     pub seed: Option<u64>,
+    /// Its fold, where there are folds.
+    pub fold: Option<Fold>,
     /// Its state.
     pub state: State,
     /// Its objective.
@@ -201,6 +229,22 @@ pub struct RunRow {
     pub why: Option<String>,
 }
 
+impl Source<'_> {
+    /// How often every trial is run.
+    #[must_use]
+    pub const fn rounds(&self) -> Rounds {
+        Rounds { seeds: self.seeds.len() as u64, folds: self.folds }
+    }
+}
+
+impl Report {
+    /// How often every trial is run.
+    #[must_use]
+    pub const fn rounds(&self) -> Rounds {
+        Rounds { seeds: self.seeds, folds: self.folds }
+    }
+}
+
 impl Row {
     /// The eight digits that people see.
     #[must_use]
@@ -208,10 +252,16 @@ impl Row {
         self.trial.map_or_else(|| format!("#{}", self.point), |trial| trial.short())
     }
 
-    /// Whether fewer runs count than seeds were asked for.
+    /// Whether it ranks and noise can't tell it from the first; not of the first itself.
     #[must_use]
-    pub const fn is_partial(&self, seeds: u64) -> bool {
-        self.objective.n < seeds
+    pub fn is_tied(&self) -> bool {
+        self.versus.is_some_and(|versus| versus.is_tied())
+    }
+
+    /// Whether fewer runs count than were asked for.
+    #[must_use]
+    pub const fn is_partial(&self, asked: u64) -> bool {
+        self.objective.n < asked
     }
 
     /// Why the objective is no finite number: `nan`, `inf`, or the state of its runs.

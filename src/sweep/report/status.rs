@@ -9,6 +9,8 @@ use super::{Aim, Cause, Range, Row, Source, Summary, Title, ranges};
 use crate::exec::slurm::bad_nodes::BadNode;
 use crate::exec::slurm::state::Array;
 use crate::judge::{Counts, State};
+use crate::recipe::Fold;
+use crate::spec::Rounds;
 use crate::store::record::Cause as Kind;
 use crate::text::{Digits, clean, cut, duration, grouped, plural};
 pub use json::render_json;
@@ -30,8 +32,8 @@ pub struct Status {
     pub aim: Aim,
     /// The parameters that vary.
     pub parameters: Vec<String>,
-    /// Seeds of every trial.
-    pub seeds: u64,
+    /// Seeds and folds of every trial.
+    pub rounds: Rounds,
     /// Runs by state.
     pub counts: Counts,
     /// Runs not ended that no process will get to.
@@ -74,7 +76,7 @@ impl Status {
             sweep: source.sweep.clone(),
             aim: source.aim.clone(),
             parameters: source.parameters.to_vec(),
-            seeds: source.seeds.len() as u64,
+            rounds: source.rounds(),
             counts,
             missing: source.missing,
             open: super::build::open_runs(source),
@@ -102,6 +104,8 @@ pub struct Running {
     pub trial: String,
     /// Its seed.
     pub seed: Option<u64>,
+    /// Its fold, where there are folds.
+    pub fold: Option<Fold>,
     /// Seconds since it was begun, if the record says when.
     pub seconds: Option<f64>,
     /// Epochs that a durable checkpoint holds.
@@ -221,13 +225,15 @@ fn bar(counts: &Counts, view: View) -> String {
 fn best(status: &Status, view: View) -> Vec<String> {
     let Some(row) = &status.best else { return Vec::new() };
     let number = number(&row.objective);
-    let seeds = if row.is_partial(status.seeds) {
-        format!("{} of {} seeds", row.objective.n, status.seeds)
+    let word = if status.rounds.folds.is_some() { "run" } else { "seed" };
+    let asked = status.rounds.count();
+    let runs = if row.is_partial(asked) {
+        format!("{} of {}", row.objective.n, plural(asked, word))
     } else {
-        plural(row.objective.n, "seed")
+        status.rounds.to_string()
     };
     let mut lines = vec![format!(
-        "best     {} {number} over {seeds}, trial {}",
+        "best     {} {number} over {runs}, trial {}",
         clean(&status.aim.metric),
         row.name()
     )];
@@ -263,10 +269,11 @@ fn running(status: &Status) -> Vec<String> {
         .enumerate()
         .map(|(place, run)| {
             let seed = run.seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
+            let fold = run.fold.map_or_else(String::new, |fold| format!(", fold {}", fold.number));
             let since = run.seconds.map_or_else(String::new, |s| format!(", for {}", duration(s)));
             let saved = run.epoch.map_or_else(String::new, |e| format!(", {e} epochs saved"));
             let head = if place == 0 { "running" } else { "" };
-            format!("{head:<8} run {}, trial {}{seed}{since}{saved}", run.index, run.trial)
+            format!("{head:<8} run {}, trial {}{seed}{fold}{since}{saved}", run.index, run.trial)
         })
         .collect();
     if status.running.len() > NAMED {

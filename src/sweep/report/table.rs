@@ -3,7 +3,7 @@
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use unicode_width::UnicodeWidthStr;
 
-use super::{Report, Row, Summary, ranges, tested};
+use super::{Report, Row, Summary, paired, ranges, tested};
 use crate::judge::State;
 use crate::recipe::Value;
 use crate::text::{Digits, clean, cut, duration, grouped, plural};
@@ -52,6 +52,10 @@ pub fn render(report: &Report, view: View) -> String {
     } else {
         let (table, left_out) = lay_out(columns(report), view);
         out.push_str(&table);
+        if let Some(note) = tied(report) {
+            out.push_str(&style(view, DIM, &note));
+            out.push('\n');
+        }
         if !left_out.is_empty() {
             let note = format!(
                 "left out for want of width: {} (see them all: --format csv)",
@@ -70,9 +74,10 @@ fn head(report: &Report, view: View) -> String {
     let aim = &report.aim;
     let goal = if aim.maximize { "maximize" } else { "minimize" };
     let at = if aim.best { "best" } else { "last" };
-    let spread = match report.seeds {
-        1 => "1 seed".to_owned(),
-        n => format!("mean ± sd over {n} seeds"),
+    let rounds = report.rounds();
+    let spread = match rounds.count() {
+        1 => rounds.to_string(),
+        _ => format!("mean ± sd over {rounds}"),
     };
     format!(
         "{}  {goal} {} at the {at} epoch, {spread}\n\n",
@@ -98,10 +103,7 @@ fn columns(report: &Report) -> Vec<Column> {
         right,
         spare,
     };
-    let mut columns = vec![
-        column("rank", true, 0, &|row| row.rank.map_or_else(|| "-".into(), grouped)),
-        column("trial", false, 0, &Row::name),
-    ];
+    let mut columns = vec![column("rank", true, 0, &rank), column("trial", false, 0, &Row::name)];
     let mut spare = 100;
     for (place, path) in report.parameters.iter().enumerate() {
         spare += 1;
@@ -124,17 +126,34 @@ fn columns(report: &Report) -> Vec<Column> {
         let head = cut(name, LONGEST);
         columns.push(Column { short: head.clone(), head, cells, right: true, spare });
     }
-    let partial = rows.iter().any(|row| row.is_partial(report.seeds));
-    columns
-        .push(column("runs", true, if partial { 50 } else { 200 }, &|row| runs(row, report.seeds)));
+    let asked = report.rounds().count();
+    let partial = rows.iter().any(|row| row.is_partial(asked));
+    columns.push(column("runs", true, if partial { 50 } else { 200 }, &|row| runs(row, asked)));
     if rows.iter().any(|row| row.counts.get(State::Done) < row.counts.total()) {
         columns.push(column("not done", false, 190, &not_done));
     }
     columns.push(column("time", true, 300, &|row| duration(row.seconds)));
-    if report.seeds > 1 {
+    if asked > 1 {
         columns.push(column("a run", true, 301, &|row| duration(row.seconds_mean)));
     }
     columns
+}
+
+/// A rank, marked where noise can't tell the trial from the first.
+pub(super) fn rank(row: &Row) -> String {
+    let mark = if row.is_tied() { "≈ " } else { "" };
+    row.rank.map_or_else(|| "-".into(), |rank| format!("{mark}{}", grouped(rank)))
+}
+
+/// What the mark before a rank says, where there is one.
+pub(super) fn tied(report: &Report) -> Option<String> {
+    report.rows.iter().any(Row::is_tied).then(|| {
+        format!(
+            "≈ can't be told from the first by {} (paired t test, p ≥ {})",
+            report.rounds(),
+            paired::LEVEL
+        )
+    })
 }
 
 /// The end of a path from which on no other path has the same: `lr` of `optimizer.lr`.
@@ -187,10 +206,10 @@ pub(super) fn summaries(all: &[Summary], otherwise: impl Fn(usize) -> &'static s
         .collect()
 }
 
-/// How many runs count, marked where seeds are missing.
-pub(super) fn runs(row: &Row, seeds: u64) -> String {
-    if row.is_partial(seeds) {
-        format!("{} of {seeds}", row.objective.n)
+/// How many runs count, marked where some are missing.
+pub(super) fn runs(row: &Row, asked: u64) -> String {
+    if row.is_partial(asked) {
+        format!("{} of {asked}", row.objective.n)
     } else {
         row.objective.n.to_string()
     }

@@ -118,7 +118,8 @@ mod tests {
         let once =
             Tested { opening, metric: "test/f1".into(), trials: vec![reached], runs: (3, 5) };
         assert_eq!(line(&[]), None);
-        let told = [line(&[once.clone()]), line(&[once.clone(), once])].map(Option::unwrap);
+        let twice = [once.clone(), once];
+        let told = [line(&twice[..1]), line(&twice)].map(Option::unwrap);
         insta::assert_snapshot!(told.join("\n"), @r"
         test set opened once, on 2026-11-25: test/f1 1a2b3c4d 0.9123 ± 0.0030 (3 seeds); 3 of 5 runs done
         test set opened twice, last on 2026-11-25: test/f1 1a2b3c4d 0.9123 ± 0.0030 (3 seeds); 3 of 5 runs done

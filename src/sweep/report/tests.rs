@@ -88,6 +88,8 @@ fn with<T>(facts: Vec<Fact<'static>>, then: impl FnOnce(&Source<'_>) -> T) -> T 
         aim: Aim { metric: "valid/f1".into(), maximize: true, best: false },
         parameters: &parameters,
         seeds: &SEEDS,
+        folds: None,
+        ratio: 0.0,
         points: POINTS,
         runs: POINTS * 3,
         facts,
@@ -122,6 +124,82 @@ fn asked() -> Query {
     Query { metrics: vec!["train/loss".into()], ..Query::default() }
 }
 
+/// Four trials of 2 seeds × 3 folds: the second is worse by little and irregularly, the third by
+/// as much every time, the fourth has one run; the fifth's numbers are none.
+fn folded(then: impl FnOnce(&Source<'_>) -> String) -> String {
+    let base = [0.95, 0.91, 0.93, 0.96, 0.92, 0.94];
+    let noise = [0.01, -0.012, 0.008, 0.002, -0.009, 0.004];
+    let mut facts = Vec::new();
+    for (place, (x, e)) in (0..).zip(base.iter().zip(noise)) {
+        facts.push(done(0, place, *x));
+        facts.push(done(1, place, x - 0.002 + e));
+        facts.push(done(2, place, x - 0.02 + e / 4.0));
+    }
+    facts.extend([done(3, 4, 0.9), done(4, 0, f64::NAN)]);
+    let seeds = [1, 2];
+    with(facts, |source| {
+        then(&Source {
+            sweep: source.sweep.clone(),
+            aim: source.aim.clone(),
+            facts: source.facts.clone(),
+            runs: POINTS * 6,
+            seeds: &seeds,
+            folds: Some(3),
+            ratio: 0.5,
+            missing: 0,
+            damaged_lines: 0,
+            damage: vec![],
+            notes: vec![],
+            ..*source
+        })
+    })
+}
+
+fn folded_report(query: Query, render: impl FnOnce(&Report) -> String) -> String {
+    let plan = Plan::new(query, &paths()).expect("a plan");
+    folded(|source| render(&build(source, &plan).expect("a report")))
+}
+
+#[test]
+fn rows_that_noise_cannot_tell_from_the_first_are_marked() {
+    let text = |query| folded_report(query, |report| table::render(report, NARROW));
+    insta::assert_snapshot!("tied_table", text(Query::default()));
+    insta::assert_snapshot!("tied_markdown", folded_report(Query::default(), markdown::render));
+    insta::assert_snapshot!("tied_csv", folded_report(Query::default(), csv::render));
+    let runs = Query { runs: true, top: Some(2), ..Query::default() };
+    insta::assert_snapshot!("tied_runs_csv", folded_report(runs.clone(), csv::render_runs));
+    let json = folded_report(runs, json::render);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    insta::assert_snapshot!("tied_json", serde_json::to_string_pretty(&json).expect("JSON"));
+}
+
+#[test]
+fn the_comparison_is_with_the_first_of_all_whatever_is_shown() {
+    let query = Query { filter: Some("model.layers == 4".into()), ..Query::default() };
+    let text = folded_report(query, |report| table::render(report, NARROW));
+    assert!(text.contains("≈ 2"), "{text}");
+    let query = Query { sort: Some("-rank".into()), ..Query::default() };
+    folded_report(query, |report| {
+        let tied: Vec<_> = report.rows.iter().map(|row| (row.point, row.is_tied())).collect();
+        assert_eq!(tied, [(3, true), (2, false), (1, true), (0, false), (4, false)]);
+        String::new()
+    });
+}
+
+#[test]
+fn one_run_a_trial_claims_nothing() {
+    let facts = vec![done(0, 0, 0.9), done(1, 0, 0.8)];
+    with(facts, |source| {
+        let (sweep, aim) = (source.sweep.clone(), source.aim.clone());
+        let (facts, damage, seeds) = (source.facts.clone(), vec![], [1]);
+        let source = Source { sweep, aim, facts, damage, notes: vec![], seeds: &seeds, ..*source };
+        let plan = Plan::new(Query::default(), &paths()).expect("a plan");
+        let report = build(&source, &plan).expect("a report");
+        assert!(report.comparison.is_none() && report.rows.iter().all(|r| r.versus.is_none()));
+        assert!(table::render(&report, NARROW).contains("note: one seed a trial"));
+    });
+}
+
 #[test]
 fn a_wide_terminal_shows_all() {
     let report = report(asked()).expect("a report");
@@ -130,11 +208,12 @@ fn a_wide_terminal_shows_all() {
 
     rank  trial     layers  kind      lr  momentum         valid/f1         train/loss    runs  not done
        1  643514da       2  adam   0.003         -  0.9712 ± 0.0000  0.02880 ± 0.00000  2 of 3  1 running
-       1  b50ccf7d       4  sgd   0.0001       0.9  0.9712 ± 0.0011  0.02880 ± 0.00110       3
-       3  a4c8dd69       2  adam  0.0001         -  0.9200 ± 0.0100  0.08000 ± 0.01000       3
+     ≈ 1  b50ccf7d       4  sgd   0.0001       0.9  0.9712 ± 0.0011  0.02880 ± 0.00110       3
+     ≈ 3  a4c8dd69       2  adam  0.0001         -  0.9200 ± 0.0100  0.08000 ± 0.01000       3
        -  f48d5347       4  sgd    0.003       0.9              NaN                  -  2 of 3  1 failed
        -  f398a916       4  sgd      0.1       0.9      interrupted                  -  0 of 3  2 waiting, 1 interrupted
        -  7cfe92e6       2  adam     0.1         -         diverged                  -  0 of 3  1 lost, 2 diverged
+    ≈ can't be told from the first by 3 seeds (paired t test, p ≥ 0.05)
     left out for want of width: time, a run (see them all: --format csv)
 
     6 trials; 18 runs: 10 done, 1 running, 2 waiting, 1 interrupted, 1 lost, 2 diverged, 1 failed
@@ -161,11 +240,12 @@ fn a_narrow_terminal_leaves_columns_out_and_says_so() {
 
     rank  trial     layers  kind      lr  momentum         valid/f1    runs
        1  643514da       2  adam   0.003         -  0.9712 ± 0.0000  2 of 3
-       1  b50ccf7d       4  sgd   0.0001       0.9  0.9712 ± 0.0011       3
-       3  a4c8dd69       2  adam  0.0001         -  0.9200 ± 0.0100       3
+     ≈ 1  b50ccf7d       4  sgd   0.0001       0.9  0.9712 ± 0.0011       3
+     ≈ 3  a4c8dd69       2  adam  0.0001         -  0.9200 ± 0.0100       3
        -  f48d5347       4  sgd    0.003       0.9              NaN  2 of 3
        -  f398a916       4  sgd      0.1       0.9      interrupted  0 of 3
        -  7cfe92e6       2  adam     0.1         -         diverged  0 of 3
+    ≈ can't be told from the first by 3 seeds (paired t test, p ≥ 0.05)
     left out for want of width: train/loss, not done, time, a run (see them all: --format csv)
 
     6 trials; 18 runs: 10 done, 1 running, 2 waiting, 1 interrupted, 1 lost, 2 diverged, 1 failed
@@ -185,10 +265,10 @@ fn a_narrow_terminal_leaves_columns_out_and_says_so() {
 fn csv_has_all_digits() {
     let report = report(Query { top: Some(3), ..asked() }).expect("a report");
     insta::assert_snapshot!(csv::render(&report), @r"
-    rank,trial,model.layers,optimizer.kind,optimizer.lr,optimizer.momentum,valid/f1,valid/f1 sd,n,train/loss,train/loss sd,seeds,seconds,seconds_mean,done,running,waiting,interrupted,lost,diverged,failed
-    1,643514da,2,adam,0.003,,0.9712,0.0,2,0.028800000000000048,0.0,3,127.0,63.5,2,1,0,0,0,0,0
-    1,b50ccf7d,4,sgd,0.0001,0.9,0.9712,0.0011000000000000454,3,0.02880000000000001,0.0011000000000000454,3,187.5,62.5,3,0,0,0,0,0,0
-    3,a4c8dd69,2,adam,0.0001,,0.92,0.010000000000000009,3,0.07999999999999996,0.010000000000000009,3,184.5,61.5,3,0,0,0,0,0,0
+    rank,trial,model.layers,optimizer.kind,optimizer.lr,optimizer.momentum,valid/f1,valid/f1 sd,n,train/loss,train/loss sd,seeds,seconds,seconds_mean,done,running,waiting,interrupted,lost,diverged,failed,pairs,difference,difference_low,difference_high,p,tied_with_first
+    1,643514da,2,adam,0.003,,0.9712,0.0,2,0.028800000000000048,0.0,3,127.0,63.5,2,1,0,0,0,0,0,,,,,,true
+    1,b50ccf7d,4,sgd,0.0001,0.9,0.9712,0.0011000000000000454,3,0.02880000000000001,0.0011000000000000454,3,187.5,62.5,3,0,0,0,0,0,0,2,-0.0005499999999999949,-0.007538412604896012,0.006438412604896022,0.49999999999999956,true
+    3,a4c8dd69,2,adam,0.0001,,0.92,0.010000000000000009,3,0.07999999999999996,0.010000000000000009,3,184.5,61.5,3,0,0,0,0,0,0,2,-0.05119999999999991,-0.17826204736174697,0.07586204736174715,0.12279396696294949,true
     ");
 }
 
@@ -218,8 +298,10 @@ fn markdown_is_a_table() {
     | rank | trial | model.layers | optimizer.kind | optimizer.lr | optimizer.momentum | valid/f1 | train/loss | runs | not done | time |
     | ---: | --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | --- | ---: |
     | 1 | 643514da | 2 | adam | 0.003 | - | 0.9712 ± 0.0000 | 0.02880 ± 0.00000 | 2 of 3 | 1 running | 2m 07s |
-    | 1 | b50ccf7d | 4 | sgd | 0.0001 | 0.9 | 0.9712 ± 0.0011 | 0.02880 ± 0.00110 | 3 |  | 3m 08s |
-    | 3 | a4c8dd69 | 2 | adam | 0.0001 | - | 0.9200 ± 0.0100 | 0.08000 ± 0.01000 | 3 |  | 3m 05s |
+    | ≈ 1 | b50ccf7d | 4 | sgd | 0.0001 | 0.9 | 0.9712 ± 0.0011 | 0.02880 ± 0.00110 | 3 |  | 3m 08s |
+    | ≈ 3 | a4c8dd69 | 2 | adam | 0.0001 | - | 0.9200 ± 0.0100 | 0.08000 ± 0.01000 | 3 |  | 3m 05s |
+
+    ≈ can't be told from the first by 3 seeds (paired t test, p ≥ 0.05)
 
     3 of 6 trials; 18 runs: 10 done, 1 running, 2 waiting, 1 interrupted, 1 lost, 2 diverged, 1 failed
     ");
@@ -236,6 +318,12 @@ fn json_is_one_object_with_a_version() {
     rows.retain(|row| ["2", "3"].contains(&row["point"].to_string().as_str()));
     insta::assert_snapshot!(serde_json::to_string_pretty(&json).expect("JSON"), @r#"
     {
+      "comparison": {
+        "first": "643514da49d616b0408a64349072cb31",
+        "level": 0.05,
+        "ratio": 0.0,
+        "test": "paired t"
+      },
       "counts": {
         "diverged": 2,
         "done": 10,
@@ -280,6 +368,7 @@ fn json_is_one_object_with_a_version() {
           "why": "the worker is gone without a word: killed, or the machine went down"
         }
       ],
+      "folds": null,
       "missing": 3,
       "notes": [],
       "objective": {
@@ -324,6 +413,9 @@ fn json_is_one_object_with_a_version() {
             "running": 1,
             "waiting": 0
           },
+          "difference": null,
+          "difference_high": null,
+          "difference_low": null,
           "metrics": {
             "train/loss": {
               "mean": 0.028800000000000048,
@@ -338,6 +430,8 @@ fn json_is_one_object_with_a_version() {
             "sd": 0.0,
             "state": "ok"
           },
+          "p": null,
+          "pairs": null,
           "parameters": {
             "model.layers": 2,
             "optimizer.kind": "adam",
@@ -370,6 +464,7 @@ fn json_is_one_object_with_a_version() {
           ],
           "seconds": 127.0,
           "seconds_mean": 63.5,
+          "tied_with_first": true,
           "trial": "643514da",
           "trial_id": "643514da49d616b0408a64349072cb31"
         },
@@ -383,6 +478,9 @@ fn json_is_one_object_with_a_version() {
             "running": 0,
             "waiting": 0
           },
+          "difference": null,
+          "difference_high": null,
+          "difference_low": null,
           "metrics": {
             "train/loss": {
               "mean": null,
@@ -397,6 +495,8 @@ fn json_is_one_object_with_a_version() {
             "sd": null,
             "state": "nan"
           },
+          "p": null,
+          "pairs": null,
           "parameters": {
             "model.layers": 4,
             "optimizer.kind": "sgd",
@@ -431,6 +531,7 @@ fn json_is_one_object_with_a_version() {
           ],
           "seconds": 193.5,
           "seconds_mean": 64.5,
+          "tied_with_first": null,
           "trial": "f48d5347",
           "trial_id": "f48d5347b1b3f3df3be4044fdad2a022"
         }
@@ -525,8 +626,8 @@ fn text_from_users_cannot_act() {
         assert!(!text.contains(['\x1b', '\u{202e}']), "{text}");
     }
     insta::assert_snapshot!(csv::render(&report), @r"
-    rank,trial,model.layers,'=cmd|' /C calc'!A0,optimizer.lr,optimizer.momentum,valid/f1,valid/f1 sd,n,seeds,seconds,seconds_mean,done,running,waiting,interrupted,lost,diverged,failed
-    1,643514da,2,'@SUM(1)|<b> *x*,0.003,-0.5,0.9712,0.0,2,3,127.0,63.5,2,1,0,0,0,0,0
+    rank,trial,model.layers,'=cmd|' /C calc'!A0,optimizer.lr,optimizer.momentum,valid/f1,valid/f1 sd,n,seeds,seconds,seconds_mean,done,running,waiting,interrupted,lost,diverged,failed,pairs,difference,difference_low,difference_high,p,tied_with_first
+    1,643514da,2,'@SUM(1)|<b> *x*,0.003,-0.5,0.9712,0.0,2,3,127.0,63.5,2,1,0,0,0,0,0,,,,,,true
     ");
     let markdown = markdown::render(&report);
     assert!(markdown.contains(r"@SUM(1)\|&lt;b&gt; \*x\*"), "{markdown}");
@@ -570,6 +671,7 @@ fn one_screen_tells_how_it_goes() {
                 index: 14,
                 trial: trial(2).expect("a trial").short(),
                 seed: Some(3),
+                fold: None,
                 seconds: Some(62.0),
                 epoch: Some(4),
             }],

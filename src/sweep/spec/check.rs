@@ -10,7 +10,7 @@ use super::parameters::{self, Declared, RuleSpans};
 use super::recipes;
 use super::section::{Mistakes, ticked};
 use super::yaml::{Entry, Kind, Node};
-use super::{Spec, StageKind, Upkeep, duration, slurm, stages, upkeep};
+use super::{Rounds, Spec, StageKind, Upkeep, duration, rounds, slurm, stages, upkeep};
 use crate::space::{Base, Fault, Rule, Space};
 
 /// The keys of a spec.
@@ -21,6 +21,7 @@ pub(super) const TOP: &[&str] = &[
     "confirm",
     "description",
     "exclude",
+    "folds",
     "include",
     "max_failures",
     "name",
@@ -28,6 +29,7 @@ pub(super) const TOP: &[&str] = &[
     "on_complete",
     "parameters",
     "retry",
+    "sanity",
     "search",
     "seeds",
     "short",
@@ -72,6 +74,8 @@ pub(super) fn check(
     let description = find("description").and_then(|e| mistakes.text(&e.value, "`description`"));
     let mut work = recipes::base(find("train"), find("command"), tree, &mut mistakes);
     let seeds = find("seeds").map_or_else(|| vec![0], |e| seeds(e, "`seeds`", &mut mistakes));
+    let folds = find("folds").and_then(|e| rounds::folds(e, &mut mistakes));
+    let rounds = Rounds { seeds: seeds.len() as u64, folds };
     // What finishes is judged by a metric that no spec may name.
     let finishes = stage.as_ref().is_some_and(|stage| stage.kind == StageKind::Finish);
     let task = match &work.base {
@@ -94,8 +98,8 @@ pub(super) fn check(
     if let (Some(entry), Some(varies)) = (find("short"), varied) {
         mistakes.add(stages::short_and_varied(entry, varies.clone()));
     }
-    let space = declared
-        .and_then(|declared| build(declared, &work, seeds.len(), rigour, tree, &mut mistakes));
+    let space =
+        declared.and_then(|declared| build(declared, &work, rounds, rigour, tree, &mut mistakes));
     let (Some(space), Some(name), Some(objective)) = (space, name, objective) else {
         return Err(mistakes.0);
     };
@@ -110,6 +114,7 @@ pub(super) fn check(
             description,
             space,
             seeds,
+            folds,
             objective,
             checkpoint_seconds,
             slurm,
@@ -127,7 +132,7 @@ pub(super) fn check(
 fn build(
     declared: Declared,
     work: &recipes::Work,
-    seeds: usize,
+    rounds: Rounds,
     rigour: &Rigour,
     tree: &Node,
     mistakes: &mut Mistakes,
@@ -136,8 +141,11 @@ fn build(
     if matches!(work.base, Base::Command(_)) {
         check_variables(&declared, mistakes);
     }
+    if rounds.folds.is_some() {
+        super::folds::check_declared(&declared, work, mistakes);
+    }
     let anchor = declared.anchor.clone().unwrap_or(tree.span.start..tree.span.start);
-    if let Some(too_large) = declared.too_large(seeds as u64, max_runs) {
+    if let Some(too_large) = declared.too_large(rounds, max_runs) {
         mistakes.add(Mistake::new(anchor, too_large.fact, too_large.label).hint(too_large.hint));
         return None;
     }
@@ -153,8 +161,8 @@ fn build(
     }
     let places = declared.places.clone();
     let rules = declared.rule_spans.clone();
-    let refusal = declared
-        .refusal(seeds as u64, &format!(", of which conditions leave more than {max_runs}"));
+    let refusal =
+        declared.refusal(rounds, &format!(", of which conditions leave more than {max_runs}"));
     let space = match Space::new(declared.paths, work.base.clone(), declared.plots) {
         Ok(space) => space,
         Err(fault) => {
@@ -165,7 +173,7 @@ fn build(
     if !rigour.recipes {
         return Some(space);
     }
-    let limit = max_runs / seeds.max(1) as u64;
+    let limit = max_runs / rounds.count().max(1);
     let trials = space.trials_up_to(limit);
     if let Some(fault) = space.fault(trials <= limit) {
         mistakes.add(fault_mistake(&fault, &rules, anchor));
@@ -200,7 +208,7 @@ fn build(
             );
         }
     }
-    recipes::check_points(&space, work, &places, mistakes);
+    recipes::check_points(&space, work, &places, rounds.folds, mistakes);
     Some(space)
 }
 
@@ -230,6 +238,7 @@ fn unknown_top(entry: &Entry, mistakes: &mut Mistakes) {
         "fixed" | "config" | "recipe" => Some("train"),
         "metric" | "goal" => Some("objective"),
         "repeats" | "seed" => Some("seeds"),
+        "fold" | "kfold" | "k_fold" | "cross_validation" | "cv" => Some("folds"),
         "method" | "sweeper" => Some("search"),
         "cluster" | "resources" | "sbatch" => Some("slurm"),
         "executable" | "cmd" | "program" => Some("command"),

@@ -78,13 +78,17 @@ pub(super) fn check_variables(declared: &Declared, mistakes: &mut Mistakes) {
     }
 }
 
-pub(super) fn unknown_placeholder(path: &str, space: &Space, work: &Work) -> Mistake {
+pub(super) fn unknown_placeholder(path: &str, space: &Space, work: &Work, folds: bool) -> Mistake {
     let mistake = Mistake::new(
         work.anchor.clone(),
         format!("`{{{path}}}` in `command` names no parameter"),
         "in this command",
     );
-    let known = space.paths().iter().map(String::as_str).chain(["seed"]);
+    if matches!(path, "fold" | "folds") {
+        return mistake.hint("give the sweep `folds`: how many there are");
+    }
+    let beside: &[&str] = if folds { &["seed", "fold", "folds"] } else { &["seed"] };
+    let known = space.paths().iter().map(String::as_str).chain(beside.iter().copied());
     match nearest(path, known) {
         Some(word) => mistake.hint(format!("did you mean `{{{word}}}`?")),
         None => mistake.hint(format!(

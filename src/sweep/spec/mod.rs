@@ -3,11 +3,13 @@ mod check;
 mod command;
 mod domain;
 pub mod duration;
+mod folds;
 pub mod metric;
 pub mod mistake;
 mod objective;
 mod parameters;
 mod recipes;
+mod rounds;
 mod rules;
 pub mod schema;
 pub(crate) mod section;
@@ -17,10 +19,12 @@ pub mod stages;
 pub mod upkeep;
 pub mod yaml;
 
-use crate::recipe::{Settings, Work};
+use crate::recipe::{Fold, Settings, Work};
 use crate::space::Space;
+use crate::trial::{Run, RunId};
 pub use metric::{At, Goal, Objective};
 pub use mistake::{Mistake, SpecErrors};
+pub use rounds::Rounds;
 pub use slurm::SlurmSettings;
 pub use stages::{Confirm, Short, Stage, StageKind};
 pub use upkeep::Upkeep;
@@ -39,6 +43,8 @@ pub struct Spec {
     pub space: Space,
     /// The seeds that every trial is run with.
     pub seeds: Vec<u64>,
+    /// The parts of a k-fold cross-validation, one of which each run holds back: k.
+    pub folds: Option<u32>,
     /// What the leaderboard ranks by.
     pub objective: Objective,
     /// Seconds between two checkpoints of a run.
@@ -59,34 +65,41 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// How often every trial is run.
+    #[must_use]
+    pub const fn rounds(&self) -> Rounds {
+        Rounds { seeds: self.seeds.len() as u64, folds: self.folds }
+    }
+
     /// Runs by number, those of points left out included; capped at `u64::MAX`.
     #[must_use]
     pub fn run_numbers(&self) -> u64 {
-        self.space.points().saturating_mul(self.seeds.len() as u64)
+        self.space.points().saturating_mul(self.rounds().count())
     }
 
-    /// How many runs there are: trials × seeds.
+    /// How many runs there are: trials × seeds × folds.
     #[must_use]
     pub fn runs(&self) -> u64 {
-        self.space.trials().saturating_mul(self.seeds.len() as u64)
+        self.space.trials().saturating_mul(self.rounds().count())
     }
 
-    /// Point and seed of a run's number.
+    /// Point, seed and fold of a run's number, which is `place × points + point`, where the
+    /// place is `seed place × folds + fold`, both from 0.
     #[must_use]
-    pub fn place(&self, index: u64) -> Option<(u64, u64)> {
+    pub fn place(&self, index: u64) -> Option<(u64, u64, Option<Fold>)> {
         let points = self.space.points();
-        let round = usize::try_from(index.checked_div(points)?).ok()?;
-        Some((index % points, *self.seeds.get(round)?))
+        let (seed, fold) = draw(&self.seeds, self.folds, index.checked_div(points)?)?;
+        Some((index % points, seed, fold))
     }
 
     /// The run with this number, if there is one.
     #[must_use]
-    pub fn run(&self, index: u64) -> Option<crate::trial::Run> {
-        let (point, seed) = self.place(index)?;
+    pub fn run(&self, index: u64) -> Option<Run> {
+        let (point, seed, fold) = self.place(index)?;
         let work = self.space.work(point)?;
-        let id = crate::trial::RunId::of(&work, seed);
+        let id = RunId::of(&work, seed, fold);
         let id = if self.finishes() { id.finishing() } else { id };
-        Some(crate::trial::Run { index, point, seed, id, work })
+        Some(Run { index, point, seed, fold, id, work })
     }
 
     /// The numbers of all runs from `start` to before `end`, in order.
@@ -126,6 +139,27 @@ impl Spec {
         }
         found
     }
+
+    /// Every file of weights that some trial begins with.
+    #[must_use]
+    pub fn weights(&self) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for (_, work) in self.space.samples(&["init_from"]) {
+            let Work::Train(settings) = work else { continue };
+            found.extend(settings.at("init_from").as_text().map(str::to_owned));
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}
+
+/// Seed and fold at a place among the rounds of a trial.
+pub(crate) fn draw(seeds: &[u64], folds: Option<u32>, place: u64) -> Option<(u64, Option<Fold>)> {
+    let of = folds.unwrap_or(1);
+    let seed = usize::try_from(place / u64::from(of)).ok().and_then(|at| seeds.get(at))?;
+    let number = u32::try_from(place % u64::from(of)).ok()? + 1;
+    Some((*seed, folds.map(|of| Fold { number, of })))
 }
 
 fn data_of(settings: &Settings) -> (String, Option<String>) {

@@ -7,7 +7,7 @@ use super::mistake::{Mistake, nearest};
 use super::section::{Mistakes, point_at};
 use super::yaml::{Entry, Kind, Node};
 use crate::recipe::{
-    COUPLED, Recipe, SettingError, Settings, Value, Work as RunWork, describe, key,
+    COUPLED, Fold, Recipe, SettingError, Settings, Value, Work as RunWork, describe, key,
 };
 use crate::space::{Base, Space};
 
@@ -220,6 +220,7 @@ pub(super) fn check_points(
     space: &Space,
     work: &Work,
     places: &BTreeMap<String, Range<usize>>,
+    folds: Option<u32>,
     mistakes: &mut Mistakes,
 ) {
     let mut told: HashSet<String> = HashSet::new();
@@ -233,18 +234,25 @@ pub(super) fn check_points(
     for (point, run) in points {
         match run {
             RunWork::Command(command) => {
-                if let Err(unknown) = command.words(0)
+                let fold = folds.map(|of| Fold { number: 1, of });
+                if let Err(unknown) = command.words(0, fold)
                     && told.insert(unknown.path.clone())
                 {
-                    mistakes.add(unknown_placeholder(&unknown.path, space, work));
+                    mistakes.add(unknown_placeholder(&unknown.path, space, work, folds.is_some()));
                 }
             }
             RunWork::Train(settings) => {
-                let errors = Recipe::new(&settings).err().unwrap_or_default();
-                for error in errors {
+                let recipe = Recipe::new(&settings);
+                for error in recipe.as_ref().err().into_iter().flatten() {
                     if told.insert(error.to_string()) {
-                        mistakes.add(setting_mistake(&error, space, point, work, places));
+                        mistakes.add(setting_mistake(error, space, point, work, places));
                     }
+                }
+                if let (Ok(recipe), Some(folds)) = (&recipe, folds)
+                    && let Some(fact) = super::folds::too_many(&recipe.data, folds)
+                    && told.insert(fact.clone())
+                {
+                    mistakes.add(super::folds::mistake(fact, work, places));
                 }
                 idle(&settings, space, work, places, &mut told, &mut idle_everywhere, mistakes);
             }
@@ -348,6 +356,13 @@ fn setting_mistake(
             "such as `train: {{data: {{set: mnist}}}}`; known are {}",
             super::section::ticked(crate::dataset::NAMES)
         )),
+        SettingError::Unknown { found, known, .. } => {
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            mistake.hint(match nearest(found, known.iter().copied()) {
+                Some(word) => format!("did you mean `{word}`?"),
+                None => format!("known are {}", super::section::ticked(&known)),
+            })
+        }
         _ => mistake,
     }
 }

@@ -25,6 +25,7 @@ pub fn json_schema() -> Json {
         "seeds": {"oneOf": [{"type": "integer", "minimum": 1}, {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}], "description": "how many seeds every trial is run with, or which"},
         "short": {"type": "object", "properties": {"epochs": {"type": "integer", "minimum": 1}}, "required": ["epochs"], "additionalProperties": false, "description": "the search trains less; the stages after it train as `train.epochs` says"},
         "confirm": {"type": "object", "properties": {"top": {"type": "integer", "minimum": 1}, "seeds": {"oneOf": [{"type": "integer", "minimum": 1}, {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}]}}, "required": ["top", "seeds"], "additionalProperties": false, "description": "runs the best trials again: how many, and on how many fresh seeds, or which"},
+        "folds": {"type": "integer", "minimum": 2, "maximum": 1000, "description": "k of a k-fold cross-validation: every trial is run k times with every seed, each time with another part of the training samples held back"},
         "objective": {"type": "object", "properties": {"maximize": {"type": "string"}, "minimize": {"type": "string"}, "at": {"enum": ["last", "best"]}}, "additionalProperties": false, "description": "what the leaderboard ranks by"},
         "search": {"enum": ["grid"], "description": "how the space is walked"},
         "checkpoint": {"type": "string", "description": "time between two checkpoints of a run, such as `5m`"},
@@ -40,6 +41,7 @@ pub fn json_schema() -> Json {
         }},
         "max_failures": {"type": "integer", "minimum": 1, "description": "runs that may fail before the sweep is stopped"},
         "after": {"enum": ["report"], "description": "`report`: write the leaderboard when the sweep is complete"},
+        "sanity": {"type": "boolean", "description": "whether a sample of the trials must learn one batch by heart before any is trained"},
         "on_complete": {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1, "description": "a program, with its words, that is started once when the sweep is complete"},
     });
     if let (Some(all), Some(shaping)) =

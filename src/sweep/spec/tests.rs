@@ -364,5 +364,44 @@ fn single_mistakes_and_their_hints() {
     }
 }
 
+/// Each says what there is instead.
+#[test]
+fn words_that_are_none_under_the_other_settings_are_mistakes() {
+    let spec = |more: &str| format!("train: {{data: {{set: mnist}}, {more}}}\n");
+    for (more, says) in [
+        (
+            "early_stop: {patience: 3, metric: valid/los}",
+            "no metric of the validation samples that `task: classify` reports (did you mean \
+             `valid/loss`?)",
+        ),
+        ("early_stop: {patience: 3, metric: train/loss}", "known are `valid/accuracy`"),
+        ("early_stop: {patience: 3, metric: valid/rmse}", "is no metric of the validation samples"),
+        ("early_stop: {metric: valid/f1}", "stops nothing without `early_stop.patience`"),
+        ("early_stop: {patience: 0}", "must be a whole number from 1"),
+        ("freeze: layers.4", "`freeze: layers.4` is no parameter of this model"),
+        ("freeze: layers.4", "(did you mean `layers.3`?)"),
+        ("freeze: blocks", "known are `layers.0`, `layers.1`, `layers.2`, `layers.3`"),
+        ("freeze: layers.0.norm", "is no parameter of this model"),
+        ("freeze: layers", "leaves nothing of the model to be trained"),
+        ("init_skip: layers.3", "leaves nothing out without `init_from`"),
+        ("init_from: a, init_skip: last", "`init_skip: last` is no parameter of this model"),
+        ("precision: f16", "did you mean `bf16`?"),
+        ("precision: half", "must be `f32` or `bf16`"),
+    ] {
+        let said = facts(&spec(more)).join("\n");
+        assert!(said.contains(says), "{more}\nsays: {said}\nnot: {says}");
+    }
+    for more in [
+        "early_stop: {patience: 3, metric: valid/f1, min_delta: 0.01}",
+        "init_from: a.safetensors, init_skip: layers.3, freeze: \"layers.0, layers.1.weight\"",
+        "precision: bf16, save_weights: true",
+        "model: {batch_norm: true}, freeze: layers.0.norm",
+    ] {
+        good(&spec(more));
+    }
+    assert_eq!(good(&spec("init_from: a.safetensors")).weights(), ["a.safetensors"]);
+}
+
+mod folds;
 mod scale;
 mod tasks;

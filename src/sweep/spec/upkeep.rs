@@ -7,7 +7,7 @@ use super::section::{Mistakes, point_at};
 use super::yaml::{Entry, Kind, Node};
 
 /// The keys of a spec that are read here. What they say changes no run.
-pub(super) const KEYS: &[&str] = &["after", "max_failures", "on_complete", "retry"];
+pub(super) const KEYS: &[&str] = &["after", "max_failures", "on_complete", "retry", "sanity"];
 
 /// What is to happen around a sweep.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct Upkeep {
     /// The program that is started once when the sweep is complete, with its words.
     #[serde(default)]
     pub on_complete: Vec<String>,
+    /// Whether a sample of the trials must learn one batch by heart before any is trained.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sanity: bool,
     /// Whether the best trials are then run again.
     #[serde(default)]
     pub confirm: bool,
@@ -82,6 +85,21 @@ pub(super) fn check<'n>(
                 "`on_complete` must be a program and its words",
                 "a list of words; no shell reads them",
             )),
+        }
+    }
+    if let Some(entry) = find("sanity") {
+        upkeep.sanity = entry.value.kind == Kind::Bool(true);
+        if !matches!(entry.value.kind, Kind::Bool(_)) {
+            mistakes.wrong_kind(&entry.value, "`sanity`", "true or false");
+        } else if upkeep.sanity && find("command").is_some() {
+            mistakes.add(
+                Mistake::new(
+                    point_at(entry),
+                    "`sanity` looks into models of the built-in trainer, and this sweep runs a `command`",
+                    "not with a `command`",
+                )
+                .hint("leave it out; `slurm: {canary: true}` tries a program once before the rest"),
+            );
         }
     }
     upkeep
@@ -176,6 +194,7 @@ mod tests {
             max_failures: Some(7),
             report: true,
             on_complete,
+            sanity: false,
             confirm: false,
         };
         assert_eq!(all.expect("a spec"), expected);
@@ -191,6 +210,8 @@ mod tests {
             ("max_failures: 0\n", "at least 1"),
             ("after: mail\n", "must be `report`"),
             ("on_complete: ./tell.sh\n", "must be a list"),
+            ("sanity: sometimes\n", "`sanity` must be true or false"),
+            ("sanity: true\n", "this sweep runs a `command`"),
         ] {
             let text = spec(rest).expect_err("a mistake");
             assert!(text.contains(told), "{told} in\n{text}");

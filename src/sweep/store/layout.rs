@@ -137,6 +137,18 @@ impl SweepDir {
         self.0.join("ckpt").join(run.to_string())
     }
 
+    /// The weights that runs left.
+    #[must_use]
+    pub fn all_weights(&self) -> PathBuf {
+        self.0.join("weights")
+    }
+
+    /// The weights that a run left.
+    #[must_use]
+    pub fn weights(&self, run: &RunId) -> PathBuf {
+        self.all_weights().join(format!("{run}.safetensors"))
+    }
+
     /// What the worker of an attempt printed.
     #[must_use]
     pub fn log(&self, slice: u32, tag: &str) -> PathBuf {

@@ -22,6 +22,7 @@ pub mod read;
 pub mod record;
 pub mod segment;
 pub mod tasks;
+pub mod weights;
 
 pub use error::StoreError;
 pub use line::{Damage, DamageKind};

@@ -104,6 +104,9 @@ fn gather(all: &Prepared, features: usize, rows: &[i64], inputs: &mut Tensor) {
     match all {
         Prepared::Bytes { all, factor, offset } => {
             let images = raw::bytes(all);
+            // By value: behind references the compiler reads them for every byte, and takes one
+            // byte at a time.
+            let (factor, offset) = (*factor, *offset);
             raw::wide(
                 #[inline(always)]
                 || {

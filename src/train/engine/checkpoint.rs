@@ -175,18 +175,18 @@ fn read(file: &SafeTensors<'_>, name: &str, like: &Tensor) -> Result<Tensor, Che
     Ok(Tensor::from_data_size(view.data(), &like.size(), like.kind()).to_device(like.device()))
 }
 
-fn bytes(tensor: &Tensor) -> Vec<u8> {
+pub(super) fn bytes(tensor: &Tensor) -> Vec<u8> {
     let here = tensor.to_device(Device::Cpu).contiguous();
     let mut bytes = vec![0; here.numel() * here.kind().elt_size_in_bytes()];
     here.copy_data_u8(&mut bytes, here.numel());
     bytes
 }
 
-fn shape(tensor: &Tensor) -> Vec<usize> {
+pub(super) fn shape(tensor: &Tensor) -> Vec<usize> {
     tensor.size().into_iter().map(|n| usize::try_from(n).unwrap_or(0)).collect()
 }
 
-fn dtype(kind: Kind) -> Dtype {
+pub(super) fn dtype(kind: Kind) -> Dtype {
     match kind {
         Kind::Double => Dtype::F64,
         Kind::Int64 => Dtype::I64,

@@ -1,21 +1,28 @@
 //! The training loop: load, forward, loss, backward, update.
+use std::ops::Range;
 use std::time::Duration;
 
 use dlgrid_sweep::host;
-use tch::Tensor;
+use dlgrid_sweep::recipe::EarlyStop;
+use tch::{Kind, Tensor};
 
 use super::progress::unfinite;
-use super::{EpochEnd, Named, Stop, Task, Training};
+use super::{EpochEnd, Named, Progress, Stop, Task, Training};
 use crate::model::Mode;
+use crate::parameters::Parameters;
 use crate::random::Place;
 
 /// How long to train.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Plan {
+pub struct Plan<'a> {
     /// Passes over the training samples.
     pub epochs: u32,
+    /// What ends the training before its last epoch.
+    pub early_stop: Option<&'a EarlyStop>,
     /// Samples in one step; the last batch of an epoch holds what is left.
     pub batch_size: usize,
+    /// Samples in one forward pass; the gradient of a larger step is summed over parts.
+    pub at_once: usize,
     /// How often to save while training goes on.
     pub save_every: Duration,
 }
@@ -31,7 +38,7 @@ pub struct Log<'a> {
 /// How a training came to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// All epochs are trained.
+    /// All epochs are trained, or early stopping found it enough.
     Done,
     /// A loss stopped being a finite number.
     Diverged {
@@ -54,12 +61,14 @@ pub enum Ending {
 pub fn fit<T: Task>(
     task: &mut T,
     training: &mut Training,
-    plan: &Plan,
+    plan: &Plan<'_>,
     stop: &Stop,
     log: &mut Log<'_>,
 ) -> Ending {
     let mut saved = host::instant();
-    while training.progress.epoch < plan.epochs {
+    let is_done =
+        |progress: &Progress| progress.epoch >= plan.epochs || progress.is_early(plan.early_stop);
+    while !is_done(&training.progress) {
         let place = Place { seed: training.seed, epoch: training.progress.epoch, rank: 0 };
         let mut clock = host::instant();
         task.begin(place);
@@ -80,20 +89,16 @@ pub fn fit<T: Task>(
             if from >= to {
                 break;
             }
+            // Load, forward, loss, backward.
+            let mode = |part| Mode::Train { place, batch: number + part };
             let parameters = &training.parameters;
-            // Load.
-            let batch = task.load(from, to);
-            // Forward.
-            let output =
-                task.forward(parameters.tensors(), &batch, Mode::Train { place, batch: number });
-            // Loss.
-            let loss = task.loss(&output, &batch);
-            // Backward.
-            let gradients = Tensor::run_backward(&[&loss], parameters.leaves(), false, false);
+            let gradients = if to - from > plan.at_once {
+                summed_gradients(task, parameters, from..to, plan.at_once, mode)
+            } else {
+                gradients(task, parameters, from..to, mode(0))
+            };
             // Update.
             training.optimizer.update(&mut training.parameters, &gradients);
-
-            task.count(&batch, &output, &loss);
             training.progress.batch += 1;
             training.progress.samples += (to - from) as u64;
         }
@@ -105,6 +110,9 @@ pub fn fit<T: Task>(
         }
         training.progress.judge_for(lap(&mut clock));
         let end = training.progress.end_epoch(metrics, task.samples());
+        if let Some(stop) = plan.early_stop {
+            training.progress.watch(stop);
+        }
         (log.epoch)(&end);
         if let Some((name, value)) = unfinite(&end.metrics) {
             return Ending::Diverged {
@@ -113,6 +121,58 @@ pub fn fit<T: Task>(
         }
     }
     Ending::Done
+}
+
+/// How the loss of some samples changes with each leaf.
+fn gradients<T: Task>(
+    task: &mut T,
+    parameters: &Parameters,
+    samples: Range<usize>,
+    mode: Mode,
+) -> Vec<Tensor> {
+    // Load.
+    let batch = task.load(samples.start, samples.end);
+    // Forward.
+    let output = task.forward(parameters.tensors(), &batch, mode);
+    // Loss.
+    let loss = task.loss(&output, &batch);
+    task.count(&batch, &output, &loss);
+    // Backward.
+    Tensor::run_backward(&[&loss], parameters.leaves(), false, false)
+}
+
+/// The same, summed over parts of so many samples, so that memory is bounded. The loss of all of
+/// them is the mean of the parts' losses, each weighed by its mass.
+fn summed_gradients<T: Task>(
+    task: &mut T,
+    parameters: &Parameters,
+    samples: Range<usize>,
+    at_once: usize,
+    mode: impl Fn(u32) -> Mode,
+) -> Vec<Tensor> {
+    let mut sums: Vec<Tensor> = Vec::new();
+    let mut masses: Vec<Tensor> = Vec::new();
+    for (part, from) in (0..).zip(samples.clone().step_by(at_once)) {
+        let batch = task.load(from, samples.end.min(from + at_once));
+        let output = task.forward(parameters.tensors(), &batch, mode(part));
+        let loss = task.loss(&output, &batch);
+        task.count(&batch, &output, &loss);
+        let mass = task.mass(&batch);
+        let own = Tensor::run_backward(&[loss * &mass], parameters.leaves(), false, false);
+        masses.push(mass);
+        if sums.is_empty() {
+            sums = own;
+        } else {
+            for (sum, own) in sums.iter_mut().zip(&own) {
+                let _ = sum.g_add_(own);
+            }
+        }
+    }
+    let mass = Tensor::stack(&masses, 0).sum(Kind::Float);
+    for sum in &mut sums {
+        let _ = sum.g_div_(&mass);
+    }
+    sums
 }
 
 /// Seconds since `clock`, which is set to now.

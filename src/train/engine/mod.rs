@@ -6,6 +6,7 @@ mod progress;
 mod schedule;
 mod stop;
 mod update;
+pub mod weights;
 
 use dlgrid_sweep::store::record::Metrics;
 use tch::Tensor;
@@ -16,7 +17,7 @@ use crate::random::Place;
 
 pub use fit::{Ending, Log, Plan, fit};
 pub use optimizer::Optimizer;
-pub use progress::{EpochEnd, Progress};
+pub use progress::{EpochEnd, Progress, Watched};
 pub use schedule::{Length, factor};
 pub use stop::{PARENT_GONE, Stop};
 
@@ -42,6 +43,10 @@ pub trait Task {
 
     /// How wrong it is: a mean over the batch, `[]`.
     fn loss(&self, output: &Tensor, batch: &Self::Batch) -> Tensor;
+
+    /// What the mean in [`Task::loss`] divides by, `[]`, f32: by it the losses of several batches
+    /// are weighed to be the loss of all of them together.
+    fn mass(&self, batch: &Self::Batch) -> Tensor;
 
     /// Counts a training step towards the epoch's metrics, on the device.
     fn count(&mut self, batch: &Self::Batch, output: &Tensor, loss: &Tensor);

@@ -1,6 +1,7 @@
 //! How far a training has come, and what it has reached.
 use std::collections::BTreeMap;
 
+use dlgrid_sweep::recipe::EarlyStop;
 use dlgrid_sweep::recipe::metric::{self, Goal};
 use dlgrid_sweep::store::record::{Best, Metrics, Number};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,19 @@ pub struct Progress {
     pub epoch_seconds: f64,
     /// Of these, seconds of training alone.
     pub epoch_train_seconds: f64,
+    /// What early stopping has seen.
+    #[serde(default)]
+    pub watched: Watched,
+}
+
+/// What early stopping has seen of its metric.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Watched {
+    /// The value to be better than; nothing before the first.
+    pub best: Option<Number>,
+    /// Epochs since then without a better one.
+    pub since: u32,
 }
 
 /// An epoch has been trained and judged.
@@ -61,6 +75,23 @@ impl Progress {
     pub(super) fn judge_for(&mut self, seconds: f64) {
         self.seconds += seconds;
         self.epoch_seconds += seconds;
+    }
+
+    /// Whether the run is done although epochs are left.
+    #[must_use]
+    pub fn is_early(&self, stop: Option<&EarlyStop>) -> bool {
+        stop.is_some_and(|stop| self.watched.since >= stop.patience)
+    }
+
+    /// The epoch that has just ended, for early stopping. One whose data gives no such metric
+    /// counts neither way.
+    pub(super) fn watch(&mut self, stop: &EarlyStop) {
+        let Some(&value) = self.metrics.get(&stop.metric) else { return };
+        if stop.is_better(value.0, self.watched.best.map(|best| best.0)) {
+            self.watched = Watched { best: Some(value), since: 0 };
+        } else {
+            self.watched.since += 1;
+        }
     }
 
     /// The epoch under way has ended with these metrics.
@@ -116,5 +147,33 @@ mod tests {
         assert_eq!(progress.best["valid/loss"], Best { epoch: 2, value: Number(0.4) });
         assert_eq!(progress.best["valid/f1"], Best { epoch: 2, value: Number(0.9) });
         assert_eq!((progress.epoch, &progress.metrics), (4, &metrics(0.6, 0.9)));
+    }
+
+    #[test]
+    fn a_run_is_early_when_its_patience_is_over() {
+        let stop = EarlyStop {
+            patience: 2,
+            metric: "valid/loss".into(),
+            goal: Goal::Minimize,
+            min_delta: 0.05,
+        };
+        let mut progress = Progress::default();
+        let mut early = Vec::new();
+        // The second is better by too little; the fourth is compared with the third.
+        for loss in [0.5, 0.48, 0.4, 0.37, 0.36, 0.1] {
+            progress.end_epoch(metrics(loss, 0.5), 10);
+            progress.watch(&stop);
+            early.push(progress.is_early(Some(&stop)));
+        }
+        assert_eq!(early, [false, false, false, false, true, false]);
+        assert!(!Progress::default().is_early(Some(&stop)) && !progress.is_early(None));
+    }
+
+    #[test]
+    fn progress_written_before_early_stopping_is_read() {
+        let json = serde_json::to_string(&Progress::default()).expect("json");
+        let older = json.replace(r#","watched":{"best":null,"since":0}"#, "");
+        assert_ne!(json, older);
+        assert_eq!(serde_json::from_str::<Progress>(&older).expect("reads"), Progress::default());
     }
 }

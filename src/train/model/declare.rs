@@ -4,7 +4,7 @@ use std::fmt::Arguments;
 use dlgrid_sweep::recipe::{Activation, Init};
 
 use super::activation::{FIRST_SLOPE, gain};
-use super::layers::{Convolution, Layers, whole};
+use super::layers::{Convolution, Layers, Pool, whole};
 use crate::parameters::{Declared, Initial, Role};
 
 /// Collects the parameters of a network.
@@ -110,6 +110,10 @@ impl Layers for Declare {
         vec![x[0], x[1] / 2, x[2] / 2]
     }
 
+    fn pool_by(&mut self, x: Vec<usize>, how: Pool) -> Vec<usize> {
+        vec![x[0], x[1].div_ceil(how.stride), x[2].div_ceil(how.stride)]
+    }
+
     fn pool_all(&mut self, x: Vec<usize>) -> Vec<usize> {
         vec![x[0]]
     }
@@ -124,6 +128,10 @@ impl Layers for Declare {
 
     fn fork(&mut self, x: Vec<usize>) -> (Vec<usize>, Vec<usize>) {
         (x.clone(), x)
+    }
+
+    fn concat(&mut self, parts: [Vec<usize>; 4]) -> Vec<usize> {
+        vec![parts.iter().map(|part| part[0]).sum(), parts[0][1], parts[0][2]]
     }
 
     fn add(&mut self, x: Vec<usize>, y: Vec<usize>) -> Vec<usize> {

@@ -14,7 +14,7 @@ pub fn dropout(outputs: Tensor, probability: f64, layer: u32, mode: Mode) -> Ten
     }
     let mut stream = place.stream(Purpose::Dropout { batch, layer });
     if outputs.device() == Device::Cpu {
-        let mut mask = outputs.detach().empty_like();
+        let mut mask = Tensor::empty(outputs.size(), (outputs.kind(), Device::Cpu));
         stream.fill_dropout(raw::floats_mut(&mut mask), probability);
         return outputs * mask;
     }

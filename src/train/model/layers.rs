@@ -27,6 +27,16 @@ pub struct Convolution {
     pub bias: bool,
 }
 
+/// A pool over images, the largest of each square of pixels; with a stride of 1 the image keeps
+/// its size, with a stride of 2 it is halved, rounded up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// Rows and columns of a square.
+    pub size: usize,
+    /// Pixels between two squares.
+    pub stride: usize,
+}
+
 /// The layers; each takes the name that its parameters bear.
 pub trait Layers {
     /// What flows from layer to layer: shapes, or tensors.
@@ -61,6 +71,9 @@ pub trait Layers {
     /// The largest of each 2 × 2 pixels.
     fn pool(&mut self, x: Self::Value) -> Self::Value;
 
+    /// The largest of each square of pixels, from `[batch, channels, height, width]`.
+    fn pool_by(&mut self, x: Self::Value, how: Pool) -> Self::Value;
+
     /// The mean over all pixels, from `[batch, channels, height, width]` to `[batch, channels]`.
     fn pool_all(&mut self, x: Self::Value) -> Self::Value;
 
@@ -72,6 +85,9 @@ pub trait Layers {
 
     /// The same value twice.
     fn fork(&mut self, x: Self::Value) -> (Self::Value, Self::Value);
+
+    /// Images of one size with their channels one after the other.
+    fn concat(&mut self, parts: [Self::Value; 4]) -> Self::Value;
 
     /// A sum.
     fn add(&mut self, x: Self::Value, y: Self::Value) -> Self::Value;

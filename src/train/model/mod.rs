@@ -1,22 +1,28 @@
 //! What learns: a model is a configuration, the parameters it declares, and a function of them.
 mod activation;
+mod alexnet;
 mod cnn;
 mod declare;
 mod dropout;
+mod googlenet;
 mod layers;
 mod mlp;
 mod resnet;
+mod vgg;
 mod walk;
 
-use dlgrid_sweep::recipe::{self, Activation, Init};
+use dlgrid_sweep::recipe::{self, Activation, Init, Precision};
 use tch::Tensor;
 
 use crate::parameters::Declared;
 use crate::random::Place;
+use alexnet::Alexnet;
 use cnn::Cnn;
+use googlenet::Googlenet;
 use layers::{Declare, Layers, Walk};
 use mlp::Mlp;
 use resnet::Resnet;
+use vgg::Vgg;
 
 /// Whether a model computes for training or for judging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +45,7 @@ pub struct Model {
     features: usize,
     init: Init,
     activation: Activation,
+    precision: Precision,
     network: Network,
 }
 
@@ -47,6 +54,9 @@ enum Network {
     Mlp(Mlp),
     Cnn(Cnn),
     Resnet(Resnet),
+    Vgg(Vgg),
+    Alexnet(Alexnet),
+    Googlenet(Googlenet),
 }
 
 impl Network {
@@ -55,6 +65,9 @@ impl Network {
             Self::Mlp(mlp) => mlp.network(l, x),
             Self::Cnn(cnn) => cnn.network(l, x),
             Self::Resnet(resnet) => resnet.network(l, x),
+            Self::Vgg(vgg) => vgg.network(l, x),
+            Self::Alexnet(alexnet) => alexnet.network(l, x),
+            Self::Googlenet(googlenet) => googlenet.network(l, x),
         }
     }
 }
@@ -110,8 +123,22 @@ impl Model {
                     dropout,
                 })
             }
+            recipe::Net::Vgg { depth, channels, layers, width, batch_norm } => Network::Vgg(Vgg {
+                shape,
+                depth,
+                channels: channels as usize,
+                head: dense(layers, width, batch_norm, false),
+            }),
+            recipe::Net::Alexnet { channels, layers, width, batch_norm } => {
+                let head = dense(layers, width, batch_norm, false);
+                Network::Alexnet(Alexnet { shape, channels, head })
+            }
+            recipe::Net::Googlenet { channels } => {
+                Network::Googlenet(Googlenet { shape, channels, outputs, activation, dropout })
+            }
         };
-        Ok(Self { features: shape.iter().product(), init, activation, network })
+        let (features, precision) = (shape.iter().product(), recipe.precision);
+        Ok(Self { features, init, activation, precision, network })
     }
 
     /// Its parameters, in the order in which `forward` takes them.
@@ -122,10 +149,11 @@ impl Model {
         declare.done()
     }
 
-    /// From inputs `[batch, features]` to outputs `[batch, outputs]`, with the model's leaves
-    /// and, behind them, its running statistics, which a step of training keeps up.
+    /// From inputs `[batch, features]` to outputs `[batch, outputs]`, with the model's parameters
+    /// and running statistics as declared; a step of training keeps the statistics up.
     pub fn forward(&self, tensors: &[Tensor], inputs: &Tensor, mode: Mode) -> Tensor {
-        self.network.run(&mut Walk::new(tensors, mode), inputs.shallow_clone())
+        let walk = &mut Walk::new(tensors, mode, self.precision);
+        self.network.run(walk, inputs.shallow_clone())
     }
 }
 

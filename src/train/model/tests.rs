@@ -60,7 +60,30 @@ fn recipes() -> Vec<Vec<(&'static str, Value)>> {
             ("model.stages", Value::Int(2)),
             ("model.channels", Value::Int(4)),
         ],
+        classic("vgg", 2, &[]),
+        classic(
+            "vgg",
+            3,
+            &[("model.batch_norm", Value::Bool(true)), ("model.depth", Value::Int(16))],
+        ),
+        classic("alexnet", 6, &[("model.activation", text("prelu"))]),
+        classic(
+            "alexnet",
+            7,
+            &[("model.batch_norm", Value::Bool(true)), ("model.layers", Value::Int(0))],
+        ),
+        classic("googlenet", 5, &[("model.activation", text("prelu"))]),
     ]
+}
+
+/// A historical network, cut down.
+fn classic(
+    kind: &str,
+    channels: i64,
+    more: &[(&'static str, Value)],
+) -> Vec<(&'static str, Value)> {
+    let size = [("model.channels", Value::Int(channels)), ("model.width", Value::Int(6))];
+    [&[("model.kind", text(kind))], size.as_slice(), more].concat()
 }
 
 #[test]
@@ -73,13 +96,52 @@ fn the_course_network_has_its_59210_numbers() {
 fn resnet_18_has_its_numbers() {
     // torchvision's for 10 classes has 11,181,642; its first kernel is 7 × 7 instead of 3 × 3.
     let expected = 11_181_642 - 64 * 3 * (49 - 9);
+    assert_eq!(expected, 11_173_962);
     assert_eq!(recipe(&[("model.kind", text("resnet"))]).model.weights([3, 32, 32], 10), expected);
+}
+
+#[test]
+fn the_historical_networks_have_their_numbers() {
+    let count = |given: &[(&str, Value)], side, classes| {
+        recipe(given).model.weights([3, side, side], classes)
+    };
+    // torchvision's for images of 224 × 224 and 1000 classes, with a head of 4096.
+    for (depth, expected) in
+        [(11, 132_863_336), (13, 133_047_848), (16, 138_357_544), (19, 143_667_240)]
+    {
+        let given = [
+            ("model.kind", text("vgg")),
+            ("model.depth", Value::Int(depth)),
+            ("model.width", Value::Int(4096)),
+        ];
+        assert_eq!(count(&given, 224, 1000), expected, "{depth}");
+    }
+    // Five convolutions, 4 · 4 · 256 numbers into two layers of 512, ten classes.
+    let convolutions = 7_296 + 614_656 + 885_120 + 1_327_488 + 884_992;
+    let alexnet = convolutions + 2_097_664 + 262_656 + 5_130;
+    assert_eq!(count(&[("model.kind", text("alexnet"))], 32, 10), alexnet);
+    // torchvision's 6,624,904 with its three first convolutions and 1000 classes, less those;
+    // its third branch has 3 × 3 where the paper has 5 × 5, 16 more numbers for each pair.
+    let blocks = 6_624_904 - 124_736 - 1_025_000 + 16 * 23_808;
+    let googlenet = blocks + (9 * 3 * 192 + 2 * 192) + 1024 * 10 + 10;
+    assert_eq!(count(&[("model.kind", text("googlenet"))], 32, 10), googlenet);
+}
+
+#[test]
+fn a_recipe_names_the_parameters_that_its_model_declares() {
+    for given in recipes() {
+        let names: Vec<String> =
+            model(MNIST, &given).declare().into_iter().map(|declared| declared.name).collect();
+        // Of the historical networks only the trainer knows them.
+        let Some(known) = recipe(&given).model.parameter_names() else { continue };
+        assert_eq!(known, names, "{given:?}");
+    }
 }
 
 #[test]
 fn a_recipe_counts_the_weights_that_its_model_declares() {
     for given in recipes() {
-        for shape in [MNIST, [3, 32, 20]] {
+        for shape in [MNIST, [3, 32, 21]] {
             let declared = model(shape, &given).declare();
             let trained = declared.iter().filter(|d| d.role != Role::Kept);
             let counted: usize = trained.map(Declared::len).sum();
@@ -91,9 +153,9 @@ fn a_recipe_counts_the_weights_that_its_model_declares() {
 #[test]
 fn every_model_takes_all_its_parameters_and_gives_them_gradients() {
     for given in recipes() {
-        let model = model([3, 9, 8], &given);
+        let model = model([3, 17, 18], &given);
         let parameters = drawn(&model);
-        let outputs = model.forward(parameters.tensors(), &images(5, 216), train(0));
+        let outputs = model.forward(parameters.tensors(), &images(5, 918), train(0));
         assert_eq!(outputs.size(), [5, 10]);
         let loss = outputs.square().sum(Kind::Float);
         let gradients = Tensor::run_backward(&[&loss], parameters.leaves(), false, false);
@@ -140,7 +202,11 @@ fn batch_norm_keeps_running_statistics_and_judges_by_them() {
     let x = images(8, 6);
     let p = parameters.leaves();
     let hidden = x.linear(&p[0], None::<&Tensor>).detach();
-    let kept = |at: usize| parameters.tensors()[p.len() + at].copy();
+    let kept = |at: usize| {
+        let name = ["layers.0.norm.mean", "layers.0.norm.variance"][at];
+        let (_, tensor) = parameters.named().find(|(own, _)| *own == name).expect("it is kept");
+        tensor.copy()
+    };
     let judged = model.forward(parameters.tensors(), &x, Mode::Eval).detach();
     assert_eq!(kept(0).abs().max().double_value(&[]), 0.0);
     let _ = model.forward(parameters.tensors(), &x, train(0));
@@ -205,4 +271,10 @@ fn images_too_small_for_the_pools_are_refused() {
     let small = Model::new(&recipe, [3, 32, 7], 10).expect_err("too small");
     let expected = "`model.blocks: 3` needs images of at least 8 × 8, these are 32 × 7";
     assert_eq!(small.to_string(), expected);
+    for (kind, least) in [("vgg", 17), ("alexnet", 5), ("googlenet", 3)] {
+        let recipe = self::recipe(&[("model.kind", text(kind))]);
+        let small = Model::new(&recipe, [3, least, least - 1], 10).expect_err("too small");
+        assert!(small.to_string().starts_with(&format!("`model.kind: {kind}` needs")), "{small}");
+        Model::new(&recipe, [3, least, least], 10).expect("it fits");
+    }
 }

@@ -4,7 +4,7 @@ use dlgrid_sweep::store::record::{Metrics, Number};
 use tch::{Device, Kind, Tensor};
 
 use super::floor;
-use super::judge::{self, Judge};
+use super::judged::{Judge, all_rows};
 use super::loss::CrossEntropy;
 use super::score::{auc, float, score};
 use super::tally::{Counts, Tally};
@@ -46,7 +46,7 @@ impl<'a> Classify<'a> {
             return Err(TaskError::Classes { classes });
         }
         let inputs = Prepared::new(data, &recipe.data, &split.train);
-        let batch = (recipe.batch_size as usize).min(split.train.len());
+        let batch = (recipe.at_once() as usize).min(split.train.len());
         let outputs = if binary { 1 } else { classes };
         let model = Model::new(recipe, data.image(), outputs)?;
         Ok(Self {
@@ -92,6 +92,10 @@ impl engine::Task for Classify<'_> {
 
     fn loss(&self, output: &Tensor, batch: &Batch) -> Tensor {
         self.loss.trained(output, &batch.labels)
+    }
+
+    fn mass(&self, batch: &Batch) -> Tensor {
+        self.loss.mass(&batch.labels)
     }
 
     fn count(&mut self, batch: &Batch, output: &Tensor, loss: &Tensor) {
@@ -141,7 +145,7 @@ impl super::Task for Classify<'_> {
 
     fn judge(&self, leaves: &[Tensor], on: &Dataset, prefix: &str) -> Judgement {
         let inputs = Prepared::of_other(on, self.data, &self.recipe.data, &self.split.train);
-        let mut exam = Exam::new(on, inputs, judge::all(on));
+        let mut exam = Exam::new(on, inputs, all_rows(on));
         let (metrics, confusion) = exam.judge(&self.classifier, leaves, prefix);
         Judgement { metrics, confusion: Some(rows(&confusion, on.classes)) }
     }

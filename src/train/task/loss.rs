@@ -1,6 +1,6 @@
 //! Cross entropy: as training minimises it, and plainly, as all runs are judged by it.
 use dlgrid_sweep::recipe::Loss;
-use tch::{Device, Reduction, Tensor};
+use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::raw;
 
@@ -40,6 +40,15 @@ impl CrossEntropy {
         logits.cross_entropy_loss(labels, weights, Reduction::Mean, IGNORED, self.smoothing)
     }
 
+    /// What the mean in [`CrossEntropy::trained`] divides by, `[]`, f32: the weights of the samples'
+    /// classes.
+    pub fn mass(&self, labels: &Tensor) -> Tensor {
+        match &self.weights {
+            Some(weights) => weights.index_select(0, labels).sum(Kind::Float),
+            None => Tensor::full([], labels.numel() as i64, (Kind::Float, labels.device())),
+        }
+    }
+
     /// What a run is judged by, so that runs compare: neither smoothed nor weighed.
     pub fn judged(logits: &Tensor, labels: &Tensor) -> Tensor {
         logits.cross_entropy_loss(labels, None::<&Tensor>, Reduction::Mean, IGNORED, 0.0)
@@ -67,7 +76,6 @@ fn balanced(labels: impl Iterator<Item = usize>, classes: usize) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::Kind;
 
     #[test]
     fn balanced_weights_are_those_of_scikit_learn() {

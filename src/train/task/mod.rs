@@ -1,7 +1,7 @@
 //! The tasks: each ties a model to data, a loss and metrics.
 pub mod classify;
 mod floor;
-mod judge;
+mod judged;
 mod loss;
 pub mod regress;
 pub mod score;

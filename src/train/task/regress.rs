@@ -4,7 +4,7 @@ use dlgrid_sweep::store::record::Metrics;
 use tch::{Device, Reduction, Tensor};
 
 use super::floor;
-use super::judge::{self, Judge};
+use super::judged::{Judge, all_rows};
 use super::target::{Errors, Spread, Tally};
 use super::{Judgement, TaskError};
 use crate::data::{Batch, Dataset, Labels, Loader, Prepared, Split};
@@ -47,7 +47,7 @@ impl<'a> Regress<'a> {
             return Err(TaskError::Target { task: "regress", has });
         }
         let inputs = Prepared::new(data, &recipe.data, &split.train);
-        let batch = (recipe.batch_size as usize).min(split.train.len());
+        let batch = (recipe.at_once() as usize).min(split.train.len());
         Ok(Self {
             recipe,
             data,
@@ -91,6 +91,10 @@ impl engine::Task for Regress<'_> {
         let (scale, offset) = self.units();
         let wanted = (&batch.labels - offset) / scale;
         output.squeeze_dim(1).mse_loss(&wanted, Reduction::Mean)
+    }
+
+    fn mass(&self, batch: &Batch) -> Tensor {
+        Tensor::full_like(&batch.labels.select(0, 0), batch.samples as f64)
     }
 
     fn count(&mut self, batch: &Batch, output: &Tensor, _loss: &Tensor) {
@@ -139,7 +143,7 @@ impl super::Task for Regress<'_> {
 
     fn judge(&self, leaves: &[Tensor], on: &Dataset, prefix: &str) -> Judgement {
         let inputs = Prepared::of_other(on, self.data, &self.recipe.data, &self.split.train);
-        let mut exam = Exam::new(on, inputs, judge::all(on));
+        let mut exam = Exam::new(on, inputs, all_rows(on));
         let metrics = exam.judge(&self.model, leaves, self.units(), prefix);
         Judgement { metrics, confusion: None }
     }

@@ -121,6 +121,26 @@ fn the_same_share_of_every_class_is_sealed_always_the_same() {
 }
 
 #[test]
+fn a_number_to_learn_may_stand_in_a_file_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.csv");
+    let write = |name: &str, text: &str| {
+        crate::host::write_scratch(&folder.path().join(name), text.as_bytes()).unwrap()
+    };
+    write("rows.csv", "1 2.5\n3 4\n5 6\n");
+    write("target.csv", "1.5e+02\n7\n8\n");
+    let table = Table::known(&path, &["a", "b"], 0, Some("target.csv")).unwrap();
+    let names: Vec<&str> = table.columns.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!((names, table.rows), (vec!["a", "b", TARGET], 3));
+    let samples = table.samples(&Options { test: 0.0, ..Options::default() }, true).unwrap();
+    assert_eq!(samples.target, Target::Numbers(vec![150.0, 7.0, 8.0]));
+    assert_eq!(samples.values, [1.0, 2.5, 3.0, 4.0, 5.0, 6.0]);
+    write("target.csv", "1\n2\n");
+    let error = Table::known(&path, &["a", "b"], 0, Some("target.csv")).unwrap_err();
+    assert!(error.to_string().contains("has 2 rows, "), "{error}");
+}
+
+#[test]
 fn the_sealed_rows_are_those_that_no_sample_is_of_and_look_alike() {
     let rows: String =
         (0..40).map(|i| format!("{},{},{}\n", i, ["a", "b", "c"][i % 3], i % 2)).collect();

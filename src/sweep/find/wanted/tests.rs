@@ -50,7 +50,7 @@ fn with<T>(then: impl FnOnce(&Among<'_>) -> T) -> T {
 fn asked(words: &str, condition: Option<&str>) -> Result<FoundRun, NoRun> {
     let words: Vec<String> = words.split(' ').filter(|w| !w.is_empty()).map(Into::into).collect();
     with(|among| {
-        let wanted = Wanted::read(&words, condition, "toy", among.spec.space.paths())?;
+        let wanted = Wanted::read(&words, condition, among.spec)?;
         find_wanted(among, &wanted)
     })
 }

@@ -32,8 +32,12 @@ pub fn render_json(status: &Status) -> String {
         .running
         .iter()
         .map(|r| {
-            json!({"index": r.index, "trial": r.trial, "seed": r.seed,
-                   "seconds": r.seconds.map(json::finite), "epochs_saved": r.epoch})
+            let mut object = json!({"index": r.index, "trial": r.trial, "seed": r.seed,
+                   "seconds": r.seconds.map(json::finite), "epochs_saved": r.epoch});
+            if let Some(fold) = r.fold {
+                object["fold"] = fold.number.into();
+            }
+            object
         })
         .collect();
     let slurm: Vec<Json> = status

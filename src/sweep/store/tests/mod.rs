@@ -45,7 +45,7 @@ pub(super) fn run_id(index: u64) -> RunId {
 
 pub(super) fn run(index: u64) -> Run {
     let work = Work::Train(Box::<Settings>::default());
-    Run { index, point: index, seed: 1, id: run_id(index), work }
+    Run { index, point: index, seed: 1, fold: None, id: run_id(index), work }
 }
 
 pub(super) fn end(index: u64, outcome: Outcome, f1: f64) -> End {

@@ -69,3 +69,25 @@ fn of_one_kind_alone_there_is_no_curve() {
     assert_eq!(auc(&[], &[]), None);
     assert!(auc(&[f32::NAN, 1.0, f32::NAN], &[true, false, false]).is_some(), "no panic");
 }
+
+/// Against the definition: every pair of one of the class and one not of it.
+#[test]
+fn the_area_is_the_share_of_pairs_in_the_right_order() {
+    use crate::random::{Place, Purpose};
+    for seed in 0..50 {
+        let mut drawn = vec![0.0f32; 80];
+        Place::start(seed).stream(Purpose::Weights).fill_uniform(&mut drawn, 4.0);
+        let (scores, kinds) = drawn.split_at(40);
+        let scores: Vec<f32> = scores.iter().map(|x| x.round()).collect();
+        let own: Vec<bool> = kinds.iter().map(|x| *x > 2.0).collect();
+        let (mut right, mut pairs) = (0.0, 0.0);
+        for (a, _) in scores.iter().zip(&own).filter(|(_, own)| **own) {
+            for (b, _) in scores.iter().zip(&own).filter(|(_, own)| !**own) {
+                right += if a > b { 1.0 } else { f64::from(u8::from(a == b)) / 2.0 };
+                pairs += 1.0;
+            }
+        }
+        let found = auc(&scores, &own).expect("both kinds");
+        assert!((found - right / pairs).abs() < 1e-12, "{seed}: {found}");
+    }
+}

@@ -1,9 +1,13 @@
 //! The training half as a library: what it computes, against oracles and against itself.
+mod folds;
 mod optimizers;
 mod penalties;
 mod quality;
 mod resume;
 mod runs;
+mod sanity;
 mod sets;
+mod starts;
+mod steps;
 mod support;
 mod tasks;

@@ -31,6 +31,8 @@ fn recipes() -> Vec<Recipe> {
             ("schedule.kind", text("one_cycle")),
         ]),
         with(&[("model.kind", text("cnn")), ("model.batch_norm", Value::Bool(true))]),
+        with(&[("precision", text("bf16")), ("freeze", text("layers.0"))]),
+        with(&[("model.kind", text("cnn")), ("precision", text("bf16"))]),
         with(&[("balance", Value::Bool(true)), ("label_smoothing", Value::Float(0.1))]),
     ]
 }
@@ -101,7 +103,15 @@ fn a_checkpoint_of_something_else_is_refused() {
     let stopped = run(&recipe(&[]), &data, None, &Stop::after(3));
     let bytes = stopped.checkpoint.expect("a checkpoint");
     let refusal = |recipe: &Recipe, bytes: &[u8], id| {
-        let job = Job { id, recipe, seed: 1, data: &data, test: None, save_every: Duration::MAX };
+        let job = Job {
+            id,
+            recipe,
+            seed: 1,
+            fold: None,
+            data: &data,
+            test: None,
+            save_every: Duration::MAX,
+        };
         let mut log = Log { epoch: &mut |_| (), save: &mut |_, _, _| true };
         let error = train(&job, Some(bytes), &Stop::default(), &mut log).expect_err("refused");
         std::error::Error::source(&error).expect("a cause").to_string()

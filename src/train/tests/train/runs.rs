@@ -54,6 +54,32 @@ fn blobs_are_learnt_by_every_kind_of_model() {
 }
 
 #[test]
+fn blobs_are_learnt_by_the_historical_networks() {
+    let square = |side: usize| {
+        let (pixels, labels) = blobs(60, side * side, 3);
+        Dataset::new(&pixels, &labels, 3, Device::Cpu).with_shape(&[1, side, side])
+    };
+    let norm = || ("model.batch_norm", Value::Bool(true));
+    let rate = |lr| ("optimizer.lr", Value::Float(lr));
+    for (side, given) in [
+        (17, vec![("model.kind", text("vgg")), norm(), rate(0.01)]),
+        (5, vec![("model.kind", text("alexnet")), norm(), rate(0.01)]),
+        (5, vec![("model.kind", text("googlenet")), rate(0.01)]),
+    ] {
+        let base = [
+            ("model.channels", Value::Int(8)),
+            ("model.width", Value::Int(16)),
+            ("epochs", Value::Int(15)),
+            ("batch_size", Value::Int(12)),
+        ];
+        let recipe = recipe(&[base.as_slice(), &given].concat());
+        let told = run(&recipe, &square(side), None, &Stop::default());
+        let accuracy = told.trained.metrics["valid/accuracy"].0;
+        assert!(accuracy > 0.9, "{given:?}: {accuracy}");
+    }
+}
+
+#[test]
 fn blobs_are_learnt_with_every_optimizer_and_schedule() {
     let data = small();
     let optimizer =
@@ -91,6 +117,7 @@ fn images_too_small_for_their_pools_are_an_error_of_the_run() {
         id: super::support::id(),
         recipe: &recipe,
         seed: 1,
+        fold: None,
         data: &data,
         test: None,
         save_every,
@@ -136,7 +163,8 @@ fn the_seed_decides_everything() {
     let weights = |seed| {
         let id = super::support::id();
         let save_every = std::time::Duration::MAX;
-        let job = Job { id, recipe: &recipe, seed, data: &data, test: None, save_every };
+        let job =
+            Job { id, recipe: &recipe, seed, fold: None, data: &data, test: None, save_every };
         let mut log = Log { epoch: &mut |_| (), save: &mut |_, _, _| true };
         train(&job, None, &Stop::default(), &mut log).expect("trains").parameters
     };
@@ -169,7 +197,7 @@ fn a_data_set_too_small_for_its_split_is_an_error() {
     let recipe = recipe(&[]);
     let save_every = std::time::Duration::MAX;
     let id = super::support::id();
-    let job = Job { id, recipe: &recipe, seed: 1, data: &data, test: None, save_every };
+    let job = Job { id, recipe: &recipe, seed: 1, fold: None, data: &data, test: None, save_every };
     let mut log = Log { epoch: &mut |_| (), save: &mut |_, _, _| true };
     let error = train(&job, None, &Stop::default(), &mut log).expect_err("too small");
     let cause = std::error::Error::source(&error).expect("a cause").to_string();
@@ -188,6 +216,7 @@ fn a_model_too_large_for_memory_is_an_error_of_its_run() {
         id: super::support::id(),
         recipe: &recipe,
         seed: 1,
+        fold: None,
         data: &data,
         test: None,
         save_every,
@@ -207,6 +236,7 @@ fn what_libtorch_throws_is_an_error_of_the_run_in_its_first_line() {
         id: super::support::id(),
         recipe: &recipe,
         seed: 1,
+        fold: None,
         data: &data,
         test: None,
         save_every,

@@ -13,7 +13,8 @@ use super::support::{id, recipe, text};
 
 /// Trains a recipe with a seed.
 pub fn trained(recipe: &Recipe, data: &Dataset, seed: u64) -> Trained {
-    let job = Job { id: id(), recipe, seed, data, test: None, save_every: Duration::MAX };
+    let job =
+        Job { id: id(), recipe, seed, fold: None, data, test: None, save_every: Duration::MAX };
     let mut log = Log { epoch: &mut |_| (), save: &mut |_, _, _| true };
     train(&job, None, &Stop::default(), &mut log).expect("trains")
 }

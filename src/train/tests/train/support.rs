@@ -92,7 +92,7 @@ pub struct Told {
 
 /// Identity of the tests' run.
 pub fn id() -> RunId {
-    RunId::of(&Work::Train(Box::new(settings(&[]))), 1)
+    RunId::of(&Work::Train(Box::new(settings(&[]))), 1, None)
 }
 
 /// Trains a recipe with seed 1.
@@ -109,7 +109,7 @@ pub fn run_saving(
     save_every: Duration,
 ) -> Told {
     let (mut epochs, mut checkpoint) = (Vec::new(), None);
-    let job = Job { id: id(), recipe, seed: 1, data, test: None, save_every };
+    let job = Job { id: id(), recipe, seed: 1, fold: None, data, test: None, save_every };
     let mut log = Log {
         epoch: &mut |end| epochs.push(end.clone()),
         save: &mut |_, _, bytes| {
@@ -123,5 +123,5 @@ pub fn run_saving(
 
 /// The samples that train and those held back, drawn by a seed.
 pub fn split(recipe: &Recipe, data: &Dataset, seed: u64) -> Split {
-    Split::of(data, &recipe.data, seed).expect("a split")
+    Split::of(data, &recipe.data, seed, None).expect("a split")
 }

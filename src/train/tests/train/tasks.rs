@@ -56,7 +56,8 @@ fn binary(more: &[(&str, Value)]) -> Recipe {
 }
 
 fn error(recipe: &Recipe, data: &Dataset) -> RunError {
-    let job = Job { id: id(), recipe, seed: 1, data, test: None, save_every: Duration::MAX };
+    let job =
+        Job { id: id(), recipe, seed: 1, fold: None, data, test: None, save_every: Duration::MAX };
     let mut log = Log { epoch: &mut |_| (), save: &mut |_, _, _| true };
     train(&job, None, &Stop::default(), &mut log).expect_err("refused")
 }
@@ -162,7 +163,7 @@ fn another_data_set_is_judged_by_the_same_metrics_and_encoding() {
     let mut task = Regress::new(&recipe, &data, split(&recipe, &data, 3)).expect("a task");
     let mut stream = Place::start(3).stream(Purpose::Weights);
     let weights = Parameters::new(task.model().declare(), &mut stream, Device::Cpu).expect("small");
-    let split = Split::of(&data, &recipe.data, 3).expect("splits");
+    let split = Split::of(&data, &recipe.data, 3, None).expect("splits");
     let own = task.evaluate(weights.tensors());
     let dlgrid_train::data::Inputs::Table(samples) = &data.inputs else { panic!("a table") };
     let mut valid = samples.clone();

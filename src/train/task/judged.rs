@@ -33,6 +33,6 @@ impl<'a> Judge<'a> {
 }
 
 /// All rows of a data set.
-pub fn all(data: &Dataset) -> Vec<i64> {
+pub fn all_rows(data: &Dataset) -> Vec<i64> {
     (0..).take(data.samples).collect()
 }
