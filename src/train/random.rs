@@ -3,6 +3,8 @@
 //! A stream is ChaCha8 under a key that BLAKE3 makes of those four, so nothing about
 //! randomness needs to be stored: a resumed run derives the same streams again. Shuffling and
 //! numbers are made here, not by a library whose next version may draw differently.
+use std::sync::OnceLock;
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
@@ -31,6 +33,18 @@ pub enum Purpose {
         batch: u32,
         /// The hidden layer, from 0.
         layer: u32,
+    },
+    /// How the samples of a pass are augmented.
+    Augment,
+    /// The noise on a batch.
+    Noise {
+        /// The batch of the epoch, from 0.
+        batch: u32,
+    },
+    /// The shares in which a batch's samples are mixed.
+    Mixup {
+        /// The batch of the epoch, from 0.
+        batch: u32,
     },
 }
 
@@ -61,6 +75,9 @@ impl Place {
             Purpose::Order => (2, 0, 0),
             Purpose::Dropout { batch, layer } => (3, batch, layer),
             Purpose::Slopes { batch, layer } => (4, batch, layer),
+            Purpose::Augment => (5, 0, 0),
+            Purpose::Noise { batch } => (6, batch, 0),
+            Purpose::Mixup { batch } => (7, batch, 0),
         };
         let mut hasher = blake3::Hasher::new_derive_key("dlgrid 2026 randomness of a run");
         hasher.update(&SCHEME.to_le_bytes());
@@ -92,9 +109,60 @@ impl Stream {
 
     /// A number in `0..bound` (Lemire 2019 without rejection: the bias is below 2^-40 for
     /// every list that fits in memory).
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         let product = u128::from(self.0.next_u64()) * bound as u128;
         usize::try_from(product >> 64).expect("the high half of a product is below its factor")
+    }
+
+    /// A number drawn uniformly from [0, 1).
+    pub fn unit(&mut self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "53 bits are a double's")]
+        let bits = (self.0.next_u64() >> 11) as f64;
+        bits / (1u64 << 53) as f64
+    }
+
+    /// A number of the standard normal distribution (Box and Muller 1958).
+    pub fn normal(&mut self) -> f64 {
+        let (radius, turn) = (1.0 - self.unit(), self.unit());
+        (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * turn).cos()
+    }
+
+    /// A number of the distribution Beta(α, α), α > 0: one part of the sum of two numbers of
+    /// Gamma(α).
+    pub fn beta(&mut self, alpha: f64) -> f64 {
+        let (a, b) = (self.gamma(alpha), self.gamma(alpha));
+        // Of a small α both may be too small for a double: then the limit, 0 or 1.
+        if a + b > 0.0 { a / (a + b) } else { self.unit().round() }
+    }
+
+    /// A number of the distribution Gamma(α) (Marsaglia and Tsang 2000).
+    fn gamma(&mut self, alpha: f64) -> f64 {
+        if alpha < 1.0 {
+            let power = (1.0 - self.unit()).powf(1.0 / alpha);
+            return self.gamma(alpha + 1.0) * power;
+        }
+        let d = alpha - 1.0 / 3.0;
+        loop {
+            let x = self.normal();
+            let v = (1.0 + x / (9.0 * d).sqrt()).powi(3);
+            let u = 1.0 - self.unit();
+            if v > 0.0 && u.ln() < 0.5 * x * x + d - d * v + d * v.ln() {
+                return d * v;
+            }
+        }
+    }
+
+    /// Adds normal noise of this deviation: of each number one of 4096 equally likely quantiles,
+    /// which is a tenth of the cost of exact ones.
+    pub fn add_noise(&mut self, out: &mut [f32], deviation: f32) {
+        let quantiles = QUANTILES.get_or_init(quantiles);
+        let mut block = [0u8; 1024];
+        for chunk in out.chunks_mut(block.len() / 2) {
+            self.0.fill_bytes(&mut block);
+            for (x, word) in chunk.iter_mut().zip(block.as_chunks::<2>().0) {
+                *x += deviation * quantiles[usize::from(u16::from_le_bytes(*word) & 4095)];
+            }
+        }
     }
 
     /// Fills with numbers drawn uniformly from `-bound` to `bound`.
@@ -126,6 +194,28 @@ impl Stream {
             }
         }
     }
+}
+
+static QUANTILES: OnceLock<Box<[f32; 4096]>> = OnceLock::new();
+
+/// The middle of each of 4096 equally likely parts of the standard normal distribution, summed up
+/// in steps of 1/8192.
+#[expect(clippy::cast_possible_truncation, reason = "single precision is what is wanted")]
+fn quantiles() -> Box<[f32; 4096]> {
+    const STEP: f64 = 1.0 / 8192.0;
+    let root = std::f64::consts::TAU.sqrt();
+    let mut all = Box::new([0.0; 4096]);
+    let (mut z, mut below, mut half) = (0.0, 0.5, 0.5 + 0.5 / 4096.0);
+    for i in 2048..4096 {
+        while below < half {
+            below += STEP * f64::exp(-0.5 * (z + STEP / 2.0) * (z + STEP / 2.0)) / root;
+            z += STEP;
+        }
+        all[i] = z as f32;
+        all[4095 - i] = -z as f32;
+        half += 1.0 / 4096.0;
+    }
+    all
 }
 
 #[cfg(test)]
@@ -188,6 +278,45 @@ mod tests {
             let mean = mask.iter().map(|x| f64::from(*x)).sum::<f64>() / 1e5;
             assert!((dropped - probability).abs() < 0.01, "{probability} {dropped}");
             assert!((mean - 1.0).abs() < 0.05, "{probability} {mean}");
+        }
+    }
+
+    fn moments(values: impl ExactSizeIterator<Item = f64> + Clone) -> [f64; 3] {
+        let n = values.len() as f64;
+        let mean = values.clone().sum::<f64>() / n;
+        let moment = |k| values.clone().map(|x| (x - mean).powi(k)).sum::<f64>() / n;
+        [mean, moment(2), moment(4)]
+    }
+
+    #[test]
+    fn noise_and_normal_numbers_have_the_moments_of_the_normal_distribution() {
+        let mut noise = vec![1.0f32; 200_000];
+        Place::start(3).stream(Purpose::Noise { batch: 0 }).add_noise(&mut noise, 2.0);
+        let mut stream = Place::start(3).stream(Purpose::Augment);
+        let exact: Vec<f64> = (0..200_000).map(|_| stream.normal()).collect();
+        let noise = moments(noise.iter().map(|x| (f64::from(*x) - 1.0) / 2.0));
+        for [mean, variance, fourth] in [noise, moments(exact.iter().copied())] {
+            assert!(mean.abs() < 0.01, "{mean}");
+            assert!((variance - 1.0).abs() < 0.02, "{variance}");
+            assert!((fourth - 3.0).abs() < 0.1, "{fourth}");
+        }
+        // scipy.stats.norm.ppf([0.5 / 4096, 3000.5 / 4096, 4095.5 / 4096])
+        let known = [(0, -3.668_329), (3000, 0.620_525), (4095, 3.668_329)];
+        for (i, z) in known {
+            assert!((f64::from(quantiles()[i]) - z).abs() < 3e-4, "{i}: {}", quantiles()[i]);
+        }
+    }
+
+    #[test]
+    fn beta_has_its_mean_and_variance_for_small_and_large_parameters() {
+        for alpha in [1e-6, 0.2, 1.0, 5.0, 1000.0] {
+            let mut stream = Place::start(3).stream(Purpose::Mixup { batch: 0 });
+            let drawn: Vec<f64> = (0..40_000).map(|_| stream.beta(alpha)).collect();
+            assert!(drawn.iter().all(|x| (0.0..=1.0).contains(x)), "{alpha}");
+            let [mean, variance, _] = moments(drawn.iter().copied());
+            let expected = 0.25 / (2.0 * alpha + 1.0);
+            assert!((mean - 0.5).abs() < 0.01, "{alpha}: {mean}");
+            assert!((variance / expected - 1.0).abs() < 0.05, "{alpha}: {variance} {expected}");
         }
     }
 }

@@ -32,6 +32,8 @@ pub const NAMES: &[&str] = &[
 ];
 /// Those whose files may lie in a folder of the user's.
 pub const OWN: &[&str] = &["cifar-10", "cifar-100", "csv", "idx"];
+/// Those that are images.
+pub const IMAGES: &[&str] = &["cifar-10", "cifar-100", "fashion-mnist", "idx", "mnist"];
 /// Those that are tables.
 pub const TABLES: &[&str] = &["breast-cancer", "csv", "diabetes", "digits", "iris", "wine"];
 
@@ -201,6 +203,7 @@ mod tests {
                 assert!(file.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')));
             }
         }
+        assert!(NAMES.iter().all(|name| TABLES.contains(name) != IMAGES.contains(name)));
         let without = |name: &&&str| find(name).is_none();
         assert!(NAMES.iter().filter(without).eq(&["csv", "idx"]), "a user's own have no facts");
     }

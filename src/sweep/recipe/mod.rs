@@ -1,5 +1,6 @@
 //! What one training run is: every setting typed and checked, and the identity that follows
 //! from it. The contract between the controller and the worker; it touches nothing outside.
+mod augment;
 mod early_stop;
 mod fold;
 pub mod key;
@@ -12,6 +13,7 @@ pub mod value;
 
 use std::collections::BTreeMap;
 
+pub use augment::{Augment, NothingLeft};
 pub use early_stop::EarlyStop;
 pub use fold::Fold;
 pub use model::{

@@ -1,4 +1,5 @@
 //! The typed recipe that the worker trains by.
+use super::augment::Augment;
 use super::optimizer::{Optimizer, Schedule, optimizer, schedule};
 use super::{EarlyStop, Model, SettingError, Settings, Start, Value};
 use crate::dataset::table::{self, Encode, Missing};
@@ -10,6 +11,8 @@ pub struct Recipe {
     pub task: Task,
     /// What it is learnt from.
     pub data: Data,
+    /// How its training samples are changed.
+    pub augment: Augment,
     /// What learns.
     pub model: Model,
     /// What training minimises.
@@ -137,6 +140,7 @@ impl Recipe {
         let recipe = Self {
             task: Task::of(&text(settings, "task")),
             data: data(settings),
+            augment: Augment::of(settings),
             model: Model::of(settings),
             loss: loss(settings),
             optimizer: optimizer(settings),
@@ -207,6 +211,8 @@ impl Recipe {
         found.extend(self.target_conflict());
         found.extend(self.sample_conflicts());
         found.extend(self.model_conflict());
+        let shape = self.known().map(|(shape, _)| shape);
+        found.extend(self.augment.conflicts(self.batch_size, shape));
         found.extend(self.schedule_conflict());
         found
     }
@@ -373,6 +379,9 @@ const MAX_WEIGHTS: u64 = 1 << 31;
 
 /// Settings that conflicts between settings depend on: grids are checked over their product.
 pub const COUPLED: &[&str] = &[
+    "augment.cutout",
+    "augment.mixup",
+    "augment.shift",
     "batch_size",
     "data.limit",
     "data.path",

@@ -123,8 +123,14 @@ fn notes(source: &Source<'_>, counts: &Counts) -> Vec<String> {
             source.aim.metric
         ));
     }
-    if source.rounds().count() == 1 && done > 1 {
-        notes.push("one seed a trial: the order may be chance; `seeds: 3` tells more".into());
+    match source.rounds().count() {
+        1 if done > 1 => {
+            notes.push("one seed a trial: the order may be chance; `seeds: 3` tells more".into());
+        }
+        2 if done > 2 => {
+            notes.push("two runs a trial tell little apart; `seeds: 5` tells more".into());
+        }
+        _ => {}
     }
     notes
 }

@@ -210,6 +210,10 @@ pub(super) fn synonym(word: &str) -> Option<&'static str> {
         "wd" | "decay" => "optimizer.weight_decay",
         "opt" | "optim" => "optimizer",
         "momentum" => "optimizer.momentum",
+        "crop" | "random_crop" | "translate" => "augment.shift",
+        "hflip" | "horizontal_flip" => "augment.flip",
+        "rotation" | "degrees" => "augment.rotate",
+        "erase" | "random_erasing" => "augment.cutout",
         "regularization" | "regularisation" => "regularize",
         _ => return None,
     })

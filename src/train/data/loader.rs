@@ -1,7 +1,10 @@
 //! Serves samples in batches: selects rows on the device, where bytes are scaled.
+use dlgrid_sweep::recipe;
 use tch::{Device, Kind, Tensor};
 
+use super::augment::{Augmenter, Mixed};
 use super::{Dataset, Labels, Prepared};
+use crate::random::Place;
 use crate::raw;
 
 /// Some samples, ready for a model.
@@ -13,6 +16,19 @@ pub struct Batch {
     pub labels: Tensor,
     /// How many there are.
     pub samples: usize,
+    /// What the classes are mixed with, where samples are; numbers are mixed in `labels`.
+    pub mixed: Option<Mixed>,
+}
+
+impl Batch {
+    /// The mean loss by that of labels: of mixed samples, of both labels by their shares.
+    pub fn loss(&self, of: impl Fn(&Tensor) -> Tensor) -> Tensor {
+        let own = of(&self.labels);
+        match &self.mixed {
+            Some(Mixed { labels, share }) => own * *share + of(labels) * (1.0 - share),
+            None => own,
+        }
+    }
 }
 
 /// Serves the samples of one pass after another in batches.
@@ -24,6 +40,8 @@ pub struct Loader<'a> {
     inputs: Tensor,
     labels: Tensor,
     order: Order,
+    most: usize,
+    augmenter: Option<Augmenter>,
 }
 
 #[derive(Debug)]
@@ -44,7 +62,24 @@ impl<'a> Loader<'a> {
             inputs: Tensor::zeros([rows, whole(data.features)], (Kind::Float, device)),
             labels: Tensor::zeros([rows], (data.labels.tensor().kind(), device)),
             order: Order::Host(Vec::new()),
+            most,
+            augmenter: None,
         }
+    }
+
+    /// Serves samples changed as a recipe says, in each pass that [`Loader::train`] begins.
+    #[must_use]
+    pub fn augmented(self, recipe: recipe::Augment) -> Self {
+        Self { augmenter: Augmenter::new(recipe, self.data.image()), ..self }
+    }
+
+    /// Begins a training pass over these rows, as [`Loader::begin`]: augmented as is drawn for
+    /// this place.
+    pub fn train(&mut self, rows: Vec<i64>, place: Place) {
+        if let Some(augmenter) = &mut self.augmenter {
+            augmenter.begin(place, rows.len(), self.data.device());
+        }
+        self.begin(rows);
     }
 
     /// Begins a pass over these rows of the data set, in this order.
@@ -60,15 +95,18 @@ impl<'a> Loader<'a> {
     /// The batch of the pass's samples `from..to`. On the CPU its memory is the loader's: the
     /// next call overwrites it.
     pub fn load(&mut self, from: usize, to: usize) -> Batch {
-        match &self.order {
+        let batch = u32::try_from(from / self.most.max(1)).unwrap_or(u32::MAX);
+        let at = (from, batch);
+        let (inputs, labels) = match &self.order {
             Order::Host(rows) => {
                 let rows = &rows[from..to];
-                let batch = Batch {
-                    inputs: self.inputs.narrow(0, 0, whole(rows.len())),
-                    labels: self.labels.narrow(0, 0, whole(rows.len())),
-                    samples: rows.len(),
-                };
-                gather(&self.all, self.data.features, rows, &mut self.inputs);
+                let plain = |out: &mut Tensor| gather(&self.all, self.data.features, rows, out);
+                match &mut self.augmenter {
+                    Some(augmenter) => {
+                        augmenter.fill(&self.all, rows, at, &mut self.inputs, plain);
+                    }
+                    None => plain(&mut self.inputs),
+                }
                 match &self.data.labels {
                     Labels::Classes(all) => {
                         pick(rows, raw::wholes(all), raw::wholes_mut(&mut self.labels));
@@ -77,24 +115,34 @@ impl<'a> Loader<'a> {
                         pick(rows, raw::floats(all), raw::floats_mut(&mut self.labels));
                     }
                 }
-                batch
+                let front = |all: &Tensor| all.narrow(0, 0, whole(rows.len()));
+                (front(&self.inputs), front(&self.labels))
             }
             Order::Device(rows) => {
                 let rows = rows.narrow(0, whole(from), whole(to - from));
-                let inputs = match &self.all {
-                    Prepared::Bytes { all, factor, offset } => {
-                        let bytes = all.index_select(0, &rows).to_kind(Kind::Float);
-                        bytes * f64::from(*factor) + f64::from(*offset)
-                    }
-                    Prepared::Numbers(all) => all.index_select(0, &rows),
+                let inputs = match &self.augmenter {
+                    Some(augmenter) => augmenter.make(&self.all, &rows, at),
+                    None => select(&self.all, &rows),
                 };
-                Batch {
-                    inputs,
-                    labels: self.data.labels.tensor().index_select(0, &rows),
-                    samples: to - from,
-                }
+                (inputs, self.data.labels.tensor().index_select(0, &rows))
             }
+        };
+        let (labels, mixed) = match &self.augmenter {
+            Some(augmenter) => augmenter.mix_labels(labels, batch),
+            None => (labels, None),
+        };
+        Batch { inputs, labels, samples: to - from, mixed }
+    }
+}
+
+/// Rows on a device, scaled there.
+fn select(all: &Prepared, rows: &Tensor) -> Tensor {
+    match all {
+        Prepared::Bytes { all, factor, offset } => {
+            let bytes = all.index_select(0, rows).to_kind(Kind::Float);
+            bytes * f64::from(*factor) + f64::from(*offset)
         }
+        Prepared::Numbers(all) => all.index_select(0, rows),
     }
 }
 

@@ -1,4 +1,5 @@
 //! What is learnt from: labelled samples on the device, split and served in batches.
+mod augment;
 mod loader;
 mod prepared;
 pub mod shelf;
@@ -8,6 +9,7 @@ use dlgrid_sweep::dataset::images::{Images, ImagesError};
 use dlgrid_sweep::dataset::table::{Samples, TableError, Target};
 use tch::{Device, Tensor};
 
+pub use augment::Mixed;
 pub use loader::{Batch, Loader};
 pub use prepared::Prepared;
 pub use split::{Split, SplitError};

@@ -45,6 +45,7 @@ impl<'a> Classify<'a> {
         if binary && classes != 2 {
             return Err(TaskError::Classes { classes });
         }
+        recipe.augment.fits(data.image())?;
         let inputs = Prepared::new(data, &recipe.data, &split.train);
         let batch = (recipe.at_once() as usize).min(split.train.len());
         let outputs = if binary { 1 } else { classes };
@@ -55,7 +56,7 @@ impl<'a> Classify<'a> {
             classifier: Classifier { model, binary },
             loss: CrossEntropy::new(recipe.loss, data.labels.tensor(), &split.train, classes),
             valid: Exam::new(data, inputs.share(), split.valid.clone()),
-            trainer: Loader::new(data, inputs, batch),
+            trainer: Loader::new(data, inputs, batch).augmented(recipe.augment),
             tally: Tally::new(classes, device),
             confusion: vec![0; classes * classes],
             split,
@@ -79,7 +80,7 @@ impl engine::Task for Classify<'_> {
     fn begin(&mut self, place: Place) {
         let mut rows = self.split.train.clone();
         place.stream(Purpose::Order).shuffle(&mut rows);
-        self.trainer.begin(rows);
+        self.trainer.train(rows, place);
     }
 
     fn load(&mut self, from: usize, to: usize) -> Batch {
@@ -91,7 +92,7 @@ impl engine::Task for Classify<'_> {
     }
 
     fn loss(&self, output: &Tensor, batch: &Batch) -> Tensor {
-        self.loss.trained(output, &batch.labels)
+        batch.loss(|labels| self.loss.trained(output, labels))
     }
 
     fn mass(&self, batch: &Batch) -> Tensor {

@@ -8,7 +8,7 @@ pub mod score;
 mod tally;
 mod target;
 
-use dlgrid_sweep::recipe::TooSmall;
+use dlgrid_sweep::recipe::{NothingLeft, TooSmall};
 use dlgrid_sweep::store::record::Metrics;
 use tch::Tensor;
 
@@ -53,6 +53,9 @@ pub enum TaskError {
     /// The images are too small for the model.
     #[error(transparent)]
     Model(#[from] TooSmall),
+    /// The images are too small for how they are changed.
+    #[error(transparent)]
+    Augment(#[from] NothingLeft),
     /// The data holds not what the task learns.
     #[error("`task: {task}` can't learn from this data: {has}")]
     Target {

@@ -46,6 +46,7 @@ impl<'a> Regress<'a> {
             let has = "its labels are classes, no numbers";
             return Err(TaskError::Target { task: "regress", has });
         }
+        recipe.augment.fits(data.image())?;
         let inputs = Prepared::new(data, &recipe.data, &split.train);
         let batch = (recipe.at_once() as usize).min(split.train.len());
         Ok(Self {
@@ -54,7 +55,7 @@ impl<'a> Regress<'a> {
             model: Model::new(recipe, data.image(), 1)?,
             targets: Spread::of(numbers(data, &split.train).into_iter()),
             valid: Exam::new(data, inputs.share(), split.valid.clone()),
-            trainer: Loader::new(data, inputs, batch),
+            trainer: Loader::new(data, inputs, batch).augmented(recipe.augment),
             tally: Tally::new(data.device()),
             split,
         })
@@ -76,7 +77,7 @@ impl engine::Task for Regress<'_> {
     fn begin(&mut self, place: Place) {
         let mut rows = self.split.train.clone();
         place.stream(Purpose::Order).shuffle(&mut rows);
-        self.trainer.begin(rows);
+        self.trainer.train(rows, place);
     }
 
     fn load(&mut self, from: usize, to: usize) -> Batch {

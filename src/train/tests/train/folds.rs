@@ -1,5 +1,4 @@
 //! Runs of a k-fold cross-validation: what each holds back, and that it resumes bit for bit.
-#![expect(clippy::print_stderr, reason = "a test that can't run says why")]
 use std::time::Duration;
 
 use dlgrid_sweep::recipe::{Fold, Recipe, Value, Work};

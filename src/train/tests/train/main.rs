@@ -1,4 +1,5 @@
 //! The training half as a library: what it computes, against oracles and against itself.
+mod augment;
 mod folds;
 mod optimizers;
 mod penalties;

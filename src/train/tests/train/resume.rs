@@ -33,6 +33,7 @@ fn recipes() -> Vec<Recipe> {
         with(&[("model.kind", text("cnn")), ("model.batch_norm", Value::Bool(true))]),
         with(&[("precision", text("bf16")), ("freeze", text("layers.0"))]),
         with(&[("model.kind", text("cnn")), ("precision", text("bf16"))]),
+        with(&[&[("model.kind", text("cnn"))], &*super::augment::every()].concat()),
         with(&[("balance", Value::Bool(true)), ("label_smoothing", Value::Float(0.1))]),
     ]
 }
