@@ -129,6 +129,22 @@ fn every_experiment_is_a_correct_spec_that_says_what_it_gives() {
 }
 
 #[test]
+fn the_course_names_files_that_exist() {
+    let course = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/course.md");
+    let text = std::fs::read_to_string(course).unwrap();
+    let named: Vec<&str> = text
+        .split("experiments/")
+        .skip(1)
+        .filter_map(|rest| rest.find(".yaml").map(|end| &rest[..end]))
+        .filter(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
+        .collect();
+    assert!(named.len() > 10, "{named:?}");
+    for name in named {
+        assert!(folder().join(format!("{name}.yaml")).is_file(), "there is no {name}.yaml");
+    }
+}
+
+#[test]
 fn every_experiment_runs_cut_down() {
     let here = Sandbox::new();
     let cifar = cifar(&here);
