@@ -137,7 +137,6 @@ impl Augmenter {
     ///
     /// # Panics
     /// If no pass has begun on the device: a bug of the caller.
-    #[must_use]
     pub fn make(&self, all: &Prepared, rows: &Tensor, (from, batch): (usize, u32)) -> Tensor {
         let Some(Pass { place, changes: Changes::Device(changes) }) = &self.pass else {
             panic!("a pass has begun on the device")
@@ -172,7 +171,6 @@ impl Augmenter {
     }
 
     /// The labels that a batch's samples are mixed with, as `Mixed`; numbers are mixed themselves.
-    #[must_use]
     pub fn mix_labels(&self, labels: Tensor, batch: u32) -> (Tensor, Option<Mixed>) {
         let Some(share) = self.share(batch) else { return (labels, None) };
         if labels.is_floating_point() {

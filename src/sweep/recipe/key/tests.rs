@@ -1,4 +1,5 @@
 //! Tests of the table of settings.
+use super::entry::{POSITIVE, UNIT};
 use super::*;
 use crate::recipe::Value;
 

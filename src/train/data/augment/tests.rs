@@ -126,7 +126,7 @@ fn a_quarter_turn_is_a_quarter_turn_and_brightness_ends_at_white() {
     };
     let mut out = Tensor::zeros([1, 9], (Kind::Float, Device::Cpu));
     pixels::render(&bytes, &[0], &[quarter], [1, 3, 3], (1.0, 0.0), &mut out);
-    assert_eq!(raw::floats(&out), [60.0, 120.0, 255.0, 40.0, 100.0, 160.0, 20.0, 80.0, 140.0]);
+    assert_eq!(raw::floats(&out), [140.0, 80.0, 20.0, 160.0, 100.0, 40.0, 255.0, 120.0, 60.0]);
 }
 
 #[test]
