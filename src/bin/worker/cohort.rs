@@ -142,7 +142,7 @@ impl Station<'_> {
         }
         match trained {
             Err(error) if error.is_lasting() => {
-                return Err(anyhow::Error::from(error).context("the device failed"));
+                Err(anyhow::Error::from(error).context("the device failed"))
             }
             Err(error) if left.len() > 1 => {
                 eprintln!("warning: {} runs together: {}", left.len(), Chain(&error));
