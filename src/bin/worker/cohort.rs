@@ -19,9 +19,9 @@ use crate::slice::{Station, note, save, saved};
 
 /// Runs of a cohort at most, where the spec names no number.
 const MOST: usize = 16;
-/// With at most so many weights in each layer a CPU gains by training runs together: by 1.2 times
-/// and more (`cargo bench --bench fused`).
-const SMALL: u64 = 1 << 13;
+/// With at most so many multiplications in each product of a step a CPU gains by training runs
+/// together: 1.3 times and more (`cargo bench --bench fused`).
+const SMALL: u64 = 1 << 19;
 /// Numbers of a table at most: 16 MiB, for each of the runs.
 const TABLE: usize = 1 << 22;
 
@@ -74,7 +74,7 @@ impl Station<'_> {
             Inputs::Table(_) => data.samples * data.features,
             Inputs::Bytes(_) => 0,
         };
-        let is_small = shape.widest(data.features as u64) <= SMALL && held <= TABLE;
+        let is_small = shape.largest_product(data.features as u64) <= SMALL && held <= TABLE;
         (fuse != Fuse::Auto || is_small).then_some(shape)
     }
 

@@ -44,16 +44,17 @@ impl Shape {
         })
     }
 
-    /// Numbers of a layer's weights at most, for samples of so many numbers: what decides whether
-    /// a CPU gains by training several at once.
+    /// Multiplications in the largest product of a step, for samples of so many numbers: what
+    /// decides whether a CPU gains by training several runs at once.
     #[must_use]
-    pub fn widest(&self, features: u64) -> u64 {
-        match self.net {
-            Net::Mlp { layers, width, .. } if layers > 0 => {
-                u64::from(width) * features.max(u64::from(width))
-            }
+    pub fn largest_product(&self, features: u64) -> u64 {
+        let weights = match self.net {
+            Net::Mlp { layers: 0, .. } => features,
+            Net::Mlp { layers: 1, width, .. } => u64::from(width) * features,
+            Net::Mlp { width, .. } => u64::from(width) * features.max(u64::from(width)),
             _ => features,
-        }
+        };
+        weights.saturating_mul(u64::from(self.batch_size))
     }
 }
 
@@ -137,6 +138,21 @@ mod tests {
             ("augment.flip", Value::Bool(true)),
         ] {
             assert_eq!(shape(&[alone]), None);
+        }
+    }
+
+    #[test]
+    fn the_largest_product_is_that_of_its_widest_layer() {
+        for (layers, width, features, expected) in
+            [(0, 64, 784, 784), (1, 64, 8, 8 * 64), (2, 64, 8, 64 * 64), (3, 64, 784, 784 * 64)]
+        {
+            let given = [
+                ("model.layers", Value::Int(layers)),
+                ("model.width", Value::Int(width)),
+                ("batch_size", Value::Int(32)),
+            ];
+            let shape = shape(&given).expect("dense");
+            assert_eq!(shape.largest_product(features), expected * 32);
         }
     }
 
