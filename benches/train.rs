@@ -1,6 +1,7 @@
 //! Training against a plain tch loop of the same model and batch size, side by side on one
 //! thread: `cargo bench --features torch --bench train`. Prints samples/s and their ratio, which
-//! is to be at least 1 for the perceptron and 0.91 for the convolutional network.
+//! is to be at least 1 for the perceptron and 0.91 for the convolutional network; and what
+//! augmentation costs of the convolutional network's steps, which is to be less than 15 %.
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 use std::time::{Duration, Instant};
 
@@ -45,6 +46,30 @@ fn main() {
         let plain = || plain_epoch(&pixels, &classes, batch, &convolutional);
         compare(batch, few, plain, || our_epoch(&recipe, &data));
     }
+    println!("the same network on augmented images; against the same without");
+    for (name, changes) in augmentations() {
+        print!("{name:<32}");
+        let cnn = [("model.kind", Value::Text("cnn".into()))];
+        let (plain, augmented) = (recipe(256, &cnn), recipe(256, &[&cnn, &*changes].concat()));
+        compare(256, few, || our_epoch(&plain, &data), || our_epoch(&augmented, &data));
+    }
+}
+
+/// Augmentations by what they are called.
+fn augmentations() -> Vec<(&'static str, Vec<(&'static str, Value)>)> {
+    let shift = ("augment.shift", Value::Int(4));
+    let flip = ("augment.flip", Value::Bool(true));
+    let cutout = ("augment.cutout", Value::Int(8));
+    let brightness = ("augment.brightness", Value::Float(0.2));
+    let noise = ("augment.noise", Value::Float(0.05));
+    let rotate = ("augment.rotate", Value::Float(15.0));
+    let mixup = ("augment.mixup", Value::Float(0.2));
+    let five = vec![shift.clone(), flip.clone(), cutout, brightness, noise];
+    vec![
+        ("shift, flip", vec![shift, flip]),
+        ("and cutout, brightness, noise", five.clone()),
+        ("and rotate, mixup", [five, vec![rotate, mixup]].concat()),
+    ]
 }
 
 /// Runs both alternately and prints what each makes.
