@@ -94,7 +94,7 @@ fn cut(text: &str, cifar: &Path) -> Value {
     }
     if set.starts_with("cifar") || set.ends_with("mnist") {
         data.insert("limit".into(), json!(IMAGES));
-        train.entry("batch_size").and_modify(|size| *size = json!(64));
+        train.entry("batch_size").and_modify(|size| *size = json!(16));
     }
     spec
 }

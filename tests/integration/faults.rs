@@ -225,11 +225,11 @@ fn ended_at_once_no_program_is_left() {
 fn the_program_of_a_killed_worker_does_not_run_beside_its_successor() {
     let here = Sandbox::new();
     let body = format!(
-        "echo $$ >> pids; if [ ! -e killed ]; then touch killed; kill -9 $PPID; sleep 3; touch survived; fi; {REPORT}"
+        "echo $$ >> pids; if [ ! -e killed ]; then touch killed; kill -9 $PPID; sleep 6; touch survived; fi; {REPORT}"
     );
     here.write("toy.yaml", script(1, &body));
     here.run(["submit", "toy.yaml"]).code(0).says("was killed by signal 9");
-    std::thread::sleep(Duration::from_millis(3500));
+    std::thread::sleep(Duration::from_millis(6500));
     assert!(!here.path().join("survived").exists());
 }
 
