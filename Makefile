@@ -10,7 +10,7 @@ TEST_ARGS ?=
 SLURM_ARGS ?=
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build controller demo test lint bench clean set-up slurm-up slurm-down
+.PHONY: help build controller demo experiments test lint bench clean set-up slurm-up slurm-down
 
 help: ## show this list
 	@echo "dlgrid: make TARGET"
@@ -30,10 +30,14 @@ demo: build ## run a small real sweep on this machine and show its leaderboard
 	@$(TARGET)/release/dlgrid submit --local experiments/demo.yaml
 	@$(TARGET)/release/dlgrid report
 
+experiments: build ## run all experiments in full and compare them with their bars (an hour on two cores)
+	@$(TARGET)/release/dlgrid data fetch mnist fashion-mnist breast-cancer diabetes digits iris wine
+	@DLGRID=$(TARGET)/release/dlgrid experiments/run
+
 # The tests are built first, so that the dlgrid that fetches their data is the one that they test.
 test: set-up ## fetch the data sets of the tests, build and run all tests
 	@. setup/env; cargo test --workspace $(TORCH) --no-run
-	@$(TARGET)/debug/dlgrid data fetch mnist fashion-mnist breast-cancer diabetes
+	@$(TARGET)/debug/dlgrid data fetch mnist fashion-mnist breast-cancer diabetes digits iris wine
 	@. setup/env; cargo test --workspace $(TORCH) $(TEST_ARGS)
 
 lint: set-up ## rustfmt, clippy with warnings as errors, and cargo-deny where it is installed

@@ -8,6 +8,12 @@ mod architecture;
 #[cfg(feature = "torch")]
 #[path = "support/blobs.rs"]
 mod blobs;
+#[cfg(feature = "torch")]
+#[path = "support/cifar.rs"]
+mod cifar;
+#[cfg(feature = "torch")]
+#[path = "integration/experiments.rs"]
+mod experiments;
 #[path = "integration/faults.rs"]
 mod faults;
 #[cfg(feature = "torch")]

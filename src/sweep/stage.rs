@@ -5,11 +5,12 @@ use std::path::Path;
 use crate::dataset::Unsealed;
 use crate::pack::Cut;
 use crate::recipe::key::KEYS;
-use crate::recipe::{Value, Work};
+use crate::recipe::{Recipe, ScheduleKind, Value, Work};
 use crate::space::Base;
 use crate::spec::{self, At, Goal, Objective, StageKind, Upkeep};
 use crate::store::layout::SweepDir;
 use crate::store::manifest::Manifest;
+use crate::store::merge::Results;
 use crate::store::{StoreError, opening};
 use crate::sweep::{Created, Sweep, SweepError};
 
@@ -18,8 +19,9 @@ use crate::sweep::{Created, Sweep, SweepError};
 pub struct Chosen<'a> {
     /// The sweep that has the points: that whose stage is made, or an earlier stage of it.
     pub of: &'a Sweep,
-    /// Points of it, the best first.
-    pub points: Vec<u64>,
+    /// Points of it, the best first, each with the epochs to train it for where they are not those
+    /// of the recipe.
+    pub points: Vec<(u64, Option<u32>)>,
     /// On which seeds each is run.
     pub seeds: Vec<u64>,
 }
@@ -94,7 +96,7 @@ fn text(sweep: &Sweep, kind: StageKind, number: u32, chosen: &Chosen<'_>) -> Str
     line(&mut out, key, &value);
     let blocks: Vec<String> =
         chosen.points.iter().filter_map(|point| block(chosen.of, *point)).collect();
-    if !chosen.of.spec.space.paths().is_empty() {
+    if blocks.iter().any(|block| block != "{parameters: {}}") {
         line(&mut out, "sweeps", &format!("[\n  {}\n]", blocks.join(",\n  ")));
     }
     let seeds = chosen.seeds.iter().map(|seed| Value::Int(seed.cast_signed())).collect();
@@ -130,18 +132,20 @@ fn base(sweep: &Sweep) -> (&'static str, String) {
 }
 
 /// The block of a point: every parameter that is set there, with its one value.
-fn block(sweep: &Sweep, point: u64) -> Option<String> {
+fn block(sweep: &Sweep, (point, epochs): (u64, Option<u32>)) -> Option<String> {
     let space = &sweep.spec.space;
     let value = |path: &String, work: &Work| match work {
         Work::Train(settings) => settings.given(crate::recipe::key::find(path)?).cloned(),
         Work::Command(command) => command.parameters.get(path).cloned(),
     };
     let work = space.work(point)?;
-    let set = space.paths().iter().filter_map(|path| {
-        let value = Value::List(vec![value(path, &work)?]);
-        Some(format!("{}: {}", quoted(path), json(&value)))
-    });
-    Some(format!("{{parameters: {{{}}}}}", set.collect::<Vec<_>>().join(", ")))
+    let only = |value| json(&Value::List(vec![value]));
+    let paths = space.paths().iter().filter(|path| epochs.is_none() || *path != "epochs");
+    let mut set: Vec<String> = paths
+        .filter_map(|path| Some(format!("{}: {}", quoted(path), only(value(path, &work)?))))
+        .collect();
+    set.extend(epochs.map(|n| format!("epochs: {}", only(Value::Int(n.into())))));
+    Some(format!("{{parameters: {{{}}}}}", set.join(", ")))
 }
 
 /// A finish is judged by the same metric, on the test set.
@@ -172,6 +176,32 @@ fn json(value: &Value) -> String {
     let mut out = String::new();
     value.write_json(&mut out);
     out
+}
+
+/// How long a trial that early stopping ended is to be trained where no validation samples are left
+/// to stop it: for as many epochs as its runs had been best after, at the mean. Nothing where the
+/// recipe's own length holds: nothing stops early, the search was `short`, or the learning rate
+/// follows a schedule over all epochs, which another length would change.
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a mean of epochs is one of their range"
+)]
+pub fn stopped_after(of: &Sweep, results: &Results, point: u64) -> Option<u32> {
+    let Work::Train(settings) = of.spec.space.work(point)? else { return None };
+    let recipe = Recipe::new(&settings).ok()?;
+    let stop = recipe.early_stop.filter(|_| of.spec.short.is_none())?;
+    if recipe.schedule.kind != ScheduleKind::Constant {
+        return None;
+    }
+    let metric = results.names.id(&stop.metric)?;
+    let of_point = |index: &u64| of.spec.place(*index).is_some_and(|(own, ..)| own == point);
+    let ends = results.runs.iter().filter(|(index, _)| of_point(index));
+    let ends = ends.filter_map(|(_, run)| run.end.as_ref());
+    let best = ends.filter_map(|end| end.best(metric)).map(|best| f64::from(best.epoch));
+    let (sum, n) = best.fold((0.0, 0.0), |(sum, n), epoch| (sum + epoch, n + 1.0));
+    (n > 0.0).then(|| (sum / n).round() as u32)
 }
 
 /// Leave to read the test set, for a finish whose opening is written down.
@@ -213,8 +243,8 @@ confirm: {top: 2, seeds: 2}
     fn a_stage_has_the_trials_that_were_chosen_and_no_others() {
         let root = tempfile::tempdir().expect("folder");
         let toy = sweep(root.path(), TRAIN);
-        let points: Vec<u64> = toy.spec.space.walk(0, 99).collect();
-        let chosen = Chosen { of: &toy, points: points.clone(), seeds: vec![4, 9] };
+        let points = toy.spec.space.walk(0, 99).map(|point| (point, None)).collect();
+        let chosen = Chosen { of: &toy, points, seeds: vec![4, 9] };
         let stage = create(&toy, StageKind::Confirm, 1, &chosen, &Cut::Slots(1)).expect("a stage");
         let ids = |sweep: &Sweep| {
             let works = sweep.spec.space.walk(0, 99).filter_map(|p| sweep.spec.space.work(p));
@@ -236,10 +266,17 @@ confirm: {top: 2, seeds: 2}
     fn after_a_short_search_a_stage_trains_in_full() {
         let root = tempfile::tempdir().expect("folder");
         let toy = sweep(root.path(), &format!("{TRAIN}short: {{epochs: 2}}\n"));
-        let chosen = Chosen { of: &toy, points: vec![0], seeds: vec![0] };
+        let second = toy.spec.space.walk(1, 99).next().expect("a point");
+        let points = vec![(0, None), (second, Some(4))];
+        let chosen = Chosen { of: &toy, points, seeds: vec![0] };
         let stage = create(&toy, StageKind::Finish, 2, &chosen, &Cut::Slots(1)).expect("a stage");
         let Some(Work::Train(settings)) = stage.sweep.spec.space.work(0) else { panic!("train") };
         assert_eq!(settings.at("epochs"), Value::Int(7));
+        let second = stage.sweep.spec.space.walk(1, 99).next().expect("a point");
+        let Some(Work::Train(stopped)) = stage.sweep.spec.space.work(second) else {
+            panic!("train")
+        };
+        assert_eq!(stopped.at("epochs"), Value::Int(4));
         let objective = &stage.sweep.spec.objective;
         assert_eq!(objective.to_string(), "minimize test/loss (last)");
         let label = stage.sweep.dir.label();
@@ -253,8 +290,9 @@ confirm: {top: 2, seeds: 2}
             root.path(),
             "name: toy\ncommand: [echo, \"{x}\", \"a \\\"b\\\" \\\\ \u{e9}\"]\nparameters: {x: [1, 0.5, \"no\", true]}\nseeds: 2\nobjective: {maximize: acc}\nconfirm: {top: 4, seeds: [1, 7]}\n",
         );
-        let points = vec![3, 2, 1, 0];
-        let chosen = Chosen { of: &toy, points: points.clone(), seeds: vec![1, 7] };
+        let points = [3, 2, 1, 0];
+        let all = points.map(|point| (point, None)).to_vec();
+        let chosen = Chosen { of: &toy, points: all, seeds: vec![1, 7] };
         let stage = create(&toy, StageKind::Confirm, 1, &chosen, &Cut::Slots(1)).expect("a stage");
         let id = |sweep: &Sweep, point: u64| {
             TrialId::of(&sweep.spec.space.work(point).expect("a point"))

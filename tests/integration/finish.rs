@@ -92,3 +92,22 @@ fn a_search_that_is_not_over_is_not_finished() {
     here.run(["finish", "blobs"]).code(3).says("2 runs of `blobs` have not ended");
     assert!(here.sweeps().iter().all(|sweep| !sweep.join("openings").exists()));
 }
+
+#[test]
+fn a_trial_that_stopped_early_finishes_after_as_many_epochs() {
+    let here = sandbox("");
+    let spec = std::fs::read_to_string(here.path().join("blobs.yaml")).unwrap();
+    here.write(
+        "blobs.yaml",
+        spec.replace(
+            "epochs: 6",
+            "epochs: 500\n  early_stop: {patience: 2, metric: valid/accuracy}",
+        ),
+    );
+    here.run(["submit", "blobs.yaml", "--slots", "2"]).code(0);
+    let best = here.run(["show", "blobs", "0", "--format", "json"]).code(0).json();
+    let best = best["best"]["valid/accuracy"]["epoch"].as_u64().unwrap();
+    assert!(best < 400, "it never stopped");
+    here.run(["finish", "blobs", "--seeds", "1"]).code(0);
+    assert_eq!(ends(&here, "finish-1")[0]["epochs"], best);
+}

@@ -6,16 +6,21 @@ use serde_json::Value;
 
 use crate::support::Sandbox;
 
-/// Four classes of 8 × 8 images: a bright quarter each, under seeded noise.
-pub fn write_blobs(folder: &Path, train: u32, test: u32) {
-    std::fs::create_dir_all(folder).unwrap();
+/// Bytes by chance, the same ones each time.
+pub fn noise() -> impl FnMut() -> u8 {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut noise = move || {
+    move || {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
         (state >> 56) as u8
-    };
+    }
+}
+
+/// Four classes of 8 × 8 images: a bright quarter each, under seeded noise.
+pub fn write_blobs(folder: &Path, train: u32, test: u32) {
+    std::fs::create_dir_all(folder).unwrap();
+    let mut noise = noise();
     for (name, count) in [("train", train), ("t10k", test)] {
         let mut bytes: Vec<u8> =
             [0x0803_u32, count, 8, 8].iter().flat_map(|n| n.to_be_bytes()).collect();

@@ -23,7 +23,8 @@ use crate::work::{self, LocalArgs};
 /// Train the best of a sweep on all training samples, and open the test set
 ///
 /// The best trials are those that `dlgrid report` shows first: by the stage `confirm` where the spec
-/// asks for one. Each is trained at full length on training and validation samples together, on as
+/// asks for one. Each is trained at full length (one that early stopping ended: for as many epochs
+/// as its runs were best after) on training and validation samples together, on as
 /// many seeds as asked for, and judged on the test set at its end. That the set was opened is written
 /// down first, and every later report says so: choosing by a test set spoils it.
 #[derive(Debug, clap::Args)]
@@ -74,7 +75,8 @@ pub fn run(args: &Args) -> Result<u8> {
     let opening = opening(args, sweep, &best)?;
     // A finish that was cut short goes on as it was begun.
     let points = best.into_iter().filter(|(_, name)| opening.trials.contains(name));
-    let points = points.map(|(point, _)| point).collect();
+    let points = points.map(|(point, _)| (point, stage::stopped_after(of, &results, point)));
+    let points = points.collect();
     let chosen = Chosen { of, points, seeds: (0..opening.seeds).collect() };
     let crew = Crew { worker, args: &args.work, slurm: slurm.as_ref() };
     let code = begin(sweep, StageKind::Finish, opening.number, &chosen, crew)?;

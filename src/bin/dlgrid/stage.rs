@@ -56,8 +56,8 @@ pub fn confirm(sweep: &Sweep, code: u8, crew: Crew<'_>) -> anyhow::Result<u8> {
     if open_runs(sweep, &results) > 0 {
         return Ok(code);
     }
-    let points: Vec<u64> =
-        best(sweep, &results, confirm.top)?.into_iter().map(|(point, _)| point).collect();
+    let best = best(sweep, &results, confirm.top)?;
+    let points: Vec<_> = best.into_iter().map(|(point, _)| (point, None)).collect();
     if points.is_empty() {
         talk("no trial has an objective: there is nothing to confirm\n");
         return Ok(code);

@@ -1,6 +1,7 @@
 //! What one training run is: every setting typed and checked, and the identity that follows
 //! from it. The contract between the controller and the worker; it touches nothing outside.
 mod augment;
+mod data;
 mod early_stop;
 mod fold;
 pub mod key;
@@ -14,6 +15,7 @@ pub mod value;
 use std::collections::BTreeMap;
 
 pub use augment::{Augment, NothingLeft};
+pub use data::Data;
 pub use early_stop::EarlyStop;
 pub use fold::Fold;
 pub use model::{
@@ -21,7 +23,7 @@ pub use model::{
 };
 pub use optimizer::{Optimizer, Schedule, ScheduleKind};
 pub use start::{Start, is_any};
-pub use train::{COUPLED, Data, Loss, Precision, Recipe, Regularize, Task};
+pub use train::{COUPLED, Loss, Precision, Recipe, Regularize, Task};
 pub use value::Value;
 
 use key::{KEYS, Key, Lit, Preset};
