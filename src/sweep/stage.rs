@@ -7,7 +7,7 @@ use crate::pack::Cut;
 use crate::recipe::key::KEYS;
 use crate::recipe::{Recipe, ScheduleKind, Value, Work};
 use crate::space::Base;
-use crate::spec::{self, At, Fuse, Goal, Objective, StageKind, Upkeep};
+use crate::spec::{self, At, Fuse, Goal, Objective, Spec, StageKind, Upkeep};
 use crate::store::layout::SweepDir;
 use crate::store::manifest::Manifest;
 use crate::store::merge::Results;
@@ -64,10 +64,27 @@ pub fn create(
 ) -> Result<Created, SweepError> {
     let text = text(sweep, kind, number, chosen);
     let (dir, root) = (dir(sweep, kind, number), root(sweep));
-    let spec = spec::read_again("stage.yaml", text.as_bytes())
-        .map_err(|errors| SweepError::Spec(dir.spec(), Box::new(errors)))?;
+    let spec = read(&dir, &text)?;
     let created = Sweep::create_in(dir, root, spec, text.as_bytes(), cut)?;
     Ok(Created { sweep: as_its_sweep(created.sweep, sweep), ..created })
+}
+
+/// Sees that a stage can be created, before anything is written.
+///
+/// # Errors
+/// As [`create`].
+pub fn check(
+    sweep: &Sweep,
+    kind: StageKind,
+    number: u32,
+    chosen: &Chosen<'_>,
+) -> Result<(), SweepError> {
+    read(&dir(sweep, kind, number), &text(sweep, kind, number, chosen)).map(drop)
+}
+
+fn read(dir: &SweepDir, text: &str) -> Result<Spec, SweepError> {
+    spec::read_again("stage.yaml", text.as_bytes())
+        .map_err(|errors| SweepError::Spec(dir.spec(), Box::new(errors)))
 }
 
 fn root(sweep: &Sweep) -> &Path {
@@ -206,7 +223,9 @@ pub fn stopped_after(of: &Sweep, results: &Results, point: u64) -> Option<u32> {
     let ends = ends.filter_map(|(_, run)| run.end.as_ref());
     let best = ends.filter_map(|end| end.best(metric)).map(|best| f64::from(best.epoch));
     let (sum, n) = best.fold((0.0, 0.0), |(sum, n), epoch| (sum + epoch, n + 1.0));
-    (n > 0.0).then(|| (sum / n).round() as u32)
+    // A warm-up must leave something of the epochs.
+    let least = recipe.schedule.warmup.floor() + 1.0;
+    (n > 0.0).then(|| (sum / n).round().max(least).min(f64::from(recipe.epochs)) as u32)
 }
 
 /// Leave to read the test set, for a finish whose opening is written down.
@@ -305,5 +324,20 @@ confirm: {top: 2, seeds: 2}
         for (place, point) in points.into_iter().enumerate() {
             assert_eq!(id(&stage.sweep, place as u64), id(&toy, point));
         }
+    }
+
+    #[test]
+    fn what_an_earlier_creation_wrote_decides_what_a_stage_is() {
+        let root = tempfile::tempdir().expect("folder");
+        let toy = sweep(root.path(), TRAIN);
+        let of_seed = |seed| Chosen { of: &toy, points: vec![(0, None)], seeds: vec![seed] };
+        // The first creation was cut short after it had written the spec.
+        let first = text(&toy, StageKind::Confirm, 1, &of_seed(7));
+        crate::store::fs::publish(&toy.dir.confirm().spec(), first.as_bytes()).expect("written");
+        let made =
+            create(&toy, StageKind::Confirm, 1, &of_seed(8), &Cut::Slots(1)).expect("a stage");
+        assert_eq!(made.sweep.spec.seeds, [7]);
+        let opened = open(&toy, StageKind::Confirm, 1).expect("opens").expect("a stage");
+        assert_eq!(opened.spec.seeds, [7]);
     }
 }

@@ -130,6 +130,7 @@ impl Sweep {
             Err(error) if error.is_not_found() => {}
             Err(error) => return Err(error.into()),
         }
+        let spec = write_spec(&dir, spec, bytes)?;
         let found = ends_elsewhere(root, &dir, &spec, &|_| true)?;
         let done: HashSet<u64> = found.iter().map(|f| f.end.index).collect();
         let left = spec.runs() - done.len() as u64;
@@ -139,10 +140,6 @@ impl Sweep {
         let is_done: Option<&dyn Fn(u64) -> bool> =
             if done.is_empty() { None } else { Some(&is_done) };
         let slices = plan::slices(&spec, per_slice, is_done);
-        match fs::publish(&dir.spec(), bytes) {
-            Ok(()) | Err(StoreError::Exists { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
         let adopted = found.len() as u64;
         adopt::adopt(&dir, &adopting(&spec), with_curves(found))?;
         keep_changes(&dir)?;
@@ -207,6 +204,20 @@ impl Sweep {
         let at = self.manifest.slices.partition_point(|span| span.end <= index);
         let span = self.manifest.slices.get(at)?;
         (span.start <= index).then(|| u32::try_from(at).ok()).flatten()
+    }
+}
+
+/// Writes the spec of a sweep down. Where one is there, a creation was cut short, or goes on at this
+/// moment: what it wrote counts for a stage, whose directory is not named by what it trains.
+fn write_spec(dir: &SweepDir, spec: Spec, bytes: &[u8]) -> Result<Spec, SweepError> {
+    match fs::publish(&dir.spec(), bytes) {
+        Err(StoreError::Exists { .. }) if spec.stage.is_some() => {
+            let there = spec::read_again("stage.yaml", &fs::read(&dir.spec())?)
+                .map_err(|errors| SweepError::Spec(dir.spec(), Box::new(errors)))?;
+            Ok(Spec { slurm: spec.slurm, upkeep: spec.upkeep, ..there })
+        }
+        Ok(()) | Err(StoreError::Exists { .. }) => Ok(spec),
+        Err(error) => Err(error.into()),
     }
 }
 

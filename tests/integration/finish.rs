@@ -111,3 +111,58 @@ fn a_trial_that_stopped_early_finishes_after_as_many_epochs() {
     here.run(["finish", "blobs", "--seeds", "1"]).code(0);
     assert_eq!(ends(&here, "finish-1")[0]["epochs"], best);
 }
+
+/// The checksum of a segment's lines, bit by bit.
+fn crc32c(bytes: &[u8]) -> u32 {
+    let bit = |crc: u32| if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 };
+    !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| bit(crc)))
+}
+
+#[test]
+fn a_finish_whose_runs_diverge_is_over_all_the_same() {
+    let here = sandbox("");
+    let spec = std::fs::read_to_string(here.path().join("blobs.yaml")).unwrap();
+    let spec = spec.replace("epochs: 6", "epochs: 1");
+    here.write("blobs.yaml", spec);
+    here.run(["submit", "blobs.yaml", "--slots", "2"]).code(0);
+    here.run(["finish", "blobs", "--seeds", "2"]).code(0);
+    // One of its ends becomes that of a run that diverged.
+    let folder = here.sweeps()[0].join("finish-1/seg/00");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let file = files
+        .filter(|path| path.extension().is_some_and(|e| e == "jsonl"))
+        .find(|path| std::fs::read_to_string(path).unwrap().contains("\"t\":\"end\""))
+        .unwrap();
+    let lines: Vec<String> = std::fs::read_to_string(&file)
+        .unwrap()
+        .lines()
+        .map(|line| {
+            let json = line.split('\t').next().unwrap();
+            let json = json.replace("\"outcome\":\"done\"", "\"outcome\":\"diverged\"");
+            format!("{json}\t{:08x}\n", crc32c(json.as_bytes()))
+        })
+        .collect();
+    std::fs::write(&file, lines.concat()).unwrap();
+    here.run(["finish", "blobs"]).code(2).says("was opened on");
+    here.run(["finish", "blobs", "--again", "--seeds", "1"]).code(0);
+}
+
+#[test]
+fn a_finish_that_goes_on_trains_what_its_opening_names() {
+    let here = sandbox("");
+    here.run(["submit", "blobs.yaml", "--slots", "2"]).code(0);
+    let rows = here.run(["report", "blobs", "--format", "json"]).code(0).json();
+    let second = rows["rows"][1]["trial"].as_str().unwrap().to_owned();
+    // As if a finish of what was best then had been cut short before its stage was made.
+    let openings = here.sweeps()[0].join("openings");
+    std::fs::create_dir(&openings).unwrap();
+    let json = format!(
+        "{{\"schema\":1,\"number\":1,\"trials\":[\"{second}\"],\"seeds\":1,\"host\":\"h\",\"dlgrid\":\"0\",\"time\":1.0}}\n"
+    );
+    std::fs::write(openings.join("0001.json"), json).unwrap();
+    here.run(["finish", "blobs", "--top", "2"]).code(0).says("going on").says("1 trial × 1 seed");
+    let report = here.run(["report", "blobs", "--format", "json"]).code(0).json();
+    let found = &report["openings"][0]["results"][0];
+    assert_eq!(found["trial"], second.as_str());
+    assert!(found["mean"].as_f64().unwrap() < 0.9, "the rate of the second is far too small");
+}

@@ -7,6 +7,7 @@ use dlgrid_sweep::recipe::Work;
 use dlgrid_sweep::report::{Query, table, tested};
 use dlgrid_sweep::spec::StageKind;
 use dlgrid_sweep::stage::{self, Chosen};
+use dlgrid_sweep::store::merge::Results;
 use dlgrid_sweep::store::opening::{OPENING_SCHEMA, Opening};
 use dlgrid_sweep::store::read;
 use dlgrid_sweep::sweep::Sweep;
@@ -34,7 +35,7 @@ pub struct Args {
     #[command(flatten)]
     root: Root,
     /// How many trials
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
     top: u64,
     /// Runs of each, on as many seeds
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000))]
@@ -61,29 +62,52 @@ pub fn run(args: &Args) -> Result<u8> {
             "the choice comes first: `dlgrid submit` or `dlgrid retry` goes on with what is missing",
         ));
     }
-    let best = best(of, &results, args.top)?;
-    if best.is_empty() {
+    let board = best(of, &results, u64::MAX)?;
+    if board.is_empty() {
         return Err(refuse(
             exit::RUNS_FAILED,
             format!("no trial of `{}` has an objective", of.manifest.name),
             format!("`dlgrid report {}` shows why", of.manifest.name),
         ));
     }
-    refuse_untestable(of, &best)?;
+    let (opening, is_new) = opening(args, sweep, &board)?;
+    let chosen = chosen(of, &board, &opening, &results)?;
     let worker = work::preflight(&sweep.spec, &args.work)?;
     let slurm = cluster::find(&args.work, &crate::slurm::last_settings(sweep)?, sweep.dir.path())?;
-    let opening = opening(args, sweep, &best)?;
-    // A finish that was cut short goes on as it was begun.
-    let points = best.into_iter().filter(|(_, name)| opening.trials.contains(name));
-    let points = points.map(|(point, _)| (point, stage::stopped_after(of, &results, point)));
-    let points = points.collect();
-    let chosen = Chosen { of, points, seeds: (0..opening.seeds).collect() };
+    stage::check(sweep, StageKind::Finish, opening.number, &chosen)?;
+    if is_new {
+        publish(sweep, &opening)?;
+    } else {
+        talk("going on with the finish that was begun\n");
+    }
     let crew = Crew { worker, args: &args.work, slurm: slurm.as_ref() };
     let code = begin(sweep, StageKind::Finish, opening.number, &chosen, crew)?;
-    if slurm.is_none() && code == exit::OK {
+    if slurm.is_none() && code != exit::STOPPED {
         show(sweep, opening.number)?;
     }
     Ok(code)
+}
+
+/// The trials that an opening is for, as it names them: what ranks first by now decides nothing.
+fn chosen<'a>(
+    of: &'a Sweep,
+    board: &[(u64, String)],
+    opening: &Opening,
+    results: &Results,
+) -> Result<Chosen<'a>> {
+    let mut points = Vec::new();
+    for trial in &opening.trials {
+        let Some((point, _)) = board.iter().find(|(_, name)| name == trial) else {
+            return Err(refuse(
+                exit::RUNS_FAILED,
+                format!("the test set was opened for trial {trial}, which has no objective now"),
+                format!("`dlgrid report {}` shows its runs", of.manifest.name),
+            ));
+        };
+        points.push((*point, stage::stopped_after(of, results, *point)));
+    }
+    refuse_untestable(of, &points)?;
+    Ok(Chosen { of, points, seeds: (0..opening.seeds).collect() })
 }
 
 fn refuse_others(sweep: &Sweep) -> Result<()> {
@@ -105,7 +129,7 @@ fn refuse_others(sweep: &Sweep) -> Result<()> {
 }
 
 /// A table of which no row is sealed has no test set to open.
-fn refuse_untestable(of: &Sweep, best: &[(u64, String)]) -> Result<()> {
+fn refuse_untestable(of: &Sweep, points: &[(u64, Option<u32>)]) -> Result<()> {
     let sealed = |work: Work| match work {
         Work::Train(settings) => {
             let is_table = settings.at("data.set").as_text().is_some_and(|s| TABLES.contains(&s));
@@ -113,7 +137,7 @@ fn refuse_untestable(of: &Sweep, best: &[(u64, String)]) -> Result<()> {
         }
         Work::Command(_) => true,
     };
-    if best.iter().filter_map(|(point, _)| of.spec.space.work(*point)).all(sealed) {
+    if points.iter().filter_map(|(point, _)| of.spec.space.work(*point)).all(sealed) {
         return Ok(());
     }
     Err(refuse(
@@ -139,14 +163,13 @@ fn confirmed(sweep: &Sweep) -> Result<Option<Sweep>> {
     Ok(stage)
 }
 
-/// The opening that this finish is about: written down now, or one whose runs are not all done.
-fn opening(args: &Args, sweep: &Sweep, best: &[(u64, String)]) -> Result<Opening> {
+/// The opening that this finish is about, and whether it is a new one: one whose runs have not all
+/// ended goes on.
+fn opening(args: &Args, sweep: &Sweep, board: &[(u64, String)]) -> Result<(Opening, bool)> {
     let before = tested::all(sweep)?;
     if let Some(last) = before.last() {
-        let (done, runs) = last.runs;
-        if done < runs {
-            talk("going on with the finish that was begun\n");
-            return Ok(last.opening.clone());
+        if last.ended < last.runs.1 {
+            return Ok((last.opening.clone(), false));
         }
         if !args.again {
             let name = &sweep.manifest.name;
@@ -158,29 +181,33 @@ fn opening(args: &Args, sweep: &Sweep, best: &[(u64, String)]) -> Result<Opening
                     last.opening.trials.join(", ")
                 ),
                 format!(
-                    "`dlgrid report {name}` shows what came of it; with `--again` every report will \
-                     say that it was opened more than once"
+                    "`dlgrid report {name}` shows what came of it, `dlgrid retry {name}/finish` trains \
+                     again what failed; with `--again` every report will say that it was opened more \
+                     than once"
                 ),
             ));
         }
     }
-    let number = u32::try_from(before.len() + 1).unwrap_or(u32::MAX);
     let opening = Opening {
         schema: OPENING_SCHEMA,
-        number,
-        trials: best.iter().map(|(_, name)| name.clone()).collect(),
+        number: u32::try_from(before.len() + 1).unwrap_or(u32::MAX),
+        trials: board.iter().take(args.top as usize).map(|(_, name)| name.clone()).collect(),
         seeds: args.seeds,
         host: host::name(),
         dlgrid: env!("CARGO_PKG_VERSION").into(),
         time: host::now(),
     };
+    Ok((opening, true))
+}
+
+fn publish(sweep: &Sweep, opening: &Opening) -> Result<()> {
     match opening.publish(&sweep.dir) {
         Err(error) if error.is_exists() => Err(refuse(
             exit::BUSY,
             format!("another dlgrid has just opened the test set of `{}`", sweep.manifest.name),
             "the same command goes on with it once that one is gone",
         )),
-        written => Ok(written.map(|()| opening)?),
+        written => Ok(written?),
     }
 }
 

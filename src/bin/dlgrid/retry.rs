@@ -100,7 +100,9 @@ pub fn run(args: &Args) -> Result<u8> {
         .collect();
     if wishes.is_empty() {
         talk("nothing of that kind is to be run again\n");
-        return Ok(work::conclude(&picked.sweep, &picked.results, false));
+        let code = work::conclude(&picked.sweep, &picked.results, false);
+        let crew = Crew { worker, args: &args.work, slurm: Some(&found) };
+        return stage::confirm(&picked.sweep, code, crew);
     }
     slurm::submit(&picked.sweep, &worker, &found, &wishes, &upkeep)
 }

@@ -9,7 +9,7 @@ use dlgrid_sweep::pack::Cut;
 use dlgrid_sweep::report::Query;
 use dlgrid_sweep::report::around::Note;
 use dlgrid_sweep::report::collect::Subject;
-use dlgrid_sweep::spec::StageKind;
+use dlgrid_sweep::spec::{Spec, StageKind, Upkeep};
 use dlgrid_sweep::stage::{self, Chosen};
 use dlgrid_sweep::store::merge::Results;
 use dlgrid_sweep::store::read::{self, RetryPolicy};
@@ -17,6 +17,7 @@ use dlgrid_sweep::sweep::{Created, Sweep};
 use dlgrid_sweep::text::plural;
 
 use crate::cluster::{self, Found};
+use crate::complete;
 use crate::slurm::{self, Wish};
 use crate::talk::{refuse, talk};
 use crate::work::{self, LocalArgs};
@@ -60,6 +61,10 @@ pub fn confirm(sweep: &Sweep, code: u8, crew: Crew<'_>) -> anyhow::Result<u8> {
     let points: Vec<_> = best.into_iter().map(|(point, _)| (point, None)).collect();
     if points.is_empty() {
         talk("no trial has an objective: there is nothing to confirm\n");
+        let upkeep = Upkeep { confirm: false, ..sweep.spec.upkeep.clone() };
+        if let Some(why) = complete::conclude(sweep, &upkeep)? {
+            talk(&format!("warning: {why}\n"));
+        }
         return Ok(code);
     }
     let chosen = Chosen { of: sweep, points, seeds: confirm.seeds.clone() };
@@ -94,7 +99,7 @@ pub fn begin(
         if existed { "going on with" } else { "begins" },
         stage.manifest.name,
         plural(stage.manifest.trials, "trial"),
-        plural(stage.spec.seeds.len() as u64, "seed"),
+        rounds(&stage.spec),
     ));
     if adopted > 0 {
         talk(&format!("{} taken over: they were trained before\n", plural(adopted, "run")));
@@ -106,6 +111,12 @@ pub fn begin(
     let results = read::load(&stage.dir, &stage.manifest.id)?;
     let wish = Wish { slices: work::slices_left(&stage, &results, again), ..Wish::default() };
     slurm::submit(&stage, &crew.worker, found, &[wish], &stage.spec.upkeep)
+}
+
+/// `3 seeds`, `3 seeds × 5 folds`.
+fn rounds(spec: &Spec) -> String {
+    let seeds = plural(spec.seeds.len() as u64, "seed");
+    spec.folds.map_or_else(|| seeds.clone(), |folds| format!("{seeds} × {folds} folds"))
 }
 
 /// The same from a job: its Slurm is asked anew, for the job runs on another machine. Why it could

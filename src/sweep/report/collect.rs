@@ -342,6 +342,10 @@ pub fn local_liveness(dir: &SweepDir) -> Liveness {
 /// Samples held back by samples trained on. Of a program without folds it is not known whether
 /// its runs share any, and 0.
 fn ratio(spec: &Spec) -> f64 {
+    // What finishes trains on the same samples with every seed, and is judged on the same.
+    if spec.finishes() {
+        return 0.0;
+    }
     if let Some(folds) = spec.folds {
         return 1.0 / (f64::from(folds) - 1.0);
     }

@@ -22,6 +22,8 @@ pub struct Tested {
     pub trials: Vec<(String, Summary)>,
     /// Runs that are done, and all of them.
     pub runs: (u64, u64),
+    /// Runs that have ended, well or not.
+    pub ended: u64,
 }
 
 /// Every opening of a sweep's test set, in order.
@@ -36,7 +38,7 @@ pub fn all(sweep: &Sweep) -> Result<Vec<Tested>, SweepError> {
 fn tested(sweep: &Sweep, opening: Opening) -> Result<Tested, SweepError> {
     let Some(stage) = stage::open(sweep, StageKind::Finish, opening.number)? else {
         let runs = (0, opening.seeds * opening.trials.len() as u64);
-        return Ok(Tested { opening, metric: String::new(), trials: Vec::new(), runs });
+        return Ok(Tested { opening, metric: String::new(), trials: Vec::new(), runs, ended: 0 });
     };
     let results = read::load(&stage.dir, &stage.manifest.id)?;
     let subject = Subject::new(&stage, &results, &|_| Liveness::Unknown);
@@ -49,8 +51,9 @@ fn tested(sweep: &Sweep, opening: Opening) -> Result<Tested, SweepError> {
     let rows = board.iter().flat_map(|board| &board.rows);
     let trials = rows.map(|row| (name(row), row.objective)).collect();
     let done = board.as_ref().map_or(0, |board| board.counts.get(State::Done));
+    let ended = board.as_ref().map_or(0, |board| board.counts.ended());
     let metric = stage.spec.objective.metric.clone();
-    Ok(Tested { metric, trials, runs: (done, stage.manifest.runs), opening })
+    Ok(Tested { metric, trials, runs: (done, stage.manifest.runs), ended, opening })
 }
 
 /// What every report says of it; nothing while the seal is whole.
@@ -115,8 +118,13 @@ mod tests {
         let opening = Opening { number: 1, time: 1_795_600_000.0, ..Opening::default() };
         let reached =
             ("1a2b3c4d".to_owned(), Summary { mean: Some(0.9123), sd: Some(0.003), n: 3 });
-        let once =
-            Tested { opening, metric: "test/f1".into(), trials: vec![reached], runs: (3, 5) };
+        let once = Tested {
+            opening,
+            metric: "test/f1".into(),
+            trials: vec![reached],
+            runs: (3, 5),
+            ended: 3,
+        };
         assert_eq!(line(&[]), None);
         let twice = [once.clone(), once];
         let told = [line(&twice[..1]), line(&twice)].map(Option::unwrap);

@@ -89,7 +89,8 @@ pub(super) fn check(
     let fuse = find("fuse").map(|e| fuse::check(&e.value, &mut mistakes)).unwrap_or_default();
     let slurm =
         find("slurm").map(|e| slurm::check("slurm", &e.value, &mut mistakes)).unwrap_or_default();
-    let confirm = find("confirm").and_then(|e| stages::confirm(e, &seeds, rigour, &mut mistakes));
+    let confirm =
+        find("confirm").and_then(|e| stages::confirm(e, &seeds, folds, rigour, &mut mistakes));
     let upkeep = Upkeep { confirm: confirm.is_some(), ..upkeep::check(find, &mut mistakes) };
     let short = find("short").and_then(|e| stages::short(e, &mut work, &mut mistakes));
     if let Some(entry) = find("search") {

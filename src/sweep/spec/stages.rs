@@ -59,8 +59,10 @@ impl StageKind {
     }
 }
 
-/// Trials and seeds of a stage at most.
+/// Seeds of a stage at most.
 const MOST: i64 = 10_000;
+/// Trials of a stage at most: each is a block of the spec that dlgrid writes for it.
+const MOST_TRIALS: i64 = 500;
 
 /// `short`: sets the epochs of the search, and keeps what the recipe says.
 pub(super) fn short(entry: &Entry, work: &mut Work, mistakes: &mut Mistakes) -> Option<Short> {
@@ -117,13 +119,14 @@ pub(super) fn short_and_varied(entry: &Entry, varies: Range<usize>) -> Mistake {
 pub(super) fn confirm(
     entry: &Entry,
     search: &[u64],
+    folds: Option<u32>,
     rigour: &Rigour,
     mistakes: &mut Mistakes,
 ) -> Option<Confirm> {
     let (mut top, mut seeds) = (None, None);
     for part in mistakes.entries(&entry.value, "`confirm`") {
         match part.key.as_str() {
-            "top" => top = count(&part.value, "`confirm.top`", MOST, mistakes),
+            "top" => top = count(&part.value, "`confirm.top`", MOST_TRIALS, mistakes),
             "seeds" if matches!(part.value.kind, Kind::Int(_)) => {
                 let many = count(&part.value, "`confirm.seeds`", MOST, mistakes);
                 let first = search.iter().max().map_or(0, |most| most.saturating_add(1));
@@ -148,13 +151,14 @@ pub(super) fn confirm(
         }
         return None;
     };
-    let runs = top.saturating_mul(seeds.len() as u64);
+    let each = (seeds.len() as u64).saturating_mul(folds.map_or(1, u64::from));
+    let runs = top.saturating_mul(each);
     if runs > rigour.max_runs {
         mistakes.add(
             Mistake::new(
                 entry.value.span.clone(),
                 format!("`confirm` makes {runs} runs, more than the limit of {}", rigour.max_runs),
-                format!("{top} trials × {} seeds", seeds.len()),
+                format!("{top} trials × {each} runs"),
             )
             .hint("`--max-runs` sets another limit"),
         );
@@ -242,7 +246,7 @@ mod tests {
             ("short: {epoch: 2}\n", "did you mean `epochs`?"),
             ("short: 3\n", "`short` must be"),
             ("confirm: {top: 3}\n", "needs `top` and `seeds`"),
-            ("confirm: {top: 0, seeds: 3}\n", "from 1 to 10000"),
+            ("confirm: {top: 0, seeds: 3}\n", "from 1 to 500"),
             ("confirm: {top: 100, seeds: 30}\n", "3000 runs, more than the limit"),
             ("confirm: {top: 1, seeds: [1, 1]}\n", "listed twice"),
             ("stage: {kind: finish, of: x}\n", "written by dlgrid alone"),

@@ -45,8 +45,9 @@ pub struct Report {
     pub kept_out: Option<(usize, String)>,
 }
 
-/// Puts the slices of a request into the queue that are not there. The request must have been
-/// published.
+/// Puts the slices of a request into the queue that are not there, but for those that are `over`,
+/// which is asked once the queue was: what has left it by then has written its ends. The request
+/// must have been published.
 ///
 /// # Errors
 /// If Slurm refuses or does not answer, or the sweep directory can't be written. What is in the
@@ -56,6 +57,7 @@ pub fn submit(
     sweep: &str,
     slurm: &Slurm,
     request: &Request,
+    over: &dyn Fn() -> Result<HashSet<u32>, StoreError>,
     say: &mut dyn FnMut(&str),
 ) -> Result<Report, SlurmError> {
     let settled = settle(dir, slurm)?;
@@ -64,8 +66,9 @@ pub fn submit(
     }
     let standing = &settled.standing;
     let in_queue = |slice: &u32| standing.place(*slice).is_in_queue();
-    let covered: HashSet<u32> = request.slices.iter().copied().filter(in_queue).collect();
+    let mut covered: HashSet<u32> = request.slices.iter().copied().filter(in_queue).collect();
     let report = Report { adopted: settled.adopted, queued: covered.len(), ..Report::default() };
+    covered.extend(over()?);
     let is_alive = |job: u64| standing.arrays.iter().any(|array| array.job == job);
     let ledger = Ledger::read(dir)?;
     let is_part = |entry: &&Entry| entry.intent.request == request.number;
