@@ -66,6 +66,7 @@ const MOST_TRIALS: i64 = 500;
 
 /// `short`: sets the epochs of the search, and keeps what the recipe says.
 pub(super) fn short(entry: &Entry, work: &mut Work, mistakes: &mut Mistakes) -> Option<Short> {
+    let before = mistakes.0.len();
     let mut epochs = None;
     for part in mistakes.entries(&entry.value, "`short`") {
         match part.key.as_str() {
@@ -82,7 +83,7 @@ pub(super) fn short(entry: &Entry, work: &mut Work, mistakes: &mut Mistakes) -> 
         return None;
     };
     let Some(epochs) = epochs else {
-        if !mistakes.0.iter().any(|m| !m.warning) {
+        if mistakes.0.len() == before {
             mistakes.wrong_kind(&entry.value, "`short`", "`{epochs: N}`");
         }
         return None;
@@ -123,6 +124,7 @@ pub(super) fn confirm(
     rigour: &Rigour,
     mistakes: &mut Mistakes,
 ) -> Option<Confirm> {
+    let before = mistakes.0.len();
     let (mut top, mut seeds) = (None, None);
     for part in mistakes.entries(&entry.value, "`confirm`") {
         match part.key.as_str() {
@@ -139,7 +141,7 @@ pub(super) fn confirm(
         }
     }
     let (Some(top), Some(seeds)) = (top, seeds) else {
-        if !mistakes.0.iter().any(|m| !m.warning) {
+        if mistakes.0.len() == before {
             mistakes.add(
                 Mistake::new(
                     point_at(entry),
@@ -253,6 +255,11 @@ mod tests {
         ] {
             let text = spec(rest).expect_err("a mistake");
             assert!(text.contains(told), "{told} in\n{text}");
+        }
+        let all =
+            spec("short: {}\nconfirm: {top: 3}\nretry: {maximum: 2}\n").expect_err("mistakes");
+        for told in ["`short` must be", "needs `top` and `seeds`", "did you mean `max`?"] {
+            assert!(all.contains(told), "{told} in\n{all}");
         }
         let both = "name: t\ntrain: {data: {set: mnist}}\nparameters: {epochs: [5, 6]}\nshort: {epochs: 2}\n";
         let text = read("t.yaml", both.as_bytes(), 10).expect_err("a mistake").render(false, 100);

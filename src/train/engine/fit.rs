@@ -100,23 +100,33 @@ pub fn fit<T: Task>(
             training.progress.batch += 1;
             training.progress.samples += (to - from) as u64;
         }
-        // Here the loop waits for the device: once an epoch.
-        let mut metrics = task.trained();
-        training.progress.train_for(lap(&mut clock));
-        if unfinite(&metrics).is_none() {
-            metrics.extend(task.evaluate(training.parameters.tensors()));
-        }
-        training.progress.judge_for(lap(&mut clock));
-        let end = training.progress.end_epoch(metrics, task.samples());
-        if let Some(stop) = plan.early_stop {
-            training.progress.watch(stop);
-        }
+        let end = end_epoch(task, training, plan, &mut clock);
         (log.epoch)(&end);
         if let Some(ending) = diverged(&end) {
             return ending;
         }
     }
     Ending::Done
+}
+
+/// Judges the epoch that was trained since `clock`. Here training waits for the device: once an epoch.
+pub(crate) fn end_epoch<T: Task>(
+    task: &mut T,
+    training: &mut Training,
+    plan: &Plan<'_>,
+    clock: &mut std::time::Instant,
+) -> EpochEnd {
+    let mut metrics = task.trained();
+    training.progress.train_for(lap(clock));
+    if unfinite(&metrics).is_none() {
+        metrics.extend(task.evaluate(training.parameters.tensors()));
+    }
+    training.progress.judge_for(lap(clock));
+    let end = training.progress.end_epoch(metrics, task.samples());
+    if let Some(stop) = plan.early_stop {
+        training.progress.watch(stop);
+    }
+    end
 }
 
 /// Whether no epoch is left, or early stopping has found it enough.

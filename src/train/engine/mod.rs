@@ -16,9 +16,8 @@ use crate::parameters::Parameters;
 use crate::random::Place;
 
 pub use fit::{Ending, Log, Plan, fit};
-pub(crate) use fit::{diverged, is_done, lap};
+pub(crate) use fit::{diverged, end_epoch, is_done, lap};
 pub use optimizer::Optimizer;
-pub(crate) use progress::unfinite;
 pub use progress::{EpochEnd, Progress, Watched};
 pub use schedule::{Length, factor};
 pub use stop::{PARENT_GONE, Stop};

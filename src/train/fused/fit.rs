@@ -5,7 +5,7 @@ use dlgrid_sweep::host;
 
 use super::cohort::Cohort;
 use super::{Fusable, Member};
-use crate::engine::{Ending, EpochEnd, Stop, diverged, is_done, lap, unfinite};
+use crate::engine::{self, Ending, EpochEnd, Stop, diverged, is_done, lap};
 use crate::random::Place;
 
 /// Who is told what while a cohort is trained; the first number says of which run.
@@ -114,16 +114,7 @@ fn end_epoch<'j, T: Fusable>(
 ) -> Option<Ending> {
     let mut clock = host::instant();
     let Member { at, task, training, plan, .. } = member;
-    let mut metrics = task.trained();
-    training.progress.train_for(lap(&mut clock));
-    if unfinite(&metrics).is_none() {
-        metrics.extend(task.evaluate(training.parameters.tensors()));
-    }
-    training.progress.judge_for(lap(&mut clock));
-    let end = training.progress.end_epoch(metrics, task.samples());
-    if let Some(stop) = plan.early_stop {
-        training.progress.watch(stop);
-    }
+    let end = engine::end_epoch(task, training, plan, &mut clock);
     (log.epoch)(*at, &end);
     diverged(&end).or_else(|| is_done(&training.progress, plan).then_some(Ending::Done))
 }
