@@ -3,10 +3,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use dlgrid_sweep::{exit, find, host};
 use dlgrid_sweep::judge::State;
 use dlgrid_sweep::report::{Query, csv, json, markdown, page, table, tested};
 use dlgrid_sweep::text::{grouped, plural};
+use dlgrid_sweep::{exit, find, host};
 
 use super::pick::{AskSlurm, Picked, Queue, Root, code};
 use super::show::{Format, Terminal, note, print, wrong_input};

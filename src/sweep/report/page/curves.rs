@@ -24,7 +24,12 @@ pub(super) fn names(aim: &Aim, curves: &Curves) -> Vec<String> {
     let mut names = vec![aim.metric.clone(), format!("train/{stem}"), format!("valid/{stem}")];
     names.extend(["train/loss".into(), "valid/loss".into()]);
     let mut seen = Vec::new();
-    names.retain(|name| !seen.contains(name) && reported(name) && { seen.push(name.clone()); true });
+    names.retain(|name| {
+        !seen.contains(name) && reported(name) && {
+            seen.push(name.clone());
+            true
+        }
+    });
     names
 }
 
@@ -48,13 +53,7 @@ pub(super) fn json(rows: &[Row], names: &[String], aim: &Aim, curves: &Curves) -
 /// Of one epoch: how many runs, their sum, the least and the most.
 type Point = (f64, f64, f64, f64);
 
-fn trial(
-    row: &Row,
-    names: &[String],
-    aim: &Aim,
-    curves: &Curves,
-    points: usize,
-) -> (Json, usize) {
+fn trial(row: &Row, names: &[String], aim: &Aim, curves: &Curves, points: usize) -> (Json, usize) {
     let runs: Vec<_> = row.runs.iter().filter_map(|run| curves.runs.get(&run.index)).collect();
     let mut series: Vec<BTreeMap<u32, Point>> = vec![BTreeMap::new(); names.len()];
     for epoch in runs.iter().copied().flatten() {
@@ -74,7 +73,8 @@ fn trial(
         })
     });
     let best = best.map(|(epoch, _)| *epoch);
-    let all: std::collections::BTreeSet<u32> = series.iter().flat_map(|s| s.keys().copied()).collect();
+    let all: std::collections::BTreeSet<u32> =
+        series.iter().flat_map(|s| s.keys().copied()).collect();
     if all.is_empty() {
         return (Json::Null, 0);
     }

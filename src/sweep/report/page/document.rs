@@ -97,17 +97,27 @@ pub(super) fn verdict(report: &Report) -> String {
         .zip(&first.parameters)
         .filter(|(_, value)| value.is_some())
         .map(|(path, value)| {
-            format!("<span class=\"chip\">{} <b>{}</b></span>", safe(path), safe(&parameter(value.as_ref())))
+            format!(
+                "<span class=\"chip\">{} <b>{}</b></span>",
+                safe(path),
+                safe(&parameter(value.as_ref()))
+            )
         })
         .collect();
     let reached = objectives(report).get(place).map_or_else(String::new, |s| s.trim().to_owned());
     let tied = report.rows.iter().filter(|row| row.is_tied()).count() as u64;
     let sure = match (report.rounds().count(), tied) {
         (1, _) => "Each trial was run once: the order may be chance.".to_owned(),
-        (n, 0) => format!("All other trials are worse by more than noise over {}.", plural(n, "run")),
+        (n, 0) => {
+            format!("All other trials are worse by more than noise over {}.", plural(n, "run"))
+        }
         (n, tied) => format!(
             "{} can't be told from it by {} each (paired t test, p ≥ 0.05).",
-            if tied == 1 { "1 other trial".into() } else { format!("{} other trials", grouped(tied)) },
+            if tied == 1 {
+                "1 other trial".into()
+            } else {
+                format!("{} other trials", grouped(tied))
+            },
             plural(n, "run")
         ),
     };

@@ -98,8 +98,13 @@ fn trials(report: &Report) -> Json {
     };
     let runs = column(report, |row| {
         let one = |run: &crate::report::RunRow| {
-            json!([run.index, run.seed, run.fold.map(|f| f.number), run.state.word(),
-                   number(run.objective)])
+            json!([
+                run.index,
+                run.seed,
+                run.fold.map(|f| f.number),
+                run.state.word(),
+                number(run.objective)
+            ])
         };
         Json::Array(row.runs.iter().map(one).collect())
     });
@@ -170,7 +175,10 @@ fn provenance(page: &Page<'_>) -> Vec<(&'static str, String)> {
         ("repeat", format!("dlgrid submit '{}/spec.yaml'", dir.replace('\'', "'\\''"))),
         ("sweep", format!("{} {}", manifest.name, manifest.id)),
         ("directory", dir.clone()),
-        ("created", format!("{} on {}, dlgrid {}", date(manifest.created), manifest.host, manifest.dlgrid)),
+        (
+            "created",
+            format!("{} on {}, dlgrid {}", date(manifest.created), manifest.host, manifest.dlgrid),
+        ),
     ];
     if let Some(git) = &manifest.git {
         let changed = if page.changed { ", with the changes in code.diff" } else { "" };
@@ -193,7 +201,8 @@ fn provenance(page: &Page<'_>) -> Vec<(&'static str, String)> {
     facts.push(("spec hash", manifest.spec_hash.clone()));
     let spent: f64 = page.report.rows.iter().map(|row| row.seconds).sum();
     facts.push(("training", duration(spent)));
-    facts.push(("page made", format!("{} by dlgrid {}", date(page.now), env!("CARGO_PKG_VERSION"))));
+    facts
+        .push(("page made", format!("{} by dlgrid {}", date(page.now), env!("CARGO_PKG_VERSION"))));
     facts
 }
 

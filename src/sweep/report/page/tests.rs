@@ -10,7 +10,8 @@ fn markup_in_names_is_text() {
 
 #[test]
 fn numbers_keep_four_digits() {
-    for (x, expected) in [(0.123_456, 0.1235), (-98_765.4, -98_770.0), (0.0, 0.0), (1e-300, 1e-300)] {
+    for (x, expected) in [(0.123_456, 0.1235), (-98_765.4, -98_770.0), (0.0, 0.0), (1e-300, 1e-300)]
+    {
         assert!((digits(x) - expected).abs() <= expected.abs() * 1e-12, "{x}");
     }
 }
