@@ -56,6 +56,9 @@ impl Browser {
         }
         let made = browser.ask("POST", "/session", &wanted);
         browser.session = made["sessionId"].as_str().unwrap().to_owned();
+        // What the browser's own first page asked for is none of ours.
+        browser.post("/url", &json!({"url": "about:blank"}));
+        browser.traffic();
         browser
     }
 
@@ -121,7 +124,10 @@ impl Browser {
         found.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned()
     }
 
+    /// Clicks an element, out from under what sticks to the window's top.
     pub fn click(&self, selector: &str) {
+        let found = format!("document.querySelector({})", Value::from(selector));
+        self.get(&format!("{found}.scrollIntoView({{block: 'center'}})"));
         let element = self.element(selector);
         self.post(&format!("/element/{element}/click"), &json!({}));
     }
