@@ -1,13 +1,15 @@
 //! `dlgrid report`: the leaderboard of a sweep.
-use anyhow::Result;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
 use clap::Args;
-use dlgrid_sweep::find;
 use dlgrid_sweep::judge::State;
-use dlgrid_sweep::report::{Query, csv, json, markdown, table, tested};
-use dlgrid_sweep::text::plural;
+use dlgrid_sweep::report::{Query, csv, json, markdown, page, table, tested};
+use dlgrid_sweep::text::{grouped, plural};
+use dlgrid_sweep::{exit, find, host};
 
 use super::pick::{AskSlurm, Picked, Queue, Root, code};
-use super::show::{Format, Terminal, print, wrong_input};
+use super::show::{Format, Terminal, note, print, wrong_input};
 
 /// Trials that a table shows unless asked for more.
 const TOP: usize = 20;
@@ -53,6 +55,9 @@ pub struct ReportArgs {
     /// Show the search, although the best of it were run again (`confirm`)
     #[arg(long)]
     search: bool,
+    /// Write a page with all charts to this file; it asks no network [default file: NAME.html]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with = "format")]
+    html: Option<Option<PathBuf>>,
     #[command(flatten)]
     slurm: AskSlurm,
 }
@@ -73,12 +78,15 @@ pub fn run(args: ReportArgs) -> Result<u8> {
     let confirmed = if args.search { None } else { confirmed(&picked, &queue)? };
     let default = (args.format == Format::Table && !args.all).then_some(TOP);
     let query = Query {
-        top: args.top.or(default),
+        top: args.top.or(default.filter(|_| args.html.is_none())),
         sort: args.sort,
         filter: args.filter,
         metrics: args.metrics,
         runs: args.runs,
     };
+    if let Some(file) = &args.html {
+        return write_page(confirmed.as_ref().unwrap_or(&picked), file.as_deref(), query);
+    }
     let subject = confirmed.as_ref().unwrap_or(&picked).subject();
     let mut report = subject.report(query).map_err(|error| wrong_input(&error, error.hint()))?;
     report.openings = tested::all(&picked.sweep)?;
@@ -96,6 +104,20 @@ pub fn run(args: ReportArgs) -> Result<u8> {
         Format::Markdown => markdown::render(&report),
     })?;
     Ok(code(&report.counts, report.missing, report.damaged_lines))
+}
+
+/// Writes the page.
+fn write_page(picked: &Picked, file: Option<&Path>, query: Query) -> Result<u8> {
+    let (sweep, subject) = (&picked.sweep, picked.subject());
+    let name = format!("{}.html", sweep.manifest.name.replace('/', "-"));
+    let path = file.unwrap_or_else(|| Path::new(&name));
+    let page = page::gather(sweep, &picked.results, &subject, picked.starts(), query, host::now())
+        .map_err(|error| wrong_input(&error, error.hint()))?;
+    let html = page::render(&page);
+    host::write_scratch(path, html.as_bytes())
+        .with_context(|| format!("cannot write `{}`", path.display()))?;
+    note(&format!("page: `{}`, {} kB", path.display(), grouped((html.len() / 1000) as u64)));
+    Ok(exit::OK)
 }
 
 /// The stage that ranks the best trials, once a run of it is done.
