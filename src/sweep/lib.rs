@@ -11,6 +11,7 @@ pub mod explore;
 pub mod file_system;
 pub mod find;
 pub mod host;
+pub mod html;
 pub mod judge;
 pub mod orders;
 pub mod pack;
