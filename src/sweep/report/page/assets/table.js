@@ -57,7 +57,7 @@ function tableView(root) {
     const on = order();
     const head = el("tr", {}, el("th", {scope: "col"}, "curve"), ...heads.map(([name, k, , text]) => {
       const th = el("th", {scope: "col", class: text ? "text" : "", title: name});
-      if (!k) return th;
+      if (!k) { th.append(name); return th; }
       if (sort.key === k) th.setAttribute("aria-sort", sort.down ? "descending" : "ascending");
       th.append(el("button", {type: "button", "data-sort": k, onclick: () => {
         sort.down = sort.key === k ? !sort.down : false; sort.key = k; draw();
