@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use dlgrid_sweep::judge::State;
+use dlgrid_sweep::report::importance::Told;
 use dlgrid_sweep::report::{Query, csv, json, markdown, page, table, tested};
 use dlgrid_sweep::text::{grouped, plural};
 use dlgrid_sweep::{exit, find, host};
@@ -55,6 +56,9 @@ pub struct ReportArgs {
     /// Show the search, although the best of it were run again (`confirm`)
     #[arg(long)]
     search: bool,
+    /// Tell which parameters matter too: what share of the variance each explains, in a table or JSON
+    #[arg(long, conflicts_with = "html")]
+    importance: bool,
     /// Write a page with all charts to this file; it asks no network [default file: NAME.html]
     #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with = "format")]
     html: Option<Option<PathBuf>>,
@@ -67,6 +71,12 @@ pub struct ReportArgs {
 /// # Errors
 /// If the sweep is not found or can't be read, or names what does not exist.
 pub fn run(args: ReportArgs) -> Result<u8> {
+    if args.importance && args.format == Format::Csv {
+        return Err(wrong_input(
+            "CSV has one line a trial, and no room for `--importance`",
+            "add `--format json`",
+        ));
+    }
     if args.runs && !matches!(args.format, Format::Json | Format::Csv) {
         return Err(wrong_input(
             "`--runs` needs a form that holds runs",
@@ -76,9 +86,11 @@ pub fn run(args: ReportArgs) -> Result<u8> {
     let queue = Queue::new(&args.slurm);
     let picked = Picked::new(&args.root, args.sweep.as_deref(), &queue)?;
     let confirmed = if args.search { None } else { confirmed(&picked, &queue)? };
-    let default = (args.format == Format::Table && !args.all).then_some(TOP);
+    let few = args.format == Format::Table && args.html.is_none() && !args.all;
+    let top = args.top.or(few.then_some(TOP));
     let query = Query {
-        top: args.top.or(default.filter(|_| args.html.is_none())),
+        // What matters is asked of all trials, shown or not.
+        top: top.filter(|_| !args.importance),
         sort: args.sort,
         filter: args.filter,
         metrics: args.metrics,
@@ -95,6 +107,10 @@ pub fn run(args: ReportArgs) -> Result<u8> {
         report.notes.push(format!(
             "the best of {trials}, run again on seeds that did not choose them; all: --search"
         ));
+    }
+    if args.importance {
+        report.importance = Some(Told::of(&report));
+        report.rows.truncate(top.unwrap_or(usize::MAX));
     }
     print(&match args.format {
         Format::Table => table::render(&report, Terminal::stdout().view()),

@@ -101,6 +101,7 @@ fn frame(source: &Source<'_>, plan: &Plan, rows: Vec<Row>, trials: u64) -> Repor
         duplicate_ends: source.duplicate_ends,
         notes: notes(source, &counts),
         openings: Vec::new(),
+        importance: None,
     }
 }
 

@@ -7,6 +7,7 @@ pub mod collect;
 pub mod csv;
 pub mod efficiency;
 pub mod fate;
+pub mod importance;
 pub mod json;
 pub mod list;
 pub mod markdown;
@@ -169,6 +170,8 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Every opening of the test set.
     pub openings: Vec<tested::Tested>,
+    /// What matters among the trials, where that was asked.
+    pub importance: Option<importance::Told>,
 }
 
 /// What the trials of a report are compared with: the first of all of them, shown or not.

@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 use super::{Page, bars, curves};
 use crate::dataset;
 use crate::recipe::Value;
+use crate::report::importance::Told;
 use crate::report::result::RunResult;
 use crate::report::{Report, Row, Summary, efficiency, json as form, tested};
 use crate::space::Space;
@@ -26,6 +27,7 @@ pub(super) fn payload(page: &Page<'_>) -> Json {
         "parameters": parameters(report, &page.sweep.spec.space),
         "metrics": report.metrics,
         "trials": trials(report),
+        "importance": importance(report),
         "comparison": report.comparison.map(|c| c.trial.map(|t| t.short())),
         "curves": {"names": names, "of": curves::json(&report.rows, &names, &report.aim, &page.curves)},
         "best": page.best.as_ref().map(best),
@@ -66,6 +68,14 @@ fn has_ratios<'v>(values: impl Iterator<Item = &'v Value>) -> bool {
     let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else { return false };
     let middle = numbers[numbers.len() / 2];
     numbers.len() > 2 && *first > 0.0 && last / first >= 30.0 && middle < (first + last) / 4.0
+}
+
+/// `{shares: [{share, sd}], pair: [parameter, parameter], explained}`; null where it can't be told.
+fn importance(report: &Report) -> Json {
+    let Some(found) = Told::of(report).found else { return Json::Null };
+    let shares = found.parameters.iter().map(|s| json!({"share": s.mean, "sd": s.sd}));
+    let pair = found.pairs.first().map(|pair| [pair.first, pair.second]);
+    json!({"shares": shares.collect::<Vec<_>>(), "pair": pair, "explained": found.explained})
 }
 
 fn column<T>(report: &Report, of: impl Fn(&Row) -> T) -> Json

@@ -18,7 +18,7 @@ function influenceView(root) {
       return el("tr", {}, el("td", {class: "text"}, name), el("td", {}, (100 * s.share).toFixed(1) + " % ± " + (100 * s.sd).toFixed(1)),
         el("td", {}, el("svg", {width: 310, height: 16, "aria-hidden": "true"}, el("rect", {x: 0, y: 3, width: w(s.share), height: 10, rx: 2, fill: "var(--bar)"}), el("line", {x1: w(s.share - s.sd), x2: w(s.share + s.sd), y1: 8, y2: 8, stroke: "var(--ink)", "stroke-width": 1.5}))));
     });
-    return el("div", {}, el("h3", {}, "Share of the objective's variance that each parameter explains"), wide(el("table", {}, el("tbody", {}, ...rows))), el("p", {class: "dim"}, "fANOVA over a random forest; ± is the standard deviation over its trees." + (I.pair ? " Together beyond their own: " + P[I.pair[0]].name + " with " + P[I.pair[1]].name + "." : "")));
+    return el("div", {}, el("h3", {}, "Share of the objective's variance that each parameter explains"), wide(el("table", {}, el("tbody", {}, ...rows))), el("p", {class: "dim"}, "fANOVA over a random forest, which explains " + (100 * Math.max(0, I.explained)).toFixed(0) + " % of trials it did not see; ± is the standard deviation over its trees." + (I.pair ? " Together beyond their own: " + P[I.pair[0]].name + " with " + P[I.pair[1]].name + "." : "")));
   }
   function slice(c) {
     const W = 270, H = 150, L = 40, B = 20;
