@@ -17,6 +17,8 @@ mod doctor;
 mod efficiency;
 #[path = "dlgrid/errand.rs"]
 mod errand;
+#[path = "dlgrid/export.rs"]
+mod export;
 #[path = "dlgrid/failure.rs"]
 mod failure;
 #[path = "dlgrid/finish.rs"]
@@ -113,6 +115,8 @@ enum Command {
     Status(status::StatusArgs),
     /// Show the leaderboard of a sweep
     Report(report::ReportArgs),
+    /// Write runs, metrics and curves for other programs: CSV, JSON lines, TensorBoard
+    Export(export::Args),
     /// Show what one run came to: metrics against their floors, classes, confusion
     Show(show_run::ShowArgs),
     /// Train the best of a sweep on all training samples, and open the test set
@@ -172,6 +176,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Submit(args) => submit::run(&args),
         Command::Status(args) => status::run(args),
         Command::Report(args) => report::run(args),
+        Command::Export(args) => export::run(args),
         Command::Show(args) => show_run::run(&args),
         Command::Finish(args) => finish::run(&args),
         Command::Efficiency(args) => efficiency::run(&args),

@@ -159,17 +159,17 @@ fn state_of(mean: Option<f64>) -> Option<&'static str> {
 }
 
 /// The number, or null if it is not finite.
-pub(super) fn finite(x: f64) -> Json {
+pub(crate) fn finite(x: f64) -> Json {
     serde_json::Number::from_f64(x).map_or(Json::Null, Json::Number)
 }
 
 /// The sweep.
-pub(super) fn title(title: &Title) -> Json {
+pub(crate) fn title(title: &Title) -> Json {
     json!({"name": title.name, "id": title.id, "dir": title.dir})
 }
 
 /// What it is after.
-pub(super) fn aim(aim: &Aim) -> Json {
+pub(crate) fn aim(aim: &Aim) -> Json {
     json!({
         "metric": aim.metric,
         "goal": if aim.maximize { "maximize" } else { "minimize" },

@@ -227,6 +227,8 @@ pub struct RunRow {
     pub state: State,
     /// Its objective.
     pub objective: Option<f64>,
+    /// Further metrics, in the order of [`Report::metrics`].
+    pub metrics: Vec<Option<f64>>,
     /// Seconds of training.
     pub seconds: f64,
     /// The cause, where it did not end well.
