@@ -2,6 +2,7 @@
 //!
 //! It knows no tensor and no device. It meets the training half in [`recipe`], [`trial`] and
 //! [`store`], nowhere else. Nothing here prints: rendering returns text.
+pub mod cohort;
 pub mod dataset;
 pub mod doctor;
 pub mod exec;

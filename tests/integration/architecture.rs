@@ -8,7 +8,7 @@ const FLOORS: &[&[&str]] = &[
     &["dataset", "recipe"],
     &["space", "trial"],
     &["spec"],
-    &["store", "plan", "pack", "explore", "sanity"],
+    &["cohort", "store", "plan", "pack", "explore", "sanity"],
     &["sweep", "slice", "orders", "stage"],
     &["exec", "judge"],
     &["report", "find", "doctor", "export"],
