@@ -7,6 +7,8 @@ mod cancel;
 mod check;
 #[path = "dlgrid/cluster.rs"]
 mod cluster;
+#[path = "dlgrid/compare.rs"]
+mod compare;
 #[path = "dlgrid/complete.rs"]
 mod complete;
 #[path = "dlgrid/data.rs"]
@@ -115,6 +117,8 @@ enum Command {
     Status(status::StatusArgs),
     /// Show the leaderboard of a sweep
     Report(report::ReportArgs),
+    /// Compare two sweeps: trials of the same parameters, and the best of each
+    Compare(compare::Args),
     /// Write runs, metrics and curves for other programs: CSV, JSON lines, TensorBoard
     Export(export::Args),
     /// Show what one run came to: metrics against their floors, classes, confusion
@@ -176,6 +180,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Submit(args) => submit::run(&args),
         Command::Status(args) => status::run(args),
         Command::Report(args) => report::run(args),
+        Command::Compare(args) => compare::run(&args),
         Command::Export(args) => export::run(args),
         Command::Show(args) => show_run::run(&args),
         Command::Finish(args) => finish::run(&args),

@@ -88,3 +88,39 @@ fn tensorboard_reads_scalars_and_hyperparameters() {
         assert!((metric["value"].as_f64().unwrap() - (x + 0.3)).abs() < 1e-6, "{read}");
     }
 }
+
+#[test]
+fn two_sweeps_stand_side_by_side() {
+    let here = trained();
+    here.write(
+        "toy2.yaml",
+        SPEC.replace("$DLGRID_PARAM_X.$e", "$DLGRID_PARAM_X.5").replace("name: toy", "name: five"),
+    );
+    here.run(["submit", "toy2.yaml"]).code(0);
+    let said = here.run(["compare", "toy", "five"]).code(0);
+    let said = said.says("five against toy").says("what differs").says("command");
+    said.says(
+        "five is better in 0 of 4 trials that match and have a result, by +0.2000 in the mean",
+    );
+    let json = here.run(["compare", "toy", "five", "--format", "json"]).code(0).json();
+    assert_eq!(json["schema"], "dlgrid.compare/1");
+    assert_eq!(
+        (json["matches"].as_array().unwrap().len(), &json["matches"][0]["pairs"]),
+        (4, &2.into())
+    );
+    here.run(["compare", "toy", "toy"]).code(2).says("both are the same sweep");
+}
+
+#[test]
+fn pictures_stand_beside_the_markdown_and_replace_only_pictures() {
+    let here = trained();
+    let draw = || here.run(["report", "toy", "--format", "markdown", "--pictures", "my pics"]);
+    let said = draw().code(0);
+    assert!(said.out.contains("](my%20pics/leaderboard.svg)"), "{}", said.out);
+    let curves = std::fs::read_to_string(here.path().join("my pics/curves.svg")).unwrap();
+    assert!(curves.ends_with("</svg>\n"), "{curves}");
+    draw().code(0);
+    here.write("my pics/curves.svg", "<svg>mine</svg>");
+    draw().code(2).says("no picture by dlgrid");
+    here.run(["report", "toy", "--pictures", "x"]).code(2).says("--format markdown");
+}

@@ -75,6 +75,17 @@ fn start(row: &Row) -> Vec<String> {
     cells
 }
 
+/// An image beside the report.
+#[must_use]
+pub fn image(alt: &str, path: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
+    let address: String = path
+        .bytes()
+        .map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .collect();
+    format!("\n![{}]({address})\n", escape(alt))
+}
+
 /// A table; `true` sets a column to the right.
 pub(super) fn write(head: &[(String, bool)], rows: impl Iterator<Item = Vec<String>>) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
