@@ -38,9 +38,6 @@ pub enum WhyAlone {
     /// The spec says so.
     #[error("`fuse: off`")]
     Off,
-    /// It is no training of the built-in trainer.
-    #[error("`command`")]
-    Command,
     /// Runs are trained together on the CPU only.
     #[error("on a GPU")]
     Gpu,
@@ -164,11 +161,11 @@ pub struct Survey {
 /// Points of a space that is surveyed at most.
 const SURVEYED: u64 = 10_000;
 
-/// How the runs of a spec that is cut into slices of so many are trained together; nothing of a
-/// space too large to be looked at point by point.
+/// How the runs of a spec that is cut into slices of so many are trained together; nothing of
+/// programs, and of a space too large to be looked at point by point.
 #[must_use]
 pub fn survey(spec: &Spec, per_slice: u64, gpu: bool) -> Option<Survey> {
-    if spec.space.trials() > SURVEYED || spec.runs() > SURVEYED * 10 {
+    if !spec.trains() || spec.space.trials() > SURVEYED || spec.runs() > SURVEYED * 10 {
         return None;
     }
     let terms = Terms::of(spec, gpu);
@@ -176,14 +173,17 @@ pub fn survey(spec: &Spec, per_slice: u64, gpu: bool) -> Option<Survey> {
     let points: BTreeMap<u64, Result<usize, WhyAlone>> = spec
         .space
         .walk(0, spec.space.points())
-        .map(|point| {
-            let found = of_work(spec.space.work(point).as_ref(), &terms).map(|shape| {
+        .filter_map(|point| {
+            // What was read has no point without a recipe.
+            let Work::Train(settings) = spec.space.work(point)? else { return None };
+            let recipe = Recipe::new(&settings).ok()?;
+            let found = terms.shape(&recipe, Extent::known(&recipe)).map(|shape| {
                 shapes.iter().position(|known| *known == shape).unwrap_or_else(|| {
                     shapes.push(shape);
                     shapes.len() - 1
                 })
             });
-            (point, found)
+            Some((point, found))
         })
         .collect();
     let mut found = Survey::default();
@@ -207,13 +207,6 @@ pub fn survey(spec: &Spec, per_slice: u64, gpu: bool) -> Option<Survey> {
         }
     }
     Some(found)
-}
-
-fn of_work(work: Option<&Work>, terms: &Terms) -> Result<Shape, WhyAlone> {
-    let Some(Work::Train(settings)) = work else { return Err(WhyAlone::Command) };
-    terms.admit()?;
-    let recipe = Recipe::new(settings).map_err(|_| WhyAlone::Off)?;
-    terms.shape(&recipe, Extent::known(&recipe))
 }
 
 /// `240 of 256 runs in cohorts of up to 16; 16 alone: `optimizer.kind: gd``.
@@ -250,8 +243,7 @@ mod tests {
     #[test]
     fn who_is_trained_together_is_said_with_the_reasons_of_the_others() {
         let rates = "parameters: {optimizer.lr: {log: [1e-3, 1e-1], steps: 20}}\n";
-        let kinds = "parameters: {optimizer.kind: [adam, gd], seed_of: [1]}\n";
-        let kinds = kinds.replace(", seed_of: [1]", "");
+        let kinds = "parameters: {optimizer.kind: [adam, gd]}\n";
         for (train, rest, per_slice, gpu, expected) in [
             ("", rates, 20, false, "20 of 20 runs in cohorts of up to 16"),
             ("", rates, 5, false, "20 of 20 runs in cohorts of up to 5"),

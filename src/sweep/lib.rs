@@ -12,6 +12,7 @@ pub mod export;
 pub mod file_system;
 pub mod find;
 pub mod host;
+pub mod html;
 pub mod judge;
 pub mod orders;
 pub mod pack;

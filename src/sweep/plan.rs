@@ -154,7 +154,7 @@ pub fn plan(spec: &Spec, cut: &Cut) -> Plan {
         first: points,
         bytes: runs.saturating_mul(BYTES_PER_END + epochs * BYTES_PER_EPOCH),
         files,
-        fused: cohort::survey(spec, per_slice, gpu).filter(|_| spec.trains()),
+        fused: cohort::survey(spec, per_slice, gpu),
         slurm: spec
             .slurm
             .given

@@ -89,7 +89,7 @@ fn sweep(here: &Sandbox, steps: u64, seeds: u64, epochs: u32) -> Sweep {
 }
 
 fn page(here: &Sandbox) -> PathBuf {
-    here.run(["report", "toy", "--html", "page.html"]).code(0).says("page: `page.html`");
+    here.run(["report", "toy", "--html", "page.html"]).code(3).says("page: `page.html`");
     here.path().join("page.html")
 }
 
@@ -183,6 +183,13 @@ fn the_page_shows_selects_and_lets_nothing_out() {
     browser.open(&here.path().join("page.html"), "#%7B%22filter%22%3A%22width%20%3D%3D%203%22%7D");
     browser.get("location.reload()");
     browser.wait("document.body.dataset.ready === 'yes' && document.getElementById('count').textContent === '20 of 200 trials'");
+}
+
+#[test]
+fn a_sweeps_name_is_not_taken_for_a_file() {
+    let here = Sandbox::new();
+    here.run(["report", "--html", "toy"]).code(2).says("`dlgrid report toy --html`");
+    assert!(!here.path().join("toy").exists());
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub struct Browser {
 
 /// Whether both programs are installed.
 pub fn is_installed() -> bool {
-    ["chromedriver", "chromium"].iter().all(|program| {
+    ["chromedriver", "/usr/bin/chromium"].iter().all(|program| {
         Command::new(program).arg("--version").output().is_ok_and(|said| said.status.success())
     })
 }

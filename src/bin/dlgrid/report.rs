@@ -11,7 +11,7 @@ use dlgrid_sweep::store::curves::curves_of;
 use dlgrid_sweep::store::fs;
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::text::{grouped, plural};
-use dlgrid_sweep::{exit, find, host};
+use dlgrid_sweep::{find, host};
 
 use super::pick::{AskSlurm, Picked, Queue, Root, code};
 use super::show::{Format, Terminal, note, print, wrong_input};
@@ -67,7 +67,7 @@ pub struct ReportArgs {
     #[arg(long, value_name = "DIR", conflicts_with = "html")]
     pictures: Option<PathBuf>,
     /// Write a page with all charts to this file; it asks no network [default file: NAME.html]
-    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with = "format")]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, value_parser = page_file, conflicts_with = "format")]
     html: Option<Option<PathBuf>>,
     #[command(flatten)]
     slurm: AskSlurm,
@@ -106,11 +106,13 @@ pub fn run(args: ReportArgs) -> Result<u8> {
         metrics: args.metrics,
         runs: args.runs || args.pictures.is_some(),
     };
-    if let Some(file) = &args.html {
-        return write_page(confirmed.as_ref().unwrap_or(&picked), file.as_deref(), query);
-    }
-    let subject = confirmed.as_ref().unwrap_or(&picked).subject();
-    let mut report = subject.report(query).map_err(|error| wrong_input(&error, error.hint()))?;
+    let shown = confirmed.as_ref().unwrap_or(&picked);
+    let query = match args.html {
+        Some(_) => page::query(&shown.sweep, &shown.results, query),
+        None => query,
+    };
+    let mut report =
+        shown.subject().report(query).map_err(|error| wrong_input(&error, error.hint()))?;
     report.openings = tested::all(&picked.sweep)?;
     if confirmed.is_some() {
         let trials = plural(picked.sweep.manifest.trials, "trial");
@@ -118,14 +120,19 @@ pub fn run(args: ReportArgs) -> Result<u8> {
             "the best of {trials}, run again on seeds that did not choose them; all: --search"
         ));
     }
+    let exit = code(&report.counts, report.missing, report.damaged_lines);
+    if let Some(file) = args.html {
+        let name = || format!("{}.html", picked.sweep.manifest.name.replace('/', "-"));
+        write_page(shown, file.unwrap_or_else(|| name().into()), report)?;
+        return Ok(exit);
+    }
     let mut images = String::new();
     if args.importance || args.pictures.is_some() {
         report.importance = Some(Told::of(&report));
         report.rows.truncate(top.unwrap_or(usize::MAX));
     }
     if let Some(folder) = &args.pictures {
-        let of = &confirmed.as_ref().unwrap_or(&picked).sweep;
-        images = draw(of, &report, folder)?;
+        images = draw(&shown.sweep, &report, folder)?;
         report.importance = report.importance.filter(|_| args.importance);
     }
     print(&match args.format {
@@ -135,7 +142,7 @@ pub fn run(args: ReportArgs) -> Result<u8> {
         Format::Csv => csv::render(&report),
         Format::Markdown => markdown::render(&report) + &images,
     })?;
-    Ok(code(&report.counts, report.missing, report.damaged_lines))
+    Ok(exit)
 }
 
 /// Draws the pictures of a report into a folder; gives the Markdown that shows them.
@@ -159,18 +166,26 @@ fn draw(sweep: &Sweep, report: &Report, folder: &Path) -> Result<String> {
     Ok(images)
 }
 
-/// Writes the page.
-fn write_page(picked: &Picked, file: Option<&Path>, query: Query) -> Result<u8> {
+/// Writes the page of a report.
+fn write_page(picked: &Picked, path: PathBuf, report: Report) -> Result<()> {
     let (sweep, subject) = (&picked.sweep, picked.subject());
-    let name = format!("{}.html", sweep.manifest.name.replace('/', "-"));
-    let path = file.unwrap_or_else(|| Path::new(&name));
-    let page = page::gather(sweep, &picked.results, &subject, picked.starts(), query, host::now())
-        .map_err(|error| wrong_input(&error, error.hint()))?;
+    let page = page::gather(sweep, &picked.results, &subject, picked.starts(), report, host::now());
     let html = page::render(&page);
-    host::write_scratch(path, html.as_bytes())
+    host::write_scratch(&path, html.as_bytes())
         .with_context(|| format!("cannot write `{}`", path.display()))?;
     note(&format!("page: `{}`, {} kB", path.display(), grouped((html.len() / 1000) as u64)));
-    Ok(exit::OK)
+    Ok(())
+}
+
+/// A page's file by its name's end: `--html demo` would take a sweep's name for it.
+fn page_file(name: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(name);
+    match path.extension().and_then(|end| end.to_str()) {
+        Some("html" | "htm") => Ok(path),
+        _ => {
+            Err(format!("a page's file ends in .html (of a sweep: `dlgrid report {name} --html`)"))
+        }
+    }
 }
 
 /// The stage that ranks the best trials, once a run of it is done.

@@ -3,7 +3,7 @@
 //! are sealed as the test set are not looked at.
 mod column;
 mod html;
-pub(crate) mod picture;
+mod picture;
 mod terminal;
 #[cfg(test)]
 mod tests;

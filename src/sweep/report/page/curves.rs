@@ -99,7 +99,7 @@ fn trial(row: &Row, names: &[String], aim: &Aim, curves: &Curves, points: usize)
 }
 
 /// At most about so many epochs, evenly; the first, the last and the best are among them.
-fn thin(epochs: &[u32], best: Option<u32>, points: usize) -> Vec<u32> {
+pub(super) fn thin(epochs: &[u32], best: Option<u32>, points: usize) -> Vec<u32> {
     if epochs.len() <= points {
         return epochs.to_vec();
     }

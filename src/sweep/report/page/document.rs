@@ -4,10 +4,10 @@ use std::io::Write as _;
 use sha2::{Digest as _, Sha256};
 
 use super::{Page, payload};
-use crate::explore::picture::base64;
+use crate::html::{base64, escaped};
 use crate::report::table::{objectives, parameter};
 use crate::report::{Report, tested};
-use crate::text::{clean, grouped, plural};
+use crate::text::{grouped, plural};
 
 const STYLE: &str = concat!(include_str!("assets/uPlot.min.css"), include_str!("assets/page.css"));
 const SCRIPT: &str = concat!(
@@ -41,8 +41,8 @@ pub fn render(page: &Page<'_>) -> String {
         hash(SCRIPT),
         hash(STYLE)
     );
-    let name = safe(&page.report.sweep.name);
-    let about = page.sweep.spec.description.as_deref().map_or_else(String::new, safe);
+    let name = escaped(&page.report.sweep.name);
+    let about = page.sweep.spec.description.as_deref().map_or_else(String::new, escaped);
     let body = BODY
         .replace("{{name}}", &name)
         .replace("{{about}}", &about)
@@ -68,25 +68,8 @@ fn packed(bytes: &[u8]) -> String {
     base64(&written.expect("writing to memory can't fail"))
 }
 
-/// Text that can't be taken for markup.
-pub(super) fn safe(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for sign in clean(text).chars() {
-        match sign {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '{' => out.push_str("&#123;"),
-            _ => out.push(sign),
-        }
-    }
-    out
-}
-
 /// Which settings are best, and how sure that is: two sentences.
-pub(super) fn verdict(report: &Report) -> String {
+fn verdict(report: &Report) -> String {
     let Some(first) = report.rows.iter().find(|row| row.rank == Some(1)) else {
         return "<p class=\"answer\">No trial has a result yet.</p>".into();
     };
@@ -99,8 +82,8 @@ pub(super) fn verdict(report: &Report) -> String {
         .map(|(path, value)| {
             format!(
                 "<span class=\"chip\">{} <b>{}</b></span>",
-                safe(path),
-                safe(&parameter(value.as_ref()))
+                escaped(path),
+                escaped(&parameter(value.as_ref()))
             )
         })
         .collect();
@@ -128,27 +111,27 @@ pub(super) fn verdict(report: &Report) -> String {
     format!(
         "<p class=\"answer\">Best is <b class=\"id\">{}</b> with <b class=\"number\">{}</b> \
          {}</p><p class=\"chips\">{}</p><p>{} {}</p>",
-        safe(&first.name()),
-        safe(&reached),
-        safe(&report.aim.metric),
+        escaped(&first.name()),
+        escaped(&reached),
+        escaped(&report.aim.metric),
         settings.join(" "),
-        safe(&sure),
-        safe(&test)
+        escaped(&sure),
+        escaped(&test)
     )
 }
 
 /// The first rows as a plain table, for a reader without scripts.
 fn board(report: &Report) -> String {
     let mut out = String::from("<table><thead><tr><th>rank<th>trial");
-    report.parameters.iter().for_each(|path| out.push_str(&format!("<th>{}", safe(path))));
-    out.push_str(&format!("<th>{}</thead><tbody>", safe(&report.aim.metric)));
+    report.parameters.iter().for_each(|path| out.push_str(&format!("<th>{}", escaped(path))));
+    out.push_str(&format!("<th>{}</thead><tbody>", escaped(&report.aim.metric)));
     for (row, objective) in report.rows.iter().zip(objectives(report)).take(ROWS) {
         let rank = row.rank.map_or_else(|| "-".to_owned(), |rank| rank.to_string());
         out.push_str(&format!("<tr><td>{rank}<td>{}", row.name()));
         for value in &row.parameters {
-            out.push_str(&format!("<td>{}", safe(&parameter(value.as_ref()))));
+            out.push_str(&format!("<td>{}", escaped(&parameter(value.as_ref()))));
         }
-        out.push_str(&format!("<td>{}", safe(objective.trim())));
+        out.push_str(&format!("<td>{}", escaped(objective.trim())));
     }
     out + "</tbody></table>"
 }

@@ -12,7 +12,7 @@ use super::collect::Subject;
 use super::efficiency::Efficiency;
 use super::fate::Starts;
 use super::result::{FLOOR, RunResult};
-use super::{Query, Report, ReportError, tested};
+use super::{Query, Report};
 use crate::find::log::last_lines;
 use crate::store::curves::{Curves, curves_of};
 use crate::store::merge::Results;
@@ -41,29 +41,29 @@ pub struct Page<'a> {
     now: f64,
 }
 
-/// Reads what the page needs beside the results; `now` in seconds since the Unix epoch.
+/// What the report behind a page is to hold: the runs, and other metrics beside those asked for.
+#[must_use]
+pub fn query(sweep: &Sweep, results: &Results, asked: Query) -> Query {
+    Query { runs: true, metrics: metrics(sweep, results, asked.metrics), ..asked }
+}
+
+/// Reads what the page needs beside a report by [`query`]; `now` in seconds since the Unix epoch.
 ///
 /// What can't be read of curves, logs and the spec is left out: the leaderboard depends on none.
-///
-/// # Errors
-/// If the condition of the query is none, or names what does not exist.
 pub fn gather<'a>(
     sweep: &'a Sweep,
     results: &Results,
     subject: &Subject<'_>,
     starts: &Starts,
-    query: Query,
+    report: Report,
     now: f64,
-) -> Result<Page<'a>, ReportError> {
-    let query = Query { runs: true, metrics: metrics(sweep, results, query.metrics), ..query };
-    let mut report = subject.report(query)?;
-    report.openings = tested::all(sweep).unwrap_or_default();
+) -> Page<'a> {
     let runs: HashSet<u64> = report.rows.iter().flat_map(|r| &r.runs).map(|r| r.index).collect();
     let curves = curves_of(&sweep.dir, Some(&runs), |_| true).unwrap_or_default();
     let logs = report.causes.iter().take(LOGS.0);
     let logs = logs.map(|cause| last_lines(sweep, results, cause.example, LOGS.1)).collect();
     let heads = || results.segments.values().filter_map(|tail| tail.head.as_deref());
-    Ok(Page {
+    Page {
         best: best(sweep, results, subject, &report),
         bars: bars::bars(results, starts.all(), now),
         efficiency: subject.efficiency(),
@@ -78,7 +78,7 @@ pub fn gather<'a>(
         curves,
         logs,
         now,
-    })
+    }
 }
 
 /// Those asked for, then what runs reported, without floors and the objective.

@@ -61,7 +61,7 @@ fn parameters(report: &Report, space: &Space) -> Vec<Json> {
 
 /// Whether numbers lie rather at equal ratios than at equal distances: all above 0, and the middle
 /// one far below the mean of the ends.
-fn has_ratios<'v>(values: impl Iterator<Item = &'v Value>) -> bool {
+pub(super) fn has_ratios<'v>(values: impl Iterator<Item = &'v Value>) -> bool {
     let mut numbers: Vec<f64> = values.filter_map(Value::as_f64).collect();
     numbers.sort_by(f64::total_cmp);
     numbers.dedup();

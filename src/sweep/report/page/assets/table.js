@@ -7,8 +7,7 @@ function tableView(root) {
   const heads = [["rank", "rank", i => T.rank[i] ?? Infinity], ["trial", "trial", i => T.name[i], true]];
   D.parameters.forEach((p, k) => heads.push([p.path, p.path, i => T.values[k][i], p.words !== null]));
   heads.push([D.aim.metric, "objective", i => T.mean[i]]);
-  if (several) heads.push(["", null, null, true], ["less the first", "difference", i => T.difference[i]], ["p", "p", i => T.p[i]]);
-  const extra = D.metrics.slice(0, 0);
+  if (several) heads.push(["spread", null, null, true], ["less the first", "difference", i => T.difference[i]], ["p", "p", i => T.p[i]]);
   heads.push(["runs", "n", i => T.n[i]], ["time", "seconds", i => T.seconds[i]]);
   for (const [, k, f] of heads) if (k) key[k] = f;
   let low = Infinity, high = -Infinity;
@@ -58,7 +57,7 @@ function tableView(root) {
     const on = order();
     const head = el("tr", {}, el("th", {scope: "col"}, "curve"), ...heads.map(([name, k, , text]) => {
       const th = el("th", {scope: "col", class: text ? "text" : "", title: name});
-      if (!k) return th;
+      if (!k) { th.append(name); return th; }
       if (sort.key === k) th.setAttribute("aria-sort", sort.down ? "descending" : "ascending");
       th.append(el("button", {type: "button", "data-sort": k, onclick: () => {
         sort.down = sort.key === k ? !sort.down : false; sort.key = k; draw();
