@@ -110,7 +110,7 @@ fn goal(aim: &Aim) -> String {
     format!("{} {}", if aim.maximize { "maximize" } else { "minimize" }, aim.metric)
 }
 
-/// The paths that both sweeps know, and where each has them.
+/// The paths of parameters that both sweeps know.
 struct Shared {
     paths: Vec<String>,
 }

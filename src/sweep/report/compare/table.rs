@@ -1,5 +1,5 @@
 //! The comparison as text for a terminal.
-use super::super::table::{BOLD, Column, DIM, View, lay_out, parameter, style, summaries};
+use super::super::table::{BOLD, Column, DIM, View, lay_out, parameter, short, style, summaries};
 use super::super::{Paired, Summary, paired};
 use super::{Compared, Match};
 use crate::text::{Digits, clean, cut, plural};
@@ -68,15 +68,16 @@ fn differs(compared: &Compared, view: View) -> String {
 }
 
 fn trials(compared: &Compared, shown: &[Match], view: View) -> String {
-    let mut columns = Vec::new();
     let marks = shown.iter().map(|m| mark(&m.versus).to_owned()).collect();
-    columns.push(column("", false, 0, marks));
-    for (place, path) in compared.parameters.iter().enumerate() {
-        let cells = shown.iter().map(|m| parameter(m.parameters[0][place].as_ref())).collect();
-        let values = shown.iter().filter_map(|m| m.parameters[0][place].as_ref());
-        let right = values.clone().all(|value| value.as_f64().is_some());
-        let spare = if place == 0 { 0 } else { 10 + u32::try_from(place).unwrap_or(0) };
-        columns.push(column(path, right, spare, cells));
+    let mut columns = vec![column("", false, 0, marks)];
+    let varying = varying(compared);
+    for (spare, place) in (10..).zip(&varying) {
+        let path = &compared.parameters[*place];
+        let value = |m: &Match| m.parameters[0][*place].clone();
+        let right = shown.iter().filter_map(value).all(|value| value.as_f64().is_some());
+        let cells = shown.iter().map(|m| parameter(value(m).as_ref())).collect();
+        let short = cut(short(path, &compared.parameters), LONGEST);
+        columns.push(Column { short, ..column(path, right, spare, cells) });
     }
     columns.extend(numbers(compared, shown));
     let (mut out, left_out) = lay_out(columns, view);
@@ -86,6 +87,17 @@ fn trials(compared: &Compared, shown: &[Match], view: View) -> String {
         out.push('\n');
     }
     out
+}
+
+/// The parameters that tell the trials that match apart: one value in all of them tells nothing.
+fn varying(compared: &Compared) -> Vec<usize> {
+    let all = &compared.matches;
+    let varies = |place: &usize| {
+        let mut values = all.iter().map(|m| &m.parameters[0][*place]);
+        let first = values.next();
+        all.len() == 1 || values.any(|value| Some(value) != first)
+    };
+    (0..compared.parameters.len()).filter(varies).collect()
 }
 
 /// The objectives, their difference, its interval and p.
@@ -105,9 +117,9 @@ fn numbers(compared: &Compared, shown: &[Match]) -> Vec<Column> {
         column(&first, true, 0, side(0)),
         column(&second, true, 0, side(1)),
         column("difference", true, 0, each(&|m| m.versus.difference.map(signed))),
-        column("95 %", true, 2, each(&|m| interval(&m.versus))),
-        column("p", true, 1, each(&|m| m.versus.p.map(probability))),
-        column("pairs", true, 3, each(&|m| Some(m.versus.pairs.to_string()))),
+        column("95 %", true, 100, each(&|m| interval(&m.versus))),
+        column("p", true, 2, each(&|m| m.versus.p.map(probability))),
+        column("pairs", true, 101, each(&|m| Some(m.versus.pairs.to_string()))),
     ]
 }
 
@@ -148,11 +160,11 @@ fn foot(compared: &Compared, shown: usize) -> Vec<String> {
         let digits = Digits::for_all([mean]);
         let p = overall.p.map_or_else(String::new, |p| format!(", p {}", probability(p)));
         lines.push(format!(
-            "{second} is better in {} of {} that match and have a result, by {} in the mean{p}",
+            "{second} is better in {} of {} that match and have a result",
             compared.better,
             plural(overall.pairs, "trial"),
-            signed(digits, mean)
         ));
+        lines.push(format!("the mean of their differences is {}{p}", signed(digits, mean)));
     }
     if matches == 0 {
         lines.push("no trial of one has the parameters of one of the other".into());
