@@ -117,7 +117,8 @@ fn pictures_stand_beside_the_markdown_and_replace_only_pictures() {
     assert!(said.out.contains("](my%20pics/leaderboard.svg)"), "{}", said.out);
     let curves = std::fs::read_to_string(here.path().join("my pics/curves.svg")).unwrap();
     assert!(curves.ends_with("</svg>\n"), "{curves}");
-    draw().code(0);
+    assert_eq!(draw().code(0).out, said.out);
+    assert_eq!(std::fs::read_to_string(here.path().join("my pics/curves.svg")).unwrap(), curves);
     here.write("my pics/curves.svg", "<svg>mine</svg>");
     draw().code(2).says("no picture by dlgrid");
     here.run(["report", "toy", "--pictures", "x"]).code(2).says("--format markdown");

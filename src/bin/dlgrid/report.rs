@@ -147,8 +147,8 @@ pub fn run(args: ReportArgs) -> Result<u8> {
 
 /// Draws the pictures of a report into a folder; gives the Markdown that shows them.
 fn draw(sweep: &Sweep, report: &Report, folder: &Path) -> Result<String> {
-    let first = report.rows.iter().take(picture::CURVES).flat_map(|row| &row.runs);
-    let runs: HashSet<u64> = first.map(|run| run.index).collect();
+    let drawn = picture::with_curves(report).flat_map(|row| &row.runs);
+    let runs: HashSet<u64> = drawn.map(|run| run.index).collect();
     let curves = curves_of(&sweep.dir, Some(&runs), |_| true)?;
     let mut images = String::new();
     for picture in picture::pictures(report, &curves) {

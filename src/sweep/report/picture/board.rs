@@ -24,7 +24,7 @@ pub(super) fn draw(report: &Report) -> Option<Picture> {
     let bottom = HEAD + STEP * rows.len() as f64;
     let title = format!("{}: {} of the best trials", report.sweep.name, report.aim.metric);
     let mut svg = Svg::new(WIDTH, bottom + FOOT, &title);
-    let goal = if report.aim.maximize { "more is better" } else { "less is better" };
+    let goal = if report.aim.maximize { "higher is better" } else { "lower is better" };
     svg.text((LEFT + 10.0, 18.0), "head", &format!("{} ({goal})", report.aim.metric));
     let rounds = report.rounds();
     if rounds.count() > 1 {

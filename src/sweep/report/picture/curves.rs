@@ -6,7 +6,7 @@ use super::super::{Report, Row};
 use super::axis::Axis;
 use super::board::label;
 use super::svg::Svg;
-use super::{CURVES, Picture};
+use super::{Picture, with_curves};
 use crate::store::curves::Curves;
 use crate::text::cut;
 
@@ -14,7 +14,7 @@ use crate::text::cut;
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 360.0;
 const LEFT: f64 = 64.0;
-const RIGHT: f64 = 490.0;
+const RIGHT: f64 = 450.0;
 const TOP: f64 = 36.0;
 const BOTTOM: f64 = 316.0;
 
@@ -24,8 +24,7 @@ type Band = Vec<(f64, [f64; 3])>;
 /// The picture; nothing where no run of a trial has two epochs.
 pub(super) fn draw(report: &Report, curves: &Curves) -> Option<Picture> {
     let metric = &report.aim.metric;
-    let rows = report.rows.iter().filter(|row| row.rank.is_some()).take(CURVES);
-    let bands: Vec<(String, Band)> = rows
+    let bands: Vec<(String, Band)> = with_curves(report)
         .map(|row| (label(report, row), band(row, metric, curves)))
         .filter(|(_, b)| b.len() > 1)
         .collect();
@@ -53,7 +52,7 @@ pub(super) fn draw(report: &Report, curves: &Curves) -> Option<Picture> {
         #[expect(clippy::cast_precision_loss, reason = "five at most")]
         let y = TOP + 12.0 + 20.0 * place as f64;
         svg.line((RIGHT + 12.0, y), (RIGHT + 28.0, y), &format!("line l{place}"));
-        svg.text((RIGHT + 34.0, y + 4.0), "", &cut(name, 34));
+        svg.text((RIGHT + 34.0, y + 4.0), "", &cut(name, 40));
     }
     Some(Picture { file: "curves.svg", alt: title, svg: svg.finish() })
 }

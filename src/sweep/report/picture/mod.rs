@@ -7,14 +7,14 @@ mod board;
 mod curves;
 mod svg;
 
-use super::Report;
+use super::{Report, Row};
 use crate::store::curves::Curves;
 
 /// What every picture of dlgrid's begins with, by which it is known again.
 pub const MARK: &str = "<!-- picture by dlgrid -->";
 
 /// Trials whose curves are drawn, at most.
-pub const CURVES: usize = 5;
+const CURVES: usize = 5;
 
 /// A picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,13 +28,18 @@ pub struct Picture {
 }
 
 /// The pictures of a report whose rows have their runs: those for which it has something to show.
-/// `curves` has those of the first [`CURVES`] trials.
+/// `curves` has those of the trials of [`with_curves`].
 #[must_use]
 pub fn pictures(report: &Report, curves: &Curves) -> Vec<Picture> {
     [board::draw(report), bars::draw(report), curves::draw(report, curves)]
         .into_iter()
         .flatten()
         .collect()
+}
+
+/// The trials whose curves are drawn: the first five that have a rank.
+pub fn with_curves(report: &Report) -> impl Iterator<Item = &Row> {
+    report.rows.iter().filter(|row| row.rank.is_some()).take(CURVES)
 }
 
 #[cfg(test)]
