@@ -64,6 +64,27 @@ pub struct Importances {
     pub trials: u64,
 }
 
+impl Importances {
+    /// The coordinates, that with the largest share first.
+    #[must_use]
+    pub fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.parameters.len()).collect();
+        let share = |at: &usize| self.parameters[*at].mean;
+        order.sort_by(|a, b| share(b).total_cmp(&share(a)));
+        order
+    }
+
+    /// The two coordinates that explain the most between them: each alone, and together. Nothing
+    /// where fewer than two vary.
+    #[must_use]
+    pub fn most_together(&self) -> Option<[usize; 2]> {
+        let alone = |at: usize| self.parameters[at].mean;
+        let whole = |pair: &Pair| alone(pair.first) + alone(pair.second) + pair.share.mean;
+        let most = self.pairs.iter().max_by(|a, b| whole(a).total_cmp(&whole(b)))?;
+        Some([most.first, most.second])
+    }
+}
+
 /// A share of the variance, from 0 to 1, over the trees.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Share {

@@ -46,12 +46,11 @@ pub(in crate::report) fn written(share: Share) -> String {
 /// first.
 pub(in crate::report) fn lines(found: &Importances, names: &[String]) -> Vec<(String, Share)> {
     let name = |place: usize| names.get(place).map_or_else(String::new, |n| clean(n).into_owned());
-    let mut alone: Vec<(String, Share)> =
-        found.parameters.iter().enumerate().map(|(at, share)| (name(at), *share)).collect();
-    alone.sort_by(|a, b| b.1.mean.total_cmp(&a.1.mean));
+    let mut all: Vec<(String, Share)> =
+        found.order().into_iter().map(|at| (name(at), found.parameters[at])).collect();
     let worth = found.pairs.iter().filter(|pair| pair.share.mean >= WORTH).take(PAIRS);
-    alone.extend(worth.map(|p| (format!("{} × {}", name(p.first), name(p.second)), p.share)));
-    alone
+    all.extend(worth.map(|p| (format!("{} × {}", name(p.first), name(p.second)), p.share)));
+    all
 }
 
 /// What must be said with the shares, a sentence each.

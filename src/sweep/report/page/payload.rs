@@ -7,7 +7,7 @@ use crate::dataset;
 use crate::recipe::Value;
 use crate::report::importance::Told;
 use crate::report::result::RunResult;
-use crate::report::{Report, Row, Summary, efficiency, json as form, tested};
+use crate::report::{Report, Row, Summary, efficiency, importance, json as form, tested};
 use crate::space::Space;
 use crate::store::confusion::class_scores;
 use crate::text::{clean, date, duration};
@@ -27,7 +27,7 @@ pub(super) fn payload(page: &Page<'_>) -> Json {
         "parameters": parameters(report, &page.sweep.spec.space),
         "metrics": report.metrics,
         "trials": trials(report),
-        "importance": importance(report),
+        "matters": matters(report),
         "comparison": report.comparison.map(|c| c.trial.map(|t| t.short())),
         "curves": {"names": names, "of": curves::json(&report.rows, &names, &report.aim, &page.curves)},
         "best": page.best.as_ref().map(best),
@@ -70,12 +70,16 @@ pub(super) fn has_ratios<'v>(values: impl Iterator<Item = &'v Value>) -> bool {
     numbers.len() > 2 && *first > 0.0 && last / first >= 30.0 && middle < (first + last) / 4.0
 }
 
-/// `{shares: [{share, sd}], pair: [parameter, parameter], explained}`; null where it can't be told.
-fn importance(report: &Report) -> Json {
-    let Some(found) = Told::of(report).found else { return Json::Null };
-    let shares = found.parameters.iter().map(|s| json!({"share": s.mean, "sd": s.sd}));
-    let pair = found.pairs.first().map(|pair| [pair.first, pair.second]);
-    json!({"shares": shares.collect::<Vec<_>>(), "pair": pair, "explained": found.explained})
+/// `{lines: [{name, share, sd}], order: [parameter], pair: [parameter, parameter], notes: [text]}`:
+/// parameters as places in the report's; without `lines` and `order` where it can't be told.
+fn matters(report: &Report) -> Json {
+    let told = Told::of(report);
+    let notes = importance::notes(&told);
+    let Some(found) = told.found else { return json!({"lines": [], "notes": notes}) };
+    let lines = importance::lines(&found, &report.parameters).into_iter();
+    let lines = lines.map(|(name, s)| json!({"name": name, "share": s.mean, "sd": s.sd}));
+    json!({"lines": lines.collect::<Vec<_>>(), "order": found.order(),
+           "pair": found.most_together(), "notes": notes})
 }
 
 fn column<T>(report: &Report, of: impl Fn(&Row) -> T) -> Json
