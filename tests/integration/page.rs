@@ -195,6 +195,16 @@ fn the_page_shows_selects_and_lets_nothing_out() {
     assert_eq!(errors, Vec::<String>::new());
     assert_eq!(browser.get("window.hacked === undefined"), true);
 
+    // On paper nothing is cut off at the side; afterwards all is as before.
+    let width = browser.get("document.body.clientWidth");
+    browser.get("dispatchEvent(new Event('beforeprint'))");
+    assert_eq!(browser.get("document.documentElement.className"), "paper");
+    let cut = "[...document.querySelectorAll('.wide')].filter(w => w.scrollWidth > w.clientWidth + 1).length";
+    assert_eq!(browser.get(cut), 0);
+    browser.get("dispatchEvent(new Event('afterprint'))");
+    assert_eq!(browser.get("document.documentElement.className"), "");
+    assert_eq!(browser.get("document.body.clientWidth"), width);
+
     // What the address keeps comes back.
     browser.open(&here.path().join("page.html"), "#%7B%22filter%22%3A%22width%20%3D%3D%203%22%7D");
     browser.get("location.reload()");

@@ -16,10 +16,10 @@ function influenceView(root) {
     const row = s => el("tr", {}, el("td", {class: "text"}, s.name), el("td", {}, (100 * s.share).toFixed(1) + " % ± " + (100 * s.sd).toFixed(1)),
       el("td", {}, el("svg", {width: 310, height: 16, "aria-hidden": "true"}, el("rect", {x: 0, y: 3, width: w(s.share), height: 10, rx: 2, fill: "var(--bar)"}), el("line", {x1: w(s.share - s.sd), x2: w(s.share + s.sd), y1: 8, y2: 8, stroke: "var(--ink)", "stroke-width": 1.5}))));
     const table = M.lines.length ? wide(el("table", {id: "shares"}, el("tbody", {}, ...M.lines.map(row)))) : "";
-    return el("div", {}, el("h3", {}, "Share of the objective's variance that each parameter explains"), table, ...M.notes.map(note => el("p", {class: "dim"}, note)));
+    return el("div", {}, el("h3", {}, "Share of the objective's variance that each parameter explains"), table, el("p", {class: "dim"}, M.notes.map(n => n[0].toUpperCase() + n.slice(1) + ".").join(" ")));
   }
   function slice(c) {
-    const W = 270, H = 150, L = 40, B = 20;
+    const columns = Math.max(1, Math.floor((root.clientWidth + 16) / 276)), W = Math.min(380, (root.clientWidth - 16 * (columns - 1)) / columns), H = 150, L = 40, B = 20;
     const [cv, g] = canvas(W, H, "Objective over " + c.name);
     const X = t => L + t * (W - L - 8), Y = t => 6 + (1 - t) * (H - B - 10);
     g.font = "10px system-ui"; g.fillStyle = css("dim"); g.strokeStyle = css("line");
