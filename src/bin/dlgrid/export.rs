@@ -18,6 +18,9 @@ enum ExportFormat {
     Csv,
     /// runs.jsonl and curves.jsonl, one object a line
     Jsonl,
+    /// runs.parquet and curves.parquet, columns with types
+    #[cfg_attr(not(feature = "parquet"), value(hide = true))]
+    Parquet,
     /// Event files with scalars and hyperparameters, a folder for each run
     Tensorboard,
 }
@@ -53,17 +56,24 @@ pub struct Args {
 /// # Errors
 /// If the sweep is not found or can't be read, or the files can't be written.
 pub fn run(args: Args) -> Result<u8> {
+    let form = match args.format {
+        ExportFormat::Csv => Form::Csv,
+        ExportFormat::Jsonl => Form::Jsonl,
+        #[cfg(feature = "parquet")]
+        ExportFormat::Parquet => Form::Parquet,
+        #[cfg(not(feature = "parquet"))]
+        ExportFormat::Parquet => {
+            let hint = "build it with `cargo build --release --features parquet`, or take `csv`";
+            return Err(wrong_input("this dlgrid was built without Parquet", hint));
+        }
+        ExportFormat::Tensorboard => Form::TensorBoard,
+    };
     let picked = Picked::new(&args.root, args.sweep.as_deref(), &Queue::new(&args.slurm))?;
     let found = export::gather(&picked.sweep, &picked.results, &picked.subject(), args.filter);
     let found = found.map_err(|error| match error {
         GatherError::Query(error) => wrong_input(&error, error.hint()),
         GatherError::Store(error) => error.into(),
     })?;
-    let form = match args.format {
-        ExportFormat::Csv => Form::Csv,
-        ExportFormat::Jsonl => Form::Jsonl,
-        ExportFormat::Tensorboard => Form::TensorBoard,
-    };
     export::write(&found, form, &args.out, args.force).map_err(|error| match error {
         StoreError::Exists { path } => {
             let fact = format!("`{}` is there already", path.display());

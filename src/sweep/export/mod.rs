@@ -1,9 +1,11 @@
 //! Results for other programs: every run with its parameters and metrics, and the curves, as CSV,
-//! JSON lines or TensorBoard's event files, in a folder of the user's.
+//! JSON lines, Parquet or TensorBoard's event files, in a folder of the user's.
 mod column;
 mod csv;
 mod gather;
 mod jsonl;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod proto;
 mod record;
 mod tensorboard;
@@ -86,6 +88,9 @@ pub enum Form {
     Csv,
     /// `runs.jsonl` and `curves.jsonl`.
     Jsonl,
+    /// `runs.parquet` and `curves.parquet`.
+    #[cfg(feature = "parquet")]
+    Parquet,
     /// One folder of event files a run, with hyperparameters.
     TensorBoard,
 }
@@ -97,6 +102,10 @@ impl Export {
         match form {
             Form::Csv => ["sweep.json", "runs.csv", "curves.csv"].map(PathBuf::from).into(),
             Form::Jsonl => ["sweep.json", "runs.jsonl", "curves.jsonl"].map(PathBuf::from).into(),
+            #[cfg(feature = "parquet")]
+            Form::Parquet => {
+                ["sweep.json", "runs.parquet", "curves.parquet"].map(PathBuf::from).into()
+            }
             Form::TensorBoard => tensorboard::files(self),
         }
     }
@@ -114,6 +123,10 @@ impl Export {
             (Form::Csv, _) => csv::curves(self).into_bytes(),
             (Form::Jsonl, 1) => jsonl::runs(self).into_bytes(),
             (Form::Jsonl, _) => jsonl::curves(self).into_bytes(),
+            #[cfg(feature = "parquet")]
+            (Form::Parquet, 1) => parquet::runs(self),
+            #[cfg(feature = "parquet")]
+            (Form::Parquet, _) => parquet::curves(self),
         }
     }
 

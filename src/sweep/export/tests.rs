@@ -11,7 +11,7 @@ fn epoch(index: u64, epoch: u32, loss: f64) -> Epoch {
     Epoch { run, index, epoch, metrics: metrics.into(), seconds: 2.5, samples_per_s: None }
 }
 
-fn export() -> Export {
+pub(super) fn export() -> Export {
     let done = Run {
         index: 3,
         id: Some("0123456789abcdef0123456789abcdef".into()),
