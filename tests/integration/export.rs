@@ -40,6 +40,20 @@ fn tables_have_every_run_and_epoch() {
     assert_eq!((&first["epoch"], &first["metrics"]["valid/loss"]), (&1.into(), &0.1.into()));
 }
 
+#[test]
+fn parquet_is_for_a_build_that_has_it() {
+    let here = trained();
+    let said = here.run(["export", "--format", "parquet", "--out", "out"]);
+    if cfg!(feature = "parquet") {
+        said.code(0).says("8 runs and 24 epochs");
+        let runs = std::fs::read(here.path().join("out/runs.parquet")).unwrap();
+        assert!(runs.starts_with(b"PAR1") && runs.ends_with(b"PAR1"));
+    } else {
+        said.code(2).says("--features parquet");
+        assert!(!here.path().join("out").exists());
+    }
+}
+
 /// Python with the package `tensorboard`: that of `setup/tensorboard`, or one that is named.
 fn python() -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME")
