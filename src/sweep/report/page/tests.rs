@@ -1,6 +1,6 @@
 //! The page's pieces: what is thinned, which axes are logarithmic, which bars share a row.
 use super::bars::{self, Bar};
-use super::curves::{digits, thin};
+use super::curves::{digits, room, thin};
 use super::payload::has_ratios;
 use crate::recipe::Value;
 
@@ -19,6 +19,21 @@ fn a_thinned_curve_keeps_its_ends_and_its_best_epoch() {
     assert_eq!((kept.first(), kept.last(), kept.len()), (Some(&1), Some(&1000), 25));
     assert!(kept.contains(&777) && kept.is_sorted());
     assert_eq!(thin(&epochs[..24], Some(7), 24), epochs[..24]);
+}
+
+#[test]
+fn curves_have_the_room_that_a_page_of_so_many_trials_has() {
+    // Trials, numbers an epoch; epochs of a trial after the first, and numbers of the whole.
+    for (rows, an_epoch, expected) in [
+        (3, 8, (200, 240_000)),
+        (100, 8, (200, 240_000)),
+        (1_000, 8, (24, 240_000)),
+        (10_000, 4, (59, 2_400_000)),
+        (100_000, 4, (24, 2_400_000)),
+    ] {
+        assert_eq!(room(rows, an_epoch), expected, "{rows}");
+    }
+    assert_eq!(room(0, 0), (200, 240_000));
 }
 
 #[test]
