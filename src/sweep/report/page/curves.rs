@@ -131,5 +131,13 @@ pub(super) fn digits(x: f64) -> f64 {
     if x == 0.0 || !x.is_finite() {
         return x;
     }
-    format!("{x:.3e}").parse().unwrap_or(x)
+    // Powers of ten up to the 22nd are exact, so that the quotient is the number nearest to the
+    // four digits.
+    let shift = 3.0 - x.abs().log10().floor();
+    if !(-18.0..=22.0).contains(&shift) {
+        return format!("{x:.3e}").parse().unwrap_or(x);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "a whole number from -18 to 22")]
+    let power = 10_f64.powi(shift.abs() as i32);
+    if shift < 0.0 { (x / power).round() * power } else { (x * power).round() / power }
 }

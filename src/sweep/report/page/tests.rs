@@ -6,9 +6,18 @@ use crate::recipe::Value;
 
 #[test]
 fn numbers_keep_four_digits() {
-    for (x, expected) in [(0.123_456, 0.1235), (-98_765.4, -98_770.0), (0.0, 0.0), (1e-300, 1e-300)]
-    {
-        assert!((digits(x) - expected).abs() <= expected.abs() * 1e-12, "{x}");
+    let some = [
+        (0.123_456, 0.1235),
+        (-98_765.4, -98_770.0),
+        (0.0, 0.0),
+        (1e-300, 1e-300),
+        (3.141_59e200, 3.142e200),
+        (0.999_96, 1.0),
+        (7.000_4e-17, 7e-17),
+        (1.234_56e20, 1.235e20),
+    ];
+    for (x, expected) in some {
+        assert_eq!(digits(x).to_string(), f64::to_string(&expected), "{x}");
     }
 }
 
