@@ -49,10 +49,12 @@ pub enum State {
     Diverged,
     /// The program or the trainer failed.
     Failed,
+    /// Not ended, and no task will train it: it was ordered to be left out.
+    LeftOut,
 }
 
 /// Every state, in the order in which people are told of them.
-pub const STATES: [State; 7] = [
+pub const STATES: [State; 8] = [
     State::Done,
     State::Running,
     State::Waiting,
@@ -60,10 +62,11 @@ pub const STATES: [State; 7] = [
     State::Lost,
     State::Diverged,
     State::Failed,
+    State::LeftOut,
 ];
 
 impl State {
-    /// The word for it, in output and JSON.
+    /// The word for it, for people.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -74,6 +77,16 @@ impl State {
             Self::Lost => "lost",
             Self::Diverged => "diverged",
             Self::Failed => "failed",
+            Self::LeftOut => "left out",
+        }
+    }
+
+    /// The word for it in JSON and CSV.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::LeftOut => "left_out",
+            state => state.word(),
         }
     }
 
@@ -150,7 +163,7 @@ impl Counts {
         self.iter().filter(|(state, _)| state.is_ended()).map(|(_, runs)| runs).sum()
     }
 
-    /// Runs that have not ended and that no process works on.
+    /// Runs that have not ended, that no process works on, and that are to be trained.
     #[must_use]
     pub fn idle(&self) -> u64 {
         self.get(State::Waiting) + self.get(State::Interrupted) + self.get(State::Lost)

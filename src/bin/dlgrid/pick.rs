@@ -1,5 +1,6 @@
 //! Which sweep a command is about, and what is known of it.
 use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,6 +80,7 @@ pub struct Picked {
     liveness: Box<dyn Fn(u32) -> Liveness + Sync>,
     standing: Option<Arc<Standing>>,
     ledger: Ledger,
+    left_out: HashMap<u64, u32>,
     starts: LazyStarts,
 }
 
@@ -118,9 +120,10 @@ impl Picked {
             (None, Liveness::Gone) if !ledger.entries.is_empty() => Box::new(|_| Liveness::Unknown),
             _ => Box::new(move |_| here),
         };
+        let left_out = around::left_out(&sweep, &results, &orders::read(&sweep.dir)?, &ledger);
         let dir = sweep.dir.clone();
         let starts = LazyStarts::new(Box::new(move || read_starts(&dir)));
-        Ok(Self { sweep, results, liveness, standing, ledger, starts })
+        Ok(Self { sweep, results, liveness, standing, ledger, left_out, starts })
     }
 
     /// The state in which the newest task of a slice is over, while Slurm remembers it.
@@ -140,6 +143,12 @@ impl Picked {
         Ok(around::notes(&orders::read(&self.sweep.dir)?, &self.ledger, self.starts.all()))
     }
 
+    /// Runs not ended that were ordered to be left out, each with its slice.
+    #[must_use]
+    pub const fn left_out(&self) -> &HashMap<u64, u32> {
+        &self.left_out
+    }
+
     /// What tasks wrote of themselves.
     #[must_use]
     pub fn starts(&self) -> &Starts {
@@ -152,6 +161,7 @@ impl Picked {
         Subject::new(&self.sweep, &self.results, &*self.liveness)
             .with_slurm(self.standing.as_deref())
             .with_starts(&self.starts)
+            .with_left_out(&self.left_out)
     }
 }
 

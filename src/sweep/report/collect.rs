@@ -1,6 +1,7 @@
 //! From a sweep and its results to what a report is made of. The only part of the report that
 //! knows the store and the spec.
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use rayon::prelude::*;
 
@@ -43,6 +44,8 @@ pub struct Subject<'a> {
     pub slurm: Option<&'a Standing>,
     /// What its array tasks wrote of themselves, where they can be asked.
     pub starts: Option<&'a LazyStarts>,
+    /// Runs not ended that were ordered to be left out, each with its slice.
+    pub left_out: Option<&'a HashMap<u64, u32>>,
 }
 
 /// Why a run did not end well, what kind of cause that is, and where.
@@ -63,13 +66,30 @@ impl<'a> Subject<'a> {
         };
         let slices = sweep.manifest.slices.iter().map(|slice| slice.runs).collect();
         let (spec, runs) = (&sweep.spec, sweep.manifest.runs);
-        Self { title, spec, runs, slices, results, liveness, slurm: None, starts: None }
+        Self {
+            title,
+            spec,
+            runs,
+            slices,
+            results,
+            liveness,
+            slurm: None,
+            starts: None,
+            left_out: None,
+        }
     }
 
     /// With what array tasks wrote of themselves.
     #[must_use]
     pub const fn with_starts(mut self, starts: &'a LazyStarts) -> Self {
         self.starts = Some(starts);
+        self
+    }
+
+    /// With the runs that were ordered to be left out.
+    #[must_use]
+    pub const fn with_left_out(mut self, left_out: &'a HashMap<u64, u32>) -> Self {
+        self.left_out = Some(left_out);
         self
     }
 
@@ -129,14 +149,18 @@ impl Subject<'_> {
     /// The state of a run.
     #[must_use]
     pub fn state_of(&self, index: u64) -> State {
-        self.results.runs.get(&index).map_or(State::Waiting, |run| self.state(run))
+        match self.results.runs.get(&index) {
+            Some(run) => self.state(index, run),
+            None if self.is_left_out(index) => State::LeftOut,
+            None => State::Waiting,
+        }
     }
 
     /// Why a run did not end well, with the place where that happened, if that is known.
     #[must_use]
     pub fn why(&self, index: u64) -> Option<String> {
         let run = self.results.runs.get(&index)?;
-        let (why, _, node) = self.trouble(run, self.state(run));
+        let (why, _, node) = self.trouble(run, self.state(index, run));
         let on = node.map_or_else(String::new, |node| format!(" (on {node})"));
         why.map(|why| format!("{why}{on}"))
     }
@@ -217,6 +241,7 @@ impl Subject<'_> {
             runs: self.runs,
             missing: self.missing(&facts),
             facts,
+            left_out: self.left_out_unbegun(),
             values: &values,
             is_point: &is_point,
             trial: &trial,
@@ -238,7 +263,7 @@ impl Subject<'_> {
             .par_iter()
             .filter(|(index, _)| **index < numbers)
             .map(|(index, run)| {
-                let state = self.state(run);
+                let state = self.state(*index, run);
                 let end = run.end.as_ref();
                 let done = end.filter(|_| state == State::Done);
                 let metric =
@@ -290,7 +315,19 @@ impl Subject<'_> {
         }
     }
 
-    fn state(&self, run: &RunState) -> State {
+    fn is_left_out(&self, index: u64) -> bool {
+        self.left_out.is_some_and(|runs| runs.contains_key(&index))
+    }
+
+    /// Runs that are left out and were not begun, in order.
+    fn left_out_unbegun(&self) -> Vec<u64> {
+        let all = self.left_out.into_iter().flat_map(HashMap::keys).copied();
+        let mut runs: Vec<u64> = all.filter(|i| !self.results.runs.contains_key(i)).collect();
+        runs.sort_unstable();
+        runs
+    }
+
+    fn state(&self, index: u64, run: &RunState) -> State {
         let outcome = run.end.as_ref().map(|end| end.outcome);
         let Some(last) = run.last.as_ref().filter(|_| outcome.is_none()) else {
             return judge(&Traces { outcome, ..Traces::default() }, 0, Liveness::Unknown);
@@ -303,7 +340,13 @@ impl Subject<'_> {
         );
         let closed = segment.is_some_and(|s| s.closed);
         let traces = Traces { outcome, attempt: last.at.attempt, stopped, saved, closed };
-        judge(&traces, self.results.attempts(last.at.slice), (self.liveness)(last.at.slice))
+        let newest = self.results.attempts(last.at.slice);
+        match judge(&traces, newest, (self.liveness)(last.at.slice)) {
+            State::Waiting | State::Interrupted | State::Lost if self.is_left_out(index) => {
+                State::LeftOut
+            }
+            state => state,
+        }
     }
 
     /// Runs not ended in slices that no process works on or will.
@@ -317,6 +360,11 @@ impl Subject<'_> {
             let end = self.results.end(fact.index).filter(|end| end.at.attempt > 0);
             let slice = end.and_then(|end| open.get_mut(usize::try_from(end.at.slice).ok()?));
             if let Some(open) = slice {
+                *open = open.saturating_sub(1);
+            }
+        }
+        for slice in self.left_out.into_iter().flat_map(HashMap::values) {
+            if let Some(open) = usize::try_from(*slice).ok().and_then(|place| open.get_mut(place)) {
                 *open = open.saturating_sub(1);
             }
         }

@@ -98,7 +98,7 @@ pub fn render_csv(entries: &[Entry]) -> String {
         ["sweep", "id", "dir", "created", "state", "metric", "best", "runs"]
             .map(str::to_owned)
             .into();
-    head.extend(crate::judge::STATES.map(|state| state.word().to_owned()));
+    head.extend(crate::judge::STATES.map(|state| state.key().to_owned()));
     let lines = entries.iter().map(|e| {
         let mut cells = vec![
             csv::text(&e.sweep.name),

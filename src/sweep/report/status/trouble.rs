@@ -17,8 +17,15 @@ pub(super) fn lines(status: &Status, view: View) -> Vec<String> {
         lines.push(format!("{:<8} {}", cause.state.word(), cut(&text, room)));
         lines.extend(cause.places().map(|places| format!("         {}", cut(&places, room))));
         if place == 0 {
+            let is_new = |line: &&String| !repeats(&cause.text, line);
             let dim = |line: &String| style(view, DIM, &cut(&format!("| {line}"), room));
-            lines.extend(status.last_lines.iter().map(|line| format!("         {}", dim(line))));
+            lines.extend(
+                status
+                    .last_lines
+                    .iter()
+                    .filter(is_new)
+                    .map(|line| format!("         {}", dim(line))),
+            );
         }
     }
     for bad in status.bad_nodes.iter().take(NODES) {
@@ -34,6 +41,14 @@ pub(super) fn lines(status: &Status, view: View) -> Vec<String> {
     lines
 }
 
+/// Whether a cause says what a line of the log does: a program that fails says why there, too, and
+/// so does the worker when it tells how the run ended.
+fn repeats(cause: &str, line: &str) -> bool {
+    let (cause, line) = (clean(cause), clean(line));
+    let (cause, line) = (cause.trim(), line.trim());
+    line.is_empty() || cause.contains(line) || line.ends_with(cause)
+}
+
 /// The way out stands before the reason, so that it survives a narrow screen.
 fn words(bad: &BadNode) -> String {
     format!(
@@ -44,4 +59,22 @@ fn words(bad: &BadNode) -> String {
         clean(&bad.node),
         clean(&bad.why)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::repeats;
+
+    #[test]
+    fn what_the_cause_says_is_not_said_again() {
+        let cause = "exit code 3: no such layer";
+        for (line, told) in [
+            ("no such layer", true),
+            ("run 97efd701: Failed after 0.1 s: exit code 3: no such layer", true),
+            ("  ", true),
+            ("File \"train.py\", line 3", false),
+        ] {
+            assert_eq!(repeats(cause, line), told, "{line}");
+        }
+    }
 }
