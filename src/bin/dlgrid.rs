@@ -57,13 +57,15 @@ mod stage;
 mod status;
 #[path = "dlgrid/submit.rs"]
 mod submit;
+#[path = "dlgrid/supervise.rs"]
+mod supervise;
 #[path = "dlgrid/talk.rs"]
 mod talk;
 #[path = "dlgrid/task.rs"]
 mod task;
 #[path = "dlgrid/throttle.rs"]
 mod throttle;
-#[path = "dlgrid/watch.rs"]
+#[path = "dlgrid/watch/mod.rs"]
 mod watch;
 #[path = "dlgrid/work.rs"]
 mod work;
@@ -111,6 +113,8 @@ enum Command {
     Submit(submit::Args),
     /// Show how far a sweep is, what waits, what fails, why and where
     Status(status::StatusArgs),
+    /// Watch a sweep while it runs: a live view, or lines where there is no terminal
+    Watch(watch::WatchArgs),
     /// Show the leaderboard of a sweep
     Report(report::ReportArgs),
     /// Show what one run came to: metrics against their floors, classes, confusion
@@ -171,6 +175,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Sanity(args) => sanity::run(&args),
         Command::Submit(args) => submit::run(&args),
         Command::Status(args) => status::run(args),
+        Command::Watch(args) => watch::run(&args),
         Command::Report(args) => report::run(args),
         Command::Show(args) => show_run::run(&args),
         Command::Finish(args) => finish::run(&args),

@@ -41,6 +41,11 @@ pub struct AskSlurm {
 }
 
 impl AskSlurm {
+    /// Whether it is asked.
+    pub const fn is_wanted(&self) -> bool {
+        !self.no_slurm
+    }
+
     /// It is asked.
     pub const fn yes() -> Self {
         Self { no_slurm: false }
@@ -112,14 +117,7 @@ impl Picked {
             .then(|| queue.rows().map(|rows| Standing::of(&ledger, rows, host::now())))
             .flatten()
             .map(Arc::new);
-        let liveness: Box<dyn Fn(u32) -> Liveness + Sync> = match (&standing, here) {
-            (Some(standing), Liveness::Gone) => {
-                let standing = Arc::clone(standing);
-                Box::new(move |slice| standing.liveness(slice))
-            }
-            (None, Liveness::Gone) if !ledger.entries.is_empty() => Box::new(|_| Liveness::Unknown),
-            _ => Box::new(move |_| here),
-        };
+        let liveness = liveness(standing.as_ref(), here, !ledger.entries.is_empty());
         let left_out = around::left_out(&sweep, &results, &orders::read(&sweep.dir)?, &ledger);
         let dir = sweep.dir.clone();
         let starts = LazyStarts::new(Box::new(move || read_starts(&dir)));
@@ -165,6 +163,23 @@ impl Picked {
     }
 }
 
+/// Whether slices are being worked on, by what the queue says, if it was asked, and by what the claim
+/// of a process does.
+pub fn liveness(
+    standing: Option<&Arc<Standing>>,
+    here: Liveness,
+    was_submitted: bool,
+) -> Box<dyn Fn(u32) -> Liveness + Sync> {
+    match (standing, here) {
+        (Some(standing), Liveness::Gone) => {
+            let standing = Arc::clone(standing);
+            Box::new(move |slice| standing.liveness(slice))
+        }
+        (None, Liveness::Gone) if was_submitted => Box::new(|_| Liveness::Unknown),
+        _ => Box::new(move |_| here),
+    }
+}
+
 /// What array tasks wrote of themselves: nothing of a result depends on it.
 fn read_starts(dir: &SweepDir) -> Starts {
     let starts = tasks::read_all(dir).map_err(|error| note(&format!("{error}; tasks are unknown")));
@@ -194,7 +209,7 @@ fn refusal(error: &FindError) -> anyhow::Error {
     Refusal { fact: error.to_string(), hint: Some(error.hint()), code: exit::INPUT }.into()
 }
 
-fn unreadable(error: SweepError) -> anyhow::Error {
+pub fn unreadable(error: SweepError) -> anyhow::Error {
     let hint = error.hint();
     let fact = error.to_string();
     anyhow::Error::new(error).context(Refusal { fact, hint, code: exit::INPUT })

@@ -87,10 +87,18 @@ pub fn print(text: &str) -> Result<()> {
 /// # Errors
 /// If standard output can't be written.
 pub fn print_bytes(bytes: &[u8]) -> Result<()> {
+    has_reader(bytes).map(drop)
+}
+
+/// As [`print_bytes`]; whether there is still a reader.
+///
+/// # Errors
+/// If standard output can't be written.
+pub fn has_reader(bytes: &[u8]) -> Result<bool> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        written => Ok(written.map(|()| true)?),
     }
 }
 

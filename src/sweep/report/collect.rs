@@ -102,7 +102,7 @@ impl<'a> Subject<'a> {
 }
 
 impl Subject<'_> {
-    fn starts(&self) -> &Starts {
+    pub(super) fn starts(&self) -> &Starts {
         self.starts.map_or(&*fate::NO_STARTS, |starts| starts)
     }
 
@@ -118,7 +118,11 @@ impl Subject<'_> {
     /// How it is getting on at `now`, in seconds since the Unix epoch.
     #[must_use]
     pub fn status(&self, now: f64) -> Status {
-        self.with(&[], |source| {
+        self.status_of(self.facts(&[]), now)
+    }
+
+    pub(super) fn status_of(&self, facts: Vec<Fact<'_>>, now: f64) -> Status {
+        self.with_those(facts, |source| {
             let running = source.facts.iter().filter(|f| f.state == State::Running);
             let mut running: Vec<Running> =
                 running.filter_map(|f| self.running(source, f.index, now)).collect();
@@ -223,8 +227,16 @@ impl Subject<'_> {
     }
 
     fn with<T>(&self, metrics: &[String], then: impl FnOnce(&Source<'_>) -> T) -> T {
+        self.with_those(self.facts(metrics), then)
+    }
+
+    /// With these facts alone.
+    pub(super) fn with_those<'f, T>(
+        &'f self,
+        facts: Vec<Fact<'f>>,
+        then: impl FnOnce(&Source<'_>) -> T,
+    ) -> T {
         let (spec, results) = (self.spec, self.results);
-        let facts = self.facts(metrics);
         let values = |point| spec.space.values(point);
         let trial = |point| spec.space.work(point).map(|work| TrialId::of(&work));
         let plain = spec.space.is_plain();
@@ -253,7 +265,7 @@ impl Subject<'_> {
         })
     }
 
-    fn facts(&self, metrics: &[String]) -> Vec<Fact<'_>> {
+    pub(super) fn facts(&self, metrics: &[String]) -> Vec<Fact<'_>> {
         let numbers = self.spec.run_numbers();
         let names = &self.results.names;
         let aim = names.id(&self.spec.objective.metric);
@@ -415,7 +427,7 @@ fn ratio(spec: &Spec) -> f64 {
     }
 }
 
-fn aim(objective: &Objective) -> Aim {
+pub(super) fn aim(objective: &Objective) -> Aim {
     Aim {
         metric: objective.metric.clone(),
         maximize: objective.goal == Goal::Maximize,
@@ -423,7 +435,7 @@ fn aim(objective: &Objective) -> Aim {
     }
 }
 
-fn objective(end: &Merged, id: MetricId, objective: &Objective) -> Option<f64> {
+pub(super) fn objective(end: &Merged, id: MetricId, objective: &Objective) -> Option<f64> {
     match objective.at {
         At::Last => end.metric(id),
         At::Best => end.best(id).map(|best| best.value.0).or_else(|| end.metric(id)),

@@ -9,6 +9,7 @@ pub mod efficiency;
 pub mod fate;
 pub mod json;
 pub mod list;
+pub mod live;
 pub mod markdown;
 pub mod paired;
 pub mod pause;

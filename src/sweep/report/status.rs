@@ -1,6 +1,6 @@
 //! How a sweep is getting on: one screen, or JSON.
 mod json;
-mod queue;
+pub(super) mod queue;
 mod trouble;
 
 use super::around::Note;
@@ -252,7 +252,8 @@ fn best(status: &Status, view: View) -> Vec<String> {
 }
 
 /// A mean and its spread: `0.9712 ± 0.0011`.
-pub(super) fn number(s: &Summary) -> String {
+#[must_use]
+pub fn number(s: &Summary) -> String {
     let digits = Digits::for_all(s.mean);
     match (s.mean, s.sd) {
         (Some(mean), Some(sd)) => format!("{} ± {}", digits.write(mean), digits.write(sd)),

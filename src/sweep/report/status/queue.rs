@@ -29,7 +29,7 @@ pub(super) fn lines(status: &Status, view: View) -> Vec<String> {
     texts.iter().enumerate().map(line).collect()
 }
 
-fn words(array: &Array) -> String {
+pub(in crate::report) fn words(array: &Array) -> String {
     let reasons = array.reasons.iter().map(|r| clean(r)).collect::<Vec<_>>().join(", ");
     let start = array.start.as_deref().map(|s| format!(", from {} on", clean(s)));
     let start = start.unwrap_or_default();

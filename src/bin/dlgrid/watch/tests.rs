@@ -1,0 +1,1 @@
+//! The live view: keys in, effects out; whole screens.
