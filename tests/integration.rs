@@ -32,4 +32,5 @@ mod seeing;
 mod stages;
 #[cfg(feature = "torch")]
 #[path = "integration/worker.rs"]
+mod watching;
 mod worker;

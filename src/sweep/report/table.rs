@@ -157,7 +157,7 @@ pub(super) fn tied(report: &Report) -> Option<String> {
 }
 
 /// The end of a path from which on no other path has the same: `lr` of `optimizer.lr`.
-fn short<'a>(path: &'a str, all: &[String]) -> &'a str {
+pub(super) fn short<'a>(path: &'a str, all: &[String]) -> &'a str {
     let mut from = path.len();
     while let Some(dot) = path[..from].rfind('.') {
         let tail = &path[dot..];

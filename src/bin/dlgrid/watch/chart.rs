@@ -13,6 +13,8 @@ use super::screen::{Palette, Tone, frame_of};
 
 /// From this ratio of the largest to the smallest value on, the axis is logarithmic.
 const DECADES: f64 = 100.0;
+/// So many runs are large dots; of more each is a small one.
+const FEW: usize = 150;
 
 /// An axis of values: plain, or logarithmic where they are positive and far apart.
 struct Scale {
@@ -62,8 +64,9 @@ pub fn course(frame: &mut Frame, area: Rect, course: &Course, title: Line<'_>, p
     let least = course.dots.iter().chain(&course.best).map(|dot| dot.1).fold(high, f64::min);
     let scale = Scale::of(if low <= 0.0 && least > 0.0 { least } else { low }, high);
     let (dots, best) = (scale.points(&course.dots), scale.points(&course.best));
+    let dot = if course.dots.len() > FEW { Marker::Braille } else { Marker::Dot };
     let sets = vec![
-        set(&dots, GraphType::Scatter, palette.of(Tone::Less)),
+        set(&dots, GraphType::Scatter, palette.of(Tone::Less)).marker(dot),
         set(&best, GraphType::Line, palette.of(Tone::Good)),
     ];
     let runs = course.runs.max(2);

@@ -9,16 +9,16 @@ use dlgrid_sweep::host;
 
 use super::model::Event;
 
-/// Starts `dlgrid command sweep` in a process group of its own: it goes on where the view is left.
+/// Starts `dlgrid command sweep`, on this machine where so, in a process group of its own: it goes on where the view is left.
 /// Each line that it says, and its end, become events.
-pub fn start(command: &'static str, sweep: &Path, tell: Sender<Event>) {
+pub fn start(command: &'static str, is_local: bool, sweep: &Path, tell: Sender<Event>) {
     let sweep = sweep.to_owned();
     std::thread::spawn(move || {
         // Where nobody listens any more, the view was left, and the command goes on.
         let say = |event| tell.send(event).is_ok();
         let child = host::executable().and_then(|program| {
             let mut child = host::command(program);
-            child.arg(command).arg(sweep).stdin(Stdio::null());
+            child.arg(command).arg(sweep).args(is_local.then_some("--local")).stdin(Stdio::null());
             child.stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0).spawn()
         });
         let code = match child {

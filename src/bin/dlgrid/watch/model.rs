@@ -52,8 +52,8 @@ pub enum Effect {
     ReadCurve(u64),
     /// Show only runs for which this holds.
     Filter(Option<String>),
-    /// Start this command of dlgrid for the sweep.
-    Start(&'static str),
+    /// Start this command of dlgrid for the sweep, on this machine where so.
+    Start(&'static str, bool),
 }
 
 /// What the list shows.
@@ -300,7 +300,8 @@ impl Model {
                 KeyCode::Char('y') => {
                     self.command = Some(command);
                     self.message = None;
-                    vec![Effect::Start(command)]
+                    let is_local = self.live.as_ref().is_some_and(|live| !live.on_slurm);
+                    vec![Effect::Start(command, is_local && command == "retry")]
                 }
                 _ => self.say(format!("{command}: not done"), false),
             },

@@ -117,13 +117,13 @@ fn act(effect: Effect, around: &Around) -> bool {
         Effect::ReadLog(index) => Wish::Log(index),
         Effect::ReadCurve(index) => Wish::Curve(index),
         Effect::Filter(text) => Wish::Filter(text),
-        Effect::Start(command) => {
+        Effect::Start(command, is_local) => {
             let send = around.send.clone();
             let (tell, said) = channel();
             std::thread::spawn(move || {
                 said.into_iter().try_for_each(|event| send.send(Input::Event(event)))
             });
-            command::start(command, around.dir.path(), tell);
+            command::start(command, is_local, around.dir.path(), tell);
             return false;
         }
     };

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::super::json;
 use super::super::status::{number, queue};
-use super::{Live, News, words};
+use super::{Live, News};
 use crate::judge::{Counts, State};
 use crate::text::{Digits, clean, duration, grouped, moment, plural};
 
@@ -61,6 +61,7 @@ impl Told {
             self.trouble.clone_from(&live.trouble);
             lines.extend(live.trouble.iter().map(|why| line(live.at, "trouble", why.clone())));
         }
+        lines.sort_by(|a, b| a.time.total_cmp(&b.time));
         let is_over = live.is_over();
         if self.is_due(live, is_over) {
             self.counts = Some((live.at, live.status.counts));
@@ -188,11 +189,4 @@ pub fn render_json(line: &Line) -> String {
         ("runs", json!(line.runs).to_string()),
         ("counts", line.counts.as_ref().map_or(json!(null), json::counts).to_string()),
     ]) + "\n"
-}
-
-/// What the best trial is, in a line: `optimizer.lr=0.01 model.layers=2`.
-#[must_use]
-pub fn best_words(live: &Live) -> Option<String> {
-    let row = live.status.best.as_ref()?;
-    Some(words(&live.status.parameters, &row.parameters))
 }

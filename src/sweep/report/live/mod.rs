@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::collect::{self, Subject};
 use super::status::Status;
-use super::table::parameter;
+use super::table::{parameter, short};
 use super::{Fact, Plan, Query, Row, Source};
 use crate::exec::slurm::ranges;
 use crate::judge::{Liveness, State};
@@ -70,7 +70,7 @@ pub struct AtWork {
     pub heard: f64,
     /// Epochs that a durable checkpoint holds.
     pub epoch: Option<u32>,
-    /// What it is: `optimizer.lr=0.01 model.layers=2`.
+    /// What it is: `lr=0.01 layers=2`.
     pub parameters: String,
 }
 
@@ -200,7 +200,7 @@ impl Subject<'_> {
         work.map_or_else(String::new, |work| crate::trial::TrialId::of(&work).short())
     }
 
-    /// What a point is: `optimizer.lr=0.01 model.layers=2`.
+    /// What a point is: `lr=0.01 layers=2`.
     fn parameters(&self, point: u64) -> String {
         let values = self.spec.space.values(point).unwrap_or_default();
         words(self.spec.space.paths(), &values)
@@ -243,11 +243,12 @@ impl Subject<'_> {
     }
 }
 
-/// Parameters with their values in a line: `optimizer.lr=0.01 model.layers=2`.
+/// Parameters with their values in a line, by the ends of their paths that tell them apart:
+/// `lr=0.01 layers=2`.
 #[must_use]
 pub fn words(paths: &[String], values: &[Option<Value>]) -> String {
     let pairs = paths.iter().zip(values).filter(|(_, value)| value.is_some());
-    let pairs = pairs.map(|(path, value)| format!("{}={}", clean(path), parameter(value.as_ref())));
+    let pairs = pairs.map(|(path, value)| format!("{}={}", clean(short(path, paths)), parameter(value.as_ref())));
     pairs.collect::<Vec<_>>().join(" ")
 }
 
