@@ -11,6 +11,7 @@ pub mod json;
 pub mod list;
 pub mod live;
 pub mod markdown;
+pub mod page;
 pub mod paired;
 pub mod pause;
 pub mod query;
