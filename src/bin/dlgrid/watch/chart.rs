@@ -60,9 +60,9 @@ pub fn course(frame: &mut Frame, area: Rect, course: &Course, title: Line<'_>, p
         frame.render_widget(ratatui::widgets::Paragraph::new(text).block(block), area);
         return;
     };
-    // A margin must not take the way to a logarithmic axis.
+    // A margin must not take the way to a logarithmic axis, nor lead below zero where nothing is.
     let least = course.dots.iter().chain(&course.best).map(|dot| dot.1).fold(high, f64::min);
-    let scale = Scale::of(if low <= 0.0 && least > 0.0 { least } else { low }, high);
+    let scale = Scale::of(if low <= 0.0 && least >= 0.0 { least } else { low }, high);
     let (dots, best) = (scale.points(&course.dots), scale.points(&course.best));
     let dot = if course.dots.len() > FEW { Marker::Braille } else { Marker::Dot };
     let sets = vec![

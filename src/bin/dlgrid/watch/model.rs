@@ -164,12 +164,13 @@ impl Model {
             }
             Event::Looked(live, news) => self.looked(*live, news),
             Event::Log(index, lines) => {
-                let same = |below: usize| below.min(lines.len());
-                let below = match &self.over {
-                    Over::Log { index: shown, below, .. } if *shown == index => same(*below),
-                    _ => 0,
-                };
-                self.over = Over::Log { index, lines, below };
+                // One that was left meanwhile stays left.
+                if let Over::Log { index: shown, below, .. } = &self.over
+                    && *shown == index
+                {
+                    let below = (*below).min(lines.len());
+                    self.over = Over::Log { index, lines, below };
+                }
                 Vec::new()
             }
             Event::Curve(curve) => {

@@ -5,7 +5,7 @@ use dlgrid_sweep::text::{Digits, cut, duration, grouped};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Cell, Paragraph, Row, Table, TableState};
+use ratatui::widgets::{Paragraph, Row, Table, TableState};
 
 use super::model::{Model, View};
 use super::screen::{Palette, Tone, tone_of};
@@ -14,18 +14,21 @@ use super::screen::{Palette, Tone, tone_of};
 struct List {
     /// Head, width (nothing: what is left), and whether it is numbers.
     columns: Vec<(&'static str, Option<u16>, bool)>,
-    lines: Vec<Vec<Cell<'static>>>,
+    lines: Vec<Vec<Line<'static>>>,
     /// What is said where there is no line.
     empty: &'static str,
 }
 
-/// Draws the list of the view that is chosen.
-pub fn draw(frame: &mut Frame, area: Rect, model: &Model, palette: Palette) {
+/// Columns between two cells.
+const GAP: u16 = 2;
+
+/// Draws a list; its chosen line stands out where it is the list that keys act on.
+pub fn draw(frame: &mut Frame, area: Rect, view: View, model: &Model, palette: Palette) {
     let Some(live) = &model.live else {
         frame.render_widget(Paragraph::new("reading …").style(palette.of(Tone::Less)), area);
         return;
     };
-    let list = match model.view {
+    let list = match view {
         View::Runs => runs(live, model.now, palette),
         View::Best => best(live, palette),
         View::Failures => failures(model, palette),
@@ -36,29 +39,57 @@ pub fn draw(frame: &mut Frame, area: Rect, model: &Model, palette: Palette) {
         frame.render_widget(Paragraph::new(list.empty).style(palette.of(Tone::Less)), area);
         return;
     }
+    let fixed: u16 = list.columns.iter().map(|(_, width, _)| width.map_or(0, |w| w + GAP)).sum();
+    let room = usize::from(area.width.saturating_sub(fixed));
     let widths = list.columns.iter().map(|(_, width, _)| match width {
         Some(width) => Constraint::Length(*width),
         None => Constraint::Fill(1),
     });
     let head = list.columns.iter().map(|(head, _, right)| side(*head, *right));
-    let table = Table::new(list.lines.into_iter().map(Row::new), widths)
+    let fit = |cells: Vec<Line<'static>>| {
+        let sized = cells.into_iter().zip(&list.columns);
+        Row::new(sized.map(|(cell, (_, width, _))| fitted(cell, width.map_or(room, usize::from))))
+    };
+    let table = Table::new(list.lines.into_iter().map(fit), widths)
         .header(Row::new(head).style(palette.of(Tone::Strong)))
         .row_highlight_style(palette.chosen())
-        .column_spacing(2);
-    let mut state = TableState::default().with_selected(model.chosen[model.view as usize]);
+        .column_spacing(GAP);
+    let chosen = (view == model.view).then_some(model.chosen[view as usize]);
+    let mut state = TableState::default().with_selected(chosen);
     frame.render_stateful_widget(table, area, &mut state);
 }
 
-fn side(text: impl Into<Line<'static>>, right: bool) -> Cell<'static> {
-    let line = text.into();
-    Cell::new(if right { line.right_aligned() } else { line })
+/// What does not fit ends in `…`.
+fn fitted(line: Line<'static>, room: usize) -> Line<'static> {
+    if line.width() <= room {
+        return line;
+    }
+    let mut left = room.saturating_sub(1);
+    let mut spans: Vec<Span<'static>> = Vec::new();
+    for span in &line.spans {
+        let wide = |c: &char| {
+            let width = Span::raw(c.to_string()).width();
+            let fits = width <= left;
+            left = if fits { left - width } else { 0 };
+            fits
+        };
+        let kept: String = span.content.chars().take_while(wide).collect();
+        spans.push(Span::styled(kept, span.style));
+    }
+    spans.push(Span::raw("…"));
+    Line { spans, ..line }
 }
 
-fn left(text: impl Into<String>) -> Cell<'static> {
+fn side(text: impl Into<Line<'static>>, right: bool) -> Line<'static> {
+    let line = text.into();
+    if right { line.right_aligned() } else { line }
+}
+
+fn left(text: impl Into<String>) -> Line<'static> {
     side(text.into(), false)
 }
 
-fn right(text: impl Into<String>) -> Cell<'static> {
+fn right(text: impl Into<String>) -> Line<'static> {
     side(text.into(), true)
 }
 

@@ -89,12 +89,25 @@ pub fn draw(frame: &mut Frame, model: &Model, palette: Palette) {
     }
 }
 
+/// From so many rows on, what happened stands under the list too.
+const TALL: u16 = 24;
+
 /// Pictures over the list; beside it where there is room.
 fn main(frame: &mut Frame, area: Rect, model: &Model, palette: Palette) {
     if model.is_wide() {
         let [lists, pictures] =
             Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).spacing(2).areas(area);
+        let rows =
+            if area.height < TALL || model.view == View::Events { 0 } else { area.height / 3 };
+        let [lists, events] =
+            Layout::vertical([Constraint::Fill(1), Constraint::Length(rows)]).areas(lists);
         list(frame, lists, model, palette);
+        if rows > 0 {
+            let block = frame_of(Line::from("what happened "), palette);
+            let inner = block.inner(events);
+            frame.render_widget(block, events);
+            panes::draw(frame, inner, View::Events, model, palette);
+        }
         let [top, bottom] =
             Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(pictures);
         best_so_far(frame, top, model, palette);
@@ -168,7 +181,7 @@ fn list(frame: &mut Frame, area: Rect, model: &Model, palette: Palette) {
     let block = frame_of(Line::from(spans), palette);
     let inner = block.inner(area);
     frame.render_widget(block, area);
-    panes::draw(frame, inner, model, palette);
+    panes::draw(frame, inner, model.view, model, palette);
 }
 
 fn header(frame: &mut Frame, area: Rect, model: &Model, palette: Palette) {
@@ -181,8 +194,17 @@ fn header(frame: &mut Frame, area: Rect, model: &Model, palette: Palette) {
         best(live, width, palette),
     ];
     frame.render_widget(Paragraph::new(rows.to_vec()), area);
-    let right = Line::from(pace(live, palette)).right_aligned();
-    if area.height > 2 && counts(live, palette).width() + right.width() + 2 <= width {
+    let mut right = pace(live, palette);
+    let room = width.saturating_sub(counts(live, palette).width() + 2);
+    // The numbers matter more than their picture, and how fast it goes more than when it ends.
+    if Line::from(right.clone()).width() > room && !right.is_empty() {
+        right.remove(0);
+    }
+    while Line::from(right.clone()).width() > room {
+        right.pop();
+    }
+    if area.height > 2 {
+        let right = Line::from(right).right_aligned();
         frame.render_widget(right, Rect { y: area.y + 2, height: 1, ..area });
     }
 }

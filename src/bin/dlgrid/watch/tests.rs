@@ -181,7 +181,7 @@ fn screen(model: &Model) -> String {
 #[test]
 fn a_sweep_fits_on_a_small_screen_and_fills_a_large_one() {
     insta::assert_snapshot!("small", screen(&looked((80, 24))));
-    insta::assert_snapshot!("large", screen(&looked((140, 40))));
+    insta::assert_snapshot!("large", screen(&looked((140, 45))));
 }
 
 #[test]
@@ -201,7 +201,10 @@ fn a_log_the_help_and_questions_have_their_screens() {
     model.take(Event::Log(51, lines), NOW);
     press(&mut model, "kk");
     insta::assert_snapshot!("log", screen(&model));
-    press(&mut model, "q?");
+    press(&mut model, "q");
+    model.take(Event::Log(51, vec!["late".into()]), NOW);
+    assert_eq!(model.over, Over::Nothing, "a log that was left stays left");
+    press(&mut model, "?");
     insta::assert_snapshot!("help", screen(&model));
     press(&mut model, " c");
     let last = |model: &Model| screen(model).lines().last().unwrap().to_owned();

@@ -248,7 +248,9 @@ impl Subject<'_> {
 #[must_use]
 pub fn words(paths: &[String], values: &[Option<Value>]) -> String {
     let pairs = paths.iter().zip(values).filter(|(_, value)| value.is_some());
-    let pairs = pairs.map(|(path, value)| format!("{}={}", clean(short(path, paths)), parameter(value.as_ref())));
+    let pairs = pairs.map(|(path, value)| {
+        format!("{}={}", clean(short(path, paths)), parameter(value.as_ref()))
+    });
     pairs.collect::<Vec<_>>().join(" ")
 }
 
