@@ -1,9 +1,13 @@
 //! `dlgrid watch`: lines where there is no terminal, the live view where there is one.
-use std::io::{Read as _, Write as _};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+#[cfg(feature = "tui")]
+use std::{
+    io::{Read as _, Write as _},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use crate::support::{REPORT, Said, Sandbox, script};
+use crate::support::{REPORT, Sandbox, script};
 
 fn slow(here: &Sandbox, runs: u32) {
     let body = format!(
