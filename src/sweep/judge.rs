@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::store::record::Outcome;
+use crate::terminal::{Tone, View};
 
 /// What the executor knows of the newest attempt at a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -87,6 +88,17 @@ impl State {
         match self {
             Self::LeftOut => "left_out",
             state => state.word(),
+        }
+    }
+
+    /// What the state means to a reader.
+    #[must_use]
+    pub const fn tone(self) -> Tone {
+        match self {
+            Self::Done => Tone::Good,
+            Self::Running | Self::Interrupted => Tone::Busy,
+            Self::Failed | Self::Lost | Self::Diverged => Tone::Bad,
+            Self::Waiting | Self::LeftOut => Tone::Less,
         }
     }
 
@@ -175,18 +187,23 @@ impl Counts {
     }
 }
 
+impl Counts {
+    /// As `Display` says it, each state in its colour where there are colours.
+    #[must_use]
+    pub fn render(&self, view: View) -> String {
+        let some = self.iter().filter(|(_, runs)| *runs > 0);
+        let part = |(state, runs): (State, u64)| {
+            view.paint(state.tone(), &format!("{} {state}", crate::text::grouped(runs)))
+        };
+        let parts: Vec<String> = some.map(part).collect();
+        if parts.is_empty() { "no runs".into() } else { parts.join(", ") }
+    }
+}
+
 impl fmt::Display for Counts {
     /// `81 done, 2 failed`: the states that occur.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut first = true;
-        for (state, runs) in self.iter().filter(|(_, runs)| *runs > 0) {
-            if !first {
-                f.write_str(", ")?;
-            }
-            write!(f, "{} {state}", crate::text::grouped(runs))?;
-            first = false;
-        }
-        if first { f.write_str("no runs") } else { Ok(()) }
+        f.write_str(&self.render(View::PLAIN))
     }
 }
 

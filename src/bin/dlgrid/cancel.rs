@@ -21,7 +21,7 @@ use dlgrid_sweep::{exit, host};
 use crate::cluster::PATIENCE as FOR_SLURM;
 use crate::pick::{self, Root};
 use crate::retry;
-use crate::talk::{refuse, talk};
+use crate::talk::{next, refuse, talk};
 use crate::work;
 
 /// Arguments of `cancel`.
@@ -55,6 +55,8 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     }
     if stopped.is_empty() {
         talk(&format!("nothing works on `{label}`; all that has ended is kept\n"));
+    } else {
+        next(&format!("dlgrid retry {label}   (goes on where it was)"));
     }
     Ok(stopped.into_iter().max().unwrap_or(exit::OK))
 }
@@ -176,10 +178,11 @@ fn cancel_some(sweep: &Sweep, text: &str) -> anyhow::Result<u8> {
         tasks += idle.len() as u64;
     }
     talk(&format!(
-        "left out {}; {} with nothing else to do cancelled\nnext: `dlgrid submit` or `dlgrid retry` puts them back\n",
+        "left out {}; {} with nothing else to do cancelled\n",
         plural(open.matching, "run"),
         plural(tasks, "task")
     ));
+    next(&format!("dlgrid retry {}   (puts them back)", sweep.manifest.name));
     Ok(exit::OK)
 }
 

@@ -3,7 +3,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use crate::show::print;
-use crate::talk::{refuse, style, talk};
+use crate::talk::{next, refuse, style, talk};
 use anyhow::Context as _;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::spec::{self, Spec};
@@ -21,6 +21,10 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     let (spec, _) = read(&args.file, args.max_runs)?;
     print(&format!("{}\n", summary(&spec)))?;
+    if args.file.as_os_str() != "-" {
+        let file = args.file.display();
+        next(&format!("dlgrid plan {file}   (what it would take), then dlgrid submit {file}"));
+    }
     Ok(exit::OK)
 }
 

@@ -9,8 +9,13 @@ use clap::{Args, Subcommand, ValueEnum};
 use dlgrid_sweep::dataset::fetch::{Event, Fetched, fetch};
 use dlgrid_sweep::dataset::locate::{self, LocateError, State};
 use dlgrid_sweep::dataset::{CATALOGUE, DataSet, find, verify};
+use dlgrid_sweep::terminal::{Column, Tone, View, lay_out};
+use dlgrid_sweep::text::grouped;
 use dlgrid_sweep::{doctor, exit};
 use serde_json::json;
+
+use crate::show::{Terminal, print};
+use crate::talk::next;
 
 /// Version of the JSON that `data list` prints.
 const SCHEMA: u32 = 1;
@@ -144,13 +149,16 @@ fn list(root: &Path, format: Format) -> Result<u8> {
         })
         .collect();
     let text = match format {
-        Format::Table => table(&rows),
+        Format::Table => table(&rows, Terminal::stdout().view()),
         Format::Json => {
             let sets: Vec<_> = rows.iter().map(row_as_json).collect();
             format!("{}\n", json!({"schema": SCHEMA, "sets": sets}))
         }
     };
-    std::io::stdout().write_all(text.as_bytes())?;
+    print(&text)?;
+    if matches!(format, Format::Table) {
+        next("dlgrid data fetch NAME, dlgrid data explore NAME");
+    }
     Ok(exit::OK)
 }
 
@@ -176,31 +184,38 @@ fn row_as_json((set, dir, state): &Row) -> serde_json::Value {
     })
 }
 
-fn table(rows: &[Row]) -> String {
-    let head = ["name", "state", "size", "samples", "classes", "what it is", "path"];
-    let mut cells = vec![head.map(str::to_owned)];
-    cells.extend(rows.iter().map(|(set, dir, state)| {
-        [
-            set.name.to_owned(),
-            state.word().to_owned(),
-            doctor::size(set.bytes()),
-            format!("{}+{}", set.train_samples, set.test_samples),
-            if set.classes == 0 { "-".to_owned() } else { set.classes.to_string() },
-            set.about.to_owned(),
-            dir.display().to_string(),
-        ]
-    }));
-    let widths: [usize; 7] = std::array::from_fn(|column| {
-        cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)
-    });
-    let mut text = String::new();
-    for row in cells {
-        let line: Vec<_> =
-            row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        text.push_str(line.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
+fn table(rows: &[Row], view: View) -> String {
+    let cells = |cell: &dyn Fn(&Row) -> String| rows.iter().map(cell).collect();
+    let classes = |set: &DataSet| match set.classes {
+        0 => "-".to_owned(),
+        classes => classes.to_string(),
+    };
+    let tone = |(_, _, state): &Row| match state {
+        State::Ready => Tone::Good,
+        State::Absent => Tone::Less,
+        State::Damaged(_) => Tone::Bad,
+    };
+    let columns = vec![
+        Column::words("name", cells(&|(set, ..)| set.name.to_owned())),
+        Column {
+            tones: rows.iter().map(tone).collect(),
+            ..Column::words("state", cells(&|(_, _, state)| state.word().to_owned()))
+        },
+        Column::numbers("size", cells(&|(set, ..)| doctor::size(set.bytes()))),
+        Column::numbers("train", cells(&|(set, ..)| grouped(set.train_samples as u64))),
+        Column::numbers("test", cells(&|(set, ..)| grouped(set.test_samples as u64))),
+        Column::numbers("classes", cells(&|(set, ..)| classes(set))),
+        Column {
+            yields: true,
+            ..Column::words("what it is", cells(&|(set, ..)| set.about.to_owned()))
+        },
+        Column {
+            spare: 1,
+            ..Column::words("path", cells(&|(_, dir, _)| dir.display().to_string()))
+        }
+        .toned(Tone::Less),
+    ];
+    lay_out(columns, view).0
 }
 
 fn verify_all(root: &Path, names: &[String]) -> Result<u8> {

@@ -6,6 +6,7 @@ use dlgrid_sweep::report::efficiency::{render, render_csv, render_json};
 
 use super::pick::{AskSlurm, Picked, Queue, Root};
 use super::show::{Format, Terminal, print, wrong_input};
+use super::talk::next;
 
 const WORDS: &str = "\
 Made of what each task wrote of itself when it ended; Slurm's accounting is not needed.
@@ -47,5 +48,12 @@ pub fn run(args: &EfficiencyArgs) -> Result<u8> {
         Format::Csv => render_csv(&efficiency),
         _ => render(&efficiency, Terminal::stdout().view()),
     })?;
+    if args.format == Format::Table {
+        let name = &efficiency.sweep.name;
+        next(&match efficiency.resources.iter().any(|r| r.ask.as_ref().is_some_and(|a| !a.same)) {
+            true => "write that into the spec; the next dlgrid submit asks for it".to_owned(),
+            false => format!("dlgrid status {name}"),
+        });
+    }
     Ok(exit::OK)
 }

@@ -9,6 +9,7 @@ use dlgrid_sweep::{exit, host};
 
 use super::pick::{AskSlurm, Picked, Queue, Root};
 use super::show::{Format, Terminal, note, print, wrong_input};
+use super::talk::next;
 
 /// List the sweeps, newest first
 #[derive(Debug, Args)]
@@ -37,6 +38,10 @@ pub fn run(args: ListArgs) -> Result<u8> {
         Format::Csv => list::render_csv(&entries),
         Format::Markdown => list::render_markdown(&entries, now),
     })?;
+    if let (Format::Table, Some(newest)) = (args.format, entries.first()) {
+        let command = if newest.state() == "done" { "report" } else { "status" };
+        next(&format!("dlgrid {command} {}   (the newest)", newest.sweep.name));
+    }
     if entries.is_empty() {
         let root = args.root.root.display();
         note(&format!("there is no sweep in `{root}`: `dlgrid submit FILE` makes one"));

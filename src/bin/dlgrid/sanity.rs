@@ -10,7 +10,7 @@ use dlgrid_sweep::{exit, host};
 
 use crate::check;
 use crate::show::{Format, Terminal, print, wrong_input};
-use crate::talk::{refuse, talk};
+use crate::talk::{next, refuse, talk};
 use crate::work::{self, LocalArgs};
 
 const EXAMPLES: &str = "\
@@ -67,8 +67,11 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let checked = look(&spec, &bytes, &worker.program, args.trials.into(), threads)?;
     print(&match args.format {
         Format::Json => sanity::render_json(&checked),
-        _ => sanity::render(&checked),
+        _ => sanity::render(&checked, Terminal::stdout().view()),
     })?;
+    if checked.bad() == 0 && args.format == Format::Table {
+        next(&format!("dlgrid submit {}", args.file.display()));
+    }
     Ok(if checked.bad() > 0 { exit::UNSOUND } else { exit::OK })
 }
 
@@ -80,7 +83,7 @@ pub fn insist(spec: &Spec, bytes: &[u8], worker: &Path) -> anyhow::Result<()> {
         talk(&format!("sanity: {}\n", checked.summary()));
         return Ok(());
     }
-    talk(&sanity::render(&checked));
+    talk(&sanity::render(&checked, Terminal::stderr().view()));
     Err(refuse(
         exit::UNSOUND,
         format!(

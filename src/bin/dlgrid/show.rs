@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::host::env;
-use dlgrid_sweep::report::table::View;
+use dlgrid_sweep::terminal::View;
 use dlgrid_sweep::text::clean;
 
 /// In which form data is printed.

@@ -32,7 +32,7 @@ use dlgrid_sweep::{exit, host, orders};
 
 use crate::cluster::{Found, Place};
 use crate::complete;
-use crate::talk::{refuse, talk};
+use crate::talk::{next, refuse, talk};
 use crate::work;
 
 /// What is to be submitted of a sweep.
@@ -116,7 +116,7 @@ pub fn submit(
         put(sweep, &found.slurm, request)?;
     }
     let name = &sweep.manifest.name;
-    talk(&format!("next: dlgrid status {name}; dlgrid report {name} at any time\n"));
+    next(&format!("dlgrid watch {name}; dlgrid report {name} at any time"));
     Ok(exit::OK)
 }
 

@@ -17,6 +17,11 @@ pub fn talk(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
+/// Says which command comes next, and in three blanks' distance why.
+pub fn next(step: &str) {
+    talk(&Terminal::stderr().view().next(&clean(step)));
+}
+
 /// Whether talk may be coloured, and its width.
 pub fn style() -> (bool, usize) {
     let terminal = Terminal::stderr();

@@ -10,7 +10,7 @@ use dlgrid_sweep::{exit, host};
 
 use crate::cluster::PATIENCE;
 use crate::pick::{self, Root};
-use crate::talk::{refuse, talk};
+use crate::talk::{next, refuse, talk};
 
 /// Arguments of `throttle`.
 #[derive(Debug, clap::Args)]
@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> Result<u8> {
         None => format!("{live} may run all of their tasks\n"),
         Some(most) => format!("{live} may run {} at once\n", plural(most, "task")),
     });
-    talk(&format!("next: dlgrid status {}\n", args.sweep));
+    next(&format!("dlgrid status {}", args.sweep));
     Ok(exit::OK)
 }
 

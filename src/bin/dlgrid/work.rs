@@ -16,7 +16,7 @@ use dlgrid_sweep::{dataset, doctor, exit, host};
 use crate::complete;
 use crate::progress::Progress;
 use crate::slurm;
-use crate::talk::{refuse, tail, talk};
+use crate::talk::{next, refuse, tail, talk};
 
 /// How to work.
 #[derive(Debug, clap::Args)]
@@ -321,17 +321,14 @@ pub fn conclude(sweep: &Sweep, results: &Results, stopped: bool) -> u8 {
         }
     }
     let name = &sweep.manifest.name;
-    let mut text = format!("{}: {}\n", sweep.dir.label(), parts.join(", "));
-    if failed > 0 {
-        text.push_str(&format!("next: dlgrid report {name} groups the failures; dlgrid retry {name} trains them again\n"));
+    talk(&format!("{}: {}\n", sweep.dir.label(), parts.join(", ")));
+    match (failed, missing) {
+        (0, 0) => next(&format!("dlgrid report {name}")),
+        (0, _) => next("the same submit goes on with what is missing"),
+        _ => next(&format!(
+            "dlgrid report {name} groups the failures; dlgrid retry {name} trains them again"
+        )),
     }
-    if missing > 0 {
-        text.push_str("next: the same submit goes on with what is missing\n");
-    }
-    if failed == 0 && missing == 0 {
-        text.push_str(&format!("next: dlgrid report {name}\n"));
-    }
-    talk(&text);
     match (stopped && missing > 0, failed + missing) {
         (true, _) => exit::STOPPED,
         (false, 0) => exit::OK,

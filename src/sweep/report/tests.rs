@@ -1,14 +1,13 @@
 //! Whole reports, from facts to text.
-use super::table::View;
 use super::*;
 use crate::exec::slurm::bad_nodes::BadNode;
 use crate::exec::slurm::ledger::Kind;
 use crate::exec::slurm::state::Array;
 use crate::recipe::{Command, Work};
 use crate::report::around::Note;
+use crate::terminal::View;
 
-const WIDE: View = View { width: Some(120), color: false };
-const WIDEST: View = View { width: Some(140), color: false };
+const WIDE: View = View { width: Some(140), color: false };
 const NARROW: View = View { width: Some(80), color: false };
 const POINTS: u64 = 6;
 const SEEDS: [u64; 3] = [1, 2, 3];
@@ -238,6 +237,15 @@ fn a_wide_terminal_shows_all() {
     1 damaged line: c000001.a1.7f3c91aa line 4 does not match its checksum
     next: dlgrid retry fashion-depth   (trains what is missing or failed)
     ");
+}
+
+#[test]
+fn colours_say_what_matters() {
+    let color = View { color: true, ..WIDE };
+    let report = report(asked()).expect("a report");
+    insta::assert_snapshot!("colored_table", table::render(&report, color).replace('\x1b', "^"));
+    let status = with(facts(), |source| status::Status::of(source, vec![], vec![]));
+    insta::assert_snapshot!("colored_status", status::render(&status, color).replace('\x1b', "^"));
 }
 
 #[test]
@@ -703,7 +711,7 @@ fn one_screen_tells_how_it_goes() {
     };
     let text = status::render(&status, NARROW);
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-    insta::assert_snapshot!(status::render(&status, WIDEST), @r"
+    insta::assert_snapshot!(status::render(&status, WIDE), @r"
     fashion-depth  13 of 18 runs ended (72.2 %)
     █████████████████████████████████▓▓▓xxxxxxxxxxxxxx░░░░░░░░░░
     10 done, 1 running, 2 waiting, 1 interrupted, 1 lost, 2 diverged, 1 failed

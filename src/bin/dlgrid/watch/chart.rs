@@ -1,5 +1,6 @@
 //! The pictures of the live view: the best so far, and the curve of a run.
 use dlgrid_sweep::report::live::Course;
+use dlgrid_sweep::terminal::Tone;
 use dlgrid_sweep::text::Digits;
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -9,7 +10,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Axis, Chart, Dataset, GraphType};
 
 use super::curve::Curve;
-use super::screen::{Palette, Tone, frame_of};
+use super::screen::{Palette, frame_of};
 
 /// From this ratio of the largest to the smallest value on, the axis is logarithmic.
 const DECADES: f64 = 100.0;

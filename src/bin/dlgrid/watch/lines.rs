@@ -9,7 +9,7 @@ use dlgrid_sweep::report::live::lines::{self, Told};
 use super::look::Looker;
 use crate::pick;
 use crate::show::has_reader;
-use crate::talk::talk;
+use crate::talk::{self, talk};
 
 /// A sweep that seems over is believed to be after this: a stage may begin, or a submission go on.
 const GRACE: Duration = Duration::from_secs(3);
@@ -41,7 +41,7 @@ pub fn run(mut looker: Looker, as_json: bool) -> Result<u8> {
         std::thread::sleep(if over.is_some() { GRACE / 3 } else { looker.pause() });
     }
     let Some(live) = latest else { return Ok(dlgrid_sweep::exit::OK) };
-    talk(&format!("next: {}\n", lines::next(&live)));
+    talk::next(&lines::next(&live));
     let status = &live.status;
     Ok(pick::code(&status.counts, status.missing, status.damaged_lines))
 }

@@ -415,7 +415,7 @@ impl Model {
         let asks = match command {
             "cancel" if !live.is_busy => Err("nothing works on it".to_owned()),
             "cancel" => Ok(format!(
-                "stop the sweep? {} stay open; what runs saves what it is at",
+                "stop the sweep? {} stay open, those at work are saved",
                 plural(open, "run")
             )),
             _ if live.is_busy && !live.on_slurm => {
@@ -432,9 +432,7 @@ impl Model {
                     .collect();
                 match parts.is_empty() {
                     true => Err("nothing failed, and nothing is missing".to_owned()),
-                    false => {
-                        Ok(format!("train again what did not end well ({})?", parts.join(", ")))
-                    }
+                    false => Ok(format!("train again {}?", parts.join(", "))),
                 }
             }
         };

@@ -1,6 +1,7 @@
 //! The lists of the live view: runs at work, the best trials, failures, tasks on nodes, what happened.
 use dlgrid_sweep::judge::State;
 use dlgrid_sweep::report::live::{Live, News, words};
+use dlgrid_sweep::terminal::Tone;
 use dlgrid_sweep::text::{Digits, cut, duration, grouped};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
@@ -8,7 +9,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Row, Table, TableState};
 
 use super::model::{Model, View};
-use super::screen::{Palette, Tone, tone_of};
+use super::screen::Palette;
 
 /// A list: heads with their widths, and lines.
 struct List {
@@ -167,7 +168,7 @@ fn failures(model: &Model, palette: Palette) -> List {
         let places = cause.places().map_or_else(String::new, |places| format!("  {places}"));
         vec![
             right(grouped(cause.runs)),
-            left(cause.state.word()).style(palette.of(tone_of(cause.state))),
+            left(cause.state.word()).style(palette.of(cause.state.tone())),
             right(cause.example.to_string()),
             side(
                 Line::from(vec![
@@ -249,7 +250,7 @@ fn events(model: &Model, palette: Palette) -> List {
         let (state, tone) = match (one.state, one.is_best) {
             (State::Done, true) => ("best so far", Tone::Good),
             (State::Done, false) => ("done", Tone::Less),
-            (state, _) => (state.word(), tone_of(state)),
+            (state, _) => (state.word(), state.tone()),
         };
         vec![
             right(duration((model.now - one.time).max(0.0))).style(palette.of(Tone::Less)),

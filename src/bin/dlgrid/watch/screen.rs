@@ -2,6 +2,7 @@
 use dlgrid_sweep::judge::State;
 use dlgrid_sweep::report::live::{Live, words};
 use dlgrid_sweep::report::status::number;
+use dlgrid_sweep::terminal::Tone;
 use dlgrid_sweep::text::{clean, cut, duration, grouped, plural};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -11,33 +12,6 @@ use ratatui::widgets::{Block, Borders, Clear, Paragraph, Wrap};
 
 use super::model::{Model, Over, VIEWS, View};
 use super::{chart, panes};
-
-/// What a text means; each has one look everywhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
-    /// No more than it says.
-    Plain,
-    /// It matters less.
-    Less,
-    /// It matters more.
-    Strong,
-    /// It ended well, or is best.
-    Good,
-    /// It is at work, or not whole yet.
-    Busy,
-    /// It went wrong.
-    Bad,
-}
-
-/// What a state means.
-pub const fn tone_of(state: State) -> Tone {
-    match state {
-        State::Done => Tone::Good,
-        State::Running | State::Interrupted => Tone::Busy,
-        State::Failed | State::Lost | State::Diverged => Tone::Bad,
-        State::Waiting | State::LeftOut => Tone::Less,
-    }
-}
 
 /// How tones look.
 #[derive(Debug, Clone, Copy)]
@@ -264,7 +238,7 @@ fn counts(live: &Live, palette: Palette) -> Line<'static> {
     for (state, runs) in live.status.counts.iter().filter(|(_, runs)| *runs > 0) {
         let gap = if spans.is_empty() { "" } else { "  " };
         spans.push(Span::raw(gap));
-        spans.push(Span::styled(format!("{} {state}", grouped(runs)), palette.of(tone_of(state))));
+        spans.push(Span::styled(format!("{} {state}", grouped(runs)), palette.of(state.tone())));
     }
     Line::from(spans)
 }
@@ -337,7 +311,7 @@ fn footer(frame: &mut Frame, area: Rect, model: &Model, palette: Palette) {
         ]),
         (Over::Confirm(_, question), ..) => Line::from(vec![
             Span::styled(question.clone(), palette.of(Tone::Strong)),
-            Span::styled("  y yes, any other key no", palette.of(Tone::Less)),
+            Span::styled("  y yes, n no", palette.of(Tone::Less)),
         ]),
         (Over::Log { .. }, ..) => keys("↑↓ PgUp PgDn Home End  q back"),
         (Over::Help, ..) => keys("any key goes back"),
@@ -360,7 +334,7 @@ const KEYS: &[(&str, &str)] = &[
     ("↑ ↓, j k", "choose a line; PgUp, PgDn, Home, End too"),
     ("l, Enter", "the log of the chosen run"),
     ("g", "its curve, or the best so far"),
-    ("/", "show only runs for which a condition holds"),
+    ("/", "show only runs and trials for which a condition holds"),
     ("Esc", "show all runs again"),
     ("c", "cancel the sweep (asks first)"),
     ("r", "retry what did not end well (asks first)"),

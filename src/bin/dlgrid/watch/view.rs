@@ -14,7 +14,7 @@ use super::look::Looker;
 use super::model::{Effect, Event, LOG_LINES, Model};
 use super::screen::{Palette, draw};
 use crate::show::Terminal;
-use crate::talk::talk;
+use crate::talk::{self, talk};
 
 /// What comes in: an event, or that it is over.
 enum Input {
@@ -57,7 +57,8 @@ pub fn run(looker: Looker) -> Result<u8> {
         let (counts, name) = (&live.status.counts, &live.status.sweep.name);
         let again = format!("dlgrid watch {name}");
         let next = if live.is_over() { lines::next(live) } else { again };
-        talk(&format!("{name}: {counts}\nnext: {next}\n"));
+        talk(&format!("{name}: {counts}\n"));
+        talk::next(&next);
     }
     Ok(code)
 }
