@@ -83,7 +83,8 @@ impl View {
         let mut out = String::new();
         for (place, line) in wrapped(text, self.room(width)).iter().enumerate() {
             let head = if place == 0 { head } else { "" };
-            out.push_str(&self.paint(Tone::Less, &format!("{head:<width$}")));
+            let tone = if head.is_empty() { Tone::Plain } else { Tone::Less };
+            out.push_str(&self.paint(tone, &format!("{head:<width$}")));
             out.push_str(line);
             out.push('\n');
         }
@@ -272,7 +273,11 @@ mod tests {
     fn a_tone_has_its_look_only_where_there_are_colours() {
         let color = View { color: true, ..NARROW };
         let (text, _) = lay_out(columns(), color);
-        insta::assert_snapshot!(text.replace('\x1b', "^"), @r"");
+        insta::assert_snapshot!(text.replace('\x1b', "^"), @r"
+        ^[1mname   runs  what it is^[0m
+        ^[1ma   ^[0m      7^[2m  short            ^[0m
+        ^[1m图图^[0m  1,200^[38;5;1m  much longer than…^[39m
+        ");
         assert_eq!(color.paint(Tone::Bad, "3 failed"), "\x1b[31m3 failed\x1b[0m");
         assert_eq!(NARROW.paint(Tone::Bad, "3 failed"), "3 failed");
         assert_eq!(NARROW.next("dlgrid retry toy   (again)"), "next: dlgrid retry toy   (again)\n");

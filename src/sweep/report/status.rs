@@ -198,7 +198,9 @@ pub fn render(status: &Status, view: View) -> String {
 
 /// A line with what it is about in front.
 fn item(view: View, head: &str, text: &str) -> String {
-    format!("{} {text}", view.paint(Tone::Less, &format!("{head:<8}")))
+    let head = format!("{head:<8}");
+    let tone = if head.trim().is_empty() { Tone::Plain } else { Tone::Less };
+    format!("{} {text}", view.paint(tone, &head))
 }
 
 /// Done, at work, ended badly and open, each with its own sign.

@@ -117,11 +117,12 @@ fn columns(report: &Report) -> Vec<Column> {
 
 /// The first is what is looked for; one without a number went wrong, or is not there yet.
 fn objective_tone(row: &Row) -> Tone {
-    match (row.rank, row.counts.get(State::Running) + row.counts.idle()) {
+    let bad = [State::Diverged, State::Failed, State::Lost].map(|state| row.counts.get(state));
+    match (row.rank, bad.iter().sum()) {
         (Some(1), _) => Tone::Good,
         (Some(_), _) => Tone::Plain,
-        (None, 0) => Tone::Bad,
-        (None, _) => Tone::Less,
+        (None, 0u64) => Tone::Less,
+        (None, _) => Tone::Bad,
     }
 }
 

@@ -216,15 +216,14 @@ fn a_wide_terminal_shows_all() {
     insta::assert_snapshot!(table::render(&report, WIDE), @r"
     fashion-depth  maximize valid/f1 at the last epoch, mean ± sd over 3 seeds
 
-    rank  trial     layers  kind      lr  momentum         valid/f1         train/loss    runs  not done
-       1  643514da       2  adam   0.003         -  0.9712 ± 0.0000  0.02880 ± 0.00000  2 of 3  1 running
-     ≈ 1  b50ccf7d       4  sgd   0.0001       0.9  0.9712 ± 0.0011  0.02880 ± 0.00110       3
-     ≈ 3  a4c8dd69       2  adam  0.0001         -  0.9200 ± 0.0100  0.08000 ± 0.01000       3
-       -  f48d5347       4  sgd    0.003       0.9              NaN                  -  2 of 3  1 failed
-       -  f398a916       4  sgd      0.1       0.9      interrupted                  -  0 of 3  2 waiting, 1 interrupted
-       -  7cfe92e6       2  adam     0.1         -         diverged                  -  0 of 3  1 lost, 2 diverged
+    rank  trial     layers  kind      lr  momentum         valid/f1         train/loss    runs  not done                    time   a run
+       1  643514da       2  adam   0.003         -  0.9712 ± 0.0000  0.02880 ± 0.00000  2 of 3  1 running                 2m 07s  1m 04s
+     ≈ 1  b50ccf7d       4  sgd   0.0001       0.9  0.9712 ± 0.0011  0.02880 ± 0.00110       3                            3m 08s  1m 03s
+     ≈ 3  a4c8dd69       2  adam  0.0001         -  0.9200 ± 0.0100  0.08000 ± 0.01000       3                            3m 05s  1m 02s
+       -  f48d5347       4  sgd    0.003       0.9              NaN                  -  2 of 3  1 failed                  3m 14s  1m 05s
+       -  f398a916       4  sgd      0.1       0.9      interrupted                  -  0 of 3  2 waiting, 1 interrupted    0.0s    0.0s
+       -  7cfe92e6       2  adam     0.1         -         diverged                  -  0 of 3  1 lost, 2 diverged        2m 11s  1m 06s
     ≈ can't be told from the first by 3 seeds (paired t test, p ≥ 0.05)
-    left out for want of width: time, a run (see them all: --format csv)
 
     6 trials; 18 runs: 10 done, 1 running, 2 waiting, 1 interrupted, 1 lost, 2 diverged, 1 failed
     not ended: runs 5, 11, 14, 16-17
@@ -733,7 +732,7 @@ fn one_screen_tells_how_it_goes() {
     lost     1 run: the worker is gone without a word: killed, or the machine went down
     bad node n4: 3 of 4 tasks failed at once; `slurm.exclude: n4` avoids it (libtorch is missing)
     damaged  1 line: c000001.a1.7f3c91aa line 4 does not match its checksum
-    next     dlgrid logs fashion-depth 15
+    next: dlgrid logs fashion-depth 15
     ");
     insta::assert_snapshot!(text, @r"
     fashion-depth  13 of 18 runs ended (72.2 %)
@@ -757,7 +756,7 @@ fn one_screen_tells_how_it_goes() {
     lost     1 run: the worker is gone without a word: killed, or the machine went …
     bad node n4: 3 of 4 tasks failed at once; `slurm.exclude: n4` avoids it (libtor…
     damaged  1 line: c000001.a1.7f3c91aa line 4 does not match its checksum
-    next     dlgrid logs fashion-depth 15
+    next: dlgrid logs fashion-depth 15
     ");
     insta::assert_snapshot!(status::render_json(&status), @r#"
     {"schema":"dlgrid.status/1","sweep":{"dir":"runs/fashion-depth-01234567","id":"0123456789abcdef0123456789abcdef","name":"fashion-depth"},"objective":{"at":"last","goal":"maximize","metric":"valid/f1"},"counts":{"diverged":2,"done":10,"failed":1,"interrupted":1,"left_out":0,"lost":1,"running":1,"waiting":2},"total":18,"ended":13,"missing":0,"open":[{"first":5,"last":5},{"first":11,"last":11},{"first":14,"last":14},{"first":16,"last":17}],"open_truncated":false,"best":{"objective":{"mean":0.9712,"n":2,"sd":0.0,"state":"ok"},"parameters":{"model.layers":2,"optimizer.kind":"adam","optimizer.lr":0.003},"trial":"643514da","trial_id":"643514da49d616b0408a64349072cb31"},"running":[{"epochs_saved":4,"index":14,"seconds":62.0,"seed":3,"trial":"643514da"}],"slurm":[{"array":117,"kind":"canary","reasons":["waits for free nodes (Resources)"],"running":1,"start":"2026-11-24T11:34:54","waiting":0},{"array":118,"kind":"runs","reasons":["waits for free nodes (Resources)"],"running":1,"start":"2026-11-24T11:34:54","waiting":2}],"pace":{"at_once":1,"runs_an_hour":56.830601092896174,"seconds_a_run":63.34615384615385,"seconds_left":285.0576923076923},"failures":[{"example":4,"kind":null,"nodes":["n3"],"runs":2,"state":"diverged","why":"loss is NaN in epoch …"},{"example":15,"kind":null,"nodes":["n3"],"runs":1,"state":"failed","why":"cannot allocate 512 MiB"},{"example":16,"kind":null,"nodes":[],"runs":1,"state":"lost","why":"the worker is gone without a word: killed, or the machine went down"}],"last_lines":["Traceback (most recent call last):","xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"],"pauses":[],"bad_nodes":[{"failed":3,"node":"n4","starts":4,"why":"libtorch is missing"}],"notes":[{"about":"stopped","text":"3 runs failed"}],"damaged_lines":1}
