@@ -9,6 +9,8 @@ mod check;
 mod cluster;
 #[path = "dlgrid/complete.rs"]
 mod complete;
+#[path = "dlgrid/completion.rs"]
+mod completion;
 #[path = "dlgrid/data.rs"]
 mod data;
 #[path = "dlgrid/doctor.rs"]
@@ -143,7 +145,7 @@ enum Command {
     Schema(schema::Args),
     /// Print a completion script for a shell
     Completions(manual::CompletionsArgs),
-    /// Print the manual page, or write all of them
+    /// Print the manual page of dlgrid or of a command, or write all of them
     Man(manual::ManArgs),
     /// Work on slices of a `command` sweep (dlgrid starts this itself)
     #[command(hide = true)]
@@ -154,6 +156,14 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    match completion::answer(Arguments::command) {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::from(exit::OK),
+        Err(error) => {
+            let _printed = error.print();
+            return ExitCode::from(exit::INPUT);
+        }
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -189,7 +199,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Doctor(args) => doctor::run(args),
         Command::Data(args) => data::run(args),
         Command::Schema(args) => schema::run(&args),
-        Command::Completions(args) => manual::completions(&args, Arguments::command()),
+        Command::Completions(args) => manual::completions(&args),
         Command::Man(args) => manual::man(&args, Arguments::command()),
         Command::Task(args) => task::run(&args),
         Command::ArrayTask(args) => array_task::run(&args),

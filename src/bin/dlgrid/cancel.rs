@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exec::claim::{self, Standing};
 use dlgrid_sweep::exec::slurm::call::Slurm;
 use dlgrid_sweep::exec::slurm::ledger::{Entry, Kind, Ledger};
@@ -19,6 +20,7 @@ use dlgrid_sweep::text::plural;
 use dlgrid_sweep::{exit, host};
 
 use crate::cluster::PATIENCE as FOR_SLURM;
+use crate::completion;
 use crate::pick::{self, Root};
 use crate::retry;
 use crate::talk::{next, refuse, talk};
@@ -28,6 +30,7 @@ use crate::work;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
+    #[arg(add = ArgValueCandidates::new(completion::sweeps))]
     pub sweep: Option<String>,
     /// Leave out only runs for which this holds, such as `optimizer.lr > 0.05` (on Slurm)
     ///

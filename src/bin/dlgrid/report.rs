@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::judge::State;
 use dlgrid_sweep::report::{Query, Report, csv, json, markdown, page, table, tested};
 use dlgrid_sweep::text::{grouped, plural};
@@ -10,6 +11,7 @@ use dlgrid_sweep::{find, host};
 
 use super::pick::{AskSlurm, Picked, Queue, Root, code};
 use super::show::{Format, Terminal, note, print, wrong_input};
+use crate::completion;
 
 /// Trials that a table shows unless asked for more.
 const TOP: usize = 20;
@@ -24,6 +26,7 @@ const TOP: usize = 20;
 #[derive(Debug, Args)]
 pub struct ReportArgs {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
+    #[arg(add = ArgValueCandidates::new(completion::sweeps))]
     pub sweep: Option<String>,
     #[command(flatten)]
     root: Root,

@@ -2,6 +2,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use anyhow::Result;
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exec::slurm::again::{self, Again, Choice, Known};
 use dlgrid_sweep::exec::slurm::bad_nodes::{BadNode, bad_nodes};
 use dlgrid_sweep::exec::slurm::request::Request;
@@ -17,6 +18,7 @@ use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::text::plural;
 
 use crate::cluster;
+use crate::completion;
 use crate::pick::{self, Picked, Queue, Root};
 use crate::show::wrong_input;
 use crate::slurm::{self, Wish};
@@ -28,6 +30,7 @@ use crate::work::{self, LocalArgs};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
+    #[arg(add = ArgValueCandidates::new(completion::sweeps))]
     pub sweep: Option<String>,
     /// Only what failed: the program or the training; such options add up [default: all but diverged]
     #[arg(long)]

@@ -1,6 +1,7 @@
 //! `dlgrid show`: what one run came to.
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::report::result;
 use dlgrid_sweep::store::read;
@@ -10,6 +11,7 @@ use super::logs;
 use super::pick::{AskSlurm, Picked, Queue, Root};
 use super::show::{Terminal, note, print, wrong_input};
 use super::talk;
+use crate::completion;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,6 +28,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct ShowArgs {
     /// The sweep: a name, its beginning, an id or a path
+    #[arg(add = ArgValueCandidates::new(completion::sweeps))]
     pub sweep: String,
     /// The run: its number, the beginning of its id or of its trial's, or `path=value` words
     #[arg(required_unless_present = "filter")]

@@ -1,6 +1,7 @@
 //! `dlgrid site`: what is true of a cluster, written down once; and which site a sweep has.
 use std::time::Duration;
 
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exec::slurm::call::Slurm;
 use dlgrid_sweep::exec::slurm::preflight::{self, Cluster};
 use dlgrid_sweep::exec::slurm::site::find::{self, Known, SiteError, Wish};
@@ -12,6 +13,7 @@ use dlgrid_sweep::text::clean;
 use dlgrid_sweep::{exit, host};
 use serde_json::{Value, json};
 
+use crate::completion;
 use crate::show::{Format, Terminal, print, print_bytes, wrong_input};
 use crate::talk::{next, refuse, talk};
 
@@ -52,6 +54,7 @@ struct FormatArgs {
 #[derive(Debug, clap::Args)]
 struct ShowArgs {
     /// The profile: a name, or a path
+    #[arg(add = ArgValueCandidates::new(completion::sites))]
     name: String,
     /// Form of the output: table (the profile's own text) or json
     #[arg(long, value_enum, default_value_t = Format::Table)]

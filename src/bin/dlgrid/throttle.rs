@@ -1,5 +1,6 @@
 //! `dlgrid throttle`: how many tasks of a sweep may run at once, also of what is in the queue.
 use anyhow::Result;
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exec::slurm::call::Slurm;
 use dlgrid_sweep::exec::slurm::lanes::{self, Live};
 use dlgrid_sweep::exec::slurm::ledger::Ledger;
@@ -9,6 +10,7 @@ use dlgrid_sweep::text::plural;
 use dlgrid_sweep::{exit, host};
 
 use crate::cluster::PATIENCE;
+use crate::completion;
 use crate::pick::{self, Root};
 use crate::talk::{next, refuse, talk};
 
@@ -16,6 +18,7 @@ use crate::talk::{next, refuse, talk};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The sweep: a name, its beginning, an id or a path
+    #[arg(add = ArgValueCandidates::new(completion::sweeps))]
     pub sweep: String,
     /// Tasks that may run at once, or `none` for as many as Slurm starts; what runs goes on
     #[arg(value_name = "N", value_parser = most)]

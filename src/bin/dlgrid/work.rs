@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Context as _;
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exec::claim::{self, Claimed, Standing};
 use dlgrid_sweep::exec::local::{self, Event, Job, Print, Slot, Worker};
 use dlgrid_sweep::store::merge::{Merged, Results};
@@ -14,6 +15,7 @@ use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::{dataset, doctor, exit, host};
 
 use crate::complete;
+use crate::completion;
 use crate::progress::Progress;
 use crate::slurm;
 use crate::talk::{next, refuse, tail, talk};
@@ -31,7 +33,7 @@ pub struct LocalArgs {
     #[arg(long, value_name = "FILE", env = "DLGRID_WORKER", hide_env = true)]
     pub worker: Option<PathBuf>,
     /// The site whose profile to use: a name or a path [default: what the spec says, or DLGRID_SITE]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(completion::sites))]
     pub site: Option<String>,
     /// Go on here although another machine seems to work on the sweep, for you know that it is gone
     #[arg(long)]

@@ -20,9 +20,11 @@ mod view;
 
 use anyhow::Result;
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 
 use super::pick::{self, AskSlurm, Root};
 use super::show::{Format, wrong_input};
+use crate::completion;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,6 +45,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct WatchArgs {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
+    #[arg(add = ArgValueCandidates::new(completion::sweeps))]
     pub sweep: Option<String>,
     #[command(flatten)]
     root: Root,
