@@ -2,6 +2,7 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 
+use crate::busy::Busy;
 use crate::show::print;
 use crate::talk::{next, refuse, style, talk};
 use anyhow::Context as _;
@@ -45,7 +46,9 @@ pub fn read(file: &std::path::Path, max_runs: u64) -> anyhow::Result<(Spec, Vec<
         refuse(exit::INPUT, format!("cannot read `{name}`: {error}"), hint)
     })?;
     let shown = if name == "-" { "stdin.yaml".to_owned() } else { name };
+    let busy = Busy::new(format!("checking {shown}"));
     let (spec, warnings) = spec::read(&shown, &bytes, max_runs)?;
+    drop(busy);
     let text = std::str::from_utf8(&bytes).context("a spec that was read is UTF-8")?;
     let (colour, width) = style();
     talk(&spec::mistake::render(&shown, text, &warnings, colour, width));

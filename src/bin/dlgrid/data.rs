@@ -15,9 +15,10 @@ use dlgrid_sweep::text::grouped;
 use dlgrid_sweep::{doctor, exit};
 use serde_json::json;
 
+use crate::busy::Busy;
 use crate::completion;
 use crate::show::{Terminal, print};
-use crate::talk::next;
+use crate::talk::{next, talk};
 
 /// Version of the JSON that `data list` prints.
 const SCHEMA: u32 = 1;
@@ -115,29 +116,35 @@ fn fetch_all(root: &Path, names: &[String], from: Option<&Path>) -> Result<u8> {
         Err(code) => return Ok(code),
     };
     let mut code = exit::OK;
-    let mut talk = std::io::stderr();
     for set in sets {
         let dir = root.join(set.name);
         let name = set.name;
-        let mut on_event = |event: &Event| {
-            // A broken stderr must not stop a fetch.
-            let _ = writeln!(std::io::stderr(), "{name}: {event}");
-        };
-        match fetch(set, &dir, from, &mut on_event) {
-            Ok(Fetched::Before) => writeln!(talk, "{name}: here, `{}`", dir.display())?,
-            Ok(Fetched::From(source)) => {
-                writeln!(
-                    talk,
-                    "{name}: {} from {source}, checksums right, `{}`",
-                    doctor::size(set.bytes()),
-                    dir.display()
-                )?;
+        let mut busy = Some(Busy::new(format!("{name}: looking at what is here")));
+        let mut on_event = |event: &Event| match event {
+            Event::Into(folder) => {
+                // The one before it goes first: only one is shown.
+                drop(busy.take());
+                busy = Some(Busy::growing(name, folder.clone()));
             }
+            event => talk(&format!("{name}: {event}\n")),
+        };
+        let fetched = fetch(set, &dir, from, &mut on_event);
+        drop(busy);
+        match fetched {
+            Ok(Fetched::Before) => talk(&format!("{name}: here, `{}`\n", dir.display())),
+            Ok(Fetched::From(source)) => talk(&format!(
+                "{name}: {} from {source}, checksums right, `{}`\n",
+                doctor::size(set.bytes()),
+                dir.display()
+            )),
             Err(error) => {
                 tell(&error, &error.hint())?;
                 code = exit::MISSING;
             }
         }
+    }
+    if let (exit::OK, Some(name)) = (code, names.last()) {
+        next(&format!("dlgrid data explore {name}   (what is in it)"));
     }
     Ok(code)
 }
@@ -238,7 +245,10 @@ fn verify_all(root: &Path, names: &[String]) -> Result<u8> {
             code = exit::MISSING;
             continue;
         }
-        match verify::verify(&dir, set) {
+        let busy = Busy::new(format!("{}: comparing every byte", set.name));
+        let faults = verify::verify(&dir, set);
+        drop(busy);
+        match faults {
             faults if faults.is_empty() => {
                 writeln!(std::io::stdout(), "{}: genuine, `{}`", set.name, dir.display())?;
             }

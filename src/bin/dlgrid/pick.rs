@@ -20,8 +20,10 @@ use dlgrid_sweep::store::layout::SweepDir;
 use dlgrid_sweep::store::merge::Results;
 use dlgrid_sweep::store::{read, tasks};
 use dlgrid_sweep::sweep::{Sweep, SweepError};
+use dlgrid_sweep::text::clean;
 use dlgrid_sweep::{exit, host, orders};
 
+use super::busy::Busy;
 use super::show::{Refusal, note};
 
 /// Where sweeps are.
@@ -108,6 +110,7 @@ impl Picked {
     /// # Errors
     /// If it can't be read.
     pub fn open(found: &Found, queue: &Queue) -> Result<Self> {
+        let _busy = Busy::new(format!("reading {}", clean(&found.name)));
         let sweep = Sweep::open(found.dir.clone()).map_err(unreadable)?;
         let results = read::load(&sweep.dir, &sweep.manifest.id)?;
         sweep.verify(&results).map_err(unreadable)?;

@@ -9,6 +9,7 @@ use dlgrid_sweep::report::{Query, Report, csv, json, markdown, page, table, test
 use dlgrid_sweep::text::{grouped, plural};
 use dlgrid_sweep::{find, host};
 
+use super::busy::Busy;
 use super::pick::{AskSlurm, Picked, Queue, Root, code};
 use super::show::{Format, Terminal, note, print, wrong_input};
 use crate::completion;
@@ -92,8 +93,10 @@ pub fn run(args: ReportArgs) -> Result<u8> {
         Some(_) => page::query(&shown.sweep, &shown.results, query),
         None => query,
     };
+    let busy = Busy::new("ranking the trials");
     let mut report =
         shown.subject().report(query).map_err(|error| wrong_input(&error, error.hint()))?;
+    drop(busy);
     report.openings = tested::all(&picked.sweep)?;
     if confirmed.is_some() {
         let trials = plural(picked.sweep.manifest.trials, "trial");
@@ -119,11 +122,13 @@ pub fn run(args: ReportArgs) -> Result<u8> {
 
 /// Writes the page of a report.
 fn write_page(picked: &Picked, path: PathBuf, report: Report) -> Result<()> {
+    let busy = Busy::new("making the page");
     let (sweep, subject) = (&picked.sweep, picked.subject());
     let page = page::gather(sweep, &picked.results, &subject, picked.starts(), report, host::now());
     let html = page::render(&page);
     host::write_scratch(&path, html.as_bytes())
         .with_context(|| format!("cannot write `{}`", path.display()))?;
+    drop(busy);
     note(&format!("page: `{}`, {} kB", path.display(), grouped((html.len() / 1000) as u64)));
     Ok(())
 }

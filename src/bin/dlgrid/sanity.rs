@@ -8,6 +8,7 @@ use dlgrid_sweep::spec::{self, Spec};
 use dlgrid_sweep::trial::TrialId;
 use dlgrid_sweep::{exit, host};
 
+use crate::busy::Busy;
 use crate::check;
 use crate::show::{Format, Terminal, print, wrong_input};
 use crate::talk::{next, refuse, talk};
@@ -106,17 +107,9 @@ pub fn look(
     let runs = sanity::sample(&spec.space, trials);
     let device = if host::gpus() > 0 { "cuda:0" } else { "cpu" };
     let asked = Asked { worker, device, threads, spec: bytes, runs: &runs };
-    let show = Terminal::stderr().is_terminal;
-    let mut count = 0;
-    let curves = sanity::ask(&asked, &mut |_| {
-        count += 1;
-        if show {
-            talk(&format!("\rtrial {count} of {}", runs.len()));
-        }
-    });
-    if show {
-        talk("\r\x1b[K");
-    }
+    let busy = Busy::steps("trials", runs.len() as u64);
+    let curves = sanity::ask(&asked, &mut |_| busy.step());
+    drop(busy);
     let curves = curves.map_err(|error| match error {
         NoAnswer::Ended { code: Some(exit::MISSING), .. } => refuse(
             exit::MISSING,

@@ -9,6 +9,8 @@ use dlgrid_sweep::host::env;
 use dlgrid_sweep::terminal::View;
 use dlgrid_sweep::text::clean;
 
+use crate::busy;
+
 /// In which form data is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -105,7 +107,7 @@ pub fn has_reader(bytes: &[u8]) -> Result<bool> {
 /// Tells the user something beside the data, on standard error.
 pub fn note(text: &str) {
     // Where standard error can't be written there is nobody to tell.
-    let _ = writeln!(io::stderr().lock(), "note: {}", clean(text));
+    let _ = busy::aside(|| writeln!(io::stderr().lock(), "note: {}", clean(text)));
 }
 
 /// An error with its way out and its exit code.

@@ -30,6 +30,7 @@ use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::text::plural;
 use dlgrid_sweep::{exit, host, orders};
 
+use crate::busy::Busy;
 use crate::cluster::{Found, Place};
 use crate::complete;
 use crate::talk::{next, refuse, talk};
@@ -97,7 +98,9 @@ pub fn submit(
     }
     let dir = absolute(&sweep.dir)?;
     let script = script::render(&found.site);
+    let busy = Busy::new("putting the programs into the sweep");
     let installed = install::install(&dir, &programs(sweep.spec.trains(), worker)?, &script)?;
+    drop(busy);
     let mut requests = Vec::new();
     for wish in wishes.iter().filter(|wish| !wish.slices.is_empty()) {
         let place = Place {

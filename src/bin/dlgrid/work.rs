@@ -14,6 +14,7 @@ use dlgrid_sweep::store::record::Outcome;
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::{dataset, doctor, exit, host};
 
+use crate::busy::Busy;
 use crate::complete;
 use crate::completion;
 use crate::progress::Progress;
@@ -100,6 +101,7 @@ pub fn program(
 
 /// A data set of the catalogue must be there, and be what it is called, byte for byte.
 fn catalogue_data(set: &str) -> anyhow::Result<()> {
+    let _busy = Busy::new(format!("checking the data set {set}, byte by byte"));
     let folder = dataset::locate::locate(set).map_err(|error| {
         let hint = error.hint();
         missing(anyhow::Error::new(error), hint)
