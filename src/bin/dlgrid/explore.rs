@@ -1,5 +1,5 @@
 //! `dlgrid data explore`: what is in a data set, in the terminal, as JSON or as an HTML page.
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -11,7 +11,9 @@ use dlgrid_sweep::dataset::{self, DataSet, Form, locate};
 use dlgrid_sweep::explore::{self, Exploration};
 use dlgrid_sweep::{exit, host};
 
+use crate::busy::Busy;
 use crate::completion;
+use crate::show::{Terminal, print};
 
 /// What to look at.
 #[derive(Debug, Args)]
@@ -36,7 +38,10 @@ pub struct ExploreArgs {
 
 /// Runs the command; gives the exit code.
 pub fn run(root: &Path, args: &ExploreArgs) -> Result<u8> {
-    let found = match look(root, args) {
+    let busy = Busy::new("looking at every sample");
+    let found = look(root, args);
+    drop(busy);
+    let found = match found {
         Ok(found) => found,
         Err((code, error, hint)) => {
             super::tell(&error, &hint)?;
@@ -49,13 +54,10 @@ pub fn run(root: &Path, args: &ExploreArgs) -> Result<u8> {
         writeln!(std::io::stderr(), "page: `{}`", path.display())?;
     }
     let text = match args.format {
-        super::Format::Table => {
-            let color = std::io::stdout().is_terminal() && host::env("NO_COLOR").is_none();
-            explore::text(&found, color)
-        }
+        super::Format::Table => explore::text(&found, Terminal::stdout().color),
         super::Format::Json => format!("{}\n", serde_json::to_string(&found)?),
     };
-    std::io::stdout().write_all(text.as_bytes())?;
+    print(&text)?;
     Ok(exit::OK)
 }
 
