@@ -16,7 +16,7 @@ use dlgrid_sweep::judge::Liveness;
 use dlgrid_sweep::report::around;
 use dlgrid_sweep::report::collect::{Subject, local_liveness};
 use dlgrid_sweep::report::fate::{LazyStarts, Starts};
-use dlgrid_sweep::report::live::{Around, Live, News, Seen};
+use dlgrid_sweep::report::live::{Around, Live, News, Seen, Written};
 use dlgrid_sweep::space::Condition;
 use dlgrid_sweep::store::fs;
 use dlgrid_sweep::store::layout::SweepDir;
@@ -68,7 +68,11 @@ struct Traces {
 struct Asked {
     may: bool,
     rows: Option<Vec<Row>>,
+    /// What was written then: what has moved since, the answer is too old for.
+    written: Written,
     when: Option<Instant>,
+    /// The same by the clock on the wall.
+    at: Option<f64>,
     every: Duration,
 }
 
@@ -78,7 +82,8 @@ impl Looker {
         let sweep = Sweep::open(dir).map_err(pick::unreadable)?;
         let reader = StoreReader::new(sweep.dir.clone(), sweep.manifest.id.clone());
         let tasks = TaskReader::new(sweep.dir.clone());
-        let queue = Asked { may: ask, rows: None, when: None, every: ASK.0 };
+        let written = Written::default();
+        let queue = Asked { may: ask, rows: None, written, when: None, at: None, every: ASK.0 };
         let (seen, pause) = (Seen::default(), LOOK.0);
         let (filter, before, trouble) = (None, None, None);
         let ledger = Ledger::default();
@@ -156,6 +161,8 @@ impl Looker {
                 rows.retain(|row| tokens.contains(row.name.as_str()));
                 self.trouble = None;
                 let is_new = asked.rows.as_ref() != Some(&rows);
+                asked.written = Written::of(self.reader.results(), &self.tasks.starts());
+                asked.at = Some(host::now());
                 asked.every = if is_new { ASK.0 } else { (asked.every * 2).min(ASK.1) };
                 asked.rows = Some(rows);
                 is_new
@@ -174,13 +181,22 @@ impl Looker {
         let standing = self.queue.rows.as_ref().filter(|_| was_submitted);
         let standing = standing.map(|rows| Arc::new(Standing::of(ledger, rows, now)));
         let here = local_liveness(&sweep.dir);
+        let starts = self.tasks.starts();
         let liveness = pick::liveness(standing.as_ref(), here, was_submitted);
+        let moved = match &standing {
+            Some(_) => self.queue.written.moved(results, &starts),
+            None => HashSet::new(),
+        };
+        if !moved.is_empty() {
+            self.queue.every = ASK.0;
+        }
+        let liveness =
+            |slice| if moved.contains(&slice) { Liveness::Alive } else { liveness(slice) };
         let ordered = orders::read(&sweep.dir)?;
         let left_out = around::left_out(sweep, results, &ordered, ledger);
-        let starts = self.tasks.starts();
         let notes = around::notes(&ordered, ledger, &starts);
         let starts = LazyStarts::new(Box::new(move || Starts::new(starts)));
-        let subject = Subject::new(sweep, results, &*liveness)
+        let subject = Subject::new(sweep, results, &liveness)
             .with_slurm(standing.as_deref())
             .with_starts(&starts)
             .with_left_out(&left_out);
@@ -188,6 +204,7 @@ impl Looker {
             filter: self.filter.as_ref(),
             is_claimed: here != Liveness::Gone || (was_submitted && standing.is_none()),
             on_slurm: was_submitted,
+            asked: self.queue.at.filter(|_| standing.is_some()),
             trouble: self.trouble.as_deref(),
         };
         let (mut live, news) = subject.live(now, &around, &mut self.seen);

@@ -218,7 +218,8 @@ fn tasks(live: &Live, now: f64, palette: Palette) -> List {
             left("queue").style(palette.of(Tone::Less)),
             left(array.job.to_string()),
             left(""),
-            left(""),
+            right(live.asked.map_or_else(String::new, |then| duration((now - then).max(0.0))))
+                .style(palette.of(Tone::Less)),
             left(format!("{}: {state}", array.kind.word())),
         ]
     });

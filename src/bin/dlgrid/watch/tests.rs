@@ -121,6 +121,7 @@ fn live() -> Live {
         tasks: vec![task("n1", 0), task("n2", 1)],
         is_busy: true,
         on_slurm: true,
+        asked: Some(NOW - 12.0),
         trouble: None,
     }
 }

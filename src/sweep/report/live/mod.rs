@@ -1,6 +1,7 @@
 //! A sweep while it runs: what one look at it shows, what is new since the last, and how that reads.
 mod course;
 pub mod lines;
+mod moved;
 mod news;
 mod pace;
 
@@ -20,6 +21,7 @@ use crate::store::record::Outcome;
 use crate::store::tasks::TaskStart;
 use crate::text::clean;
 pub use course::Course;
+pub use moved::Written;
 pub use news::{News, Seen};
 pub use pace::Rate;
 
@@ -49,6 +51,8 @@ pub struct Live {
     pub is_busy: bool,
     /// Whether it was ever submitted to Slurm.
     pub on_slurm: bool,
+    /// When Slurm said what is in its queue, in seconds since the Unix epoch.
+    pub asked: Option<f64>,
     /// What was in the way of a whole look, such as a Slurm that does not answer.
     pub trouble: Option<String>,
 }
@@ -102,6 +106,8 @@ pub struct Around<'a> {
     pub is_claimed: bool,
     /// Whether it was ever submitted to Slurm.
     pub on_slurm: bool,
+    /// When Slurm said what is in its queue, in seconds since the Unix epoch.
+    pub asked: Option<f64>,
     /// What was in the way of a whole look.
     pub trouble: Option<&'a str>,
 }
@@ -154,6 +160,7 @@ impl Subject<'_> {
             tasks: self.tasks(),
             is_busy: around.is_claimed || queue,
             on_slurm: around.on_slurm,
+            asked: around.asked,
             trouble: around.trouble.map(str::to_owned),
             status,
         };

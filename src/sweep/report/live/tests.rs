@@ -153,3 +153,23 @@ fn the_queue_is_told_when_it_changes() {
     assert_eq!(look(vec![array(3, 0)]), "");
     assert!(look(vec![array(2, 1)]).contains("array 12: 1 running, 2 waiting"));
 }
+
+#[test]
+fn what_moved_since_slurm_was_asked_is_at_work_whatever_it_said() {
+    let mut watched = watched();
+    let nothing = Written::default();
+    let run = watched.sweep.run(0).expect("a run");
+    watched.segment.start(&run).expect("written");
+    watched.reader.poll().expect("readable");
+    assert_eq!(nothing.moved(watched.reader.results(), &[]), HashSet::from([0]));
+    let then = Written::of(watched.reader.results(), &[]);
+    assert!(then.moved(watched.reader.results(), &[]).is_empty(), "it has not moved since");
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    watched.end(1, Outcome::Done, 0.5);
+    watched.reader.poll().expect("readable");
+    assert_eq!(then.moved(watched.reader.results(), &[]), HashSet::from([0]));
+    let Watched { segment, mut reader, .. } = watched;
+    segment.close().expect("closed");
+    reader.poll().expect("readable");
+    assert!(then.moved(reader.results(), &[]).is_empty(), "its worker has ended in order");
+}
