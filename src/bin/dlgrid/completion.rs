@@ -89,6 +89,6 @@ fn root() -> PathBuf {
             named = Some(OsString::from(dir));
         }
     }
-    let environment = || host::env("DLGRID_ROOT").map(Into::into);
+    let environment = || host::env("DLGRID_ROOT");
     named.or_else(environment).map_or_else(|| "./runs".into(), PathBuf::from)
 }

@@ -212,8 +212,8 @@ fn table(rows: &[Row], view: View) -> String {
             ..Column::words("state", cells(&|(_, _, state)| state.word().to_owned()))
         },
         Column::numbers("size", cells(&|(set, ..)| doctor::size(set.bytes()))),
-        Column::numbers("train", cells(&|(set, ..)| grouped(set.train_samples as u64))),
-        Column::numbers("test", cells(&|(set, ..)| grouped(set.test_samples as u64))),
+        Column::numbers("train", cells(&|(set, ..)| grouped(set.train_samples))),
+        Column::numbers("test", cells(&|(set, ..)| grouped(set.test_samples))),
         Column::numbers("classes", cells(&|(set, ..)| classes(set))),
         Column {
             yields: true,

@@ -94,7 +94,7 @@ fn live() -> Live {
         fold: None,
         node: format!("n{}", index % 4),
         heard: NOW - 12.5 - index as f64,
-        epoch: (index % 2 == 0).then_some(3),
+        epoch: index.is_multiple_of(2).then_some(3),
         parameters: "lr=0.003 layers=4".into(),
     };
     let task = |node: &str, task| Task {

@@ -140,7 +140,7 @@ impl Subject<'_> {
         let shown: HashSet<u64> = admitted.iter().map(|fact| fact.index).collect();
         let news = seen.news(self, &facts, now);
         let status = self.status_of(facts, now);
-        let board = self.with_those(admitted, |source| board(source));
+        let board = self.with_those(admitted, board);
         let rate = Rate::of(&mut self.ends(|_| true), now);
         let course = Course::of(self.ends(|index| shown.contains(&index)), status.aim.maximize);
         let mut at_work: Vec<AtWork> = status

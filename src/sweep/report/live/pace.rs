@@ -29,7 +29,7 @@ impl Rate {
         #[expect(clippy::cast_precision_loss, reason = "at most fifty")]
         let an_hour = Some(3600.0 * (recent.len() - 1) as f64 / passed);
         // A picture of at most an hour, and at least of a minute.
-        let first = times().last().unwrap_or(now);
+        let first = times().next_back().unwrap_or(now);
         #[expect(clippy::cast_precision_loss, reason = "a few bars")]
         let span = (now - first).clamp(60.0, 3600.0) / BARS as f64;
         let mut bars = vec![0; BARS];
