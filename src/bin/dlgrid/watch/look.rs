@@ -139,12 +139,11 @@ impl Looker {
 
     /// Asks Slurm, where it is time to and there is something to ask; whether it says something new.
     fn ask(&mut self) -> bool {
+        let is_open = self.ended() < self.sweep.manifest.runs;
         let (asked, ledger) = (&mut self.queue, &self.ledger);
         let is_due = asked.when.is_none_or(|when| when.elapsed() >= asked.every);
-        let ended = self.reader.results().runs.values().filter(|run| run.end.is_some()).count();
         let is_live = |rows: &Vec<Row>| !Standing::of(ledger, rows, host::now()).arrays.is_empty();
-        let may_change =
-            (ended as u64) < self.sweep.manifest.runs || asked.rows.as_ref().is_none_or(is_live);
+        let may_change = is_open || asked.rows.as_ref().is_none_or(is_live);
         if !asked.may || ledger.entries.is_empty() || !is_due || !may_change {
             return false;
         }
@@ -174,6 +173,10 @@ impl Looker {
         }
     }
 
+    fn ended(&self) -> u64 {
+        self.reader.results().runs.values().filter(|run| run.end.is_some()).count() as u64
+    }
+
     fn show(&mut self) -> Result<(Live, Vec<News>)> {
         let (sweep, results, ledger) = (&self.sweep, self.reader.results(), &self.ledger);
         let now = host::now();
@@ -181,6 +184,7 @@ impl Looker {
         let standing = self.queue.rows.as_ref().filter(|_| was_submitted);
         let standing = standing.map(|rows| Arc::new(Standing::of(ledger, rows, now)));
         let here = local_liveness(&sweep.dir);
+        let is_open = self.ended() < self.sweep.manifest.runs;
         let starts = self.tasks.starts();
         let liveness = pick::liveness(standing.as_ref(), here, was_submitted);
         let moved = match &standing {
@@ -202,7 +206,7 @@ impl Looker {
             .with_left_out(&left_out);
         let around = Around {
             filter: self.filter.as_ref(),
-            is_claimed: here != Liveness::Gone || (was_submitted && standing.is_none()),
+            is_claimed: here != Liveness::Gone || (is_open && was_submitted && standing.is_none()),
             on_slurm: was_submitted,
             asked: self.queue.at.filter(|_| standing.is_some()),
             trouble: self.trouble.as_deref(),

@@ -47,7 +47,7 @@ pub struct Live {
     pub rate: Rate,
     /// Array tasks that are at work.
     pub tasks: Vec<Task>,
-    /// Whether anything can change without anyone's doing: a process or the queue works on it.
+    /// Whether a run can end without anyone's doing: a process or the queue works on it.
     pub is_busy: bool,
     /// Whether it was ever submitted to Slurm.
     pub on_slurm: bool,
@@ -150,7 +150,10 @@ impl Subject<'_> {
             .filter_map(|run| self.at_work(run.index))
             .collect();
         at_work.truncate(AT_WORK);
-        let queue = !status.arrays.is_empty();
+        // The answer is old: it has tasks also where nothing is left for them.
+        let counts = &status.counts;
+        let is_open = counts.ended() + counts.get(State::LeftOut) < counts.total();
+        let queue = is_open && !status.arrays.is_empty();
         let live = Live {
             at: now,
             at_work,
