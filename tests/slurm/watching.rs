@@ -27,8 +27,11 @@ fn a_sweep_in_the_queue_is_watched_to_its_end_and_slurm_is_hardly_asked() {
     let begun = Instant::now();
     let mut watch = on.command(["watch", "toy"]);
     watch.env("PATH", format!("{}/bin:{path}", on.here.path().display()));
-    let said =
-        Said::from(watch.output().unwrap()).code(3).says("watching toy: minimize loss, on Slurm");
+    let mut child = on.start(watch);
+    on.wait(120, "its end", || child.try_wait().unwrap().is_some());
+    let said = Said::from(child.wait_with_output().unwrap())
+        .code(3)
+        .says("watching toy: minimize loss, on Slurm");
     for text in
         ["run 2 failed: exit code 3: no such layer (on n", "best run so far", "4 of 4 runs ended"]
     {
