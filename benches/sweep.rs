@@ -76,7 +76,10 @@ fn leaderboard(c: &mut Criterion) {
             let subject = Subject::new(&sweep, &results, &gone);
             let report =
                 subject.report(Query { top: Some(20), ..Query::default() }).expect("report");
-            black_box(table::render(&report, table::View { width: Some(100), color: false }))
+            black_box(table::render(
+                &report,
+                dlgrid_sweep::terminal::View { width: Some(100), color: false },
+            ))
         });
     });
     group.finish();

@@ -36,6 +36,8 @@ mod sanity;
 mod seeing;
 #[path = "integration/stages.rs"]
 mod stages;
+#[path = "integration/watching.rs"]
+mod watching;
 #[cfg(feature = "torch")]
 #[path = "integration/worker.rs"]
 mod worker;

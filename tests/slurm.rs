@@ -32,3 +32,5 @@ mod support;
 mod testcluster;
 #[path = "slurm/training.rs"]
 mod training;
+#[path = "slurm/watching.rs"]
+mod watching;

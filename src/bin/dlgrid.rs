@@ -1,6 +1,8 @@
 //! `dlgrid`: parses arguments, runs a command, prints its error and chooses the exit code.
 #[path = "dlgrid/array_task.rs"]
 mod array_task;
+#[path = "dlgrid/busy.rs"]
+mod busy;
 #[path = "dlgrid/cancel.rs"]
 mod cancel;
 #[path = "dlgrid/check.rs"]
@@ -11,6 +13,8 @@ mod cluster;
 mod compare;
 #[path = "dlgrid/complete.rs"]
 mod complete;
+#[path = "dlgrid/completion.rs"]
+mod completion;
 #[path = "dlgrid/data.rs"]
 mod data;
 #[path = "dlgrid/doctor.rs"]
@@ -61,13 +65,15 @@ mod stage;
 mod status;
 #[path = "dlgrid/submit.rs"]
 mod submit;
+#[path = "dlgrid/supervise.rs"]
+mod supervise;
 #[path = "dlgrid/talk.rs"]
 mod talk;
 #[path = "dlgrid/task.rs"]
 mod task;
 #[path = "dlgrid/throttle.rs"]
 mod throttle;
-#[path = "dlgrid/watch.rs"]
+#[path = "dlgrid/watch/mod.rs"]
 mod watch;
 #[path = "dlgrid/work.rs"]
 mod work;
@@ -115,6 +121,8 @@ enum Command {
     Submit(submit::Args),
     /// Show how far a sweep is, what waits, what fails, why and where
     Status(status::StatusArgs),
+    /// Watch a sweep while it runs: a live view, or lines where there is no terminal
+    Watch(watch::WatchArgs),
     /// Show the leaderboard of a sweep
     Report(report::ReportArgs),
     /// Compare two sweeps: trials of the same parameters, and the best of each
@@ -147,7 +155,7 @@ enum Command {
     Schema(schema::Args),
     /// Print a completion script for a shell
     Completions(manual::CompletionsArgs),
-    /// Print the manual page, or write all of them
+    /// Print the manual page of dlgrid or of a command, or write all of them
     Man(manual::ManArgs),
     /// Work on slices of a `command` sweep (dlgrid starts this itself)
     #[command(hide = true)]
@@ -158,6 +166,14 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    match completion::answer(Arguments::command) {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::from(exit::OK),
+        Err(error) => {
+            let _printed = error.print();
+            return ExitCode::from(exit::INPUT);
+        }
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -179,6 +195,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Sanity(args) => sanity::run(&args),
         Command::Submit(args) => submit::run(&args),
         Command::Status(args) => status::run(args),
+        Command::Watch(args) => watch::run(&args),
         Command::Report(args) => report::run(args),
         Command::Compare(args) => compare::run(&args),
         Command::Export(args) => export::run(args),
@@ -194,7 +211,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Doctor(args) => doctor::run(args),
         Command::Data(args) => data::run(args),
         Command::Schema(args) => schema::run(&args),
-        Command::Completions(args) => manual::completions(&args, Arguments::command()),
+        Command::Completions(args) => manual::completions(&args),
         Command::Man(args) => manual::man(&args, Arguments::command()),
         Command::Task(args) => task::run(&args),
         Command::ArrayTask(args) => array_task::run(&args),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::store::record::Outcome;
+use crate::terminal::{Tone, View};
 
 /// What the executor knows of the newest attempt at a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,10 +50,12 @@ pub enum State {
     Diverged,
     /// The program or the trainer failed.
     Failed,
+    /// Not ended, and no task will train it: it was ordered to be left out.
+    LeftOut,
 }
 
 /// Every state, in the order in which people are told of them.
-pub const STATES: [State; 7] = [
+pub const STATES: [State; 8] = [
     State::Done,
     State::Running,
     State::Waiting,
@@ -60,10 +63,11 @@ pub const STATES: [State; 7] = [
     State::Lost,
     State::Diverged,
     State::Failed,
+    State::LeftOut,
 ];
 
 impl State {
-    /// The word for it, in output and JSON.
+    /// The word for it, for people.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -74,6 +78,27 @@ impl State {
             Self::Lost => "lost",
             Self::Diverged => "diverged",
             Self::Failed => "failed",
+            Self::LeftOut => "left out",
+        }
+    }
+
+    /// The word for it in JSON and CSV.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::LeftOut => "left_out",
+            state => state.word(),
+        }
+    }
+
+    /// What the state means to a reader.
+    #[must_use]
+    pub const fn tone(self) -> Tone {
+        match self {
+            Self::Done => Tone::Good,
+            Self::Running | Self::Interrupted => Tone::Busy,
+            Self::Failed | Self::Lost | Self::Diverged => Tone::Bad,
+            Self::Waiting | Self::LeftOut => Tone::Less,
         }
     }
 
@@ -150,7 +175,7 @@ impl Counts {
         self.iter().filter(|(state, _)| state.is_ended()).map(|(_, runs)| runs).sum()
     }
 
-    /// Runs that have not ended and that no process works on.
+    /// Runs that have not ended, that no process works on, and that are to be trained.
     #[must_use]
     pub fn idle(&self) -> u64 {
         self.get(State::Waiting) + self.get(State::Interrupted) + self.get(State::Lost)
@@ -162,18 +187,23 @@ impl Counts {
     }
 }
 
+impl Counts {
+    /// As `Display` says it, each state in its colour where there are colours.
+    #[must_use]
+    pub fn render(&self, view: View) -> String {
+        let some = self.iter().filter(|(_, runs)| *runs > 0);
+        let part = |(state, runs): (State, u64)| {
+            view.paint(state.tone(), &format!("{} {state}", crate::text::grouped(runs)))
+        };
+        let parts: Vec<String> = some.map(part).collect();
+        if parts.is_empty() { "no runs".into() } else { parts.join(", ") }
+    }
+}
+
 impl fmt::Display for Counts {
     /// `81 done, 2 failed`: the states that occur.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut first = true;
-        for (state, runs) in self.iter().filter(|(_, runs)| *runs > 0) {
-            if !first {
-                f.write_str(", ")?;
-            }
-            write!(f, "{} {state}", crate::text::grouped(runs))?;
-            first = false;
-        }
-        if first { f.write_str("no runs") } else { Ok(()) }
+        f.write_str(&self.render(View::PLAIN))
     }
 }
 

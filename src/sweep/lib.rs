@@ -26,5 +26,6 @@ pub mod spec;
 pub mod stage;
 pub mod store;
 pub mod sweep;
+pub mod terminal;
 pub mod text;
 pub mod trial;

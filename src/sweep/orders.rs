@@ -190,6 +190,17 @@ impl Choice {
 /// does not.
 #[must_use]
 pub fn matches(spec: &Spec, condition: &Condition, index: u64) -> bool {
+    matches_with(spec, condition, index, |_| None)
+}
+
+/// As [`matches()`], with what `beside` says of names that are no parameters.
+#[must_use]
+pub fn matches_with(
+    spec: &Spec,
+    condition: &Condition,
+    index: u64,
+    beside: impl Fn(&str) -> Option<crate::recipe::Value>,
+) -> bool {
     let Some((point, seed, fold)) = spec.place(index) else { return false };
     let values = spec.space.values(point).unwrap_or_default();
     let paths = spec.space.paths();
@@ -200,8 +211,10 @@ pub fn matches(spec: &Spec, condition: &Condition, index: u64) -> bool {
         if let (Some(fold), "fold") = (fold, path) {
             return Some(crate::recipe::Value::Int(fold.number.into()));
         }
-        let place = paths.iter().position(|p| p == path)?;
-        values.get(place)?.clone()
+        match paths.iter().position(|p| p == path) {
+            Some(place) => values.get(place)?.clone(),
+            None => beside(path),
+        }
     };
     condition.holds(value).unwrap_or(false)
 }

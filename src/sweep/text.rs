@@ -212,6 +212,15 @@ pub fn date(time: f64) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
+/// A moment to the second, in UTC: `2026-11-25T09:03:07Z` of seconds since the Unix epoch.
+#[must_use]
+pub fn moment(time: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, reason = "seconds of a day")]
+    let second = time.floor().rem_euclid(86_400.0) as u32;
+    let (hours, minutes) = (second / 3_600, second / 60 % 60);
+    format!("{}T{hours:02}:{minutes:02}:{:02}Z", date(time), second % 60)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -305,5 +314,7 @@ mod tests {
         ] {
             assert_eq!(date(time), day);
         }
+        assert_eq!(moment(951_782_400.9), "2000-02-29T00:00:00Z");
+        assert_eq!(moment(1_735_689_599.0), "2024-12-31T23:59:59Z");
     }
 }

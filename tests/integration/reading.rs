@@ -12,7 +12,7 @@ fn a_right_spec_is_summed_up_in_a_line() {
         said.out,
         "deep: ok, 6 trials (model.layers 2 × optimizer.lr 3) × 2 seeds = 12 runs\n"
     );
-    assert_eq!(said.err, "");
+    assert!(said.err.starts_with("next: dlgrid plan deep.yaml"), "{}", said.err);
 }
 
 #[test]
@@ -176,5 +176,47 @@ fn help_schema_completions_and_manual_are_there() {
     }
     here.run(["man"]).code(0).says(".TH dlgrid");
     assert_eq!(here.command(["man", "--dir", "."]).status().unwrap().code(), Some(0));
-    assert!(here.path().join("dlgrid-submit.1").exists());
+    for page in ["submit", "watch", "site-detect", "data-fetch"] {
+        assert!(here.path().join(format!("dlgrid-{page}.1")).exists(), "{page}");
+    }
+    here.run(["man", "site", "detect"]).code(0).says(".TH dlgrid-site-detect 1");
+    here.run(["man", "sumbit"]).code(2).says("there is no command `sumbit`");
+}
+
+#[test]
+fn a_shell_completes_names_of_sweeps() {
+    let here = Sandbox::new();
+    for name in ["toy", "toy-deep", "other"] {
+        let text = script(1, REPORT).replace("name: toy", &format!("name: {name}"));
+        here.write("spec.yaml", format!("name: {name}\n{}", text.replace("name: ", "# ")));
+        here.run(["submit", "spec.yaml", "--slots", "1"]).code(0);
+    }
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_dlgrid"));
+    let path =
+        format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let typed = |words: &str, word: &str| {
+        let script = format!(
+            "source <(dlgrid completions bash); COMP_WORDS=({words}); \
+             COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _clap_complete_dlgrid dlgrid '{word}' x; \
+             printf '%s\\n' \"${{COMPREPLY[@]}}\""
+        );
+        let bash = std::process::Command::new("bash")
+            .args(["--norc", "-c", &script])
+            .env("PATH", &path)
+            .current_dir(here.path())
+            .output()
+            .unwrap();
+        String::from_utf8(bash.stdout).unwrap()
+    };
+    assert_eq!(typed("dlgrid status to", "to"), "toy-deep\ntoy\n", "the newest first");
+    assert_eq!(typed("dlgrid rep", "rep"), "report\n");
+    assert_eq!(typed("dlgrid data fetch mn", "mn"), "mnist\n");
+    assert_eq!(typed("dlgrid submit spec.yaml --site sin", "sin"), "single-node\n");
+    assert_eq!(typed("dlgrid logs --root elsewhere to", "to"), "\n");
+    for shell in ["zsh", "fish"] {
+        let mut asked = here.command(["--", "dlgrid", "report", "ot"]);
+        let asked = asked.env("DLGRID_COMPLETE", shell).env("_CLAP_COMPLETE_INDEX", "2");
+        let said = String::from_utf8(asked.output().unwrap().stdout).unwrap();
+        assert!(said.starts_with("other"), "{shell}: {said}");
+    }
 }

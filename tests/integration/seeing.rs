@@ -121,6 +121,6 @@ fn a_run_is_found_by_what_it_is() {
     here.run(["logs", "toy", "x=17"]).code(2).says("no run of `toy` has `x=17`");
     here.run(["logs", "toy", "--where", "x >"]).code(2).says("is no condition");
     here.run(["logs", "toy"]).code(2);
-    here.run(["status", "toy"]).code(3).says("| start 2\n         | out of luck\n");
+    here.run(["status", "toy"]).code(3).says("| start 2\nfailed ");
     here.run(["efficiency", "toy"]).code(0).says("nothing is measured");
 }

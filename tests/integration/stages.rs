@@ -52,6 +52,19 @@ fn a_stage_that_is_cut_short_goes_on_as_it_was_chosen() {
 }
 
 #[test]
+fn a_cancel_of_a_sweep_stops_the_stage_that_is_at_work() {
+    let here = Sandbox::new();
+    let body = format!("[ $DLGRID_SEED -lt 2 ] || sleep 60; {REPORT}");
+    here.write("toy.yaml", confirmed(&body));
+    let child = here.start(["submit", "toy.yaml", "--slots", "1"]);
+    let stage = || here.sweeps().first().map(|sweep| sweep.join("confirm/seg"));
+    here.wait("the stage to begin", || stage().is_some_and(|seg| seg.exists()));
+    here.run(["cancel", "toy"]).code(0).says("stopped `toy-").says("/confirm`");
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(6));
+    here.run(["cancel", "toy"]).code(0).says("nothing works on `toy-");
+}
+
+#[test]
 fn what_can_not_be_confirmed_or_finished_is_told() {
     let here = Sandbox::new();
     here.write("toy.yaml", confirmed("exit 3"));

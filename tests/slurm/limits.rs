@@ -105,7 +105,13 @@ fn a_part_of_a_sweep_is_cancelled_and_put_back() {
     on.drained();
     let done: Vec<u64> = on.starts().into_keys().collect();
     assert_eq!(done, [0, 1, 2, 3, 4]);
-    on.run(["retry", "--where", "x == 7"]).code(0).says("of 1 task\n");
+    let status = on.run(["status", "--format", "json"]).code(0).json();
+    assert_eq!(status["counts"]["left_out"], 7, "{status:#}");
+    assert_eq!((&status["counts"]["waiting"], &status["missing"]), (&0.into(), &0.into()));
+    on.run(["status"]).code(0).says("5 done, 7 left out").says("left out x >= 5");
+    on.run(["list"]).code(0).says("7 left out");
+    let back = "puts back 1 run that `cancel --where` had left out";
+    on.run(["retry", "--where", "x == 7"]).code(0).says(back).says("of 1 task\n");
     on.drained();
     assert_eq!(on.starts().into_keys().collect::<Vec<_>>(), [0, 1, 2, 3, 4, 7]);
     on.run(["submit", "toy.yaml"]).code(0);

@@ -15,8 +15,8 @@ use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::{exit, host};
 
 use crate::errand;
+use crate::supervise::Supervisor;
 use crate::talk::{refuse, talk};
-use crate::watch::Watch;
 
 /// Arguments of `array-task`.
 #[derive(Debug, clap::Args)]
@@ -67,7 +67,9 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         // Nothing that was begun is saved when it stops: a signal ends it as any other program.
         Assigned::Errand(_) if signals.end_by_them() => Ok(exit::STOPPED),
         Assigned::Errand(kind) => errand_for(kind, args, &sweep, &intent, task),
-        Assigned::Slices(slices) => Watch::new(args, &sweep, &intent, task, slices, signals).work(),
+        Assigned::Slices(slices) => {
+            Supervisor::new(args, &sweep, &intent, task, slices, signals).work()
+        }
     }
 }
 

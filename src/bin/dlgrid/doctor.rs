@@ -1,12 +1,15 @@
 //! `dlgrid doctor`: checks this machine and says what is missing and the command that mends it.
-use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use dlgrid_sweep::doctor::{Line, Verdict, examine, probe, worst};
-use dlgrid_sweep::{exit, host};
+use dlgrid_sweep::exit;
+use dlgrid_sweep::terminal::{Tone, View};
 use serde_json::json;
+
+use crate::show::{Terminal, print};
+use crate::talk::next;
 
 /// Version of the JSON that `doctor` prints.
 const SCHEMA: u32 = 1;
@@ -37,26 +40,26 @@ pub fn run(args: DoctorArgs) -> Result<u8> {
     let lines = examine(&probe::facts(args.worker.as_deref()));
     let worst = worst(&lines);
     let text = match args.format {
-        Format::Table => {
-            let color = std::io::stdout().is_terminal() && host::env("NO_COLOR").is_none();
-            table(&lines, worst, color)
-        }
+        Format::Table => table(&lines, worst, Terminal::stdout().view()),
         Format::Json => {
             format!("{}\n", json!({"schema": SCHEMA, "verdict": worst, "lines": lines}))
         }
     };
-    std::io::stdout().write_all(text.as_bytes())?;
+    print(&text)?;
+    if matches!(args.format, Format::Table) && worst != Verdict::Missing {
+        next("dlgrid init   (writes a first spec)");
+    }
     Ok(if worst == Verdict::Missing { exit::MISSING } else { exit::OK })
 }
 
-fn table(lines: &[Line], worst: Verdict, color: bool) -> String {
+fn table(lines: &[Line], worst: Verdict, view: View) -> String {
     let width = lines.iter().map(|line| line.what.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
     for line in lines {
-        let word = colored(line.verdict, color);
+        let word = view.paint(tone(line.verdict), &format!("{:7}", line.verdict.word()));
         text += &format!("{word}  {:width$}  {}\n", line.what, line.found);
         if let Some(mend) = &line.mend {
-            text += &format!("{:9}{:width$}  mend: {mend}\n", "", "");
+            text += &format!("{:9}{:width$}  {} {mend}\n", "", "", view.paint(Tone::Less, "mend:"));
         }
     }
     text += match worst {
@@ -67,13 +70,10 @@ fn table(lines: &[Line], worst: Verdict, color: bool) -> String {
     text
 }
 
-/// The verdict's word, seven characters wide.
-fn colored(verdict: Verdict, color: bool) -> String {
-    let code = match verdict {
-        Verdict::Ok => 32,
-        Verdict::Warn => 33,
-        Verdict::Missing => 31,
-    };
-    let word = format!("{:7}", verdict.word());
-    if color { format!("\x1b[{code}m{word}\x1b[0m") } else { word }
+const fn tone(verdict: Verdict) -> Tone {
+    match verdict {
+        Verdict::Ok => Tone::Good,
+        Verdict::Warn => Tone::Busy,
+        Verdict::Missing => Tone::Bad,
+    }
 }

@@ -1,11 +1,14 @@
 //! `dlgrid efficiency`: what array tasks took of what they were given, and what to ask for.
 use anyhow::Result;
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::report::efficiency::{render, render_csv, render_json};
 
 use super::pick::{AskSlurm, Picked, Queue, Root};
 use super::show::{Format, Terminal, print, wrong_input};
+use super::talk::next;
+use crate::completion;
 
 const WORDS: &str = "\
 Made of what each task wrote of itself when it ended; Slurm's accounting is not needed.
@@ -19,6 +22,7 @@ stroke, with all its processes, is in none of the hours: it could not write it d
 #[command(after_help = WORDS)]
 pub struct EfficiencyArgs {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
+    #[arg(add = ArgValueCandidates::new(completion::sweeps))]
     pub sweep: Option<String>,
     #[command(flatten)]
     root: Root,
@@ -47,5 +51,12 @@ pub fn run(args: &EfficiencyArgs) -> Result<u8> {
         Format::Csv => render_csv(&efficiency),
         _ => render(&efficiency, Terminal::stdout().view()),
     })?;
+    if args.format == Format::Table {
+        let name = &efficiency.sweep.name;
+        next(&match efficiency.resources.iter().any(|r| r.ask.as_ref().is_some_and(|a| !a.same)) {
+            true => "write that into the spec; the next dlgrid submit asks for it".to_owned(),
+            false => format!("dlgrid status {name}"),
+        });
+    }
     Ok(exit::OK)
 }

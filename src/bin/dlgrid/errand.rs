@@ -18,6 +18,7 @@ use dlgrid_sweep::spec::Upkeep;
 use dlgrid_sweep::store::record::Outcome;
 use dlgrid_sweep::store::{fs, read};
 use dlgrid_sweep::sweep::Sweep;
+use dlgrid_sweep::terminal::View;
 use dlgrid_sweep::text::plural;
 
 use crate::array_task::Args;
@@ -72,7 +73,7 @@ fn canary_sanity(
 ) -> anyhow::Result<Option<String>> {
     let bytes = fs::read(&sweep.dir.spec())?;
     let checked = sanity::look(&sweep.spec, &bytes, worker, TRIALS, threads)?;
-    talk(&render(&checked));
+    talk(&render(&checked, View::PLAIN));
     Ok((checked.bad() > 0).then(|| {
         format!(
             "{} can't learn one batch: the log says which, and why",

@@ -1,20 +1,26 @@
 //! `dlgrid data explore`: what is in a data set, in the terminal, as JSON or as an HTML page.
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::dataset::images::Images;
 use dlgrid_sweep::dataset::table::{CLASS, Options, TARGET, Table};
 use dlgrid_sweep::dataset::{self, DataSet, Form, locate};
 use dlgrid_sweep::explore::{self, Exploration};
 use dlgrid_sweep::{exit, host};
 
+use crate::busy::Busy;
+use crate::completion;
+use crate::show::{Terminal, print};
+
 /// What to look at.
 #[derive(Debug, Args)]
 pub struct ExploreArgs {
     /// Name of a data set (see `dlgrid data list`)
     #[arg(required_unless_present = "path", conflicts_with = "path")]
+    #[arg(add = ArgValueCandidates::new(completion::data_sets))]
     name: Option<String>,
     /// A CSV file, or a folder of IDX or CIFAR files
     #[arg(long, value_name = "FILE")]
@@ -32,7 +38,10 @@ pub struct ExploreArgs {
 
 /// Runs the command; gives the exit code.
 pub fn run(root: &Path, args: &ExploreArgs) -> Result<u8> {
-    let found = match look(root, args) {
+    let busy = Busy::new("looking at every sample");
+    let found = look(root, args);
+    drop(busy);
+    let found = match found {
         Ok(found) => found,
         Err((code, error, hint)) => {
             super::tell(&error, &hint)?;
@@ -45,13 +54,10 @@ pub fn run(root: &Path, args: &ExploreArgs) -> Result<u8> {
         writeln!(std::io::stderr(), "page: `{}`", path.display())?;
     }
     let text = match args.format {
-        super::Format::Table => {
-            let color = std::io::stdout().is_terminal() && host::env("NO_COLOR").is_none();
-            explore::text(&found, color)
-        }
+        super::Format::Table => explore::text(&found, Terminal::stdout().color),
         super::Format::Json => format!("{}\n", serde_json::to_string(&found)?),
     };
-    std::io::stdout().write_all(text.as_bytes())?;
+    print(&text)?;
     Ok(exit::OK)
 }
 

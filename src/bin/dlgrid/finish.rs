@@ -1,6 +1,7 @@
 //! `dlgrid finish`: trains the best trials on all training samples, opens the test set, and writes
 //! down that it did.
 use anyhow::Result;
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::dataset::TABLES;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::recipe::Work;
@@ -15,6 +16,7 @@ use dlgrid_sweep::text::{date, plural};
 use dlgrid_sweep::{host, report::collect::Subject};
 
 use crate::cluster;
+use crate::completion;
 use crate::pick::{AskSlurm, Picked, Queue, Root};
 use crate::show::{Terminal, print};
 use crate::stage::{Crew, begin, best, open_runs};
@@ -31,6 +33,7 @@ use crate::work::{self, LocalArgs};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
+    #[arg(add = ArgValueCandidates::new(completion::sweeps))]
     pub sweep: Option<String>,
     #[command(flatten)]
     root: Root,

@@ -2,7 +2,7 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use crate::talk::{refuse, talk};
+use crate::talk::{next, refuse, talk};
 use dlgrid_sweep::exit;
 
 /// Arguments of `init`.
@@ -30,6 +30,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         };
         refuse(exit::INPUT, format!("cannot write `{shown}`: {error}"), hint)
     })?;
-    talk(&format!("wrote {shown}\nnext: dlgrid check {shown}, then dlgrid submit {shown}\n"));
+    talk(&format!("wrote {shown}\n"));
+    next(&format!("dlgrid check {shown}, then dlgrid submit {shown}"));
     Ok(exit::OK)
 }

@@ -7,8 +7,10 @@ use dlgrid_sweep::report::list::{self, Entry};
 use dlgrid_sweep::report::{Aim, Title};
 use dlgrid_sweep::{exit, host};
 
+use super::busy::Busy;
 use super::pick::{AskSlurm, Picked, Queue, Root};
 use super::show::{Format, Terminal, note, print, wrong_input};
+use super::talk::next;
 
 /// List the sweeps, newest first
 #[derive(Debug, Args)]
@@ -29,7 +31,14 @@ pub struct ListArgs {
 pub fn run(args: ListArgs) -> Result<u8> {
     let found = find::all(&args.root.root).map_err(|error| wrong_input(&error, error.hint()))?;
     let queue = Queue::new(&args.slurm);
-    let entries: Vec<Entry> = found.iter().map(|one| entry(one, &queue)).collect();
+    let busy = Busy::steps("sweeps read", found.len() as u64);
+    let read = |one: &Found| {
+        let entry = entry(one, &queue);
+        busy.step();
+        entry
+    };
+    let entries: Vec<Entry> = found.iter().map(read).collect();
+    drop(busy);
     let now = host::now();
     print(&match args.format {
         Format::Table => list::render(&entries, now, Terminal::stdout().view()),
@@ -37,6 +46,10 @@ pub fn run(args: ListArgs) -> Result<u8> {
         Format::Csv => list::render_csv(&entries),
         Format::Markdown => list::render_markdown(&entries, now),
     })?;
+    if let (Format::Table, Some(newest)) = (args.format, entries.first()) {
+        let command = if newest.state() == "done" { "report" } else { "status" };
+        next(&format!("dlgrid {command} {}   (the newest)", newest.sweep.name));
+    }
     if entries.is_empty() {
         let root = args.root.root.display();
         note(&format!("there is no sweep in `{root}`: `dlgrid submit FILE` makes one"));

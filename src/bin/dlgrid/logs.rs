@@ -3,6 +3,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::find::log::{Log, find_log, last_lines, lines};
 use dlgrid_sweep::find::run::{Among, FoundRun, NoRun, find_run};
@@ -13,6 +14,7 @@ use dlgrid_sweep::text::{clean, plural};
 
 use super::pick::{AskSlurm, Picked, Queue, Root};
 use super::show::{Terminal, note, print, print_bytes, wrong_input};
+use crate::completion;
 
 /// Causes of which `--failed` shows the last words.
 const CAUSES: usize = 8;
@@ -35,6 +37,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct LogsArgs {
     /// The sweep: a name, its beginning, an id or a path
+    #[arg(add = ArgValueCandidates::new(completion::sweeps))]
     pub sweep: String,
     /// The run: its number, the beginning of its id or of its trial's, or `path=value` words
     #[arg(required_unless_present_any = ["filter", "failed"])]

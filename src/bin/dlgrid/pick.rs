@@ -1,5 +1,6 @@
 //! Which sweep a command is about, and what is known of it.
 use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +20,10 @@ use dlgrid_sweep::store::layout::SweepDir;
 use dlgrid_sweep::store::merge::Results;
 use dlgrid_sweep::store::{read, tasks};
 use dlgrid_sweep::sweep::{Sweep, SweepError};
+use dlgrid_sweep::text::clean;
 use dlgrid_sweep::{exit, host, orders};
 
+use super::busy::Busy;
 use super::show::{Refusal, note};
 
 /// Where sweeps are.
@@ -40,6 +43,11 @@ pub struct AskSlurm {
 }
 
 impl AskSlurm {
+    /// Whether it is asked.
+    pub const fn is_wanted(&self) -> bool {
+        !self.no_slurm
+    }
+
     /// It is asked.
     pub const fn yes() -> Self {
         Self { no_slurm: false }
@@ -79,6 +87,7 @@ pub struct Picked {
     liveness: Box<dyn Fn(u32) -> Liveness + Sync>,
     standing: Option<Arc<Standing>>,
     ledger: Ledger,
+    left_out: HashMap<u64, u32>,
     starts: LazyStarts,
 }
 
@@ -101,6 +110,7 @@ impl Picked {
     /// # Errors
     /// If it can't be read.
     pub fn open(found: &Found, queue: &Queue) -> Result<Self> {
+        let _busy = Busy::new(format!("reading {}", clean(&found.name)));
         let sweep = Sweep::open(found.dir.clone()).map_err(unreadable)?;
         let results = read::load(&sweep.dir, &sweep.manifest.id)?;
         sweep.verify(&results).map_err(unreadable)?;
@@ -110,17 +120,11 @@ impl Picked {
             .then(|| queue.rows().map(|rows| Standing::of(&ledger, rows, host::now())))
             .flatten()
             .map(Arc::new);
-        let liveness: Box<dyn Fn(u32) -> Liveness + Sync> = match (&standing, here) {
-            (Some(standing), Liveness::Gone) => {
-                let standing = Arc::clone(standing);
-                Box::new(move |slice| standing.liveness(slice))
-            }
-            (None, Liveness::Gone) if !ledger.entries.is_empty() => Box::new(|_| Liveness::Unknown),
-            _ => Box::new(move |_| here),
-        };
+        let liveness = liveness(standing.as_ref(), here, !ledger.entries.is_empty());
+        let left_out = around::left_out(&sweep, &results, &orders::read(&sweep.dir)?, &ledger);
         let dir = sweep.dir.clone();
         let starts = LazyStarts::new(Box::new(move || read_starts(&dir)));
-        Ok(Self { sweep, results, liveness, standing, ledger, starts })
+        Ok(Self { sweep, results, liveness, standing, ledger, left_out, starts })
     }
 
     /// The state in which the newest task of a slice is over, while Slurm remembers it.
@@ -140,6 +144,12 @@ impl Picked {
         Ok(around::notes(&orders::read(&self.sweep.dir)?, &self.ledger, self.starts.all()))
     }
 
+    /// Runs not ended that were ordered to be left out, each with its slice.
+    #[must_use]
+    pub const fn left_out(&self) -> &HashMap<u64, u32> {
+        &self.left_out
+    }
+
     /// What tasks wrote of themselves.
     #[must_use]
     pub fn starts(&self) -> &Starts {
@@ -152,6 +162,24 @@ impl Picked {
         Subject::new(&self.sweep, &self.results, &*self.liveness)
             .with_slurm(self.standing.as_deref())
             .with_starts(&self.starts)
+            .with_left_out(&self.left_out)
+    }
+}
+
+/// Whether slices are being worked on, by what the queue says, if it was asked, and by what the claim
+/// of a process does.
+pub fn liveness(
+    standing: Option<&Arc<Standing>>,
+    here: Liveness,
+    was_submitted: bool,
+) -> Box<dyn Fn(u32) -> Liveness + Sync> {
+    match (standing, here) {
+        (Some(standing), Liveness::Gone) => {
+            let standing = Arc::clone(standing);
+            Box::new(move |slice| standing.liveness(slice))
+        }
+        (None, Liveness::Gone) if was_submitted => Box::new(|_| Liveness::Unknown),
+        _ => Box::new(move |_| here),
     }
 }
 
@@ -184,7 +212,7 @@ fn refusal(error: &FindError) -> anyhow::Error {
     Refusal { fact: error.to_string(), hint: Some(error.hint()), code: exit::INPUT }.into()
 }
 
-fn unreadable(error: SweepError) -> anyhow::Error {
+pub fn unreadable(error: SweepError) -> anyhow::Error {
     let hint = error.hint();
     let fact = error.to_string();
     anyhow::Error::new(error).context(Refusal { fact, hint, code: exit::INPUT })

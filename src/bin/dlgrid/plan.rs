@@ -1,17 +1,21 @@
 //! `dlgrid plan`: what would run, and what it would take.
 use std::path::PathBuf;
 
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exec::slurm::parse;
 use dlgrid_sweep::pack::Cut;
 use dlgrid_sweep::plan::{self, Place, Plan};
 use dlgrid_sweep::store::read;
 use dlgrid_sweep::sweep::{Sweep, SweepError};
-use dlgrid_sweep::text::{clean, plural};
-use dlgrid_sweep::{exit, host, spec};
+use dlgrid_sweep::terminal::View;
+use dlgrid_sweep::text::{clean, grouped, plural};
+use dlgrid_sweep::{doctor, exit, host, spec};
 use serde_json::json;
 
+use crate::completion;
 use crate::pick::Root;
-use crate::show::{Format, print, wrong_input};
+use crate::show::{Format, Terminal, print, wrong_input};
+use crate::talk::next;
 use crate::{check, cluster, site, slurm, work};
 
 /// Arguments of `plan`.
@@ -32,7 +36,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["script", "slots"])]
     pub test_only: bool,
     /// The site whose profile to use: a name or a path [default: what the spec says, or DLGRID_SITE]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(completion::sites))]
     pub site: Option<String>,
     /// Plan for this machine, also where sbatch is found
     #[arg(long, env = "DLGRID_LOCAL", hide_env = true, value_parser = clap::builder::FalseyValueParser::new())]
@@ -73,9 +77,12 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let plan = plan::plan(&spec, &cut);
     let text = match args.format {
         Format::Json => format!("{:#}\n", to_json(&plan)),
-        _ => table(&plan),
+        _ => table(&plan, Terminal::stdout().view()),
     };
     print(&text)?;
+    if args.format == Format::Table && args.file.as_os_str() != "-" {
+        next(&format!("dlgrid submit {}", args.file.display()));
+    }
     Ok(exit::OK)
 }
 
@@ -163,9 +170,12 @@ fn to_json(plan: &Plan) -> serde_json::Value {
     })
 }
 
-fn table(plan: &Plan) -> String {
+/// Characters of the heads before what a plan says.
+const HEAD: usize = 11;
+
+fn table(plan: &Plan, view: View) -> String {
     let mut out = String::new();
-    let mut line = |name: &str, value: String| out.push_str(&format!("{name:<10} {value}\n"));
+    let mut line = |name: &str, value: String| out.push_str(&view.item(name, HEAD, &value));
     line("sweep", plan.name.clone());
     line("work", plan.work.clone());
     for (number, block) in plan.shape.iter().enumerate() {
@@ -175,12 +185,13 @@ fn table(plan: &Plan) -> String {
             if axes.iter().all(String::is_empty) { "one point".into() } else { axes.join(" × ") };
         line(name, shown);
     }
-    line("trials", plan.trials.to_string());
+    line("trials", grouped(plan.trials));
     let seeds: Vec<String> = plan.seeds.iter().take(10).map(ToString::to_string).collect();
     let more = if plan.seeds.len() > 10 { ", …" } else { "" };
     let folds = plan.folds.map_or_else(String::new, |folds| format!(" × {folds} folds"));
-    line("runs", format!("{} (seeds {}{more}{folds})", plan.runs, seeds.join(", ")));
-    let slices = format!("{} of up to {}", plan.slices, plural(plan.runs_per_slice, "run"));
+    line("runs", format!("{} (seeds {}{more}{folds})", grouped(plan.runs), seeds.join(", ")));
+    let slices =
+        format!("{} of up to {}", grouped(plan.slices), plural(plan.runs_per_slice, "run"));
     match plan.place {
         Place::Here { slots } => line("slices", format!("{slices}, for {slots} slots here")),
         Place::Slurm { tasks, workers } => {
@@ -188,7 +199,7 @@ fn table(plan: &Plan) -> String {
             let many =
                 if workers > 1 { format!(", {workers} workers each") } else { String::new() };
             line("slices", slices);
-            line("tasks", format!("{tasks} of up to {of} on Slurm{many}"));
+            line("tasks", format!("{} of up to {of} on Slurm{many}", grouped(tasks)));
         }
     }
     if let Some(fused) = &plan.fused {
@@ -196,7 +207,7 @@ fn table(plan: &Plan) -> String {
     }
     line(
         "disk",
-        format!("about {} in about {} files", dlgrid_sweep::doctor::size(plan.bytes), plan.files),
+        format!("about {} in about {} files", doctor::size(plan.bytes), grouped(plan.files)),
     );
     for (number, (key, value)) in plan.slurm.iter().enumerate() {
         line(if number == 0 { "slurm" } else { "" }, format!("{key}: {value}"));
@@ -212,7 +223,29 @@ fn table(plan: &Plan) -> String {
         line(if number == 0 { "first" } else { "" }, shown);
     }
     if plan.trials > plan.first.len() as u64 {
-        line("", format!("… and {} more", plan.trials - plan.first.len() as u64));
+        line("", format!("… and {} more", grouped(plan.trials - plan.first.len() as u64)));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPEC: &str = "\
+name: fashion-depth
+command: [python, train.py, \"--lr={lr}\", \"--layers={layers}\"]
+parameters: {lr: {log: [1e-4, 1e-1], steps: 7}, layers: [1, 2, 3, 4], activation: [relu, gelu], width: [64, 128]}
+seeds: 12
+objective: {minimize: valid/loss}
+slurm: {partition: gpu, time: 2h, gpus: 1, memory: 16G}
+";
+
+    #[test]
+    fn a_plan_fits_on_a_screen() {
+        let (spec, _) = spec::read("sweep.yaml", SPEC.as_bytes(), 10_000).expect("a spec");
+        let plan = plan::plan(&spec, &Cut::Slots(4));
+        insta::assert_snapshot!("plan_80", table(&plan, View { width: Some(80), color: false }));
+        insta::assert_snapshot!("plan_140", table(&plan, View { width: Some(140), color: false }));
+    }
 }

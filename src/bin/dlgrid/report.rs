@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::judge::State;
 use dlgrid_sweep::report::importance::Told;
 use dlgrid_sweep::report::{Query, Report, csv, json, markdown, page, picture, table, tested};
@@ -13,8 +14,10 @@ use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::text::{grouped, plural};
 use dlgrid_sweep::{find, host};
 
+use super::busy::Busy;
 use super::pick::{AskSlurm, Picked, Queue, Root, code};
 use super::show::{Format, Terminal, note, print, wrong_input};
+use crate::completion;
 
 /// Trials that a table shows unless asked for more.
 const TOP: usize = 20;
@@ -29,6 +32,7 @@ const TOP: usize = 20;
 #[derive(Debug, Args)]
 pub struct ReportArgs {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
+    #[arg(add = ArgValueCandidates::new(completion::sweeps))]
     pub sweep: Option<String>,
     #[command(flatten)]
     root: Root,
@@ -111,8 +115,10 @@ pub fn run(args: ReportArgs) -> Result<u8> {
         Some(_) => page::query(&shown.sweep, &shown.results, query),
         None => query,
     };
+    let busy = Busy::new("ranking the trials");
     let mut report =
         shown.subject().report(query).map_err(|error| wrong_input(&error, error.hint()))?;
+    drop(busy);
     report.openings = tested::all(&picked.sweep)?;
     if confirmed.is_some() {
         let trials = plural(picked.sweep.manifest.trials, "trial");
@@ -168,11 +174,13 @@ fn draw(sweep: &Sweep, report: &Report, folder: &Path) -> Result<String> {
 
 /// Writes the page of a report.
 fn write_page(picked: &Picked, path: PathBuf, report: Report) -> Result<()> {
+    let busy = Busy::new("making the page");
     let (sweep, subject) = (&picked.sweep, picked.subject());
     let page = page::gather(sweep, &picked.results, &subject, picked.starts(), report, host::now());
     let html = page::render(&page);
     host::write_scratch(&path, html.as_bytes())
         .with_context(|| format!("cannot write `{}`", path.display()))?;
+    drop(busy);
     note(&format!("page: `{}`, {} kB", path.display(), grouped((html.len() / 1000) as u64)));
     Ok(())
 }

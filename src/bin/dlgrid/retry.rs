@@ -1,11 +1,13 @@
 //! `dlgrid retry`: trains runs of a sweep again that did not end well, with what is missing.
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use anyhow::Result;
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exec::slurm::again::{self, Again, Choice, Known};
 use dlgrid_sweep::exec::slurm::bad_nodes::{BadNode, bad_nodes};
 use dlgrid_sweep::exec::slurm::request::Request;
 use dlgrid_sweep::exit;
+use dlgrid_sweep::judge::Liveness;
 use dlgrid_sweep::orders;
 use dlgrid_sweep::report::fate;
 use dlgrid_sweep::space::Condition;
@@ -16,6 +18,7 @@ use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::text::plural;
 
 use crate::cluster;
+use crate::completion;
 use crate::pick::{self, Picked, Queue, Root};
 use crate::show::wrong_input;
 use crate::slurm::{self, Wish};
@@ -27,6 +30,7 @@ use crate::work::{self, LocalArgs};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
+    #[arg(add = ArgValueCandidates::new(completion::sweeps))]
     pub sweep: Option<String>,
     /// Only what failed: the program or the training; such options add up [default: all but diverged]
     #[arg(long)]
@@ -86,6 +90,7 @@ pub fn run(args: &Args) -> Result<u8> {
     let known = known(&picked, choice, only.as_ref());
     let again = again::again(&known, choice, &upkeep.retry, &slurm::granted(&found.settings));
     tell(&again, &upkeep.retry);
+    tell_left_out(&picked, &again, only.as_ref());
     tell_bad(&bad);
     let wishes: Vec<Wish> = again
         .groups
@@ -198,6 +203,30 @@ fn tell(again: &Again, rules: &RetryRules) {
             "warning: {slices} ran out of memory or time and get no more of it: that was done {} \
              times (`retry.max`), or what they had is not known\n",
             rules.max
+        ));
+    }
+}
+
+/// What becomes of the runs that were ordered to be left out.
+fn tell_left_out(picked: &Picked, again: &Again, only: Option<&Condition>) {
+    let chosen: HashSet<u32> = again.groups.values().flatten().copied().collect();
+    let subject = picked.subject();
+    let is_queued =
+        |slice: u32| matches!((subject.liveness)(slice), Liveness::Alive | Liveness::Queued);
+    let spec = &picked.sweep.spec;
+    let is_meant = |index: u64| only.is_none_or(|only| orders::matches(spec, only, index));
+    let left_out = picked.left_out().iter().filter(|(i, s)| is_meant(**i) && chosen.contains(s));
+    let (stay, back): (Vec<u32>, Vec<u32>) =
+        left_out.map(|(_, slice)| *slice).partition(|slice| is_queued(*slice));
+    if !back.is_empty() {
+        let runs = plural(back.len() as u64, "run");
+        talk(&format!("puts back {runs} that `cancel --where` had left out\n"));
+    }
+    if !stay.is_empty() {
+        talk(&format!(
+            "note: {} left out by `cancel --where` stay so: a task in the queue has others of their \
+             slice; retry once it is over\n",
+            plural(stay.len() as u64, "run")
         ));
     }
 }

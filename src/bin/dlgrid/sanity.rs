@@ -8,9 +8,10 @@ use dlgrid_sweep::spec::{self, Spec};
 use dlgrid_sweep::trial::TrialId;
 use dlgrid_sweep::{exit, host};
 
+use crate::busy::Busy;
 use crate::check;
 use crate::show::{Format, Terminal, print, wrong_input};
-use crate::talk::{refuse, talk};
+use crate::talk::{next, refuse, talk};
 use crate::work::{self, LocalArgs};
 
 const EXAMPLES: &str = "\
@@ -67,8 +68,11 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let checked = look(&spec, &bytes, &worker.program, args.trials.into(), threads)?;
     print(&match args.format {
         Format::Json => sanity::render_json(&checked),
-        _ => sanity::render(&checked),
+        _ => sanity::render(&checked, Terminal::stdout().view()),
     })?;
+    if checked.bad() == 0 && args.format == Format::Table {
+        next(&format!("dlgrid submit {}", args.file.display()));
+    }
     Ok(if checked.bad() > 0 { exit::UNSOUND } else { exit::OK })
 }
 
@@ -80,7 +84,7 @@ pub fn insist(spec: &Spec, bytes: &[u8], worker: &Path) -> anyhow::Result<()> {
         talk(&format!("sanity: {}\n", checked.summary()));
         return Ok(());
     }
-    talk(&sanity::render(&checked));
+    talk(&sanity::render(&checked, Terminal::stderr().view()));
     Err(refuse(
         exit::UNSOUND,
         format!(
@@ -103,17 +107,9 @@ pub fn look(
     let runs = sanity::sample(&spec.space, trials);
     let device = if host::gpus() > 0 { "cuda:0" } else { "cpu" };
     let asked = Asked { worker, device, threads, spec: bytes, runs: &runs };
-    let show = Terminal::stderr().is_terminal;
-    let mut count = 0;
-    let curves = sanity::ask(&asked, &mut |_| {
-        count += 1;
-        if show {
-            talk(&format!("\rtrial {count} of {}", runs.len()));
-        }
-    });
-    if show {
-        talk("\r\x1b[K");
-    }
+    let busy = Busy::steps("trials", runs.len() as u64);
+    let curves = sanity::ask(&asked, &mut |_| busy.step());
+    drop(busy);
     let curves = curves.map_err(|error| match error {
         NoAnswer::Ended { code: Some(exit::MISSING), .. } => refuse(
             exit::MISSING,

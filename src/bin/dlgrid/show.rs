@@ -6,8 +6,10 @@ use anyhow::Result;
 use clap::ValueEnum;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::host::env;
-use dlgrid_sweep::report::table::View;
+use dlgrid_sweep::terminal::View;
 use dlgrid_sweep::text::clean;
+
+use crate::busy;
 
 /// In which form data is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -87,17 +89,25 @@ pub fn print(text: &str) -> Result<()> {
 /// # Errors
 /// If standard output can't be written.
 pub fn print_bytes(bytes: &[u8]) -> Result<()> {
+    has_reader(bytes).map(drop)
+}
+
+/// As [`print_bytes`]; whether there is still a reader.
+///
+/// # Errors
+/// If standard output can't be written.
+pub fn has_reader(bytes: &[u8]) -> Result<bool> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        written => Ok(written.map(|()| true)?),
     }
 }
 
 /// Tells the user something beside the data, on standard error.
 pub fn note(text: &str) {
     // Where standard error can't be written there is nobody to tell.
-    let _ = writeln!(io::stderr().lock(), "note: {}", clean(text));
+    let _ = busy::aside(|| writeln!(io::stderr().lock(), "note: {}", clean(text)));
 }
 
 /// An error with its way out and its exit code.

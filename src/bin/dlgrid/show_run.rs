@@ -1,13 +1,17 @@
 //! `dlgrid show`: what one run came to.
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::report::result;
 use dlgrid_sweep::store::read;
+use dlgrid_sweep::store::record::Outcome;
 
 use super::logs;
 use super::pick::{AskSlurm, Picked, Queue, Root};
-use super::show::{note, print, wrong_input};
+use super::show::{Terminal, note, print, wrong_input};
+use super::talk;
+use crate::completion;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,6 +28,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct ShowArgs {
     /// The sweep: a name, its beginning, an id or a path
+    #[arg(add = ArgValueCandidates::new(completion::sweeps))]
     pub sweep: String,
     /// The run: its number, the beginning of its id or of its trial's, or `path=value` words
     #[arg(required_unless_present = "filter")]
@@ -40,7 +45,7 @@ pub struct ShowArgs {
     slurm: AskSlurm,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// Aligned text for people
     Table,
@@ -72,8 +77,15 @@ pub fn run(args: &ShowArgs) -> Result<u8> {
         return Err(wrong_input(format!("run {} is no run of the sweep", found.index), hint));
     };
     print(&match args.format {
-        Format::Table => result::text(&shown),
+        Format::Table => result::text(&shown, Terminal::stdout().view()),
         Format::Json => result::render_json(&shown),
     })?;
+    if args.format == Format::Table {
+        let name = &picked.sweep.manifest.name;
+        talk::next(&match shown.end.outcome {
+            Outcome::Failed => format!("dlgrid logs {name} {}   (what it printed)", found.index),
+            _ => format!("dlgrid report {name}   (beside the others)"),
+        });
+    }
     Ok(exit::OK)
 }

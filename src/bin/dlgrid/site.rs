@@ -1,18 +1,21 @@
 //! `dlgrid site`: what is true of a cluster, written down once; and which site a sweep has.
 use std::time::Duration;
 
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exec::slurm::call::Slurm;
 use dlgrid_sweep::exec::slurm::preflight::{self, Cluster};
 use dlgrid_sweep::exec::slurm::site::find::{self, Known, SiteError, Wish};
 use dlgrid_sweep::exec::slurm::site::{Site, detect, read};
 use dlgrid_sweep::spec::SlurmSettings;
 use dlgrid_sweep::store::fs;
+use dlgrid_sweep::terminal::{Column, Tone, View, lay_out};
 use dlgrid_sweep::text::clean;
 use dlgrid_sweep::{exit, host};
 use serde_json::{Value, json};
 
-use crate::show::{Format, print, print_bytes, wrong_input};
-use crate::talk::{refuse, talk};
+use crate::completion;
+use crate::show::{Format, Terminal, print, print_bytes, wrong_input};
+use crate::talk::{next, refuse, talk};
 
 /// Arguments of `site`.
 #[derive(Debug, clap::Args)]
@@ -51,6 +54,7 @@ struct FormatArgs {
 #[derive(Debug, clap::Args)]
 struct ShowArgs {
     /// The profile: a name, or a path
+    #[arg(add = ArgValueCandidates::new(completion::sites))]
     name: String,
     /// Form of the output: table (the profile's own text) or json
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -118,9 +122,7 @@ fn detect(args: &DetectArgs) -> anyhow::Result<u8> {
         talk(
             "edit: partition, account and time under `slurm`; lines such as `module load` under `setup`\n",
         );
-        talk(&format!(
-            "next: `dlgrid site detect --name {name} --write` keeps it among your profiles\n"
-        ));
+        next(&format!("dlgrid site detect --name {name} --write   (keeps it among your profiles)"));
     }
     Ok(exit::OK)
 }
@@ -139,19 +141,23 @@ fn write(name: &str, text: &str, cluster: &Cluster) -> anyhow::Result<()> {
         written => written?,
     }
     talk(&format!("wrote `{}`; edit it as you like\n", path.display()));
-    if cluster.name.is_some() {
-        talk("next: sweeps on this cluster use it by themselves; elsewhere: ");
-    } else {
-        talk("next: ");
-    }
-    talk(&format!("`--site {name}`, or `slurm.site: {name}` in a spec\n"));
+    let way = format!("`--site {name}`, or `slurm.site: {name}` in a spec");
+    next(&match cluster.name {
+        Some(_) => format!("sweeps on this cluster use it by themselves; elsewhere: {way}"),
+        None => way,
+    });
     Ok(())
 }
 
 fn list(format: Format) -> anyhow::Result<u8> {
     let all = find::known(&find::folder());
     match format {
-        Format::Table => print(&table(&all))?,
+        Format::Table => {
+            print(&table(&all, Terminal::stdout().view()))?;
+            if let Some(first) = all.first() {
+                next(&format!("dlgrid site show {}   (all that it says)", first.name));
+            }
+        }
         Format::Json => {
             let sites: Vec<Value> = all.iter().map(entry).collect();
             print(&format!("{:#}\n", json!({"schema": "dlgrid.sites/1", "sites": sites})))?;
@@ -161,22 +167,28 @@ fn list(format: Format) -> anyhow::Result<u8> {
     Ok(exit::OK)
 }
 
-fn table(all: &[Known]) -> String {
-    let width = all.iter().map(|one| one.name.chars().count()).max().unwrap_or(0);
-    let line = |one: &Known| {
-        let origin = one.path.as_ref().map_or("built in", |_| "yours");
-        let about = match &one.site {
-            Ok(site) => {
-                let cluster = site.cluster.as_ref().map(|c| format!("cluster {c}"));
-                let parts: Vec<String> =
-                    site.description.clone().into_iter().chain(cluster).collect();
-                parts.join("; ")
-            }
-            Err(error) => format!("{error}: `dlgrid site show {}` says more", one.name),
-        };
-        format!("{:width$}  {origin:8}  {}\n", clean(&one.name), clean(&about))
+fn table(all: &[Known], view: View) -> String {
+    let about = |one: &Known| match &one.site {
+        Ok(site) => {
+            let cluster = site.cluster.as_ref().map(|c| format!("cluster {c}"));
+            let parts: Vec<String> = site.description.clone().into_iter().chain(cluster).collect();
+            parts.join("; ")
+        }
+        Err(error) => format!("{error}: `dlgrid site show {}` says more", one.name),
     };
-    all.iter().map(line).collect()
+    let origin = |one: &Known| one.path.as_ref().map_or("built in", |_| "yours").to_owned();
+    let tone = |one: &Known| if one.site.is_ok() { Tone::Plain } else { Tone::Bad };
+    let cells = |cell: &dyn Fn(&Known) -> String| all.iter().map(cell).collect();
+    let columns = vec![
+        Column::words("site", cells(&|one| clean(&one.name).into_owned())),
+        Column::words("whose", cells(&origin)).toned(Tone::Less),
+        Column {
+            yields: true,
+            tones: all.iter().map(tone).collect(),
+            ..Column::words("what it is", cells(&|one| clean(&about(one)).into_owned()))
+        },
+    ];
+    lay_out(columns, view).0
 }
 
 fn entry(one: &Known) -> Value {
@@ -234,4 +246,17 @@ fn show(name: &str, format: Format) -> anyhow::Result<u8> {
         _ => return Err(wrong_input("a profile is no table of rows", "use `--format json`")),
     }
     Ok(exit::OK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sites_are_listed_at_any_width() {
+        // A folder that is not there holds no profile: these are those built in.
+        let all = find::known(std::path::Path::new("/nonexistent"));
+        insta::assert_snapshot!("sites_80", table(&all, View { width: Some(80), color: false }));
+        insta::assert_snapshot!("sites_140", table(&all, View { width: Some(140), color: false }));
+    }
 }

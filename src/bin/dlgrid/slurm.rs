@@ -30,9 +30,10 @@ use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::text::plural;
 use dlgrid_sweep::{exit, host, orders};
 
+use crate::busy::Busy;
 use crate::cluster::{Found, Place};
 use crate::complete;
-use crate::talk::{refuse, talk};
+use crate::talk::{next, refuse, talk};
 use crate::work;
 
 /// What is to be submitted of a sweep.
@@ -98,7 +99,9 @@ pub fn submit(
     }
     let dir = absolute(&sweep.dir)?;
     let script = script::render(&found.site);
+    let busy = Busy::new("putting the programs into the sweep");
     let installed = install::install(&dir, &programs(sweep.spec.trains(), worker)?, &script)?;
+    drop(busy);
     let mut requests = Vec::new();
     for wish in wishes.iter().filter(|wish| !wish.slices.is_empty()) {
         let place = Place {
@@ -117,7 +120,7 @@ pub fn submit(
         put(sweep, &found.slurm, request)?;
     }
     let name = &sweep.manifest.name;
-    talk(&format!("next: dlgrid status {name}; dlgrid report {name} at any time\n"));
+    next(&format!("dlgrid watch {name}; dlgrid report {name} at any time"));
     Ok(exit::OK)
 }
 

@@ -1,6 +1,7 @@
 //! `dlgrid status`: how a sweep is getting on.
 use anyhow::Result;
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::find::log::last_lines;
 use dlgrid_sweep::host;
 use dlgrid_sweep::report::status;
@@ -8,6 +9,7 @@ use dlgrid_sweep::report::status;
 use super::pick::{AskSlurm, Picked, Queue, Root, code};
 use super::show::{Format, Terminal, print, wrong_input};
 use super::stage;
+use crate::completion;
 
 /// Last lines of the first cause's example that are shown.
 const LAST_LINES: usize = 2;
@@ -16,6 +18,7 @@ const LAST_LINES: usize = 2;
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
+    #[arg(add = ArgValueCandidates::new(completion::sweeps))]
     pub sweep: Option<String>,
     #[command(flatten)]
     root: Root,

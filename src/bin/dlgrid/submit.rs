@@ -7,6 +7,7 @@ use dlgrid_sweep::store::manifest::Manifest;
 use dlgrid_sweep::store::read::{self, RetryPolicy};
 use dlgrid_sweep::sweep::Sweep;
 
+use crate::busy::Busy;
 use crate::check;
 use crate::cluster::{self, Found};
 use crate::pick::Root;
@@ -57,7 +58,9 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     }
     let (slurm, upkeep) = (spec.slurm.clone(), spec.upkeep.clone());
     let checkpoint = spec.checkpoint_seconds;
+    let busy = Busy::new("writing down the sweep");
     let created = Sweep::create(&args.root.root, spec, &bytes, &cut)?;
+    drop(busy);
     let mut sweep = created.sweep;
     sweep.spec.slurm = slurm;
     sweep.spec.upkeep = upkeep;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use dlgrid_sweep::text::clean;
 
+use crate::busy;
 use crate::show::{Refusal, Terminal};
 
 /// An expected failure: an exit code, a fact, a way out.
@@ -14,7 +15,12 @@ pub fn refuse(code: u8, fact: impl Into<String>, hint: impl Into<String>) -> any
 /// Says something beside the data.
 pub fn talk(text: &str) {
     // Where standard error can't be written there is nobody to tell.
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    let _ = busy::aside(|| std::io::stderr().lock().write_all(text.as_bytes()));
+}
+
+/// Says which command comes next, and in three blanks' distance why.
+pub fn next(step: &str) {
+    talk(&Terminal::stderr().view().next(&clean(step)));
 }
 
 /// Whether talk may be coloured, and its width.

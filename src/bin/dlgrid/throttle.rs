@@ -1,5 +1,6 @@
 //! `dlgrid throttle`: how many tasks of a sweep may run at once, also of what is in the queue.
 use anyhow::Result;
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exec::slurm::call::Slurm;
 use dlgrid_sweep::exec::slurm::lanes::{self, Live};
 use dlgrid_sweep::exec::slurm::ledger::Ledger;
@@ -9,13 +10,15 @@ use dlgrid_sweep::text::plural;
 use dlgrid_sweep::{exit, host};
 
 use crate::cluster::PATIENCE;
+use crate::completion;
 use crate::pick::{self, Root};
-use crate::talk::{refuse, talk};
+use crate::talk::{next, refuse, talk};
 
 /// Arguments of `throttle`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The sweep: a name, its beginning, an id or a path
+    #[arg(add = ArgValueCandidates::new(completion::sweeps))]
     pub sweep: String,
     /// Tasks that may run at once, or `none` for as many as Slurm starts; what runs goes on
     #[arg(value_name = "N", value_parser = most)]
@@ -66,7 +69,7 @@ pub fn run(args: &Args) -> Result<u8> {
         None => format!("{live} may run all of their tasks\n"),
         Some(most) => format!("{live} may run {} at once\n", plural(most, "task")),
     });
-    talk(&format!("next: dlgrid status {}\n", args.sweep));
+    next(&format!("dlgrid status {}", args.sweep));
     Ok(exit::OK)
 }
 

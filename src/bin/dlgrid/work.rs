@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Context as _;
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exec::claim::{self, Claimed, Standing};
 use dlgrid_sweep::exec::local::{self, Event, Job, Print, Slot, Worker};
 use dlgrid_sweep::store::merge::{Merged, Results};
@@ -13,10 +14,12 @@ use dlgrid_sweep::store::record::Outcome;
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::{dataset, doctor, exit, host};
 
+use crate::busy::Busy;
 use crate::complete;
+use crate::completion;
 use crate::progress::Progress;
 use crate::slurm;
-use crate::talk::{refuse, tail, talk};
+use crate::talk::{next, refuse, tail, talk};
 
 /// How to work.
 #[derive(Debug, clap::Args)]
@@ -31,7 +34,7 @@ pub struct LocalArgs {
     #[arg(long, value_name = "FILE", env = "DLGRID_WORKER", hide_env = true)]
     pub worker: Option<PathBuf>,
     /// The site whose profile to use: a name or a path [default: what the spec says, or DLGRID_SITE]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(completion::sites))]
     pub site: Option<String>,
     /// Go on here although another machine seems to work on the sweep, for you know that it is gone
     #[arg(long)]
@@ -98,6 +101,7 @@ pub fn program(
 
 /// A data set of the catalogue must be there, and be what it is called, byte for byte.
 fn catalogue_data(set: &str) -> anyhow::Result<()> {
+    let _busy = Busy::new(format!("checking the data set {set}, byte by byte"));
     let folder = dataset::locate::locate(set).map_err(|error| {
         let hint = error.hint();
         missing(anyhow::Error::new(error), hint)
@@ -321,17 +325,14 @@ pub fn conclude(sweep: &Sweep, results: &Results, stopped: bool) -> u8 {
         }
     }
     let name = &sweep.manifest.name;
-    let mut text = format!("{}: {}\n", sweep.dir.label(), parts.join(", "));
-    if failed > 0 {
-        text.push_str(&format!("next: dlgrid report {name} groups the failures; dlgrid retry {name} trains them again\n"));
+    talk(&format!("{}: {}\n", sweep.dir.label(), parts.join(", ")));
+    match (failed, missing) {
+        (0, 0) => next(&format!("dlgrid report {name}")),
+        (0, _) => next("the same submit goes on with what is missing"),
+        _ => next(&format!(
+            "dlgrid report {name} groups the failures; dlgrid retry {name} trains them again"
+        )),
     }
-    if missing > 0 {
-        text.push_str("next: the same submit goes on with what is missing\n");
-    }
-    if failed == 0 && missing == 0 {
-        text.push_str(&format!("next: dlgrid report {name}\n"));
-    }
-    talk(&text);
     match (stopped && missing > 0, failed + missing) {
         (true, _) => exit::STOPPED,
         (false, 0) => exit::OK,

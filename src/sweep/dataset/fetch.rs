@@ -26,6 +26,8 @@ pub enum Event {
     },
     /// Something that takes its time.
     Note(String),
+    /// Files begin to come into this working folder, which is gone at the end.
+    Into(PathBuf),
 }
 
 impl std::fmt::Display for Event {
@@ -34,6 +36,7 @@ impl std::fmt::Display for Event {
             Event::Asking { source } => write!(f, "asking {source}"),
             Event::Failed { why, .. } => write!(f, "  no: {why}"),
             Event::Note(words) => write!(f, "  {words}"),
+            Event::Into(folder) => write!(f, "working in `{}`", folder.display()),
         }
     }
 }
@@ -119,6 +122,7 @@ pub fn fetch(
     std::fs::create_dir_all(root).map_err(write(root))?;
     check_space(root, 3 * set.bytes())?;
     let work = Work::new(root)?;
+    talk(&Event::Into(work.0.clone()));
     let mut tried = Vec::new();
     if let Some(folder) = from {
         match download::bring_from_folder(set, folder, &work.0) {

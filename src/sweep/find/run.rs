@@ -209,7 +209,8 @@ const fn badness(state: State) -> u8 {
         State::Diverged => 2,
         State::Interrupted => 3,
         State::Running => 4,
-        State::Waiting => 5,
-        State::Done => 6,
+        State::LeftOut => 5,
+        State::Waiting => 6,
+        State::Done => 7,
     }
 }

@@ -1,7 +1,12 @@
 //! What was ordered of a sweep, and what the jobs around its arrays came to: lines for its status.
+use std::collections::HashMap;
+
 use crate::exec::slurm::ledger::{Kind, Ledger};
-use crate::orders::{Order, Ordered};
+use crate::orders::{self, Order, Ordered};
+use crate::space::Condition;
+use crate::store::merge::Results;
 use crate::store::tasks::TaskStart;
+use crate::sweep::Sweep;
 use crate::text::plural;
 
 /// A line about a sweep.
@@ -21,7 +26,9 @@ pub fn notes(orders: &[Ordered], ledger: &Ledger, starts: &[TaskStart]) -> Vec<N
     for ordered in orders {
         let (about, text) = match &ordered.order {
             Order::Stop(why) if ordered.until >= last => ("stopped", why.clone()),
-            Order::LeaveOut(text) if ordered.until >= last => ("left out", text.clone()),
+            Order::LeaveOut(text) if ordered.until >= last => {
+                ("left out", format!("{text} (`dlgrid retry` puts them back)"))
+            }
             Order::Throttle(Some(most)) => {
                 ("throttle", format!("{} at once, as was ordered", plural(*most, "task")))
             }
@@ -44,6 +51,36 @@ pub fn notes(orders: &[Ordered], ledger: &Ledger, starts: &[TaskStart]) -> Vec<N
         Some(Note { about: kind.word(), text })
     }));
     notes
+}
+
+/// The runs that have not ended and that no task will train, for they were ordered to be left out:
+/// their places, each with its slice. An order is about a slice until that is submitted again.
+#[must_use]
+pub fn left_out(
+    sweep: &Sweep,
+    results: &Results,
+    orders: &[Ordered],
+    ledger: &Ledger,
+) -> HashMap<u64, u32> {
+    let condition = |ordered: &Ordered| match &ordered.order {
+        Order::LeaveOut(text) => Some((ordered.until, Condition::new(text).ok()?)),
+        _ => None,
+    };
+    let conditions: Vec<(u32, Condition)> = orders.iter().filter_map(condition).collect();
+    let mut left_out = HashMap::new();
+    if conditions.is_empty() {
+        return left_out;
+    }
+    for (slice, obeys) in ledger.obeys() {
+        let about: Vec<&Condition> =
+            conditions.iter().filter(|(until, _)| *until >= obeys).map(|(_, c)| c).collect();
+        let is_left_out = |index: &u64| {
+            results.end(*index).is_none()
+                && about.iter().any(|condition| orders::matches(&sweep.spec, condition, *index))
+        };
+        left_out.extend(sweep.slice_runs(slice).filter(is_left_out).map(|index| (index, slice)));
+    }
+    left_out
 }
 
 #[cfg(test)]
@@ -94,7 +131,7 @@ mod tests {
             (2, Order::Throttle(Some(1))),
         ]), @r"
         stopped: first
-        left out: x > 3
+        left out: x > 3 (`dlgrid retry` puts them back)
         throttle: 1 task at once, as was ordered
         canary: failed on n3: it failed: exit code 9
         ");

@@ -108,6 +108,7 @@ fn frame(source: &Source<'_>, plan: &Plan, rows: Vec<Row>, trials: u64) -> Repor
 /// Runs by state; those that no attempt began are waiting.
 pub(super) fn counts(source: &Source<'_>) -> Counts {
     let mut counts = Counts::of(source.facts.iter().map(|f| f.state));
+    counts.add(State::LeftOut, source.left_out.len() as u64);
     counts.add(State::Waiting, source.runs.saturating_sub(counts.total()));
     counts
 }
@@ -137,8 +138,9 @@ fn notes(source: &Source<'_>, counts: &Counts) -> Vec<String> {
 }
 
 pub(super) fn open_runs(source: &Source<'_>) -> (Vec<Range>, bool) {
-    let mut ended: Vec<u64> =
-        source.facts.iter().filter(|f| f.state.is_ended()).map(|f| f.index).collect();
+    let is_over = |f: &&Fact<'_>| f.state.is_ended() || f.state == State::LeftOut;
+    let mut ended: Vec<u64> = source.facts.iter().filter(is_over).map(|f| f.index).collect();
+    ended.extend(&source.left_out);
     if ended.len() as u64 >= source.runs {
         return (Vec::new(), false);
     }
@@ -193,6 +195,8 @@ fn row(source: &Source<'_>, plan: &Plan, places: &[usize], entry: &Entry) -> Row
     let facts = || places[entry.from..entry.to].iter().map(|place| &source.facts[*place]);
     let point = entry.standing.point;
     let mut counts = Counts::of(facts().map(|f| f.state));
+    let of_point = |index: &&u64| **index % source.points.max(1) == point;
+    counts.add(State::LeftOut, source.left_out.iter().filter(of_point).count() as u64);
     counts.add(State::Waiting, source.rounds().count().saturating_sub(counts.total()));
     let metrics = (0..plan.query.metrics.len()).map(|column| metric(facts(), column)).collect();
     let shown = plan.query.metrics.len();

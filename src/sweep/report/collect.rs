@@ -1,26 +1,29 @@
 //! From a sweep and its results to what a report is made of. The only part of the report that
 //! knows the store and the spec.
+mod states;
+
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use rayon::prelude::*;
 
 use super::efficiency::{Around, Efficiency};
-use super::fate::{self, Attempt, LazyStarts, Starts};
+use super::fate::{self, LazyStarts, Starts};
 use super::result::RunResult;
 use super::status::{Running, Status};
-use super::{Aim, Fact, Plan, Query, Report, ReportError, Source, Title, build, list, pause};
+use super::{Aim, Fact, Plan, Query, Report, ReportError, Source, Title, build, list};
 use crate::dataset;
 use crate::exec::claim;
 use crate::exec::slurm::bad_nodes;
 use crate::exec::slurm::state::Standing;
-use crate::judge::{Liveness, State, Traces, judge};
+use crate::judge::{Liveness, State};
 use crate::recipe::{Settings, Work};
 use crate::space::Base;
 use crate::spec::{At, Goal, Objective, Spec};
 use crate::store::MetricId;
 use crate::store::layout::SweepDir;
-use crate::store::merge::{LastEvent, Merged, Place, Results, RunState};
-use crate::store::record::{End, Head};
+use crate::store::merge::{LastEvent, Merged, Results, RunState};
+use crate::store::record::End;
 use crate::store::tasks::Cause;
 use crate::sweep::Sweep;
 use crate::trial::TrialId;
@@ -43,6 +46,8 @@ pub struct Subject<'a> {
     pub slurm: Option<&'a Standing>,
     /// What its array tasks wrote of themselves, where they can be asked.
     pub starts: Option<&'a LazyStarts>,
+    /// Runs not ended that were ordered to be left out, each with its slice.
+    pub left_out: Option<&'a HashMap<u64, u32>>,
 }
 
 /// Why a run did not end well, what kind of cause that is, and where.
@@ -63,13 +68,30 @@ impl<'a> Subject<'a> {
         };
         let slices = sweep.manifest.slices.iter().map(|slice| slice.runs).collect();
         let (spec, runs) = (&sweep.spec, sweep.manifest.runs);
-        Self { title, spec, runs, slices, results, liveness, slurm: None, starts: None }
+        Self {
+            title,
+            spec,
+            runs,
+            slices,
+            results,
+            liveness,
+            slurm: None,
+            starts: None,
+            left_out: None,
+        }
     }
 
     /// With what array tasks wrote of themselves.
     #[must_use]
     pub const fn with_starts(mut self, starts: &'a LazyStarts) -> Self {
         self.starts = Some(starts);
+        self
+    }
+
+    /// With the runs that were ordered to be left out.
+    #[must_use]
+    pub const fn with_left_out(mut self, left_out: &'a HashMap<u64, u32>) -> Self {
+        self.left_out = Some(left_out);
         self
     }
 
@@ -82,7 +104,7 @@ impl<'a> Subject<'a> {
 }
 
 impl Subject<'_> {
-    fn starts(&self) -> &Starts {
+    pub(super) fn starts(&self) -> &Starts {
         self.starts.map_or(&*fate::NO_STARTS, |starts| starts)
     }
 
@@ -98,7 +120,11 @@ impl Subject<'_> {
     /// How it is getting on at `now`, in seconds since the Unix epoch.
     #[must_use]
     pub fn status(&self, now: f64) -> Status {
-        self.with(&[], |source| {
+        self.status_of(self.facts(&[]), now)
+    }
+
+    pub(super) fn status_of(&self, facts: Vec<Fact<'_>>, now: f64) -> Status {
+        self.with_those(facts, |source| {
             let running = source.facts.iter().filter(|f| f.state == State::Running);
             let mut running: Vec<Running> =
                 running.filter_map(|f| self.running(source, f.index, now)).collect();
@@ -129,14 +155,18 @@ impl Subject<'_> {
     /// The state of a run.
     #[must_use]
     pub fn state_of(&self, index: u64) -> State {
-        self.results.runs.get(&index).map_or(State::Waiting, |run| self.state(run))
+        match self.results.runs.get(&index) {
+            Some(run) => self.state(index, run),
+            None if self.is_left_out(index) => State::LeftOut,
+            None => State::Waiting,
+        }
     }
 
     /// Why a run did not end well, with the place where that happened, if that is known.
     #[must_use]
     pub fn why(&self, index: u64) -> Option<String> {
         let run = self.results.runs.get(&index)?;
-        let (why, _, node) = self.trouble(run, self.state(run));
+        let (why, _, node) = self.trouble(run, self.state(index, run));
         let on = node.map_or_else(String::new, |node| format!(" (on {node})"));
         why.map(|why| format!("{why}{on}"))
     }
@@ -199,8 +229,16 @@ impl Subject<'_> {
     }
 
     fn with<T>(&self, metrics: &[String], then: impl FnOnce(&Source<'_>) -> T) -> T {
+        self.with_those(self.facts(metrics), then)
+    }
+
+    /// With these facts alone.
+    pub(super) fn with_those<'f, T>(
+        &'f self,
+        facts: Vec<Fact<'f>>,
+        then: impl FnOnce(&Source<'_>) -> T,
+    ) -> T {
         let (spec, results) = (self.spec, self.results);
-        let facts = self.facts(metrics);
         let values = |point| spec.space.values(point);
         let trial = |point| spec.space.work(point).map(|work| TrialId::of(&work));
         let plain = spec.space.is_plain();
@@ -217,6 +255,7 @@ impl Subject<'_> {
             runs: self.runs,
             missing: self.missing(&facts),
             facts,
+            left_out: self.left_out_unbegun(),
             values: &values,
             is_point: &is_point,
             trial: &trial,
@@ -228,7 +267,7 @@ impl Subject<'_> {
         })
     }
 
-    fn facts(&self, metrics: &[String]) -> Vec<Fact<'_>> {
+    pub(super) fn facts(&self, metrics: &[String]) -> Vec<Fact<'_>> {
         let numbers = self.spec.run_numbers();
         let names = &self.results.names;
         let aim = names.id(&self.spec.objective.metric);
@@ -238,7 +277,7 @@ impl Subject<'_> {
             .par_iter()
             .filter(|(index, _)| **index < numbers)
             .map(|(index, run)| {
-                let state = self.state(run);
+                let state = self.state(*index, run);
                 let end = run.end.as_ref();
                 let done = end.filter(|_| state == State::Done);
                 let metric =
@@ -258,70 +297,6 @@ impl Subject<'_> {
                 }
             })
             .collect()
-    }
-
-    /// Why a run did not end well, and where that happened.
-    fn trouble<'s>(&'s self, run: &'s RunState, state: State) -> Trouble<'s> {
-        let head = |at: &Place| self.results.segments.get(&at.segment())?.head.as_deref();
-        let node = |head: &'s Head| head.node.as_deref().unwrap_or(&head.host);
-        match (state, &run.end, &run.last) {
-            (State::Failed | State::Diverged, Some(end), _) => {
-                let node = Some(&end.at).filter(|at| at.attempt > 0).and_then(head).map(node);
-                (end.why.as_deref().map(Into::into), end.cause, node)
-            }
-            (State::Lost, _, Some(last)) => {
-                let (slice, head) = (last.at.slice, head(&last.at));
-                let intent = head.and_then(|head| head.intent);
-                let attempt = Attempt { slice, intent, time: last.time };
-                let slurm = self.slurm.and_then(|slurm| slurm.over(slice));
-                let (why, kind, of_task) = fate::of(&attempt, self.starts(), slurm)
-                    .map_or((None, None, None), |f| (Some(f.words), f.cause, f.node));
-                (why, kind, head.map(node).or(of_task))
-            }
-            (State::Interrupted, _, Some(last)) => {
-                let slice = last.at.slice;
-                let queued = (self.liveness)(slice) == Liveness::Queued;
-                let slurm = self.slurm.and_then(|slurm| slurm.over(slice));
-                let found = pause::of(slice, self.starts(), queued, slurm);
-                let (why, kind) = found.map_or((None, None), |(why, kind)| (Some(why), kind));
-                (why.map(Into::into), kind, head(&last.at).map(node))
-            }
-            _ => (None, None, None),
-        }
-    }
-
-    fn state(&self, run: &RunState) -> State {
-        let outcome = run.end.as_ref().map(|end| end.outcome);
-        let Some(last) = run.last.as_ref().filter(|_| outcome.is_none()) else {
-            return judge(&Traces { outcome, ..Traces::default() }, 0, Liveness::Unknown);
-        };
-        let segment = self.results.segments.get(&last.at.segment());
-        let stopped = matches!(last.what, LastEvent::Stopped { .. });
-        let saved = matches!(
-            last.what,
-            LastEvent::Checkpoint { .. } | LastEvent::Stopped { saved: true, .. }
-        );
-        let closed = segment.is_some_and(|s| s.closed);
-        let traces = Traces { outcome, attempt: last.at.attempt, stopped, saved, closed };
-        judge(&traces, self.results.attempts(last.at.slice), (self.liveness)(last.at.slice))
-    }
-
-    /// Runs not ended in slices that no process works on or will.
-    fn missing(&self, facts: &[Fact<'_>]) -> u64 {
-        // What is not in the queue yet is put there by a job.
-        if self.slurm.is_some_and(Standing::is_topped_up) {
-            return 0;
-        }
-        let mut open = self.slices.clone();
-        for fact in facts.iter().filter(|f| f.state.is_ended()) {
-            let end = self.results.end(fact.index).filter(|end| end.at.attempt > 0);
-            let slice = end.and_then(|end| open.get_mut(usize::try_from(end.at.slice).ok()?));
-            if let Some(open) = slice {
-                *open = open.saturating_sub(1);
-            }
-        }
-        let gone = |slice: &u32| (self.liveness)(*slice) == Liveness::Gone;
-        (0..).zip(open).filter(|(slice, open)| *open > 0 && gone(slice)).map(|(_, open)| open).sum()
     }
 }
 
@@ -367,7 +342,7 @@ fn ratio(spec: &Spec) -> f64 {
     }
 }
 
-fn aim(objective: &Objective) -> Aim {
+pub(super) fn aim(objective: &Objective) -> Aim {
     Aim {
         metric: objective.metric.clone(),
         maximize: objective.goal == Goal::Maximize,
@@ -375,7 +350,7 @@ fn aim(objective: &Objective) -> Aim {
     }
 }
 
-fn objective(end: &Merged, id: MetricId, objective: &Objective) -> Option<f64> {
+pub(super) fn objective(end: &Merged, id: MetricId, objective: &Objective) -> Option<f64> {
     match objective.at {
         At::Last => end.metric(id),
         At::Best => end.best(id).map(|best| best.value.0).or_else(|| end.metric(id)),

@@ -17,7 +17,7 @@ pub fn render(report: &Report) -> String {
         head.extend(summary_heads(metric).into_iter().take(2));
     }
     head.extend(["seeds", "seconds", "seconds_mean"].map(str::to_owned));
-    head.extend(crate::judge::STATES.map(|state| state.word().to_owned()));
+    head.extend(crate::judge::STATES.map(|state| state.key().to_owned()));
     head.extend(report.comparison.iter().flat_map(|_| COMPARED.map(str::to_owned)));
     head.extend(report.folds.map(|_| "folds".to_owned()));
     write(std::iter::once(head).chain(report.rows.iter().map(|row| line(row, report))))
@@ -86,7 +86,7 @@ pub fn render_runs(report: &Report) -> String {
                 run.seed.map_or_else(String::new, |seed| seed.to_string()),
             ];
             cells.extend(row.parameters.iter().map(|v| v.as_ref().map_or_else(String::new, value)));
-            cells.push(run.state.word().into());
+            cells.push(run.state.key().into());
             cells.push(run.objective.map_or_else(String::new, number));
             cells.push(if run.state == State::Running {
                 String::new()

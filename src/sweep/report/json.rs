@@ -180,7 +180,7 @@ pub(crate) fn aim(aim: &Aim) -> Json {
 /// Every state with its number, also those that do not occur.
 pub(super) fn counts(counts: &Counts) -> Json {
     let map: Map<String, Json> =
-        counts.iter().map(|(state, runs)| (state.word().to_owned(), runs.into())).collect();
+        counts.iter().map(|(state, runs)| (state.key().to_owned(), runs.into())).collect();
     map.into()
 }
 

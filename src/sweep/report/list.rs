@@ -1,9 +1,9 @@
 //! The sweeps under one root, as a table, CSV, JSON or Markdown.
 use serde_json::{Value as Json, json};
 
-use super::table::{Column, View, lay_out};
 use super::{Aim, Title, csv, json, markdown};
 use crate::judge::{Counts, State};
+use crate::terminal::{Column, Tone, View, lay_out};
 use crate::text::{Digits, cut, duration, grouped};
 
 /// Version of the JSON of `dlgrid list`; fields are added, never changed or taken away.
@@ -49,6 +49,15 @@ impl Entry {
         }
     }
 
+    fn tone(&self) -> Tone {
+        match self.state() {
+            "done" => Tone::Good,
+            "running" | "stopped" => Tone::Busy,
+            "waiting" => Tone::Less,
+            _ => Tone::Bad,
+        }
+    }
+
     fn short_id(&self) -> &str {
         self.sweep.id.get(..8).unwrap_or(&self.sweep.id)
     }
@@ -75,15 +84,17 @@ pub fn render(entries: &[Entry], now: f64, view: View) -> String {
         cells: entries.iter().map(cell).collect(),
         right,
         spare,
+        ..Column::default()
     };
+    let states = entries.iter().map(Entry::tone).collect();
     let columns = vec![
         column("sweep", false, 0, &|e| cut(&e.sweep.name, 40)),
-        column("id", false, 1, &|e| e.short_id().to_owned()),
-        column("age", true, 3, &|e| duration((now - e.created).max(0.0))),
+        column("id", false, 1, &|e| e.short_id().to_owned()).toned(Tone::Less),
+        column("age", true, 3, &|e| duration((now - e.created).max(0.0))).toned(Tone::Less),
         column("ended", true, 0, &Entry::progress),
         column("best", true, 2, &Entry::best),
-        column("metric", false, 4, &|e| cut(&e.aim.metric, 32)),
-        column("state", false, 0, &|e| e.state().to_owned()),
+        column("metric", false, 4, &|e| cut(&e.aim.metric, 32)).toned(Tone::Less),
+        Column { tones: states, ..column("state", false, 0, &|e| e.state().to_owned()) },
         column("runs", false, 5, &|e| {
             e.problem.as_deref().map_or_else(|| e.counts.to_string(), |why| cut(why, 60))
         }),
@@ -98,7 +109,7 @@ pub fn render_csv(entries: &[Entry]) -> String {
         ["sweep", "id", "dir", "created", "state", "metric", "best", "runs"]
             .map(str::to_owned)
             .into();
-    head.extend(crate::judge::STATES.map(|state| state.word().to_owned()));
+    head.extend(crate::judge::STATES.map(|state| state.key().to_owned()));
     let lines = entries.iter().map(|e| {
         let mut cells = vec![
             csv::text(&e.sweep.name),

@@ -2,6 +2,7 @@
 use super::table::{not_done, objectives, parameter, rank, runs, summaries, tied, totals};
 use super::{Report, Row, Summary, importance, tested};
 use crate::judge::State;
+use crate::terminal::View;
 use crate::text::{clean, duration};
 
 /// Renders the report. Everything that Markdown would act on is escaped.
@@ -44,7 +45,7 @@ pub fn render(report: &Report) -> String {
         out.push_str(&note);
         out.push_str("\n\n");
     }
-    out.push_str(&totals(report).replace(" (all: --all)", ""));
+    out.push_str(&totals(report, View::PLAIN).replace(" (all: --all)", ""));
     out.push('\n');
     if let Some(told) = &report.importance {
         out.push_str(&what_matters(report, told));

@@ -11,6 +11,7 @@ pub mod fate;
 pub mod importance;
 pub mod json;
 pub mod list;
+pub mod live;
 pub mod markdown;
 pub mod page;
 pub mod paired;
@@ -111,6 +112,8 @@ pub struct Source<'a> {
     pub runs: u64,
     /// Every run that was begun.
     pub facts: Vec<Fact<'a>>,
+    /// Runs that were not begun, and will not be: they were ordered to be left out.
+    pub left_out: Vec<u64>,
     /// Runs not ended that no process will get to.
     pub missing: u64,
     /// Parameters at a point.

@@ -9,6 +9,7 @@ use super::{Aim, Title, json};
 use crate::recipe::Value;
 use crate::store::confusion::{ClassScore, class_scores};
 use crate::store::record::{End, Metrics, Number, Outcome};
+use crate::terminal::{Column, Tone, View, lay_out};
 use crate::text::{Digits, clean, duration, grouped, plural};
 use crate::trial::TrialId;
 
@@ -53,6 +54,13 @@ impl RunResult {
         }
     }
 
+    const fn tone(&self) -> Tone {
+        match self.end.outcome {
+            Outcome::Done => Tone::Good,
+            Outcome::Diverged | Outcome::Failed => Tone::Bad,
+        }
+    }
+
     fn state(&self) -> &'static str {
         match self.end.outcome {
             Outcome::Done => "done",
@@ -75,12 +83,12 @@ fn floors(metrics: &Metrics) -> BTreeMap<&str, BTreeMap<&str, f64>> {
 
 /// Renders text for people.
 #[must_use]
-pub fn text(result: &RunResult) -> String {
+pub fn text(result: &RunResult, view: View) -> String {
     let end = &result.end;
     let mut out = format!(
-        "run {}  {}  trial {}  seed {}  {}  {}",
-        end.index,
-        result.state(),
+        "{}  {}  trial {}  seed {}  {}  {}",
+        view.paint(Tone::Strong, &format!("run {}", end.index)),
+        view.paint(result.tone(), result.state()),
         result.trial.short(),
         end.seed,
         plural(u64::from(end.epochs), "epoch"),
@@ -96,15 +104,16 @@ pub fn text(result: &RunResult) -> String {
         let _ = writeln!(out, "{}", clean(&parameters.join("  ")));
     }
     if let Some(why) = &end.why {
-        let _ = writeln!(out, "{}: {}", result.state(), clean(why));
+        let state = view.paint(result.tone(), result.state());
+        let _ = writeln!(out, "{state}: {}", clean(why));
     }
-    metrics_table(&mut out, result);
-    classes_table(&mut out, result);
-    confusion_table(&mut out, result);
+    metrics_table(&mut out, result, view);
+    classes_table(&mut out, result, view);
+    confusion_table(&mut out, result, view);
     out
 }
 
-fn metrics_table(out: &mut String, result: &RunResult) {
+fn metrics_table(out: &mut String, result: &RunResult, view: View) {
     let end = &result.end;
     let floors = floors(&end.metrics);
     let mut head: Vec<String> = ["metric", "last", "best", "epoch"].map(str::to_owned).into();
@@ -127,11 +136,11 @@ fn metrics_table(out: &mut String, result: &RunResult) {
         rows.push(row);
     }
     if rows.len() > 1 {
-        aligned(out, &rows);
+        aligned(out, &rows, view);
     }
 }
 
-fn classes_table(out: &mut String, result: &RunResult) {
+fn classes_table(out: &mut String, result: &RunResult, view: View) {
     let mut scores: Vec<(usize, ClassScore)> = result.scores().into_iter().enumerate().collect();
     let (all, digits) = (scores.len(), Digits::Plain(4));
     if all > MATRIX {
@@ -147,14 +156,14 @@ fn classes_table(out: &mut String, result: &RunResult) {
         rows.push(row);
     }
     if !scores.is_empty() {
-        aligned(out, &rows);
+        aligned(out, &rows, view);
     }
     if all > MATRIX {
         let _ = writeln!(out, "of {all} classes the worst: `--format json` has all");
     }
 }
 
-fn confusion_table(out: &mut String, result: &RunResult) {
+fn confusion_table(out: &mut String, result: &RunResult, view: View) {
     let confusion = result.end.confusion.as_deref().unwrap_or_default();
     if confusion.is_empty() {
         return;
@@ -171,7 +180,7 @@ fn confusion_table(out: &mut String, result: &RunResult) {
         for (n, class, other) in mistakes.into_iter().take(WORST) {
             rows.push(vec![result.class(class), result.class(other), grouped(n)]);
         }
-        return aligned(out, &rows);
+        return aligned(out, &rows, view);
     }
     let mut head = vec!["true \\ taken for".to_owned()];
     head.extend((0..confusion.len()).map(|class| class.to_string()));
@@ -181,25 +190,19 @@ fn confusion_table(out: &mut String, result: &RunResult) {
         cells.extend(row.iter().map(|n| grouped(*n)));
         rows.push(cells);
     }
-    aligned(out, &rows);
+    aligned(out, &rows, view);
 }
 
 /// Rows under a head: the first column to the left, the others to the right.
-fn aligned(out: &mut String, rows: &[Vec<String>]) {
-    use unicode_width::UnicodeWidthStr as _;
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |c: usize| rows.iter().map(|row| row[c].width()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
+fn aligned(out: &mut String, rows: &[Vec<String>], view: View) {
+    let Some((head, rows)) = rows.split_first() else { return };
+    let column = |(place, head): (usize, &String)| Column {
+        right: place > 0,
+        yields: place == 0,
+        ..Column::words(head, rows.iter().map(|row| row[place].clone()).collect())
+    };
     out.push('\n');
-    for row in rows {
-        let mut line = String::new();
-        for (c, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            let gap = " ".repeat(width - cell.width());
-            let _ =
-                if c == 0 { write!(line, "{cell}{gap}") } else { write!(line, "  {gap}{cell}") };
-        }
-        let _ = writeln!(out, "{}", line.trim_end());
-    }
+    out.push_str(&lay_out(head.iter().enumerate().map(column).collect(), view).0);
 }
 
 /// Renders JSON, on one line: `schema`, `sweep {name, id, dir}`, `objective {metric, goal, at}`,

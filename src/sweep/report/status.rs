@@ -1,10 +1,10 @@
 //! How a sweep is getting on: one screen, or JSON.
 mod json;
-mod queue;
+pub(super) mod queue;
 mod trouble;
 
 use super::around::Note;
-use super::table::{BOLD, GREEN, RED, View, YELLOW, parameter, style};
+use super::table::parameter;
 use super::{Aim, Cause, Range, Row, Source, Summary, Title, ranges};
 use crate::exec::slurm::bad_nodes::BadNode;
 use crate::exec::slurm::state::Array;
@@ -12,6 +12,7 @@ use crate::judge::{Counts, State};
 use crate::recipe::Fold;
 use crate::spec::Rounds;
 use crate::store::record::Cause as Kind;
+use crate::terminal::{Tone, View};
 use crate::text::{Digits, clean, cut, duration, grouped, plural};
 pub use json::render_json;
 
@@ -161,39 +162,45 @@ pub fn render(status: &Status, view: View) -> String {
     let mut lines = vec![
         format!(
             "{}  {} of {} ended ({share:.1} %)",
-            style(view, BOLD, &clean(&status.sweep.name)),
+            view.paint(Tone::Strong, &clean(&status.sweep.name)),
             grouped(ended),
             plural(total, "run")
         ),
         bar(counts, view),
-        counts.to_string(),
+        counts.render(view),
         String::new(),
     ];
     lines.extend(best(status, view));
-    lines.extend(running(status));
+    lines.extend(running(status, view));
     lines.extend(queue::lines(status, view));
     if let Some(pace) = &status.pace {
-        lines.push(format!(
-            "pace     {} a run, {} at once; about {} left",
+        let text = format!(
+            "{} a run, {} at once; about {} left",
             duration(pace.seconds_a_run),
             grouped(pace.at_once),
             duration(pace.seconds_left)
-        ));
+        );
+        lines.push(item(view, "pace", &text));
     }
     if !status.open.0.is_empty() {
-        lines.push(format!("open     runs {}", ranges::words(&status.open.0, status.open.1)));
+        let runs = format!("runs {}", ranges::words(&status.open.0, status.open.1));
+        lines.push(item(view, "open", &runs));
     }
-    let room = view.width.unwrap_or(200).saturating_sub(10).max(20);
-    lines.extend(
-        status.notes.iter().map(|n| format!("{:<8} {}", n.about, cut(&clean(&n.text), room))),
-    );
+    let room = view.room(10);
+    lines.extend(status.notes.iter().map(|n| item(view, n.about, &cut(&clean(&n.text), room))));
     lines.extend(status.pauses.iter().map(|pause| {
         let text = format!("{}: {}", plural(pause.runs, "run"), clean(&pause.text));
-        format!("paused   {}", cut(&text, room))
+        item(view, "paused", &cut(&text, room))
     }));
     lines.extend(trouble::lines(status, view));
-    lines.push(format!("next     {}", next(status)));
-    lines.join("\n") + "\n"
+    lines.join("\n") + "\n" + &view.next(&next(status))
+}
+
+/// A line with what it is about in front.
+fn item(view: View, head: &str, text: &str) -> String {
+    let head = format!("{head:<8}");
+    let tone = if head.trim().is_empty() { Tone::Plain } else { Tone::Less };
+    format!("{} {text}", view.paint(tone, &head))
 }
 
 /// Done, at work, ended badly and open, each with its own sign.
@@ -202,24 +209,24 @@ fn bar(counts: &Counts, view: View) -> String {
     let total = counts.total().max(1);
     let bad = counts.get(State::Diverged) + counts.get(State::Failed) + counts.get(State::Lost);
     let parts = [
-        (counts.get(State::Done), '█', GREEN),
-        (counts.get(State::Running), '▓', YELLOW),
-        (bad, 'x', RED),
+        (counts.get(State::Done), '█', Tone::Good),
+        (counts.get(State::Running), '▓', Tone::Busy),
+        (bad, 'x', Tone::Bad),
     ];
     let mut out = String::new();
     let (mut sum, mut drawn) = (0, 0);
-    for (runs, sign, color) in parts {
+    for (runs, sign, tone) in parts {
         sum += runs;
         let until =
             usize::try_from(u128::from(sum) * cells as u128 / u128::from(total)).unwrap_or(cells);
         let part: String = std::iter::repeat_n(sign, until - drawn).collect();
         if !part.is_empty() {
-            out.push_str(&style(view, color, &part));
+            out.push_str(&view.paint(tone, &part));
         }
         drawn = until;
     }
-    out.extend(std::iter::repeat_n('░', cells - drawn));
-    out
+    let open: String = std::iter::repeat_n('░', cells - drawn).collect();
+    out + &view.paint(Tone::Less, &open)
 }
 
 fn best(status: &Status, view: View) -> Vec<String> {
@@ -232,11 +239,10 @@ fn best(status: &Status, view: View) -> Vec<String> {
     } else {
         status.rounds.to_string()
     };
-    let mut lines = vec![format!(
-        "best     {} {number} over {runs}, trial {}",
-        clean(&status.aim.metric),
-        row.name()
-    )];
+    let number = view.paint(Tone::Good, &number);
+    let metric = clean(&status.aim.metric);
+    let text = format!("{metric} {number} over {runs}, trial {}", row.name());
+    let mut lines = vec![item(view, "best", &text)];
     let values: Vec<String> = status
         .parameters
         .iter()
@@ -245,14 +251,14 @@ fn best(status: &Status, view: View) -> Vec<String> {
         .map(|(path, value)| format!("{}={}", clean(path), parameter(value.as_ref())))
         .collect();
     if !values.is_empty() {
-        let room = view.width.unwrap_or(200).saturating_sub(9).max(20);
-        lines.push(format!("         {}", cut(&values.join(" "), room)));
+        lines.push(item(view, "", &cut(&values.join(" "), view.room(9))));
     }
     lines
 }
 
 /// A mean and its spread: `0.9712 ± 0.0011`.
-pub(super) fn number(s: &Summary) -> String {
+#[must_use]
+pub fn number(s: &Summary) -> String {
     let digits = Digits::for_all(s.mean);
     match (s.mean, s.sd) {
         (Some(mean), Some(sd)) => format!("{} ± {}", digits.write(mean), digits.write(sd)),
@@ -261,7 +267,7 @@ pub(super) fn number(s: &Summary) -> String {
     }
 }
 
-fn running(status: &Status) -> Vec<String> {
+fn running(status: &Status, view: View) -> Vec<String> {
     let mut lines: Vec<String> = status
         .running
         .iter()
@@ -273,11 +279,13 @@ fn running(status: &Status) -> Vec<String> {
             let since = run.seconds.map_or_else(String::new, |s| format!(", for {}", duration(s)));
             let saved = run.epoch.map_or_else(String::new, |e| format!(", {e} epochs saved"));
             let head = if place == 0 { "running" } else { "" };
-            format!("{head:<8} run {}, trial {}{seed}{fold}{since}{saved}", run.index, run.trial)
+            let text = format!("run {}, trial {}{seed}{fold}{since}{saved}", run.index, run.trial);
+            item(view, head, &text)
         })
         .collect();
     if status.running.len() > NAMED {
-        lines.push(format!("         and {} more", grouped((status.running.len() - NAMED) as u64)));
+        let more = grouped((status.running.len() - NAMED) as u64);
+        lines.push(item(view, "", &format!("and {more} more")));
     }
     lines
 }

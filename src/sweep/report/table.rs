@@ -1,47 +1,17 @@
 //! The report as text for a terminal: one line a trial, columns that fit, and under it all
 //! that must be said.
-use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use unicode_width::UnicodeWidthStr;
 
 use super::{Report, Row, Summary, importance, paired, ranges, tested};
 use crate::judge::State;
 use crate::recipe::Value;
+use crate::terminal::{Column, Tone, View, lay_out};
 use crate::text::{Digits, clean, cut, duration, grouped, plural};
-
-/// What the text is written for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct View {
-    /// Characters in a line; nothing: as many as it takes.
-    pub width: Option<usize>,
-    /// Whether ANSI colours are understood.
-    pub color: bool,
-}
 
 /// Longest text of a cell, in characters.
 const LONGEST: usize = 32;
 /// Most causes that are told.
 const CAUSES: usize = 8;
-
-/// One column, ready to be laid out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
-    /// What stands above it.
-    pub head: String,
-    /// What stands above it where there is little room.
-    pub short: String,
-    /// A text for each row.
-    pub cells: Vec<String>,
-    /// Whether it is numbers, set to the right.
-    pub right: bool,
-    /// Order of being left out where there is no room: higher goes first, 0 never.
-    pub spare: u32,
-}
-
-impl Column {
-    fn width(&self) -> usize {
-        self.cells.iter().map(|c| c.width()).fold(self.head.width(), usize::max)
-    }
-}
 
 /// Renders the report.
 #[must_use]
@@ -53,7 +23,7 @@ pub fn render(report: &Report, view: View) -> String {
         let (table, left_out) = lay_out(columns(report), view);
         out.push_str(&table);
         if let Some(note) = tied(report) {
-            out.push_str(&style(view, DIM, &note));
+            out.push_str(&view.paint(Tone::Less, &note));
             out.push('\n');
         }
         if !left_out.is_empty() {
@@ -61,7 +31,7 @@ pub fn render(report: &Report, view: View) -> String {
                 "left out for want of width: {} (see them all: --format csv)",
                 left_out.join(", ")
             );
-            out.push_str(&style(view, DIM, &note));
+            out.push_str(&view.paint(Tone::Less, &note));
             out.push('\n');
         }
     }
@@ -85,7 +55,7 @@ fn head(report: &Report, view: View) -> String {
     };
     format!(
         "{}  {goal} {} at the {at} epoch, {spread}\n\n",
-        style(view, BOLD, &clean(&report.sweep.name)),
+        view.paint(Tone::Strong, &clean(&report.sweep.name)),
         clean(&aim.metric)
     )
 }
@@ -106,8 +76,12 @@ fn columns(report: &Report) -> Vec<Column> {
         cells: rows.iter().map(cell).collect(),
         right,
         spare,
+        ..Column::default()
     };
-    let mut columns = vec![column("rank", true, 0, &rank), column("trial", false, 0, &Row::name)];
+    let mut columns = vec![
+        column("rank", true, 0, &rank),
+        column("trial", false, 0, &Row::name).toned(Tone::Less),
+    ];
     let mut spare = 100;
     for (place, path) in report.parameters.iter().enumerate() {
         spare += 1;
@@ -121,14 +95,15 @@ fn columns(report: &Report) -> Vec<Column> {
         short: objective,
         cells: objectives(report),
         right: true,
-        spare: 0,
+        tones: rows.iter().map(objective_tone).collect(),
+        ..Column::default()
     });
     for (place, name) in report.metrics.iter().enumerate() {
         spare += 1;
         let all: Vec<Summary> = rows.iter().map(|row| row.metrics[place]).collect();
         let cells = summaries(&all, |_| "-");
         let head = cut(name, LONGEST);
-        columns.push(Column { short: head.clone(), head, cells, right: true, spare });
+        columns.push(Column { spare, ..Column::numbers(&head, cells) });
     }
     let asked = report.rounds().count();
     let partial = rows.iter().any(|row| row.is_partial(asked));
@@ -136,11 +111,23 @@ fn columns(report: &Report) -> Vec<Column> {
     if rows.iter().any(|row| row.counts.get(State::Done) < row.counts.total()) {
         columns.push(column("not done", false, 190, &not_done));
     }
-    columns.push(column("time", true, 300, &|row| duration(row.seconds)));
+    columns.push(column("time", true, 300, &|row| duration(row.seconds)).toned(Tone::Less));
     if asked > 1 {
-        columns.push(column("a run", true, 301, &|row| duration(row.seconds_mean)));
+        let a_run = column("a run", true, 301, &|row| duration(row.seconds_mean));
+        columns.push(a_run.toned(Tone::Less));
     }
     columns
+}
+
+/// The first is what is looked for; one without a number went wrong, or is not there yet.
+fn objective_tone(row: &Row) -> Tone {
+    let bad = [State::Diverged, State::Failed, State::Lost].map(|state| row.counts.get(state));
+    match (row.rank, bad.iter().sum()) {
+        (Some(1), _) => Tone::Good,
+        (Some(_), _) => Tone::Plain,
+        (None, 0u64) => Tone::Less,
+        (None, _) => Tone::Bad,
+    }
 }
 
 /// A rank, marked where noise can't tell the trial from the first.
@@ -230,72 +217,19 @@ pub(super) fn not_done(row: &Row) -> String {
     words.join(", ")
 }
 
-/// Lays columns out side by side, leaving out what does not fit; the names of those left out
-/// come with the text.
-pub(super) fn lay_out(mut columns: Vec<Column>, view: View) -> (String, Vec<String>) {
-    let mut left_out: Vec<(usize, String)> = Vec::new();
-    let total =
-        |columns: &[Column]| columns.iter().map(|c| c.width() + 2).sum::<usize>().saturating_sub(2);
-    let names: Vec<(String, String)> =
-        columns.iter().map(|c| (c.short.clone(), c.head.clone())).collect();
-    let too_wide = |columns: &[Column]| view.width.is_some_and(|width| total(columns) > width);
-    if too_wide(&columns) {
-        for column in &mut columns {
-            column.head.clone_from(&column.short);
-        }
-    }
-    while too_wide(&columns) {
-        let spare = columns.iter().enumerate().max_by_key(|(_, c)| c.spare);
-        let Some(place) = spare.filter(|(_, c)| c.spare > 0).map(|(place, _)| place) else { break };
-        let gone = columns.remove(place);
-        let at = names.iter().position(|(short, _)| *short == gone.short).unwrap_or(0);
-        left_out.push((at, names[at].1.clone()));
-    }
-    left_out.sort();
-    let text = grid(&columns);
-    let mut lines = text.lines();
-    let mut out = String::with_capacity(text.len() + 16);
-    if let Some(first) = lines.next() {
-        out.push_str(&style(view, BOLD, first.trim_end()));
-        out.push('\n');
-    }
-    for line in lines {
-        out.push_str(line.trim_end());
-        out.push('\n');
-    }
-    (out, left_out.into_iter().map(|(_, name)| name).collect())
-}
-
-fn grid(columns: &[Column]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(columns.iter().map(|c| cell(&c.head, c.right)));
-    let rows = columns.first().map_or(0, |c| c.cells.len());
-    for row in 0..rows {
-        table.add_row(columns.iter().map(|c| cell(&c.cells[row], c.right)));
-    }
-    for (place, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((if place == 0 { 0 } else { 2 }, 0));
-        column.set_constraint(ColumnConstraint::ContentWidth);
-    }
-    table.to_string()
-}
-
-fn cell(text: &str, right: bool) -> Cell {
-    let side = if right { CellAlignment::Right } else { CellAlignment::Left };
-    Cell::new(text).set_alignment(side)
-}
-
 fn foot(report: &Report, view: View) -> String {
-    let mut lines = vec![totals(report)];
+    let mut lines = vec![totals(report, view)];
     if !report.open.0.is_empty() {
         lines.push(format!("not ended: runs {}", ranges::words(&report.open.0, report.open.1)));
     }
     for cause in report.causes.iter().take(CAUSES) {
-        let color = if cause.state == State::Failed { RED } else { YELLOW };
         let what = format!("{} {}", grouped(cause.runs), cause.state);
         let room = view.width.unwrap_or(200).saturating_sub(what.len() + 2).max(20);
-        lines.push(format!("{}: {}", style(view, color, &what), cut(&cause.text, room)));
+        lines.push(format!(
+            "{}: {}",
+            view.paint(cause.state.tone(), &what),
+            cut(&cause.text, room)
+        ));
         let places = cause.places().map_or_else(String::new, |places| places + "; ");
         let name = clean(&report.sweep.name);
         lines.push(format!("  {places}see: dlgrid logs {name} {}", cause.example));
@@ -307,19 +241,19 @@ fn foot(report: &Report, view: View) -> String {
     lines.extend(damage(report, view));
     lines.extend(report.notes.iter().map(|note| format!("note: {}", clean(note))));
     lines.extend(tested::line(&report.openings));
-    lines.extend(next(report).map(|next| format!("next: {next}")));
-    lines.join("\n") + "\n"
+    let next = next(report).map(|step| view.next(&step));
+    lines.join("\n") + "\n" + &next.unwrap_or_default()
 }
 
 /// How many trials are shown, and the runs by state.
-pub(super) fn totals(report: &Report) -> String {
+pub(super) fn totals(report: &Report, view: View) -> String {
     let shown = report.rows.len() as u64;
     let trials = if shown == report.trials {
         plural(shown, "trial")
     } else {
         format!("{} of {} (all: --all)", grouped(shown), plural(report.trials, "trial"))
     };
-    format!("{trials}; {}: {}", plural(report.counts.total(), "run"), report.counts)
+    format!("{trials}; {}: {}", plural(report.counts.total(), "run"), report.counts.render(view))
 }
 
 fn damage(report: &Report, view: View) -> Vec<String> {
@@ -329,7 +263,7 @@ fn damage(report: &Report, view: View) -> Vec<String> {
         0 | 1 => String::new(),
         n => format!(", and {} more", grouped(n - 1)),
     };
-    vec![format!("{}: {}{rest}", style(view, RED, &count), clean(first))]
+    vec![format!("{}: {}{rest}", view.paint(Tone::Bad, &count), clean(first))]
 }
 
 /// The command that comes next; nothing where there is nothing left to do.
@@ -342,17 +276,9 @@ pub(super) fn next(report: &Report) -> Option<String> {
     if counts.get(State::Running) + counts.idle() > 0 {
         return Some(format!("dlgrid status {name}"));
     }
-    (counts.get(State::Failed) > 0)
-        .then(|| format!("dlgrid retry {name}   (the failed runs again)"))
-}
-
-pub(super) const BOLD: &str = "1";
-pub(super) const DIM: &str = "2";
-pub(super) const RED: &str = "31";
-pub(super) const GREEN: &str = "32";
-pub(super) const YELLOW: &str = "33";
-
-/// The text in a colour, where the view has colours.
-pub(super) fn style(view: View, code: &str, text: &str) -> String {
-    if view.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    if counts.get(State::Failed) > 0 {
+        return Some(format!("dlgrid retry {name}   (the failed runs again)"));
+    }
+    (counts.get(State::Done) > 0)
+        .then(|| format!("dlgrid report {name} --html   (with all charts, on one page)"))
 }

@@ -1,14 +1,13 @@
 //! Whole reports, from facts to text.
-use super::table::View;
 use super::*;
 use crate::exec::slurm::bad_nodes::BadNode;
 use crate::exec::slurm::ledger::Kind;
 use crate::exec::slurm::state::Array;
 use crate::recipe::{Command, Work};
 use crate::report::around::Note;
+use crate::terminal::View;
 
-const WIDE: View = View { width: Some(120), color: false };
-const WIDEST: View = View { width: Some(140), color: false };
+const WIDE: View = View { width: Some(140), color: false };
 const NARROW: View = View { width: Some(80), color: false };
 const POINTS: u64 = 6;
 const SEEDS: [u64; 3] = [1, 2, 3];
@@ -93,6 +92,7 @@ fn with<T>(facts: Vec<Fact<'static>>, then: impl FnOnce(&Source<'_>) -> T) -> T 
         points: POINTS,
         runs: POINTS * 3,
         facts,
+        left_out: vec![],
         missing: 3,
         values: &values,
         is_point: &|_| true,
@@ -150,6 +150,7 @@ fn folded(then: impl FnOnce(&Source<'_>) -> String) -> String {
             damaged_lines: 0,
             damage: vec![],
             notes: vec![],
+            left_out: vec![],
             ..*source
         })
     })
@@ -192,7 +193,16 @@ fn one_run_a_trial_claims_nothing() {
     with(facts, |source| {
         let (sweep, aim) = (source.sweep.clone(), source.aim.clone());
         let (facts, damage, seeds) = (source.facts.clone(), vec![], [1]);
-        let source = Source { sweep, aim, facts, damage, notes: vec![], seeds: &seeds, ..*source };
+        let source = Source {
+            sweep,
+            aim,
+            facts,
+            damage,
+            notes: vec![],
+            seeds: &seeds,
+            left_out: vec![],
+            ..*source
+        };
         let plan = Plan::new(Query::default(), &paths()).expect("a plan");
         let report = build(&source, &plan).expect("a report");
         assert!(report.comparison.is_none() && report.rows.iter().all(|r| r.versus.is_none()));
@@ -206,15 +216,14 @@ fn a_wide_terminal_shows_all() {
     insta::assert_snapshot!(table::render(&report, WIDE), @r"
     fashion-depth  maximize valid/f1 at the last epoch, mean ± sd over 3 seeds
 
-    rank  trial     layers  kind      lr  momentum         valid/f1         train/loss    runs  not done
-       1  643514da       2  adam   0.003         -  0.9712 ± 0.0000  0.02880 ± 0.00000  2 of 3  1 running
-     ≈ 1  b50ccf7d       4  sgd   0.0001       0.9  0.9712 ± 0.0011  0.02880 ± 0.00110       3
-     ≈ 3  a4c8dd69       2  adam  0.0001         -  0.9200 ± 0.0100  0.08000 ± 0.01000       3
-       -  f48d5347       4  sgd    0.003       0.9              NaN                  -  2 of 3  1 failed
-       -  f398a916       4  sgd      0.1       0.9      interrupted                  -  0 of 3  2 waiting, 1 interrupted
-       -  7cfe92e6       2  adam     0.1         -         diverged                  -  0 of 3  1 lost, 2 diverged
+    rank  trial     layers  kind      lr  momentum         valid/f1         train/loss    runs  not done                    time   a run
+       1  643514da       2  adam   0.003         -  0.9712 ± 0.0000  0.02880 ± 0.00000  2 of 3  1 running                 2m 07s  1m 04s
+     ≈ 1  b50ccf7d       4  sgd   0.0001       0.9  0.9712 ± 0.0011  0.02880 ± 0.00110       3                            3m 08s  1m 03s
+     ≈ 3  a4c8dd69       2  adam  0.0001         -  0.9200 ± 0.0100  0.08000 ± 0.01000       3                            3m 05s  1m 02s
+       -  f48d5347       4  sgd    0.003       0.9              NaN                  -  2 of 3  1 failed                  3m 14s  1m 05s
+       -  f398a916       4  sgd      0.1       0.9      interrupted                  -  0 of 3  2 waiting, 1 interrupted    0.0s    0.0s
+       -  7cfe92e6       2  adam     0.1         -         diverged                  -  0 of 3  1 lost, 2 diverged        2m 11s  1m 06s
     ≈ can't be told from the first by 3 seeds (paired t test, p ≥ 0.05)
-    left out for want of width: time, a run (see them all: --format csv)
 
     6 trials; 18 runs: 10 done, 1 running, 2 waiting, 1 interrupted, 1 lost, 2 diverged, 1 failed
     not ended: runs 5, 11, 14, 16-17
@@ -227,6 +236,15 @@ fn a_wide_terminal_shows_all() {
     1 damaged line: c000001.a1.7f3c91aa line 4 does not match its checksum
     next: dlgrid retry fashion-depth   (trains what is missing or failed)
     ");
+}
+
+#[test]
+fn colours_say_what_matters() {
+    let color = View { color: true, ..WIDE };
+    let report = report(asked()).expect("a report");
+    insta::assert_snapshot!("colored_table", table::render(&report, color).replace('\x1b', "^"));
+    let status = with(facts(), |source| status::Status::of(source, vec![], vec![]));
+    insta::assert_snapshot!("colored_status", status::render(&status, color).replace('\x1b', "^"));
 }
 
 #[test]
@@ -265,10 +283,10 @@ fn a_narrow_terminal_leaves_columns_out_and_says_so() {
 fn csv_has_all_digits() {
     let report = report(Query { top: Some(3), ..asked() }).expect("a report");
     insta::assert_snapshot!(csv::render(&report), @r"
-    rank,trial,model.layers,optimizer.kind,optimizer.lr,optimizer.momentum,valid/f1,valid/f1 sd,n,train/loss,train/loss sd,seeds,seconds,seconds_mean,done,running,waiting,interrupted,lost,diverged,failed,pairs,difference,difference_low,difference_high,p,tied_with_first
-    1,643514da,2,adam,0.003,,0.9712,0.0,2,0.028800000000000048,0.0,3,127.0,63.5,2,1,0,0,0,0,0,,,,,,true
-    1,b50ccf7d,4,sgd,0.0001,0.9,0.9712,0.0011000000000000454,3,0.02880000000000001,0.0011000000000000454,3,187.5,62.5,3,0,0,0,0,0,0,2,-0.0005499999999999949,-0.007538412604896012,0.006438412604896022,0.49999999999999956,true
-    3,a4c8dd69,2,adam,0.0001,,0.92,0.010000000000000009,3,0.07999999999999996,0.010000000000000009,3,184.5,61.5,3,0,0,0,0,0,0,2,-0.05119999999999991,-0.17826204736174697,0.07586204736174715,0.12279396696294949,true
+    rank,trial,model.layers,optimizer.kind,optimizer.lr,optimizer.momentum,valid/f1,valid/f1 sd,n,train/loss,train/loss sd,seeds,seconds,seconds_mean,done,running,waiting,interrupted,lost,diverged,failed,left_out,pairs,difference,difference_low,difference_high,p,tied_with_first
+    1,643514da,2,adam,0.003,,0.9712,0.0,2,0.028800000000000048,0.0,3,127.0,63.5,2,1,0,0,0,0,0,0,,,,,,true
+    1,b50ccf7d,4,sgd,0.0001,0.9,0.9712,0.0011000000000000454,3,0.02880000000000001,0.0011000000000000454,3,187.5,62.5,3,0,0,0,0,0,0,0,2,-0.0005499999999999949,-0.007538412604896012,0.006438412604896022,0.49999999999999956,true
+    3,a4c8dd69,2,adam,0.0001,,0.92,0.010000000000000009,3,0.07999999999999996,0.010000000000000009,3,184.5,61.5,3,0,0,0,0,0,0,0,2,-0.05119999999999991,-0.17826204736174697,0.07586204736174715,0.12279396696294949,true
     ");
 }
 
@@ -329,6 +347,7 @@ fn json_is_one_object_with_a_version() {
         "done": 10,
         "failed": 1,
         "interrupted": 1,
+        "left_out": 0,
         "lost": 1,
         "running": 1,
         "waiting": 2
@@ -409,6 +428,7 @@ fn json_is_one_object_with_a_version() {
             "done": 2,
             "failed": 0,
             "interrupted": 0,
+            "left_out": 0,
             "lost": 0,
             "running": 1,
             "waiting": 0
@@ -474,6 +494,7 @@ fn json_is_one_object_with_a_version() {
             "done": 2,
             "failed": 1,
             "interrupted": 0,
+            "left_out": 0,
             "lost": 0,
             "running": 0,
             "waiting": 0
@@ -626,8 +647,8 @@ fn text_from_users_cannot_act() {
         assert!(!text.contains(['\x1b', '\u{202e}']), "{text}");
     }
     insta::assert_snapshot!(csv::render(&report), @r"
-    rank,trial,model.layers,'=cmd|' /C calc'!A0,optimizer.lr,optimizer.momentum,valid/f1,valid/f1 sd,n,seeds,seconds,seconds_mean,done,running,waiting,interrupted,lost,diverged,failed,pairs,difference,difference_low,difference_high,p,tied_with_first
-    1,643514da,2,'@SUM(1)|<b> *x*,0.003,-0.5,0.9712,0.0,2,3,127.0,63.5,2,1,0,0,0,0,0,,,,,,true
+    rank,trial,model.layers,'=cmd|' /C calc'!A0,optimizer.lr,optimizer.momentum,valid/f1,valid/f1 sd,n,seeds,seconds,seconds_mean,done,running,waiting,interrupted,lost,diverged,failed,left_out,pairs,difference,difference_low,difference_high,p,tied_with_first
+    1,643514da,2,'@SUM(1)|<b> *x*,0.003,-0.5,0.9712,0.0,2,3,127.0,63.5,2,1,0,0,0,0,0,0,,,,,,true
     ");
     let markdown = markdown::render(&report);
     assert!(markdown.contains(r"@SUM(1)\|&lt;b&gt; \*x\*"), "{markdown}");
@@ -689,7 +710,7 @@ fn one_screen_tells_how_it_goes() {
     };
     let text = status::render(&status, NARROW);
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-    insta::assert_snapshot!(status::render(&status, WIDEST), @r"
+    insta::assert_snapshot!(status::render(&status, WIDE), @r"
     fashion-depth  13 of 18 runs ended (72.2 %)
     █████████████████████████████████▓▓▓xxxxxxxxxxxxxx░░░░░░░░░░
     10 done, 1 running, 2 waiting, 1 interrupted, 1 lost, 2 diverged, 1 failed
@@ -711,7 +732,7 @@ fn one_screen_tells_how_it_goes() {
     lost     1 run: the worker is gone without a word: killed, or the machine went down
     bad node n4: 3 of 4 tasks failed at once; `slurm.exclude: n4` avoids it (libtorch is missing)
     damaged  1 line: c000001.a1.7f3c91aa line 4 does not match its checksum
-    next     dlgrid logs fashion-depth 15
+    next: dlgrid logs fashion-depth 15
     ");
     insta::assert_snapshot!(text, @r"
     fashion-depth  13 of 18 runs ended (72.2 %)
@@ -735,10 +756,10 @@ fn one_screen_tells_how_it_goes() {
     lost     1 run: the worker is gone without a word: killed, or the machine went …
     bad node n4: 3 of 4 tasks failed at once; `slurm.exclude: n4` avoids it (libtor…
     damaged  1 line: c000001.a1.7f3c91aa line 4 does not match its checksum
-    next     dlgrid logs fashion-depth 15
+    next: dlgrid logs fashion-depth 15
     ");
     insta::assert_snapshot!(status::render_json(&status), @r#"
-    {"schema":"dlgrid.status/1","sweep":{"dir":"runs/fashion-depth-01234567","id":"0123456789abcdef0123456789abcdef","name":"fashion-depth"},"objective":{"at":"last","goal":"maximize","metric":"valid/f1"},"counts":{"diverged":2,"done":10,"failed":1,"interrupted":1,"lost":1,"running":1,"waiting":2},"total":18,"ended":13,"missing":0,"open":[{"first":5,"last":5},{"first":11,"last":11},{"first":14,"last":14},{"first":16,"last":17}],"open_truncated":false,"best":{"objective":{"mean":0.9712,"n":2,"sd":0.0,"state":"ok"},"parameters":{"model.layers":2,"optimizer.kind":"adam","optimizer.lr":0.003},"trial":"643514da","trial_id":"643514da49d616b0408a64349072cb31"},"running":[{"epochs_saved":4,"index":14,"seconds":62.0,"seed":3,"trial":"643514da"}],"slurm":[{"array":117,"kind":"canary","reasons":["waits for free nodes (Resources)"],"running":1,"start":"2026-11-24T11:34:54","waiting":0},{"array":118,"kind":"runs","reasons":["waits for free nodes (Resources)"],"running":1,"start":"2026-11-24T11:34:54","waiting":2}],"pace":{"at_once":1,"runs_an_hour":56.830601092896174,"seconds_a_run":63.34615384615385,"seconds_left":285.0576923076923},"failures":[{"example":4,"kind":null,"nodes":["n3"],"runs":2,"state":"diverged","why":"loss is NaN in epoch …"},{"example":15,"kind":null,"nodes":["n3"],"runs":1,"state":"failed","why":"cannot allocate 512 MiB"},{"example":16,"kind":null,"nodes":[],"runs":1,"state":"lost","why":"the worker is gone without a word: killed, or the machine went down"}],"last_lines":["Traceback (most recent call last):","xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"],"pauses":[],"bad_nodes":[{"failed":3,"node":"n4","starts":4,"why":"libtorch is missing"}],"notes":[{"about":"stopped","text":"3 runs failed"}],"damaged_lines":1}
+    {"schema":"dlgrid.status/1","sweep":{"dir":"runs/fashion-depth-01234567","id":"0123456789abcdef0123456789abcdef","name":"fashion-depth"},"objective":{"at":"last","goal":"maximize","metric":"valid/f1"},"counts":{"diverged":2,"done":10,"failed":1,"interrupted":1,"left_out":0,"lost":1,"running":1,"waiting":2},"total":18,"ended":13,"missing":0,"open":[{"first":5,"last":5},{"first":11,"last":11},{"first":14,"last":14},{"first":16,"last":17}],"open_truncated":false,"best":{"objective":{"mean":0.9712,"n":2,"sd":0.0,"state":"ok"},"parameters":{"model.layers":2,"optimizer.kind":"adam","optimizer.lr":0.003},"trial":"643514da","trial_id":"643514da49d616b0408a64349072cb31"},"running":[{"epochs_saved":4,"index":14,"seconds":62.0,"seed":3,"trial":"643514da"}],"slurm":[{"array":117,"kind":"canary","reasons":["waits for free nodes (Resources)"],"running":1,"start":"2026-11-24T11:34:54","waiting":0},{"array":118,"kind":"runs","reasons":["waits for free nodes (Resources)"],"running":1,"start":"2026-11-24T11:34:54","waiting":2}],"pace":{"at_once":1,"runs_an_hour":56.830601092896174,"seconds_a_run":63.34615384615385,"seconds_left":285.0576923076923},"failures":[{"example":4,"kind":null,"nodes":["n3"],"runs":2,"state":"diverged","why":"loss is NaN in epoch …"},{"example":15,"kind":null,"nodes":["n3"],"runs":1,"state":"failed","why":"cannot allocate 512 MiB"},{"example":16,"kind":null,"nodes":[],"runs":1,"state":"lost","why":"the worker is gone without a word: killed, or the machine went down"}],"last_lines":["Traceback (most recent call last):","xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"],"pauses":[],"bad_nodes":[{"failed":3,"node":"n4","starts":4,"why":"libtorch is missing"}],"notes":[{"about":"stopped","text":"3 runs failed"}],"damaged_lines":1}
     "#);
 }
 
@@ -775,10 +796,10 @@ fn sweeps_are_listed() {
     old    abababab  2h 00m    0/0  0.9712  valid/f1  unreadable
     ");
     insta::assert_snapshot!(list::render_csv(&entries), @r"
-    sweep,id,dir,created,state,metric,best,runs,done,running,waiting,interrupted,lost,diverged,failed
-    depth,abababababababababababababababab,runs/depth,1000.0,running,valid/f1,0.9712,2,1,1,0,0,0,0,0
-    width,abababababababababababababababab,runs/width,1000.0,stopped,valid/f1,0.9712,2,1,0,1,0,0,0,0
-    old,abababababababababababababababab,runs/old,1000.0,unreadable,valid/f1,0.9712,0,0,0,0,0,0,0,0
+    sweep,id,dir,created,state,metric,best,runs,done,running,waiting,interrupted,lost,diverged,failed,left_out
+    depth,abababababababababababababababab,runs/depth,1000.0,running,valid/f1,0.9712,2,1,1,0,0,0,0,0,0
+    width,abababababababababababababababab,runs/width,1000.0,stopped,valid/f1,0.9712,2,1,0,1,0,0,0,0,0
+    old,abababababababababababababababab,runs/old,1000.0,unreadable,valid/f1,0.9712,0,0,0,0,0,0,0,0,0
     ");
     insta::assert_snapshot!(list::render_markdown(&entries, 8_200.0), @r"
     | sweep | id | age | ended | best | state |

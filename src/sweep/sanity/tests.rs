@@ -189,7 +189,7 @@ fn a_check_is_printed_with_its_hints() {
         ],
     };
     assert_eq!(checked.bad(), 3);
-    insta::assert_snapshot!(render(&checked));
+    insta::assert_snapshot!(render(&checked, crate::terminal::View::PLAIN));
     let json: serde_json::Value = serde_json::from_str(&render_json(&checked)).expect("JSON");
     assert_eq!(json["tried"][2]["losses"][2], serde_json::Value::Null);
     assert_eq!(json["tried"][2]["verdict"], "explodes");

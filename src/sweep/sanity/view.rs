@@ -3,6 +3,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Curve, STEPS, Verdict, first_loss, verdict};
 use crate::recipe::Value;
+use crate::terminal::{Column, Tone, View, lay_out};
 use crate::text::{Digits, clean, plural};
 
 /// One trial that was tried.
@@ -84,29 +85,35 @@ impl Checked {
 /// An aligned table: trial, what varies, first and last loss, verdict; then a hint for each kind of
 /// verdict, and the summary.
 #[must_use]
-pub fn render(checked: &Checked) -> String {
+pub fn render(checked: &Checked, view: View) -> String {
     let varying: Vec<usize> = (0..checked.paths.len())
         .filter(|at| {
             checked.tried.iter().any(|t| t.values.get(*at) != checked.tried[0].values.get(*at))
         })
         .collect();
-    let mut rows = vec![vec!["trial".to_owned()]];
-    rows[0].extend(varying.iter().map(|at| checked.paths[*at].clone()));
-    rows[0].extend(["first loss".into(), "last loss".into(), "the loss".into()]);
-    for trial in &checked.tried {
-        let losses = trial.losses();
-        let number = |loss: Option<&f64>| {
-            loss.map_or("–".to_owned(), |loss| Digits::for_all([*loss]).write(*loss))
-        };
-        let mut row = vec![trial.id.clone()];
-        row.extend(varying.iter().map(|at| match trial.values.get(*at) {
+    let number = |loss: Option<&f64>| {
+        loss.map_or("–".to_owned(), |loss| Digits::for_all([*loss]).write(*loss))
+    };
+    let each = |cell: &dyn Fn(&Trial) -> String| checked.tried.iter().map(cell).collect();
+    let mut columns = vec![Column::words("trial", each(&|t| t.id.clone())).toned(Tone::Less)];
+    columns.extend(varying.iter().map(|at| {
+        let value = |t: &Trial| match t.values.get(*at) {
             Some(Some(value)) => clean(&value.to_string()).into_owned(),
             _ => "–".into(),
-        }));
-        row.extend([number(losses.first()), number(losses.last()), trial.words()]);
-        rows.push(row);
-    }
-    let mut out = aligned(&rows);
+        };
+        Column::numbers(&checked.paths[*at], each(&value))
+    }));
+    columns.push(Column::numbers("first loss", each(&|t| number(t.losses().first()))));
+    columns.push(Column::numbers("last loss", each(&|t| number(t.losses().last()))));
+    let tone = |t: &Trial| match t.verdict() {
+        Some(verdict) if !verdict.is_bad() => Tone::Good,
+        _ => Tone::Bad,
+    };
+    columns.push(Column {
+        tones: checked.tried.iter().map(tone).collect(),
+        ..Column::words("the loss", each(&Trial::words))
+    });
+    let mut out = lay_out(columns, view).0;
     out.push('\n');
     for verdict in Verdict::ALL {
         let seen = checked.tried.iter().any(|trial| trial.verdict() == Some(verdict));
@@ -143,26 +150,6 @@ fn oddities(checked: &Checked) -> Vec<(&'static str, String)> {
         found.push((oddity, said));
     }
     found
-}
-
-/// Columns two blanks apart; numbers to the right, the first and last column to the left.
-fn aligned(rows: &[Vec<String>]) -> String {
-    let columns = rows[0].len();
-    let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut out = String::new();
-    for row in rows {
-        for (at, cell) in row.iter().enumerate() {
-            let fill = " ".repeat(widths[at] - cell.chars().count());
-            match at {
-                0 => out.push_str(&format!("{cell}{fill}")),
-                _ if at + 1 == columns => out.push_str(&format!("  {cell}")),
-                _ => out.push_str(&format!("  {fill}{cell}")),
-            }
-        }
-        out.push('\n');
-    }
-    out
 }
 
 /// The same as one JSON object, `dlgrid.sanity/1`.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::duration;
 use super::mistake::Mistake;
 use super::section::Mistakes;
+use super::upkeep;
 use super::yaml::{Kind, Node};
 
 /// What a key of the section takes.
@@ -165,6 +166,14 @@ pub(crate) fn check(what: &str, node: &Node, mistakes: &mut Mistakes) -> SlurmSe
                         "not known here",
                     )
                     .hint(format!("did you mean `{word}`?")),
+                ),
+                None if upkeep::KEYS.contains(&entry.key.as_str()) => mistakes.add(
+                    Mistake::new(
+                        entry.key_span.clone(),
+                        format!("`{}` is no setting of {section}", entry.key),
+                        "stands one level too deep",
+                    )
+                    .hint(format!("write `{}:` at the top level, beside {section}", entry.key)),
                 ),
                 None => mistakes.unknown_key(entry, &section, &names),
             }

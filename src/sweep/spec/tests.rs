@@ -345,6 +345,7 @@ fn single_mistakes_and_their_hints() {
         (&format!("{train}slurm: {{canary: yes}}\n"), "`slurm.canary` must be true or false"),
         (&format!("{train}slurm: {{mailtype: END}}\n"), "did you mean `mail_type`?"),
         (&format!("{train}slurm: {{light: {{}}}}\n"), "unknown key `light`"),
+        (&format!("{train}slurm: {{after: report}}\n"), "write `after:` at the top level"),
         (&format!("{train}search: random\n"), "unknown search"),
         (&format!("{train}grid: {{epochs: [1]}}\n"), "did you mean `parameters`?"),
         (&format!("{train}epochs: 3\n"), "stand below `train`"),

@@ -58,6 +58,15 @@ impl SweepDir {
         Self(self.0.join(CONFIRM))
     }
 
+    /// The directories of its stages that are there, in the order in which they are made.
+    #[must_use]
+    pub fn stages(&self) -> Vec<Self> {
+        let finishes = (1..).map(|number| self.finish(number));
+        let is_there = |stage: &Self| stage.manifest().exists();
+        let confirm = Some(self.confirm()).filter(is_there);
+        confirm.into_iter().chain(finishes.take_while(is_there)).collect()
+    }
+
     /// The directory of the stage that opens the test set for the `number`th time, from 1.
     #[must_use]
     pub fn finish(&self, number: u32) -> Self {

@@ -3,6 +3,10 @@
 //! A file a start of a task, with one writer, in the form of a segment's lines. The first line
 //! is there before the task does anything, the last one when it ends by itself: a task without
 //! it was killed, with all its processes, at one stroke. Nothing of a run's result stands here.
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
@@ -195,10 +199,77 @@ pub fn read_all(dir: &SweepDir) -> Result<Vec<TaskStart>, StoreError> {
             }
         }
     }
+    Ok(sorted(starts))
+}
+
+/// A reader of all starts that reads a file again only where it has grown, and never one that has
+/// its last line.
+#[derive(Debug)]
+pub struct TaskReader {
+    dir: SweepDir,
+    /// Each file's length when it was read, and what it said.
+    files: BTreeMap<PathBuf, (u64, Option<TaskStart>)>,
+}
+
+impl TaskReader {
+    /// A reader that has read nothing yet.
+    #[must_use]
+    pub const fn new(dir: SweepDir) -> Self {
+        Self { dir, files: BTreeMap::new() }
+    }
+
+    /// Reads what came since the last look; whether anything did. A file that can't be read is
+    /// left out until it can.
+    ///
+    /// # Errors
+    /// If the folder can't be listed.
+    pub fn poll(&mut self) -> Result<bool, StoreError> {
+        let folders = match fs::list_dir(&self.dir.tasks()) {
+            Err(error) if error.is_not_found() => return Ok(false),
+            listed => listed?,
+        };
+        let mut any = false;
+        for folder in folders {
+            let folder = self.dir.tasks().join(folder);
+            let names = fs::list_dir(&folder).unwrap_or_default();
+            for name in names.iter().filter(|n| n.ends_with(".jsonl") && !n.starts_with('.')) {
+                any |= self.look_at(folder.join(name));
+            }
+        }
+        Ok(any)
+    }
+
+    fn look_at(&mut self, path: PathBuf) -> bool {
+        let known = self.files.get(&path);
+        if known.is_some_and(|(_, start)| start.as_ref().is_some_and(|s| s.end.is_some())) {
+            return false;
+        }
+        let length = known.map(|(length, _)| *length);
+        let read = fs::reading(&path, |mut file| {
+            if Some(file.metadata()?.len()) == length {
+                return Ok(None);
+            }
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            Ok(Some(bytes))
+        });
+        let Ok(Some(bytes)) = read else { return false };
+        self.files.insert(path, (bytes.len() as u64, parse(&bytes)));
+        true
+    }
+
+    /// Every start that was read, in the order of [`read_all`].
+    #[must_use]
+    pub fn starts(&self) -> Vec<TaskStart> {
+        sorted(self.files.values().filter_map(|(_, start)| start.clone()).collect())
+    }
+}
+
+fn sorted(mut starts: Vec<TaskStart>) -> Vec<TaskStart> {
     starts.sort_by(|a, b| {
         key(&a.begin).partial_cmp(&key(&b.begin)).unwrap_or(std::cmp::Ordering::Equal)
     });
-    Ok(starts)
+    starts
 }
 
 const fn key(begin: &Begin) -> (u32, u32, u32, f64) {
@@ -255,5 +326,16 @@ mod tests {
         assert_eq!(starts[1].died[0].cause, Cause::Memory);
         assert!(starts.iter().all(|s| s.end.is_none()));
         assert_eq!(parse(b"not a line\n"), None);
+        let mut reader = TaskReader::new(dir.clone());
+        assert!(reader.poll().expect("readable"));
+        assert_eq!(reader.starts(), starts);
+        assert!(!reader.poll().expect("nothing is new"));
+        let mut writer = TaskWriter::begin(&dir, &begin(3, 0, 0)).expect("written");
+        assert!(reader.poll().expect("a new start"));
+        let full = Full { memory_mib: 4000, time: 2.0 };
+        writer.add(&TaskLine::Full(full.clone())).expect("written");
+        assert!(reader.poll().expect("a line more"));
+        assert_eq!(reader.starts()[3].full, Some(full));
+        assert_eq!(reader.starts(), read_all(&dir).expect("readable"));
     }
 }

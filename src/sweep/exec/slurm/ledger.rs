@@ -4,7 +4,7 @@
 //! asked, `array-<n>.fate` (its job number, or that there is none) when that is known, and
 //! `array-<n>.released` when it was let go; a canary that ended well adds `array-<n>.passed`. The
 //! number `n` is taken by creating the intent, so whoever creates it has seen all earlier ones. Of two that decide a fate, the first decides.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -209,6 +209,14 @@ impl Ledger {
             intent.request == request && intent.kind == Kind::Canary && entry.job().is_some()
         };
         self.entries.iter().rev().find(is_it)
+    }
+
+    /// For each slice, as which intent the newest array that trains it obeys orders.
+    #[must_use]
+    pub fn obeys(&self) -> HashMap<u32, u32> {
+        let trains = |entry: &&Entry| entry.intent.kind == Kind::Runs && entry.job().is_some();
+        let entries = self.entries.iter().filter(trains);
+        entries.flat_map(|e| e.slices().into_iter().map(|s| (s, e.intent.obeys_as()))).collect()
     }
 
     /// The number of the last intent; 0 where there is none.

@@ -339,7 +339,10 @@ pub fn reason(code: &str) -> String {
         }
         other => return other.to_owned(),
     };
-    if code.is_empty() || code == "(null)" { words.to_owned() } else { format!("{words} ({code})") }
+    match code {
+        "" | "None" | "(null)" => words.to_owned(),
+        code => format!("{words} ({code})"),
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The comparison as text for a terminal.
-use super::super::table::{BOLD, Column, DIM, View, lay_out, parameter, short, style, summaries};
+use super::super::table::{parameter, short, summaries};
 use super::super::{Paired, Summary, paired};
 use super::{Compared, Match};
+use crate::terminal::{Column, Tone, View, lay_out};
 use crate::text::{Digits, clean, cut, plural};
 
 /// Longest text of a cell, in characters.
@@ -15,8 +16,8 @@ pub fn render(compared: &Compared, top: usize, view: View) -> String {
     let [first, second] = labels(compared);
     let mut out = format!(
         "{} against {}  {goal} {}\n",
-        style(view, BOLD, &second),
-        style(view, BOLD, &first),
+        view.paint(Tone::Strong, &second),
+        view.paint(Tone::Strong, &first),
         clean(&aim.metric)
     );
     if !compared.differs.is_empty() {
@@ -31,7 +32,7 @@ pub fn render(compared: &Compared, top: usize, view: View) -> String {
     }
     out.push('\n');
     for line in foot(compared, shown.len()) {
-        out.push_str(&style(view, DIM, &line));
+        out.push_str(&view.paint(Tone::Less, &line));
         out.push('\n');
     }
     out
@@ -49,7 +50,7 @@ fn labels(compared: &Compared) -> [String; 2] {
 
 fn column(head: &str, right: bool, spare: u32, cells: Vec<String>) -> Column {
     let head = cut(head, LONGEST);
-    Column { short: head.clone(), head, cells, right, spare }
+    Column { short: head.clone(), head, cells, right, spare, ..Column::default() }
 }
 
 fn differs(compared: &Compared, view: View) -> String {
@@ -83,7 +84,7 @@ fn trials(compared: &Compared, shown: &[Match], view: View) -> String {
     let (mut out, left_out) = lay_out(columns, view);
     if !left_out.is_empty() {
         let note = format!("left out for want of width: {}", left_out.join(", "));
-        out.push_str(&style(view, DIM, &note));
+        out.push_str(&view.paint(Tone::Less, &note));
         out.push('\n');
     }
     out

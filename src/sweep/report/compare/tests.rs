@@ -1,8 +1,8 @@
 //! Two sweeps side by side, from rows to text.
-use super::super::table::View;
 use super::*;
 use crate::judge::{Counts, State};
 use crate::report::RunRow;
+use crate::terminal::View;
 
 /// A trial whose runs have these objectives, by seeds from `seed` on.
 fn row(rank: u64, lr: f64, kind: Option<&str>, seed: u64, objectives: &[f64]) -> Row {

@@ -1,8 +1,8 @@
 //! Efficiency, from the files of tasks to text.
-use super::super::table::View;
 use super::*;
 use crate::store::layout::SweepDir;
 use crate::store::tasks::{Begin, Died, TASK_SCHEMA, TaskLine, TaskWriter, read_all};
+use crate::terminal::View;
 
 fn around(liveness: &dyn Fn(u32) -> Liveness) -> Around<'_> {
     let sweep = Title { name: "fashion-depth".into(), id: "ab".repeat(16), dir: "runs/x".into() };

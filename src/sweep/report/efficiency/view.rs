@@ -1,11 +1,11 @@
 //! The efficiency as text for a terminal, CSV or JSON.
 use serde_json::{Map, Value as Json, json};
 
-use super::super::table::{BOLD, Column, View, lay_out, style};
 use super::super::{csv, json};
 use super::{EFFICIENCY_SCHEMA, Efficiency, Ending, Hours, Resource, What};
 use crate::report::fate;
-use crate::text::{clean, duration, grouped, memory, plural, wrapped};
+use crate::terminal::{Column, Tone, View, lay_out};
+use crate::text::{clean, duration, grouped, memory, plural};
 
 impl What {
     /// The word for it.
@@ -72,7 +72,7 @@ fn percent(share: f64) -> String {
 /// Renders the table and what it means.
 #[must_use]
 pub fn render(efficiency: &Efficiency, view: View) -> String {
-    let name = style(view, BOLD, &clean(&efficiency.sweep.name));
+    let name = view.paint(Tone::Strong, &clean(&efficiency.sweep.name));
     if efficiency.starts == 0 {
         return format!(
             "{name}  nothing is measured: no task of a Slurm array wrote what it took\n"
@@ -92,40 +92,32 @@ pub fn render(efficiency: &Efficiency, view: View) -> String {
         out.push_str(&next(efficiency, view));
         out.push('\n');
     }
-    out.push_str(&item("starts", &endings(efficiency), view));
+    out.push_str(&view.item("starts", HEAD, &endings(efficiency)));
     if efficiency.measured > 0 {
-        out.push_str(&item("cpu hours", &hours(&efficiency.cpu_hours), view));
+        out.push_str(&view.item("cpu hours", HEAD, &hours(&efficiency.cpu_hours)));
         if let Some(gpu) = &efficiency.gpu_hours {
-            out.push_str(&item("gpu hours", &hours(gpu), view));
+            out.push_str(&view.item("gpu hours", HEAD, &hours(gpu)));
         }
     }
     out
 }
 
-/// `head  text`, the text in as many lines as it takes.
-fn item(head: &str, text: &str, view: View) -> String {
-    let room = view.width.unwrap_or(200).saturating_sub(11).max(20);
-    let mut out = String::new();
-    for (place, line) in wrapped(text, room).iter().enumerate() {
-        let head = if place == 0 { head } else { "" };
-        out.push_str(format!("{head:<11}{line}").trim_end());
-        out.push('\n');
-    }
-    out
-}
+/// Characters of the heads before the texts.
+const HEAD: usize = 11;
 
 fn columns(resources: &[Resource]) -> Vec<Column> {
     let column = |head: &str, right, cell: &dyn Fn(&Resource) -> String| Column {
-        head: head.into(),
-        short: head.into(),
-        cells: resources.iter().map(cell).collect(),
         right,
-        spare: 0,
+        ..Column::words(head, resources.iter().map(cell).collect())
     };
     let ask = |r: &Resource| match &r.ask {
         None => "-".into(),
         Some(ask) if ask.same => "the same".into(),
         Some(ask) => ask.value.clone(),
+    };
+    let tone = |r: &Resource| match &r.ask {
+        Some(ask) if !ask.same => Tone::Strong,
+        _ => Tone::Less,
     };
     vec![
         column("resource", false, &|r| r.what.word().into()),
@@ -134,7 +126,7 @@ fn columns(resources: &[Resource]) -> Vec<Column> {
         column("p95", true, &|r| r.what.write(r.used.p95)),
         column("max", true, &|r| r.what.write(r.used.max)),
         column("used", true, &|r| r.share.map_or_else(|| "-".into(), percent)),
-        column("ask for", false, &ask),
+        Column { tones: resources.iter().map(tone).collect(), ..column("ask for", false, &ask) },
     ]
 }
 
@@ -159,12 +151,12 @@ fn next(efficiency: &Efficiency, view: View) -> String {
         .collect();
     let mut out = String::new();
     if changes.is_empty() {
-        out.push_str(&item("next time", "ask for the same", view));
+        out.push_str(&view.item("next time", HEAD, "ask for the same"));
     } else {
-        out.push_str(&item("next time", &format!("slurm: {{{}}}", changes.join(", ")), view));
+        out.push_str(&view.item("next time", HEAD, &format!("slurm: {{{}}}", changes.join(", "))));
     }
     for hint in &efficiency.hints {
-        out.push_str(&item("hint", hint, view));
+        out.push_str(&view.item("hint", HEAD, hint));
     }
     out
 }

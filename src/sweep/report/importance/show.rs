@@ -1,9 +1,9 @@
 //! What matters, of a report: as a table for a terminal, and as JSON.
 use serde_json::{Value as Json, json as object};
 
-use super::super::table::{BOLD, Column, DIM, View, lay_out, style};
 use super::super::{Report, json as form};
 use super::{FEWEST, Importances, Share, encode, of};
+use crate::terminal::{Column, Tone, View, lay_out};
 use crate::text::{clean, cut, plural};
 
 /// The seed of the forest that a report grows: the same trials tell the same.
@@ -78,7 +78,7 @@ pub(in crate::report) fn notes(told: &Told) -> Vec<String> {
 
 /// The table below the leaderboard.
 pub(in crate::report) fn table(report: &Report, told: &Told, view: View) -> String {
-    let mut out = format!("{}\n\n", style(view, BOLD, "what matters"));
+    let mut out = format!("{}\n\n", view.paint(Tone::Strong, "what matters"));
     if let Some(found) = &told.found {
         let lines = lines(found, &report.parameters);
         let largest = lines.iter().map(|(_, share)| share.mean).fold(1e-9, f64::max);
@@ -88,6 +88,7 @@ pub(in crate::report) fn table(report: &Report, told: &Told, view: View) -> Stri
             cells,
             right,
             spare,
+            ..Column::default()
         };
         let names = lines.iter().map(|(name, _)| cut(name, 48)).collect();
         let shares = lines.iter().map(|(_, share)| written(*share)).collect();
@@ -100,7 +101,7 @@ pub(in crate::report) fn table(report: &Report, told: &Told, view: View) -> Stri
         out.push_str(&lay_out(columns, view).0);
     }
     for note in notes(told) {
-        out.push_str(&style(view, DIM, &note));
+        out.push_str(&view.paint(Tone::Less, &note));
         out.push('\n');
     }
     out

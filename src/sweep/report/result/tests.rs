@@ -2,6 +2,8 @@
 use super::*;
 use crate::store::record::Best;
 
+const NARROW: View = View { width: Some(80), color: false };
+
 fn result(confusion: Option<Vec<Vec<u64>>>, metrics: &[(&str, f64)]) -> RunResult {
     let run = "000102030405060708090a0b0c0d0e0f".parse().expect("an id");
     let work = crate::recipe::Work::Train(Box::default());
@@ -48,7 +50,7 @@ fn classified() -> RunResult {
 
 #[test]
 fn a_classification_is_set_against_its_floors_class_by_class() {
-    insta::assert_snapshot!(text(&classified()), @r"
+    insta::assert_snapshot!(text(&classified(), NARROW), @r"
     run 12  done  trial fc5b8153  seed 3  10 epochs  1.5s  12,345 weights
     optimizer.lr=0.01
 
@@ -70,6 +72,12 @@ fn a_classification_is_set_against_its_floors_class_by_class() {
 }
 
 #[test]
+fn a_wide_terminal_shows_the_same() {
+    let wide = View { width: Some(140), color: false };
+    assert_eq!(text(&classified(), wide), text(&classified(), NARROW));
+}
+
+#[test]
 fn json_has_all_of_it() {
     let json: Json = serde_json::from_str(&render_json(&classified())).expect("JSON");
     assert_eq!(json["schema"], RESULT_SCHEMA);
@@ -87,7 +95,7 @@ fn a_run_without_classes_shows_its_numbers_alone() {
     let mut shown = result(None, &[("valid/rmse", 55.0), ("floor/mean_rmse", 77.25)]);
     shown.end.outcome = Outcome::Diverged;
     shown.end.why = Some("valid/loss is NaN after epoch 11".into());
-    insta::assert_snapshot!(text(&shown), @r"
+    insta::assert_snapshot!(text(&shown, NARROW), @r"
     run 12  diverged  trial fc5b8153  seed 3  10 epochs  1.5s  12,345 weights
     optimizer.lr=0.01
     diverged: valid/loss is NaN after epoch 11
@@ -106,7 +114,7 @@ fn of_many_classes_the_worst_and_the_most_frequent_mistakes_are_shown() {
     let mut confusion: Vec<Vec<u64>> = (0..30).map(row).collect();
     confusion[4][2] = 1234;
     confusion[2][9] = 5;
-    let text = text(&result(Some(confusion), &[]));
+    let text = text(&result(Some(confusion), &[]), NARROW);
     assert!(text.contains("of 30 classes the worst"), "{text}");
     assert!(
         text.contains("4               2 owl    1,234\n2 owl               9        5\n"),

@@ -1,14 +1,14 @@
 //! What Slurm's queue has of a sweep, in lines of the status.
-use super::{NAMED, Status};
+use super::{NAMED, Status, item};
 use crate::exec::slurm::ledger::Kind;
 use crate::exec::slurm::state::Array;
-use crate::report::table::View;
+use crate::terminal::View;
 use crate::text::{clean, cut, grouped, plural};
 
 /// Arrays that train, and why those that wait do; then those that help them, by what they are
 /// for.
 pub(super) fn lines(status: &Status, view: View) -> Vec<String> {
-    let room = view.width.unwrap_or(200).saturating_sub(9).max(20);
+    let room = view.room(9);
     let (train, help): (Vec<&Array>, Vec<&Array>) =
         status.arrays.iter().partition(|array| array.kind == Kind::Runs);
     let mut texts: Vec<String> = train.iter().take(NAMED).map(|a| words(a)).collect();
@@ -25,11 +25,11 @@ pub(super) fn lines(status: &Status, view: View) -> Vec<String> {
     }
     texts.extend(help.iter().take(NAMED).map(|a| words(a)));
     let head = |place: usize| if place == 0 { "slurm" } else { "" };
-    let line = |(place, text): (usize, &String)| format!("{:<8} {}", head(place), cut(text, room));
+    let line = |(place, text): (usize, &String)| item(view, head(place), &cut(text, room));
     texts.iter().enumerate().map(line).collect()
 }
 
-fn words(array: &Array) -> String {
+pub(in crate::report) fn words(array: &Array) -> String {
     let reasons = array.reasons.iter().map(|r| clean(r)).collect::<Vec<_>>().join(", ");
     let start = array.start.as_deref().map(|s| format!(", from {} on", clean(s)));
     let start = start.unwrap_or_default();

@@ -104,7 +104,9 @@ fn words_that_leave_it_open_are_told_from_a_refusal() {
 fn reasons_are_told_in_words() {
     assert_eq!(reason("Resources"), "waits for free nodes (Resources)");
     assert_eq!(reason("Novel"), "Novel");
-    assert_eq!(reason("(null)"), "not looked at yet");
+    for none in ["", "(null)", "None"] {
+        assert_eq!(reason(none), "not looked at yet", "Slurm has no word for it either");
+    }
     assert!(reason("QOSMaxJobsPerUserLimit").contains("QOSMaxJobsPerUserLimit"));
 }
 

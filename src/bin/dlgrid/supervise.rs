@@ -1,4 +1,4 @@
-//! The watch of an array task over its workers: it starts them, looks at what they take and at what
+//! The supervisor of an array task over its workers: it starts them, looks at what they take and at what
 //! was ordered, writes down how they and the task end, and puts the task back when its time is over.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,8 +45,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// Share of its memory from which on a task counts as full.
 const FULL: f64 = 0.92;
 
-/// Keeps watch over the workers of a task.
-pub struct Watch<'a> {
+/// Keeps watch over the workers of a task, and over its time.
+pub struct Supervisor<'a> {
     args: &'a Args,
     sweep: &'a Sweep,
     intent: &'a Intent,
@@ -67,7 +67,7 @@ pub struct Watch<'a> {
     stopped: Option<String>,
 }
 
-impl<'a> Watch<'a> {
+impl<'a> Supervisor<'a> {
     /// Begins, and writes that down.
     pub fn new(
         args: &'a Args,
