@@ -10,6 +10,7 @@ pub mod exit;
 pub mod explore;
 pub mod file_system;
 pub mod find;
+pub mod fsck;
 pub mod host;
 pub mod html;
 pub mod judge;

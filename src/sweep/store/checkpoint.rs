@@ -184,6 +184,15 @@ impl CheckpointStore {
         Ok(found)
     }
 
+    /// Every checkpoint, newest first: its file name, and what it holds where that is what its
+    /// name says.
+    ///
+    /// # Errors
+    /// Where the folder can't be listed, or a file can't be read.
+    pub fn all(&self) -> Result<Vec<(String, Option<Vec<u8>>)>> {
+        self.names()?.iter().map(|name| Ok((name.file(), self.load(name)?))).collect()
+    }
+
     /// Removes all checkpoints of the run, once it has ended.
     ///
     /// # Errors

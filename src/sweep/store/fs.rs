@@ -330,7 +330,7 @@ pub fn list_dir(path: &Path) -> Result<Vec<String>> {
 }
 
 /// As [`list_dir`], with hidden names.
-pub(super) fn list_all(path: &Path) -> Result<Vec<String>> {
+pub(crate) fn list_all(path: &Path) -> Result<Vec<String>> {
     let mut tries = 1;
     loop {
         match list_once(path) {

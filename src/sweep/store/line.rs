@@ -64,7 +64,7 @@ pub enum DamageKind {
 
 /// The bytes of a line, newline included. `tag` is the kind, for content that does not name it
 /// itself.
-pub(super) fn frame(n: u64, tag: Option<&str>, content: &impl Serialize) -> Vec<u8> {
+pub(crate) fn frame(n: u64, tag: Option<&str>, content: &impl Serialize) -> Vec<u8> {
     let json = serde_json::to_string(content)
         .expect("records have string keys and no failing part: they always serialize");
     let tag = tag.map_or_else(String::new, |t| format!("\"t\":\"{t}\","));
@@ -75,7 +75,7 @@ pub(super) fn frame(n: u64, tag: Option<&str>, content: &impl Serialize) -> Vec<
 }
 
 /// The content of a line (without its newline), once its checksum holds.
-pub(super) fn unframe(line: &[u8]) -> Result<&[u8], DamageKind> {
+pub(crate) fn unframe(line: &[u8]) -> Result<&[u8], DamageKind> {
     let unsound = |what| {
         let zeros = line.iter().filter(|b| **b == 0).count() as u64;
         if zeros > 0 { DamageKind::Zeros(zeros) } else { what }
