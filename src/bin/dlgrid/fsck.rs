@@ -48,12 +48,10 @@ pub fn run(args: &FsckArgs) -> Result<u8> {
         ));
     }
     let dir = place(args)?;
-    let mut checked = fsck::check(&dir)?;
-    let mut added = Vec::new();
-    if args.repair {
-        added = repair::repair(&dir, &checked)?;
-        checked = fsck::check(&dir)?;
-    }
+    let (checked, added) = match args.repair {
+        true => repair::repair(&dir)?,
+        false => (fsck::check(&dir)?, Vec::new()),
+    };
     print(&match args.format {
         Format::Json => render_json(&checked, &added),
         _ => render(&checked, &added, Terminal::stdout().view()),

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use super::fact::Kind;
 use super::stages::finish_number;
-use super::{Checked, inside, manifest};
+use super::{Checked, check, inside, manifest};
 use crate::host;
 use crate::space::Space;
 use crate::store::layout::{SegmentName, SweepDir, is_stage};
@@ -24,11 +24,25 @@ pub struct Added {
 }
 
 /// Adds what is missing and can be made again: claims, segments under their own names, ends that
-/// stand whole inside damaged lines, records of openings. A second time adds nothing.
+/// stand whole inside damaged lines, records of openings. What is found after it, and what was
+/// added; a second time nothing is.
 ///
 /// # Errors
 /// What the system refused; what was added before stays.
-pub fn repair(dir: &SweepDir, checked: &Checked) -> Result<Vec<Added>, StoreError> {
+pub fn repair(dir: &SweepDir) -> Result<(Checked, Vec<Added>), StoreError> {
+    let mut added = Vec::new();
+    loop {
+        let checked = check(dir)?;
+        let more = once(dir, &checked)?;
+        // A segment that is read again may want its claim.
+        if more.is_empty() {
+            return Ok((checked, added));
+        }
+        added.extend(more);
+    }
+}
+
+fn once(dir: &SweepDir, checked: &Checked) -> Result<Vec<Added>, StoreError> {
     let mut added = Vec::new();
     let mut stages = vec![(dir.clone(), String::new())];
     for name in fs::list_dir(dir.path())?.into_iter().filter(|name| is_stage(name)) {
