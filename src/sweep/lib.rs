@@ -14,6 +14,7 @@ pub mod fsck;
 pub mod host;
 pub mod html;
 pub mod judge;
+mod mutant;
 pub mod orders;
 pub mod pack;
 pub mod plan;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 /// Modules of `dlgrid-sweep` by floor: one may import those on its own floor or below.
 /// `host` and `exit` are the ground; `recipe` knows nothing of the world.
 const FLOORS: &[&[&str]] = &[
-    &["host", "exit", "text", "html", "file_system"],
+    &["host", "mutant", "exit", "text", "html", "file_system"],
     &["dataset", "recipe"],
     &["space", "trial"],
     &["spec"],

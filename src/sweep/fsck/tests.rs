@@ -2,7 +2,9 @@
 #![expect(clippy::disallowed_methods, reason = "tests damage files behind the store's back")]
 
 mod damage;
+mod faults;
 mod fixture;
+mod life;
 mod mend;
 
 use super::*;

@@ -8,6 +8,7 @@ use super::ledger::{self, Entry, Fate, Intent, Ledger};
 use super::parse::Row;
 use super::state::{self, Standing};
 use crate::host;
+use crate::mutant::{self, Mutant};
 use crate::store::layout::SweepDir;
 
 /// Looks for a job that may still be on its way, and time between two of them.
@@ -69,11 +70,15 @@ fn resolve(
         found = state::arrays_named(rows, &intent.token);
         looks -= 1;
     }
-    let fate = match found.first() {
-        Some(job) => Fate::Job(*job),
-        None => Fate::Void("its submission was interrupted before Slurm had it".into()),
-    };
-    Ok(ledger::decide(dir, intent.number, fate)?)
+    Ok(ledger::decide(dir, intent.number, fate(&found))?)
+}
+
+/// The fate of an intent whose submitter is gone, by the jobs that Slurm has under its token.
+pub(crate) fn fate(found: &[u64]) -> Fate {
+    match found.first() {
+        Some(job) if !mutant::is(Mutant::SubmittedBlindly) => Fate::Job(*job),
+        _ => Fate::Void("its submission was interrupted before Slurm had it".into()),
+    }
 }
 
 /// Cancels jobs of this name that are not the intent's.

@@ -6,6 +6,7 @@ use super::ledger::{Entry, Fate, Intent, Kind, Ledger};
 use super::parse::{self, JobState, Phase, Row};
 use super::ranges;
 use crate::judge::Liveness;
+use crate::mutant::{self, Mutant};
 
 /// Where a slice stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,9 +78,14 @@ impl Standing {
         for row in rows {
             by_token.entry(row.name.as_str()).or_default().push(row);
         }
+        let rows_of_anybody: Vec<&Row> = rows.iter().collect();
         let mut standing = Self::default();
         for entry in &ledger.entries {
             let rows = by_token.get(entry.intent.token.as_str()).map_or(&[][..], Vec::as_slice);
+            if mutant::is(Mutant::JobIdTrusted) {
+                standing.add(entry, &rows_of_anybody, now);
+                continue;
+            }
             standing.add(entry, rows, now);
         }
         standing
