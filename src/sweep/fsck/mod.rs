@@ -17,6 +17,7 @@ use crate::store::StoreError;
 use crate::store::layout::SweepDir;
 pub use fact::{Fact, Kind, Severity};
 use fact::Facts;
+use manifest::Opened;
 
 /// What a check found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,26 +68,26 @@ impl Checked {
 pub fn check(dir: &SweepDir) -> Result<Checked, StoreError> {
     let mut facts = Facts::default();
     let mut seen = Seen::default();
-    check_one(dir, &mut facts, &mut seen)?;
-    stages::check(dir, &mut facts, &mut seen)?;
+    let own = check_one(dir, &mut facts, &mut seen)?;
+    stages::check(dir, own.id.as_deref(), &mut facts, &mut seen)?;
     let (facts, counts) = facts.finish();
     Ok(Checked { sweep: dir.label(), seen, facts, counts })
 }
 
 /// Checks one sweep or stage, without the stages in it.
-fn check_one(dir: &SweepDir, facts: &mut Facts, seen: &mut Seen) -> Result<(), StoreError> {
+fn check_one(dir: &SweepDir, facts: &mut Facts, seen: &mut Seen) -> Result<Opened, StoreError> {
     let opened = manifest::open(dir, facts)?;
     tree::check(dir, opened.sweep.as_ref(), facts, seen)?;
     // What a run's checkpoints are called by is gathered first: they go only after its end.
     let found = checkpoints::list(dir, opened.sweep.as_ref(), facts, seen)?;
-    let Some(id) = &opened.id else { return Ok(()) };
+    let Some(id) = &opened.id else { return Ok(opened) };
     let results = segments::check(dir, id, opened.sweep.as_ref(), facts, seen)?;
     if let Some(sweep) = &opened.sweep {
         checkpoints::check(sweep, &results, &found, facts);
         submission::check(sweep, facts)?;
         output::check(sweep, &results, facts)?;
     }
-    Ok(())
+    Ok(opened)
 }
 
 /// A path below the sweep directory, as facts name it.

@@ -1,27 +1,34 @@
 //! Stages, and the openings of the test set: each is of this sweep, and written down.
 use super::fact::{Facts, Kind};
 use super::{Seen, check_one, said};
-use crate::spec;
 use crate::store::layout::{SweepDir, is_stage};
 use crate::store::opening::{OPENING_SCHEMA, Opening};
 use crate::store::{StoreError, fs};
-use crate::sweep::Sweep;
 
-pub(super) fn check(dir: &SweepDir, facts: &mut Facts, seen: &mut Seen) -> Result<(), StoreError> {
-    let id = Sweep::open(dir.clone()).ok().map(|sweep| sweep.manifest.id);
+pub(super) fn check(
+    dir: &SweepDir,
+    id: Option<&str>,
+    facts: &mut Facts,
+    seen: &mut Seen,
+) -> Result<(), StoreError> {
     let numbers = openings(dir, facts)?;
     for name in fs::list_dir(dir.path())?.into_iter().filter(|name| is_stage(name)) {
         let stage = SweepDir::new(dir.path().join(&name));
         facts.enter(&name);
         let checked = check_one(&stage, facts, seen);
         facts.leave();
-        if let Err(error) = checked {
-            facts.add(Kind::Unreadable, &name, said(&error));
-            continue;
-        }
-        let Some(about) = about(&stage) else { continue };
-        if id.as_ref().is_some_and(|id| about.of != *id) {
-            facts.add(Kind::StageForeign, &name, format!("is a stage of sweep {}", about.of));
+        let opened = match checked {
+            Ok(opened) => opened,
+            Err(error) => {
+                facts.add(Kind::Unreadable, &name, said(&error));
+                continue;
+            }
+        };
+        let of = opened.sweep.and_then(|stage| stage.spec.stage).map(|about| about.of);
+        if let (Some(of), Some(id)) = (of, id)
+            && of != id
+        {
+            facts.add(Kind::StageForeign, &name, format!("is a stage of sweep {of}"));
         }
         if let Some(number) = finish_number(&name)
             && !numbers.contains(&number)
@@ -31,12 +38,6 @@ pub(super) fn check(dir: &SweepDir, facts: &mut Facts, seen: &mut Seen) -> Resul
         }
     }
     Ok(())
-}
-
-/// What a stage's spec says of it.
-fn about(stage: &SweepDir) -> Option<spec::Stage> {
-    let bytes = fs::read(&stage.spec()).ok()?;
-    spec::read_again("spec.yaml", &bytes).ok()?.stage
 }
 
 /// The number of a finish, by the name of its folder.

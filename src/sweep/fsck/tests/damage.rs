@@ -229,19 +229,25 @@ const SUBMISSION: &[Damage] = &[
     ("opening cut", |d| change(&d.opening(1), |b| b.truncate(9)), Kind::OpeningDamaged),
     ("opening of another number", |d| replace(&d.opening(1), "\"number\":1", "\"number\":2"), Kind::OpeningDamaged),
     ("opening missing before", |d| rename(&d.opening(1), "0003.json"), Kind::OpeningDamaged),
-    ("stage of another sweep", |d| drop(std::fs::rename(d.path().join("finish-1"), stolen(d))), Kind::StageForeign),
+    ("stage of another sweep", |d| stolen(d), Kind::StageForeign),
     ("damage in a stage", |d| remove(&d.finish(1).spec()), Kind::SpecMissing),
 ];
 
-/// Gives the finish to a sweep of another spec, under the same directory.
-fn stolen(dir: &SweepDir) -> PathBuf {
-    replace(&dir.finish(1).spec(), "of: \"", "of: \"f");
-    change(&dir.finish(1).spec(), |b| {
-        let text = String::from_utf8(b.clone()).expect("text");
-        let at = text.find("of: \"f").expect("there") + 6 + 31;
-        b.remove(at);
-    });
-    dir.path().join("finish-1")
+/// Puts the finish of another sweep in the place of its own.
+fn stolen(dir: &SweepDir) {
+    let own = dir.finish(1);
+    std::fs::remove_dir_all(own.path()).expect("removed");
+    let text = std::fs::read(dir.spec()).expect("read");
+    let text = String::from_utf8(text).expect("text").replace("0.6", "0.7");
+    let (spec, _) = crate::spec::read("toy.yaml", text.as_bytes(), 10).expect("spec");
+    let other = tempfile::tempdir().expect("folder");
+    let cut = crate::pack::Cut::Slots(1);
+    let other = crate::sweep::Sweep::create(other.path(), spec, text.as_bytes(), &cut);
+    let other = other.expect("sweep").sweep;
+    let chosen = crate::stage::Chosen { of: &other, points: vec![(0, None)], seeds: vec![0] };
+    let kind = crate::spec::StageKind::Finish;
+    crate::stage::create(&other, kind, 1, &chosen, &cut).expect("a stage");
+    std::fs::rename(other.dir.finish(1).path(), own.path()).expect("moved");
 }
 
 const TREE: &[Damage] = &[

@@ -21,6 +21,7 @@ use crate::spec::{self, StageKind};
 use crate::stage::{self, Chosen};
 use crate::store::checkpoint::CheckpointStore;
 use crate::store::layout::SweepDir;
+use crate::store::manifest::Manifest;
 use crate::store::opening::{self, OPENING_SCHEMA, Opening};
 use crate::store::record::{Epoch, Number};
 use crate::store::tasks::{Begin, TASK_SCHEMA, TaskEnd, TaskLine, TaskWriter, Used};
@@ -39,7 +40,7 @@ pub struct World {
     pub queue: RefCell<Vec<(u64, String)>>,
     /// Jobs that were let go.
     pub released: RefCell<Vec<u64>>,
-    /// Jobs that ran, with the slices that they worked on.
+    /// The report that was written last.
     pub reported: RefCell<Option<String>>,
 }
 
@@ -50,7 +51,7 @@ objective: {minimize: valid/loss}
 ";
 const NEW: &str = "name: toy
 train: {data: {set: mnist, limit: 100}, epochs: 3, save_weights: true}
-parameters: {optimizer.lr: [0.1, 0.2, 0.3, 0.4]}
+parameters: {optimizer.lr: [0.1, 0.2, 0.3]}
 objective: {minimize: valid/loss}
 ";
 
@@ -75,14 +76,18 @@ pub fn root() -> tempfile::TempDir {
 
 fn create(root: &Path, text: &str) -> Result<Sweep, Failure> {
     let (spec, _) = spec::read("toy.yaml", text.as_bytes(), 10).expect("spec");
-    let cut = Cut::Tasks(Load { runs_per_task: Some(2), ..Load::default() });
+    let cut = Cut::Tasks(Load { runs_per_task: Some(1), ..Load::default() });
     Ok(Sweep::create(root, spec, text.as_bytes(), &cut)?.sweep)
 }
 
 /// Where the new sweep is, once it is.
 pub fn dir(root: &Path) -> SweepDir {
-    let (spec, _) = spec::read("toy.yaml", NEW.as_bytes(), 10).expect("spec");
-    Sweep::folder(root, &spec)
+    static NAME: std::sync::OnceLock<SweepDir> = std::sync::OnceLock::new();
+    let name = NAME.get_or_init(|| {
+        let (spec, _) = spec::read("toy.yaml", NEW.as_bytes(), 10).expect("spec");
+        Sweep::folder(Path::new(""), &spec)
+    });
+    SweepDir::new(root.join(name.path()))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a handful")]
@@ -98,8 +103,11 @@ fn epoch(run: &Run) -> Epoch {
 /// Leads the life of the sweep, from wherever it is, to its end.
 pub fn lead(root: &Path, world: &World) -> Result<(), Failure> {
     let sweep = create(root, NEW)?;
-    let claimed = claim::claim(&sweep.dir, false)?;
-    assert!(matches!(claimed, Claimed::Ours(_)) || crate::store::fs::fault::hit().is_empty());
+    // One that was killed in a test has the process of the next, and counts as gone.
+    let _claim = match claim::claim(&sweep.dir, false)? {
+        Claimed::Ours(guard) => Some(guard),
+        Claimed::Taken(..) => None,
+    };
     submit(&sweep, world)?;
     task(&sweep, world)?;
     report(&sweep, world)?;
@@ -229,7 +237,9 @@ fn train(sweep: &Sweep, work: &mut SliceWork<'_>, run: &Run) -> Result<(), Failu
     let store = CheckpointStore::new(&sweep.dir, &run.id);
     let bytes = super::super::safetensors::sample(&run.id.to_string());
     let from = store.find()?.latest.map_or(0, |latest| latest.epoch);
-    for epochs in from + 1..=3 {
+    // One run of them all has checkpoints.
+    let last = if run.index == 1 { 3 } else { 0 };
+    for epochs in from + 1..=last {
         work.epoch(&epoch(run));
         if let Ok(saved) = store.save(epochs, u64::from(epochs) * 10, work.attempt(), &bytes) {
             work.checkpoint(&saved);
@@ -255,7 +265,7 @@ fn report(sweep: &Sweep, world: &World) -> Result<(), Failure> {
 
 /// As `finish` does it: the opening first, then the stage.
 fn finish(sweep: &Sweep, world: &World) -> Result<(), Failure> {
-    let best = sweep.spec.space.work(3).ok_or("a point")?;
+    let best = sweep.spec.space.work(2).ok_or("a point")?;
     if opening::read_all(&sweep.dir)?.is_empty() {
         let opening = Opening {
             schema: OPENING_SCHEMA,
@@ -266,7 +276,7 @@ fn finish(sweep: &Sweep, world: &World) -> Result<(), Failure> {
         };
         opening.publish(&sweep.dir)?;
     }
-    let chosen = Chosen { of: sweep, points: vec![(3, None)], seeds: vec![0] };
+    let chosen = Chosen { of: sweep, points: vec![(2, None)], seeds: vec![0] };
     let made = stage::create(sweep, StageKind::Finish, 1, &chosen, &Cut::Slots(1))?;
     if stage::unseal(&made.sweep)?.is_none() {
         return Err("the test set is sealed".into());
@@ -287,18 +297,19 @@ pub fn hold(root: &Path, world: &World, over: bool, what: &str) {
     let queue = world.queue.borrow();
     assert!(queue.len() <= 1 + usize::from(!over), "{what}: {queue:?}");
     assert!(released.len() <= 1, "{what}: {released:?} were let go");
+    let results = |dir: &SweepDir| {
+        let manifest = Manifest::read(dir).unwrap_or_else(|error| panic!("{what}: {error}"));
+        read::load(dir, &manifest.id).expect("read")
+    };
     for ((label, index), bits) in world.acknowledged.borrow().iter() {
-        let dir = if label.contains('/') { dir.finish(1) } else { dir.clone() };
-        let sweep = Sweep::open(dir).unwrap_or_else(|error| panic!("{what}: {error}"));
-        let results = read::load(&sweep.dir, &sweep.manifest.id).expect("read");
+        let results = results(&if label.contains('/') { dir.finish(1) } else { dir.clone() });
         let end = results.end(*index).unwrap_or_else(|| panic!("{what}: run {index} is lost"));
         let objective = results.names.id("valid/loss").and_then(|id| end.metric(id));
         assert_eq!(objective.map(f64::to_bits), Some(*bits), "{what}: run {index}");
     }
     if over {
-        let sweep = Sweep::open(dir).unwrap_or_else(|error| panic!("{what}: {error}"));
-        let results = read::load(&sweep.dir, &sweep.manifest.id).expect("read");
+        let results = results(&dir);
         let ended = results.runs.values().filter(|run| run.end.is_some()).count();
-        assert_eq!((ended, results.damaged()), (4, 0), "{what}");
+        assert_eq!((ended, results.damaged()), (3, 0), "{what}");
     }
 }

@@ -47,6 +47,7 @@ thread_local! {
     static DONE: Cell<u32> = const { Cell::new(0) };
     static LOST: Cell<bool> = const { Cell::new(false) };
     static HIT: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
+    static NAMES: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
     static LOG: RefCell<Option<Vec<Done>>> = const { RefCell::new(None) };
 }
 
@@ -57,6 +58,7 @@ pub(crate) fn plan(plan: Option<Plan>) {
     DEAD.set(false);
     DONE.set(0);
     HIT.take();
+    NAMES.take();
 }
 
 /// Kills the thread's process before its operation of this number, from 0; where that is a write,
@@ -79,6 +81,11 @@ pub(crate) fn recorded() -> Vec<Done> {
 /// How many operations were asked for since the plan was set.
 pub(crate) fn operations() -> u32 {
     DONE.get()
+}
+
+/// Every operation that was asked for since the plan was set, by its name.
+pub(crate) fn names() -> Vec<&'static str> {
+    NAMES.take()
 }
 
 /// The kinds of operations that failed by plan.
@@ -105,6 +112,7 @@ fn die() -> ! {
 fn due(what: &'static str) -> Option<Plan> {
     let now = DONE.get();
     DONE.set(now + 1);
+    NAMES.with_borrow_mut(|names| names.push(what));
     let plan = PLAN.get().filter(|p| now >= p.first && now - p.first < p.count)?;
     // What removes something needs no space.
     let frees = what.starts_with("remove") && matches!(plan.errno, Errno::NOSPC | Errno::DQUOT);
