@@ -6,6 +6,8 @@ mod faults;
 mod fixture;
 mod life;
 mod mend;
+mod mutants;
+mod torture;
 
 use super::*;
 use fixture::{Store, copy};

@@ -129,7 +129,7 @@ fn sync(file: &File, path: &Path) -> Result<()> {
     if mutant::is(Mutant::NoSync) {
         return Ok(());
     }
-    match fault::gate("sync", path) {
+    match fault::sync(file, path) {
         Err(_) if mutant::is(Mutant::SyncErrorSwallowed) && !fault::is_dead() => return Ok(()),
         gate => gate?,
     }

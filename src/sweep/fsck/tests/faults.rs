@@ -2,6 +2,7 @@
 //! power failure at each: nothing lost, nothing twice, and the same report.
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::Errno;
 
@@ -9,7 +10,7 @@ use super::life::{World, dir, hold, lead, root};
 use crate::store::fs::fault::{self, Disk, Done, Killed, Plan, SHORT, Survivors, Unsynced};
 
 /// What a life without faults does: its operations by name, and the report.
-fn undisturbed() -> (Vec<&'static str>, String) {
+pub(super) fn undisturbed() -> (Vec<&'static str>, String) {
     let (root, world) = (root(), World::default());
     fault::plan(None);
     lead(root.path(), &world).expect("nothing fails");
@@ -24,7 +25,7 @@ fn fsck_is_silent(root: &Path) -> bool {
 }
 
 /// Leads a life that ends in a kill; whether it was killed.
-fn killed(root: &Path, world: &World, at: u32, kept: usize) -> bool {
+pub(super) fn killed(root: &Path, world: &World, at: u32, kept: usize) -> bool {
     fault::kill(at, kept);
     let ended = catch_unwind(AssertUnwindSafe(|| lead(root, world).is_ok()));
     let killed = match ended {
@@ -37,21 +38,30 @@ fn killed(root: &Path, world: &World, at: u32, kept: usize) -> bool {
 }
 
 /// Goes on after a fault, and holds the end against an undisturbed life.
-fn goes_on(root: &Path, world: &World, report: &str, what: &str) {
+pub(super) fn goes_on(root: &Path, world: &World, report: &str, what: &str) {
     lead(root, world).unwrap_or_else(|error| panic!("{what}: goes on: {error}"));
     hold(root, world, true, what);
     assert_eq!(world.reported.borrow().as_deref(), Some(report), "{what}");
 }
 
-/// Does something with the number and name of every operation, on as many threads as cores.
+/// Does something with the number and name of every operation, on as many threads as cores, up to
+/// the first that fails.
 fn each(operations: &[&str], work: impl Fn(u32, &str) + Sync) {
     let threads = crate::host::cores().clamp(1, 8);
+    let failed = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for thread in 0..threads {
-            let work = &work;
+            let (work, failed) = (&work, &failed);
             scope.spawn(move || {
-                let own = (0..).zip(operations).skip(thread).step_by(threads);
-                own.for_each(|(at, name)| work(at, name));
+                for (at, name) in (0..).zip(operations).skip(thread).step_by(threads) {
+                    if failed.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    catch_unwind(AssertUnwindSafe(|| work(at, name))).unwrap_or_else(|thrown| {
+                        failed.store(true, Ordering::Relaxed);
+                        std::panic::resume_unwind(thrown)
+                    });
+                }
             });
         }
     });

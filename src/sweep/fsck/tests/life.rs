@@ -40,6 +40,8 @@ pub struct World {
     pub queue: RefCell<Vec<(u64, String)>>,
     /// Jobs that were let go.
     pub released: RefCell<Vec<u64>>,
+    /// Jobs of others that have numbers of ours.
+    pub strangers: RefCell<Vec<u64>>,
     /// The report that was written last.
     pub reported: RefCell<Option<String>>,
 }
@@ -166,7 +168,10 @@ fn rows(world: &World) -> Vec<Row> {
     let line = |(job, token): &(u64, String)| {
         format!("{job}|0|RUNNING|{token}|N/A|n1|None\n{job}|1|RUNNING|{token}|N/A|n1|None\n")
     };
-    parse::queue(&world.queue.borrow().iter().map(line).collect::<String>())
+    let strange = |job: &u64| format!("{job}|0|RUNNING|somebody-else|N/A|n1|None\n");
+    let own: String = world.queue.borrow().iter().map(line).collect();
+    let strangers: String = world.strangers.borrow().iter().map(strange).collect();
+    parse::queue(&format!("{own}{strangers}"))
 }
 
 fn settled(dir: &SweepDir, entry: &mut Entry, world: &World) -> Result<(), Failure> {
@@ -230,7 +235,18 @@ fn work(sweep: &Sweep, slice: u32, world: &World) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Two checkpoints on the way, and the weights at the end. Training goes on where a checkpoint
+/// The end of a run by an attempt that others thought dead.
+pub fn late(sweep: &Sweep, work: &mut SliceWork<'_>, run: &Run, world: &World) {
+    work.start(run);
+    let bytes = super::super::safetensors::sample(&run.id.to_string());
+    weights::save(&sweep.dir, &run.id, &bytes).expect("no fault is on");
+    let one = end(run, loss(run.index));
+    work.end(&one).expect("no fault is on");
+    let bits = one.metrics["valid/loss"].0.to_bits();
+    world.acknowledged.borrow_mut().insert((sweep.dir.label(), run.index), bits);
+}
+
+/// Checkpoints on the way, and the weights at the end. Training goes on where a checkpoint
 /// can't be written.
 fn train(sweep: &Sweep, work: &mut SliceWork<'_>, run: &Run) -> Result<(), Failure> {
     work.start(run);

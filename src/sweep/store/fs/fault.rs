@@ -47,6 +47,7 @@ thread_local! {
     static DONE: Cell<u32> = const { Cell::new(0) };
     static LOST: Cell<bool> = const { Cell::new(false) };
     static HIT: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
+    static SYNCED: RefCell<BTreeMap<PathBuf, u64>> = const { RefCell::new(BTreeMap::new()) };
     static NAMES: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
     static LOG: RefCell<Option<Vec<Done>>> = const { RefCell::new(None) };
 }
@@ -131,6 +132,20 @@ pub(super) fn gate(what: &'static str, path: &Path) -> Result<(), StoreError> {
         die();
     }
     due(what).map_or(Ok(()), |plan| Err(StoreError::io(what, path, plan.errno)))
+}
+
+/// As [`gate`] for a sync. Where the plan keeps nothing, what was not synced before is lost, as on a
+/// network file system whose disk is full.
+pub(super) fn sync(file: &File, path: &Path) -> Result<(), StoreError> {
+    let length = || file.metadata().map_or(0, |about| about.len());
+    let refused = gate("sync", path);
+    if refused.is_ok() {
+        SYNCED.with_borrow_mut(|synced| synced.insert(path.to_owned(), length()));
+    } else if !is_dead() && PLAN.get().is_some_and(|plan| plan.kept == 0) {
+        let kept = SYNCED.with_borrow(|synced| synced.get(path).copied());
+        file.set_len(kept.unwrap_or(0)).expect("the test's own disk works");
+    }
+    refused
 }
 
 /// As [`gate`], leaving a part of the bytes in the file.
@@ -297,4 +312,26 @@ fn apply(names: &mut BTreeMap<PathBuf, Option<usize>>, change: Change) {
 pub(crate) struct Survivors {
     pub folders: Vec<PathBuf>,
     pub files: Vec<(PathBuf, Vec<u8>)>,
+}
+
+impl Survivors {
+    /// The operations that would have made them.
+    pub(crate) fn as_done(&self) -> Vec<Done> {
+        let mut log = Vec::new();
+        for folder in &self.folders {
+            log.push(Done::Mkdir(folder.clone()));
+        }
+        for (file, bytes) in &self.files {
+            log.push(Done::Create(file.clone()));
+            log.push(Done::Write(file.clone(), bytes.clone()));
+            log.push(Done::Sync(file.clone()));
+        }
+        let above = log.iter().filter_map(|one| match one {
+            Done::Mkdir(path) | Done::Create(path) => path.parent().map(Path::to_owned),
+            _ => None,
+        });
+        let above: std::collections::BTreeSet<PathBuf> = above.collect();
+        log.extend(above.into_iter().map(Done::SyncDir));
+        log
+    }
 }

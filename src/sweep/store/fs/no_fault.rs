@@ -22,6 +22,11 @@ pub(super) const fn gate(_what: &'static str, _path: &Path) -> Result<(), StoreE
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as in tests")]
+pub(super) const fn sync(_: &File, _: &Path) -> Result<(), StoreError> {
+    Ok(())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as in tests")]
 pub(super) const fn append(_: &mut File, _: &[u8], _: &Path) -> Result<(), StoreError> {
     Ok(())
 }
