@@ -9,6 +9,7 @@ macro_rules! mutants {
             $($(#[doc = $doc])+ $name,)+
         }
 
+        #[cfg(test)]
         impl Mutant {
             /// Every variant.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
@@ -71,8 +72,6 @@ mutants! {
     FateNotReread "fate_not_reread";
     /// A job counts as an intent's by its number alone.
     JobIdTrusted "job_id_trusted";
-    /// An array is submitted anew without a look for what an interrupted submission left.
-    SubmittedBlindly "submitted_blindly";
 }
 
 /// Whether this variant is on.

@@ -1,4 +1,6 @@
 //! The checker as a command: on sweeps that are well, killed, damaged and mended.
+use std::process::{Command, Stdio};
+
 use crate::faults::signal;
 use crate::support::{REPORT, Sandbox, script};
 
@@ -46,4 +48,44 @@ fn a_sweep_whose_processes_were_killed_is_well_and_goes_on() {
     here.run(["fsck"]).code(0).says("all is well");
     here.run(["submit", "toy.yaml"]).code(0).says("6 of 6 runs done");
     here.run(["fsck"]).code(0).says("all is well");
+}
+
+/// Each process of the command, killed when it makes a system call for the nth time.
+#[test]
+fn killed_at_system_calls_it_is_well_and_goes_on() {
+    let traces = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status();
+    if !traces.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: strace is not installed, or may not trace");
+        return;
+    }
+    let mut killed = 0;
+    for (call, numbers) in [
+        ("fsync", &[1, 2, 3, 5, 8, 13, 21][..]),
+        ("linkat", &[1, 2, 3]),
+        ("mkdir,mkdirat", &[1, 2, 4]),
+    ] {
+        for number in numbers {
+            let here = Sandbox::new();
+            here.write("toy.yaml", script(3, REPORT));
+            let plain = here.command(["submit", "toy.yaml", "--slots", "1"]);
+            let mut traced = Command::new("strace");
+            let inject = format!("inject={call}:signal=SIGKILL:when={number}");
+            traced.args(["-f", "-qq", "-o", "/dev/null", "-e", &inject]);
+            traced.arg(plain.get_program()).args(plain.get_args()).current_dir(here.path());
+            for (name, value) in plain.get_envs() {
+                match value {
+                    Some(value) => traced.env(name, value),
+                    None => traced.env_remove(name),
+                };
+            }
+            traced.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            killed += usize::from(!traced.status().unwrap().success());
+            for sweep in here.sweeps() {
+                here.run(["fsck", sweep.to_str().unwrap()]).code(0);
+            }
+            here.run(["submit", "toy.yaml", "--slots", "1"]).code(0).says("3 of 3 runs done");
+            here.run(["fsck"]).code(0).says("all is well");
+        }
+    }
+    assert!(killed >= 6, "{killed} submits were killed");
 }

@@ -3,10 +3,10 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::Args;
+use dlgrid_sweep::exit;
 use dlgrid_sweep::fsck::view::{render, render_json};
 use dlgrid_sweep::fsck::{self, repair};
 use dlgrid_sweep::store::layout::SweepDir;
-use dlgrid_sweep::exit;
 
 use super::pick::{Root, folder};
 use super::show::{Format, Terminal, print, wrong_input};
@@ -42,10 +42,7 @@ pub struct FsckArgs {
 /// If the sweep is not found, can't be listed, or a repair can't be written.
 pub fn run(args: &FsckArgs) -> Result<u8> {
     if !matches!(args.format, Format::Table | Format::Json) {
-        return Err(wrong_input(
-            "what a check found is no table of rows",
-            "use `--format json`",
-        ));
+        return Err(wrong_input("what a check found is no table of rows", "use `--format json`"));
     }
     let dir = place(args)?;
     let (checked, added) = match args.repair {
@@ -62,7 +59,8 @@ pub fn run(args: &FsckArgs) -> Result<u8> {
 /// The directory. A path is taken also where its manifest is gone.
 fn place(args: &FsckArgs) -> Result<SweepDir> {
     if let Some(path) = args.sweep.as_deref().map(Path::new)
-        && (path.join("spec.yaml").is_file() || path.join("seg").is_dir())
+        && args.sweep.as_deref().is_some_and(|given| given.contains('/'))
+        && path.is_dir()
     {
         return Ok(SweepDir::new(path));
     }

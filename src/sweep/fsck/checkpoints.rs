@@ -88,7 +88,8 @@ pub(super) fn check(sweep: &Sweep, results: &Results, found: &Found, facts: &mut
     if !sweep.spec.trains() {
         return;
     }
-    let mut lost: Vec<u64> = results.runs.keys().copied().filter(|i| had_one(results, *i)).collect();
+    let mut lost: Vec<u64> =
+        results.runs.keys().copied().filter(|i| had_one(results, *i)).collect();
     lost.sort_unstable();
     for index in lost {
         let Some(run) = sweep.run(index) else { continue };

@@ -270,9 +270,7 @@ impl Facts {
     /// Those that are kept one by one, the gravest first; and how many there are of each kind.
     #[must_use]
     pub fn finish(mut self) -> (Vec<Fact>, BTreeMap<Kind, u64>) {
-        self.list.sort_by(|a, b| {
-            (b.kind.severity(), a).cmp(&(a.kind.severity(), b))
-        });
+        self.list.sort_by(|a, b| (b.kind.severity(), a).cmp(&(a.kind.severity(), b)));
         self.list.dedup();
         (self.list, self.counts)
     }

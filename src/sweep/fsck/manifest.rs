@@ -24,7 +24,8 @@ pub(super) fn open(dir: &SweepDir, facts: &mut Facts) -> Result<Opened, StoreErr
         return Ok(Opened { id, sweep: None });
     };
     if manifest.spec_hash != manifest.id {
-        let text = format!("its id is {}, the hash of its spec {}", manifest.id, manifest.spec_hash);
+        let text =
+            format!("its id is {}, the hash of its spec {}", manifest.id, manifest.spec_hash);
         facts.add(Kind::ManifestWrong, "SWEEP.json", text);
     }
     if spec.hash != manifest.id {

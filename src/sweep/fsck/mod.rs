@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 
 use crate::store::StoreError;
 use crate::store::layout::SweepDir;
-pub use fact::{Fact, Kind, Severity};
 use fact::Facts;
+pub use fact::{Fact, Kind, Severity};
 use manifest::Opened;
 
 /// What a check found.

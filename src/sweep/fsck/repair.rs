@@ -49,7 +49,8 @@ fn once(dir: &SweepDir, checked: &Checked) -> Result<Vec<Added>, StoreError> {
         stages.push((SweepDir::new(dir.path().join(&name)), format!("{name}/")));
     }
     for (stage, prefix) in &stages {
-        let Some(id) = manifest::open(stage, &mut super::Facts::default()).ok().and_then(|o| o.id) else {
+        let Some(id) = manifest::open(stage, &mut super::Facts::default()).ok().and_then(|o| o.id)
+        else {
             continue;
         };
         let mut own = Vec::new();
@@ -62,7 +63,9 @@ fn once(dir: &SweepDir, checked: &Checked) -> Result<Vec<Added>, StoreError> {
             }
         }
         salvage(stage, &id, &mut own)?;
-        added.extend(own.into_iter().map(|one| Added { file: format!("{prefix}{}", one.file), ..one }));
+        added.extend(
+            own.into_iter().map(|one| Added { file: format!("{prefix}{}", one.file), ..one }),
+        );
     }
     openings(dir, checked, &mut added)?;
     Ok(added)
@@ -102,7 +105,13 @@ fn rename(dir: &SweepDir, id: &str, file: &str, added: &mut Vec<Added>) -> Resul
     if head.sweep != id || !well_formed {
         return Ok(());
     }
-    published(dir, &dir.ends(&name), &bytes, format!("what `{file}` holds, under its own name"), added)
+    published(
+        dir,
+        &dir.ends(&name),
+        &bytes,
+        format!("what `{file}` holds, under its own name"),
+        added,
+    )
 }
 
 /// Saves ends that stand whole inside damaged lines (after a block of zeros, or glued to another
@@ -144,7 +153,8 @@ fn salvage(dir: &SweepDir, id: &str, added: &mut Vec<Added>) -> Result<(), Store
 fn whole_ends(line: &[u8]) -> Vec<End> {
     const START: &[u8] = b"{\"v\":";
     let starts = (0..line.len()).filter(|at| line[*at..].starts_with(START));
-    let stops: Vec<usize> = (0..line.len()).filter(|at| line[*at] == b'\t').map(|at| at + 9).collect();
+    let stops: Vec<usize> =
+        (0..line.len()).filter(|at| line[*at] == b'\t').map(|at| at + 9).collect();
     let mut found = Vec::new();
     for start in starts {
         let sound = stops.iter().filter(|stop| **stop > start).find_map(|stop| {

@@ -25,8 +25,8 @@ pub(super) fn check(bytes: &[u8], key: &str) -> Result<Option<String>, String> {
         return Err(format!("says that its head has {length} bytes"));
     }
     let (head, data) = rest.split_at(usize::try_from(length).map_err(|e| e.to_string())?);
-    let mut head: BTreeMap<String, serde_json::Value> =
-        serde_json::from_slice(head).map_err(|cause| format!("has a head that is no JSON: {cause}"))?;
+    let mut head: BTreeMap<String, serde_json::Value> = serde_json::from_slice(head)
+        .map_err(|cause| format!("has a head that is no JSON: {cause}"))?;
     let about = head.remove("__metadata__");
     let mut spans = Vec::new();
     for (name, value) in head {

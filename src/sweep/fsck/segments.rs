@@ -111,7 +111,9 @@ fn damage(dir: &SweepDir, results: &Results, facts: &mut Facts) {
             (bytes, true) => {
                 facts.add(Kind::LineExtra, file, format!("{bytes} bytes come after its last line"));
             }
-            (bytes, false) => facts.add(Kind::Torn, file, format!("ends in {bytes} bytes of a line")),
+            (bytes, false) => {
+                facts.add(Kind::Torn, file, format!("ends in {bytes} bytes of a line"))
+            }
         }
     }
 }
@@ -233,7 +235,8 @@ fn twice(
     match ended.get(&key) {
         Some((_, other)) if *other == said => {}
         Some((place, _)) => {
-            let text = format!("attempt {} ended run {} in {place} too", segment.attempt, end.index);
+            let text =
+                format!("attempt {} ended run {} in {place} too", segment.attempt, end.index);
             facts.add_line(Kind::EndedTwice, file, line, text);
         }
         None => drop(ended.insert(key, (file.to_owned(), said))),
@@ -276,7 +279,9 @@ fn curves(dir: &SweepDir, segment: &SegmentName, sweep: Option<&Sweep>, facts: &
         let epoch = content.and_then(|content| serde_json::from_slice::<Numbered>(content).ok());
         match epoch {
             Some(epoch) if epoch.n == line - 1 => {
-                let own = sweep.is_none_or(|s| s.run(epoch.epoch.index).is_some_and(|r| r.id == epoch.epoch.run));
+                let own = sweep.is_none_or(|s| {
+                    s.run(epoch.epoch.index).is_some_and(|r| r.id == epoch.epoch.run)
+                });
                 foreign += u64::from(!own);
             }
             _ => {
@@ -290,7 +295,11 @@ fn curves(dir: &SweepDir, segment: &SegmentName, sweep: Option<&Sweep>, facts: &
         facts.add_line(Kind::CurvesDamaged, &file, first, text);
     }
     if foreign > 0 {
-        facts.add(Kind::CurvesDamaged, &file, format!("{foreign} epochs are of runs of another sweep"));
+        facts.add(
+            Kind::CurvesDamaged,
+            &file,
+            format!("{foreign} epochs are of runs of another sweep"),
+        );
     }
     if whole < bytes.len() {
         facts.add(Kind::Torn, file, format!("ends in {} bytes of a line", bytes.len() - whole));

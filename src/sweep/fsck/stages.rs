@@ -70,10 +70,16 @@ fn openings(dir: &SweepDir, facts: &mut Facts) -> Result<Vec<u32>, StoreError> {
                 facts.add(Kind::LaterSchema, file, format!("has schema {}", opening.schema));
             }
             Ok(opening) if opening.number != number => {
-                facts.add(Kind::OpeningDamaged, file, format!("calls itself number {}", opening.number));
+                facts.add(
+                    Kind::OpeningDamaged,
+                    file,
+                    format!("calls itself number {}", opening.number),
+                );
             }
             Ok(_) => {}
-            Err(cause) => facts.add(Kind::OpeningDamaged, file, format!("is not understood: {cause}")),
+            Err(cause) => {
+                facts.add(Kind::OpeningDamaged, file, format!("is not understood: {cause}"))
+            }
         }
     }
     Ok(found)

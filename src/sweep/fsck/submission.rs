@@ -71,7 +71,9 @@ fn json<T: DeserializeOwned>(dir: &SweepDir, name: &str, facts: &mut Facts) -> O
     let file = format!("submit/{name}");
     match fs::read(&dir.submit().join(name)) {
         Ok(bytes) => serde_json::from_slice(&bytes)
-            .map_err(|cause| facts.add(Kind::SubmitDamaged, file, format!("is not understood: {cause}")))
+            .map_err(|cause| {
+                facts.add(Kind::SubmitDamaged, file, format!("is not understood: {cause}"))
+            })
             .ok(),
         Err(error) => {
             facts.add(Kind::Unreadable, file, said(&error));
@@ -81,7 +83,12 @@ fn json<T: DeserializeOwned>(dir: &SweepDir, name: &str, facts: &mut Facts) -> O
 }
 
 /// Numbers are taken one after the other, from 1: a gap is a file that is gone.
-fn contiguous<'n>(before: &str, after: &str, numbers: impl Iterator<Item = &'n u32>, facts: &mut Facts) {
+fn contiguous<'n>(
+    before: &str,
+    after: &str,
+    numbers: impl Iterator<Item = &'n u32>,
+    facts: &mut Facts,
+) {
     let mut next = 1;
     for number in numbers {
         for gone in next..*number {

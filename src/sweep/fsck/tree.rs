@@ -155,8 +155,12 @@ fn place(file: &str) -> Place {
         }
         ["seg", _] => return Place::Stray,
         ["ckpt", run, ..] => run.parse::<RunId>().is_ok(),
-        ["weights", name] => name.strip_suffix(".safetensors").is_some_and(|id| id.parse::<RunId>().is_ok()),
-        ["tasks", intent, name] => digits(intent, 6) && name.starts_with('t') && name.ends_with(".jsonl"),
+        ["weights", name] => {
+            name.strip_suffix(".safetensors").is_some_and(|id| id.parse::<RunId>().is_ok())
+        }
+        ["tasks", intent, name] => {
+            digits(intent, 6) && name.starts_with('t') && name.ends_with(".jsonl")
+        }
         ["bin", hash, _] => hash.len() == 16,
         ["openings", name] => name.strip_suffix(".json").is_some_and(|n| digits(n, 4)),
         ["logs", ..] => true,
@@ -204,7 +208,9 @@ mod tests {
         ] {
             assert_eq!(place(own), Place::Own, "{own}");
         }
-        for foreign in ["notes.txt", "submit/array-1.fate", "submit/x", "ckpt/x/y", "a/b", "tasks/1"] {
+        for foreign in
+            ["notes.txt", "submit/array-1.fate", "submit/x", "ckpt/x/y", "a/b", "tasks/1"]
+        {
             assert_eq!(place(foreign), Place::Foreign, "{foreign}");
         }
         for stray in ["seg/00/c000000.a1.7f3c91aa.jsonl.bak", "seg/x", "seg/00/notes"] {

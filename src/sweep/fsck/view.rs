@@ -1,9 +1,9 @@
 //! What a check found, for people and for programs.
 use serde_json::{Value, json};
 
+use super::Checked;
 use super::fact::{Fact, Kind, Severity};
 use super::repair::Added;
-use super::Checked;
 use crate::report::table::View;
 use crate::text::{clean, grouped, plural};
 
@@ -62,7 +62,10 @@ fn verdict(checked: &Checked) -> String {
     let (damage, warnings) = (checked.count(Severity::Damage), checked.count(Severity::Warning));
     match (damage, warnings, checked.count(Severity::Harmless)) {
         (0, 0, 0) => "all is well\n".to_owned(),
-        (0, 0, n) => format!("all is well; {} that a killed process leaves, or that is not dlgrid's\n", plural(n, "trace")),
+        (0, 0, n) => format!(
+            "all is well; {} that a killed process leaves, or that is not dlgrid's\n",
+            plural(n, "trace")
+        ),
         (0, n, _) => format!("{}; nothing is lost\n", plural(n, "warning")),
         (n, _, _) => format!("damaged: {}\n", plural(n, "fact")),
     }

@@ -8,7 +8,6 @@ use super::ledger::{self, Entry, Fate, Intent, Ledger};
 use super::parse::Row;
 use super::state::{self, Standing};
 use crate::host;
-use crate::mutant::{self, Mutant};
 use crate::store::layout::SweepDir;
 
 /// Looks for a job that may still be on its way, and time between two of them.
@@ -76,8 +75,8 @@ fn resolve(
 /// The fate of an intent whose submitter is gone, by the jobs that Slurm has under its token.
 pub(crate) fn fate(found: &[u64]) -> Fate {
     match found.first() {
-        Some(job) if !mutant::is(Mutant::SubmittedBlindly) => Fate::Job(*job),
-        _ => Fate::Void("its submission was interrupted before Slurm had it".into()),
+        Some(job) => Fate::Job(*job),
+        None => Fate::Void("its submission was interrupted before Slurm had it".into()),
     }
 }
 

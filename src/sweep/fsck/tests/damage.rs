@@ -85,16 +85,39 @@ const MANIFEST: &[Damage] = &[
     ("manifest cut", |d| change(&d.manifest(), |b| b.truncate(40)), Kind::ManifestDamaged),
     ("manifest empty", |d| change(&d.manifest(), Vec::clear), Kind::ManifestDamaged),
     ("manifest of zeros", |d| change(&d.manifest(), |b| b.fill(0)), Kind::ManifestDamaged),
-    ("later schema", |d| replace(&d.manifest(), "\"schema\": 1", "\"schema\": 9"), Kind::LaterSchema),
+    (
+        "later schema",
+        |d| replace(&d.manifest(), "\"schema\": 1", "\"schema\": 9"),
+        Kind::LaterSchema,
+    ),
     ("other runs", |d| replace(&d.manifest(), "\"runs\": 6", "\"runs\": 7"), Kind::ManifestWrong),
-    ("slices overlap", |d| replace(&d.manifest(), "\"start\": 2", "\"start\": 1"), Kind::ManifestWrong),
+    (
+        "slices overlap",
+        |d| replace(&d.manifest(), "\"start\": 2", "\"start\": 1"),
+        Kind::ManifestWrong,
+    ),
     ("slice beyond", |d| replace(&d.manifest(), "\"end\": 6", "\"end\": 99"), Kind::ManifestWrong),
-    ("hole in slices", |d| replace(&d.manifest(), "\"start\": 4", "\"start\": 5"), Kind::RunUncovered),
-    ("other id", |d| replace(&d.manifest(), "\"spec_hash\": \"", "\"spec_hash\": \"f"), Kind::ManifestWrong),
+    (
+        "hole in slices",
+        |d| replace(&d.manifest(), "\"start\": 4", "\"start\": 5"),
+        Kind::RunUncovered,
+    ),
+    (
+        "other id",
+        |d| replace(&d.manifest(), "\"spec_hash\": \"", "\"spec_hash\": \"f"),
+        Kind::ManifestWrong,
+    ),
     ("no spec", |d| remove(&d.spec()), Kind::SpecMissing),
     ("spec changed", |d| replace(&d.spec(), "0.6", "0.7"), Kind::SpecChanged),
     ("spec no spec", |d| replace(&d.spec(), "name:", "nome:"), Kind::SpecRefused),
-    ("spec a folder", |d| { remove(&d.spec()); std::fs::create_dir(d.spec()).expect("made") }, Kind::Unreadable),
+    (
+        "spec a folder",
+        |d| {
+            remove(&d.spec());
+            std::fs::create_dir(d.spec()).expect("made")
+        },
+        Kind::Unreadable,
+    ),
 ];
 
 const SEGMENTS: &[Damage] = &[
@@ -106,25 +129,79 @@ const SEGMENTS: &[Damage] = &[
     ("line deleted", |d| lines(&segment(d), |l| drop(l.remove(2))), Kind::LinesMissing),
     ("line doubled", |d| lines(&segment(d), |l| l.insert(2, l[2].clone())), Kind::LineExtra),
     ("lines swapped", |d| lines(&segment(d), |l| l.swap(1, 2)), Kind::LineExtra),
-    ("line after the last", |d| lines(&segment(d), |l| l.push(frame(6, None, &Record::Close(Close { ends: 2, time: 1.0 })))), Kind::LineExtra),
+    (
+        "line after the last",
+        |d| {
+            lines(&segment(d), |l| {
+                l.push(frame(6, None, &Record::Close(Close { ends: 2, time: 1.0 })))
+            })
+        },
+        Kind::LineExtra,
+    ),
     ("bytes after the last", |d| change(&segment(d), |b| b.extend(b"{\"v\"")), Kind::LineExtra),
-    ("wrong count", |d| lines(&segment(d), |l| { let n = l.len() - 1; l[n] = frame(n as u64, None, &Record::Close(Close { ends: 9, time: 1.0 })) }), Kind::CloseMiscounts),
+    (
+        "wrong count",
+        |d| {
+            lines(&segment(d), |l| {
+                let n = l.len() - 1;
+                l[n] = frame(n as u64, None, &Record::Close(Close { ends: 9, time: 1.0 }))
+            })
+        },
+        Kind::CloseMiscounts,
+    ),
     ("no head", |d| change(&segment(d), |b| b[20] ^= 1), Kind::HeadMissing),
-    ("foreign", |d| record(&segment(d), 0, |r| head(r).sweep = "f".repeat(32)), Kind::SegmentForeign),
+    (
+        "foreign",
+        |d| record(&segment(d), 0, |r| head(r).sweep = "f".repeat(32)),
+        Kind::SegmentForeign,
+    ),
     ("misnamed", |d| rename(&segment(d), "c000002.a1.00000000.jsonl"), Kind::SegmentMisnamed),
-    ("in another folder", |d| rename(&segment(d), &format!("../07/{}", segment(d).file_name().expect("name").to_string_lossy())), Kind::SegmentMisnamed),
+    (
+        "in another folder",
+        |d| {
+            rename(
+                &segment(d),
+                &format!("../07/{}", segment(d).file_name().expect("name").to_string_lossy()),
+            )
+        },
+        Kind::SegmentMisnamed,
+    ),
     ("stray", |d| rename(&segment(d), "c000000.a1.jsonl.bak"), Kind::StraySegment),
-    ("copied", |d| drop(std::fs::copy(segment(d), segment(d).with_file_name("c000002.a1.00000000.jsonl"))), Kind::SegmentCopy),
+    (
+        "copied",
+        |d| drop(std::fs::copy(segment(d), segment(d).with_file_name("c000002.a1.00000000.jsonl"))),
+        Kind::SegmentCopy,
+    ),
     ("other run", |d| record(&segment(d), 2, |r| ended(r).index = 5), Kind::RunUnknown),
     ("run beyond", |d| record(&segment(d), 2, |r| ended(r).index = 500), Kind::RunUnknown),
-    ("another slice's run", |d| { let other = end_of(d, 1); record(&segment(d), 2, |r| *ended(r) = other) }, Kind::OutsideSlice),
+    (
+        "another slice's run",
+        |d| {
+            let other = end_of(d, 1);
+            record(&segment(d), 2, |r| *ended(r) = other)
+        },
+        Kind::OutsideSlice,
+    ),
     ("ended twice", |d| twice(d, 0.7, "0000000a"), Kind::EndedTwice),
     ("slice unknown", |d| unknown_slice(d), Kind::SliceUnknown),
-    ("later lines", |d| change(&segment(d), |b| { let l = later(); b.splice(..0, l); }), Kind::LaterSchema),
+    (
+        "later lines",
+        |d| {
+            change(&segment(d), |b| {
+                let l = later();
+                b.splice(..0, l);
+            })
+        },
+        Kind::LaterSchema,
+    ),
     ("no claim", |d| remove(&d.claim(0, 1)), Kind::ClaimMissing),
     ("claim with text", |d| change(&d.claim(0, 1), |b| b.push(b'x')), Kind::ClaimNotEmpty),
     ("curves flipped", |d| change(&the(d, "seg/", ".curves"), |b| b[9] ^= 1), Kind::CurvesDamaged),
-    ("curves line gone", |d| lines(&the(d, "seg/", ".curves"), |l| drop(l.remove(0))), Kind::CurvesDamaged),
+    (
+        "curves line gone",
+        |d| lines(&the(d, "seg/", ".curves"), |l| drop(l.remove(0))),
+        Kind::CurvesDamaged,
+    ),
     ("curves cut", |d| change(&the(d, "seg/", ".curves"), |b| b.truncate(b.len() - 1)), Kind::Torn),
 ];
 
@@ -158,21 +235,52 @@ fn later() -> Vec<u8> {
 }
 
 const BESIDE: &[Damage] = &[
-    ("checkpoint flipped", |d| change(&the(d, "ckpt/", ".ckpt"), |b| b[50] ^= 1), Kind::CheckpointDamaged),
-    ("checkpoint cut", |d| change(&the(d, "ckpt/", ".ckpt"), |b| b.truncate(9)), Kind::CheckpointLost),
+    (
+        "checkpoint flipped",
+        |d| change(&the(d, "ckpt/", ".ckpt"), |b| b[50] ^= 1),
+        Kind::CheckpointDamaged,
+    ),
+    (
+        "checkpoint cut",
+        |d| change(&the(d, "ckpt/", ".ckpt"), |b| b.truncate(9)),
+        Kind::CheckpointLost,
+    ),
     ("checkpoint gone", |d| remove(&the(d, "ckpt/", ".ckpt")), Kind::CheckpointLost),
     ("checkpoint of another run", |d| another_run(d), Kind::CheckpointDamaged),
     ("checkpoint with a head that lies", |d| lying(d), Kind::CheckpointDamaged),
-    ("checkpoints of no run", |d| { let p = d.path().join("ckpt").join("f".repeat(32)); std::fs::create_dir(p).expect("made") }, Kind::ForeignFile),
+    (
+        "checkpoints of no run",
+        |d| {
+            let p = d.path().join("ckpt").join("f".repeat(32));
+            std::fs::create_dir(p).expect("made")
+        },
+        Kind::ForeignFile,
+    ),
     ("checkpoint after the end", |d| kept_after(d), Kind::CheckpointAfterEnd),
     ("weights gone", |d| remove(&the(d, "weights/", "")), Kind::WeightsMissing),
-    ("weights cut", |d| change(&the(d, "weights/", ""), |b| b.truncate(b.len() - 1)), Kind::WeightsDamaged),
+    (
+        "weights cut",
+        |d| change(&the(d, "weights/", ""), |b| b.truncate(b.len() - 1)),
+        Kind::WeightsDamaged,
+    ),
     ("weights empty", |d| change(&the(d, "weights/", ""), Vec::clear), Kind::WeightsDamaged),
     ("task flipped", |d| change(&the(d, "tasks/", ""), |b| b[30] ^= 1), Kind::TaskDamaged),
-    ("task misnamed", |d| rename(&the(d, "tasks/", ""), "t000009.00000000.jsonl"), Kind::TaskDamaged),
+    (
+        "task misnamed",
+        |d| rename(&the(d, "tasks/", ""), "t000009.00000000.jsonl"),
+        Kind::TaskDamaged,
+    ),
     ("task cut", |d| change(&the(d, "tasks/", ""), |b| b.truncate(b.len() - 1)), Kind::Torn),
-    ("program changed", |d| change(&the(d, "bin/", "worker"), |b| b.push(b'x')), Kind::ProgramChanged),
-    ("script changed", |d| change(&the(d, "bin/", "array.sbatch"), |b| b.push(b'x')), Kind::ProgramChanged),
+    (
+        "program changed",
+        |d| change(&the(d, "bin/", "worker"), |b| b.push(b'x')),
+        Kind::ProgramChanged,
+    ),
+    (
+        "script changed",
+        |d| change(&the(d, "bin/", "array.sbatch"), |b| b.push(b'x')),
+        Kind::ProgramChanged,
+    ),
     ("program gone", |d| remove(&the(d, "bin/", "worker")), Kind::ProgramChanged),
 ];
 
@@ -200,7 +308,9 @@ fn kept_after(dir: &SweepDir) {
     let run = the(dir, "weights/", "");
     let run = run.file_stem().expect("a run").to_string_lossy().parse().expect("an id");
     let bytes = crate::fsck::safetensors::sample(&format!("{run}"));
-    crate::store::checkpoint::CheckpointStore::new(dir, &run).save(2, 20, 1, &bytes).expect("saved");
+    crate::store::checkpoint::CheckpointStore::new(dir, &run)
+        .save(2, 20, 1, &bytes)
+        .expect("saved");
 }
 
 fn submit(dir: &SweepDir, name: &str) -> PathBuf {
@@ -208,26 +318,83 @@ fn submit(dir: &SweepDir, name: &str) -> PathBuf {
 }
 
 const SUBMISSION: &[Damage] = &[
-    ("intent cut", |d| change(&submit(d, "array-000001.intent"), |b| b.truncate(30)), Kind::SubmitDamaged),
-    ("intent of another number", |d| replace(&submit(d, "array-000001.intent"), "\"number\":1", "\"number\":7"), Kind::SubmitDamaged),
-    ("intent of unknown slices", |d| replace(&submit(d, "array-000001.intent"), "\"0-2\"", "\"0-9\""), Kind::SubmitDamaged),
-    ("intent of no ranges", |d| replace(&submit(d, "array-000001.intent"), "\"0-2\"", "\"a-b\""), Kind::SubmitDamaged),
+    (
+        "intent cut",
+        |d| change(&submit(d, "array-000001.intent"), |b| b.truncate(30)),
+        Kind::SubmitDamaged,
+    ),
+    (
+        "intent of another number",
+        |d| replace(&submit(d, "array-000001.intent"), "\"number\":1", "\"number\":7"),
+        Kind::SubmitDamaged,
+    ),
+    (
+        "intent of unknown slices",
+        |d| replace(&submit(d, "array-000001.intent"), "\"0-2\"", "\"0-9\""),
+        Kind::SubmitDamaged,
+    ),
+    (
+        "intent of no ranges",
+        |d| replace(&submit(d, "array-000001.intent"), "\"0-2\"", "\"a-b\""),
+        Kind::SubmitDamaged,
+    ),
     ("intent gone", |d| remove(&submit(d, "array-000001.intent")), Kind::SubmitMissing),
     ("last intent gone", |d| remove(&submit(d, "array-000002.intent")), Kind::SubmitMissing),
     ("fate gone", |d| remove(&submit(d, "array-000001.fate")), Kind::SubmitMissing),
-    ("fate of zeros", |d| change(&submit(d, "array-000001.fate"), |b| b.fill(0)), Kind::SubmitDamaged),
+    (
+        "fate of zeros",
+        |d| change(&submit(d, "array-000001.fate"), |b| b.fill(0)),
+        Kind::SubmitDamaged,
+    ),
     ("fate never written", |d| remove(&submit(d, "array-000002.fate")), Kind::IntentOpen),
     ("request gone", |d| remove(&submit(d, "request-000001.json")), Kind::SubmitMissing),
-    ("request cut", |d| change(&submit(d, "request-000001.json"), |b| b.truncate(5)), Kind::SubmitDamaged),
-    ("order cut", |d| change(&submit(d, "order-000001.json"), |b| b.truncate(5)), Kind::SubmitDamaged),
-    ("order of a later number", |d| rename(&submit(d, "order-000001.json"), "order-000003.json"), Kind::SubmitMissing),
-    ("one job twice", |d| drop(std::fs::copy(submit(d, "array-000001.fate"), submit(d, "array-000002.fate"))), Kind::JobTwice),
-    ("one name twice", |d| replace(&submit(d, "array-000002.intent"), "dlg-2", "dlg-1"), Kind::JobTwice),
-    ("a void one let go", |d| drop(std::fs::copy(submit(d, "array-000001.released"), submit(d, "array-000002.released"))), Kind::SubmitDamaged),
-    ("claim of zeros", |d| std::fs::write(submit(d, "local-000001.json"), [0; 9]).expect("written"), Kind::SubmitDamaged),
+    (
+        "request cut",
+        |d| change(&submit(d, "request-000001.json"), |b| b.truncate(5)),
+        Kind::SubmitDamaged,
+    ),
+    (
+        "order cut",
+        |d| change(&submit(d, "order-000001.json"), |b| b.truncate(5)),
+        Kind::SubmitDamaged,
+    ),
+    (
+        "order of a later number",
+        |d| rename(&submit(d, "order-000001.json"), "order-000003.json"),
+        Kind::SubmitMissing,
+    ),
+    (
+        "one job twice",
+        |d| drop(std::fs::copy(submit(d, "array-000001.fate"), submit(d, "array-000002.fate"))),
+        Kind::JobTwice,
+    ),
+    (
+        "one name twice",
+        |d| replace(&submit(d, "array-000002.intent"), "dlg-2", "dlg-1"),
+        Kind::JobTwice,
+    ),
+    (
+        "a void one let go",
+        |d| {
+            drop(std::fs::copy(
+                submit(d, "array-000001.released"),
+                submit(d, "array-000002.released"),
+            ))
+        },
+        Kind::SubmitDamaged,
+    ),
+    (
+        "claim of zeros",
+        |d| std::fs::write(submit(d, "local-000001.json"), [0; 9]).expect("written"),
+        Kind::SubmitDamaged,
+    ),
     ("opening gone", |d| remove(&d.opening(1)), Kind::OpeningMissing),
     ("opening cut", |d| change(&d.opening(1), |b| b.truncate(9)), Kind::OpeningDamaged),
-    ("opening of another number", |d| replace(&d.opening(1), "\"number\":1", "\"number\":2"), Kind::OpeningDamaged),
+    (
+        "opening of another number",
+        |d| replace(&d.opening(1), "\"number\":1", "\"number\":2"),
+        Kind::OpeningDamaged,
+    ),
     ("opening missing before", |d| rename(&d.opening(1), "0003.json"), Kind::OpeningDamaged),
     ("stage of another sweep", |d| stolen(d), Kind::StageForeign),
     ("damage in a stage", |d| remove(&d.finish(1).spec()), Kind::SpecMissing),
@@ -251,17 +418,54 @@ fn stolen(dir: &SweepDir) {
 }
 
 const TREE: &[Damage] = &[
-    ("symbolic link", |d| symlink("/etc/passwd", d.path().join("notes")).expect("linked"), Kind::SymbolicLink),
-    ("segment a link", |d| { let p = segment(d); let q = p.with_file_name("x"); std::fs::rename(&p, &q).expect("renamed"); symlink(q, p).expect("linked") }, Kind::SymbolicLink),
-    ("folder a link", |d| symlink("/tmp", d.path().join("weights2")).expect("linked"), Kind::SymbolicLink),
-    ("hard link", |d| std::fs::hard_link(segment(d), d.path().join("logs2")).expect("linked"), Kind::HardLink),
+    (
+        "symbolic link",
+        |d| symlink("/etc/passwd", d.path().join("notes")).expect("linked"),
+        Kind::SymbolicLink,
+    ),
+    (
+        "segment a link",
+        |d| {
+            let p = segment(d);
+            let q = p.with_file_name("x");
+            std::fs::rename(&p, &q).expect("renamed");
+            symlink(q, p).expect("linked")
+        },
+        Kind::SymbolicLink,
+    ),
+    (
+        "folder a link",
+        |d| symlink("/tmp", d.path().join("weights2")).expect("linked"),
+        Kind::SymbolicLink,
+    ),
+    (
+        "hard link",
+        |d| std::fs::hard_link(segment(d), d.path().join("logs2")).expect("linked"),
+        Kind::HardLink,
+    ),
     ("file for everybody", |d| mode(&segment(d), 0o666), Kind::WorldWritable),
     ("folder for everybody", |d| mode(&d.segments(), 0o777), Kind::WorldWritable),
     ("sweep for everybody", |d| mode(d.path(), 0o777), Kind::WorldWritable),
-    ("foreign file", |d| std::fs::write(d.path().join("notes.txt"), "x").expect("written"), Kind::ForeignFile),
-    ("foreign among events", |d| std::fs::write(d.submit().join("array-x.fate"), "x").expect("written"), Kind::ForeignFile),
-    ("leftover", |d| std::fs::write(d.submit().join(".0a0a0a0a.tmp"), "x").expect("written"), Kind::Leftover),
-    ("removed while open", |d| std::fs::write(d.segments().join("00/.nfs0001"), "x").expect("written"), Kind::Leftover),
+    (
+        "foreign file",
+        |d| std::fs::write(d.path().join("notes.txt"), "x").expect("written"),
+        Kind::ForeignFile,
+    ),
+    (
+        "foreign among events",
+        |d| std::fs::write(d.submit().join("array-x.fate"), "x").expect("written"),
+        Kind::ForeignFile,
+    ),
+    (
+        "leftover",
+        |d| std::fs::write(d.submit().join(".0a0a0a0a.tmp"), "x").expect("written"),
+        Kind::Leftover,
+    ),
+    (
+        "removed while open",
+        |d| std::fs::write(d.segments().join("00/.nfs0001"), "x").expect("written"),
+        Kind::Leftover,
+    ),
     ("pipe", |d| rustix_pipe(&d.path().join("pipe")), Kind::SpecialFile),
 ];
 
@@ -279,7 +483,10 @@ fn each_damage_is_found_as_what_it_is() {
         damage(store.dir());
         let checked = check(store.dir()).expect("it can be listed");
         assert!(checked.counts.contains_key(&kind), "{name}: {kind:?} in {:#?}", checked.facts);
-        assert_eq!(checked.is_well(), checked.facts.iter().all(|f| f.kind.severity() == Severity::Harmless));
+        assert_eq!(
+            checked.is_well(),
+            checked.facts.iter().all(|f| f.kind.severity() == Severity::Harmless)
+        );
         let grave = kind.severity() > Severity::Harmless;
         assert!(!grave || !checked.is_well(), "{name}");
         // Nothing that the harmless damages do is taken for something grave.
@@ -296,7 +503,10 @@ fn attempts_that_differ_are_told_and_are_no_damage() {
     let store = Store::new();
     twice(store.dir(), 0.7, "0000000a");
     let to = segment(store.dir()).with_file_name("c000000.a2.0000000a.jsonl");
-    rename(&segment(store.dir()).with_file_name("c000000.a1.0000000a.jsonl"), "c000000.a2.0000000a.jsonl");
+    rename(
+        &segment(store.dir()).with_file_name("c000000.a1.0000000a.jsonl"),
+        "c000000.a2.0000000a.jsonl",
+    );
     record(&to, 0, |r| head(r).attempt = 2);
     std::fs::write(store.dir().claim(0, 2), "").expect("written");
     assert_eq!(kinds(store.dir()), [(Kind::EndsDisagree, 1)].into());

@@ -88,7 +88,8 @@ fn killed_at_every_operation_it_goes_on_and_comes_to_the_same() {
 #[test]
 fn refused_at_every_operation_it_goes_on_and_comes_to_the_same() {
     let (operations, report) = undisturbed();
-    let errors = [(Errno::IO, 0), (Errno::NOSPC, 50), (Errno::DQUOT, 100), (SHORT, 30), (Errno::STALE, 0)];
+    let errors =
+        [(Errno::IO, 0), (Errno::NOSPC, 50), (Errno::DQUOT, 100), (SHORT, 30), (Errno::STALE, 0)];
     each(&operations, |first, name| {
         for (errno, kept) in errors {
             if errno == SHORT && name != "append" {

@@ -36,7 +36,10 @@ fn ended(dir: &SweepDir) -> usize {
 }
 
 fn segment(dir: &SweepDir) -> PathBuf {
-    let is_it = |path: &PathBuf| path.to_string_lossy().contains("c000000.a1.") && path.extension().is_some_and(|e| e == "jsonl");
+    let is_it = |path: &PathBuf| {
+        path.to_string_lossy().contains("c000000.a1.")
+            && path.extension().is_some_and(|e| e == "jsonl")
+    };
     files(dir.path()).into_iter().find(is_it).expect("a segment")
 }
 
@@ -79,7 +82,16 @@ fn ends_that_stand_whole_in_damaged_lines_are_saved() {
     let lines: Vec<&[u8]> = text.split_inclusive(|b| *b == b'\n').collect();
     assert_eq!(lines.len(), 6, "head, start, end, start, end, close");
     // Half a line of another writer, glued to the front of an end; and a newline turned to zeros.
-    let glued = [lines[0], lines[1], &lines[0][..70], lines[2], lines[3], &lines[4][..lines[4].len() - 1], b"\0", lines[5]];
+    let glued = [
+        lines[0],
+        lines[1],
+        &lines[0][..70],
+        lines[2],
+        lines[3],
+        &lines[4][..lines[4].len() - 1],
+        b"\0",
+        lines[5],
+    ];
     std::fs::write(&path, glued.concat()).expect("written");
     assert_eq!(ended(store.dir()), 1, "both ends are in damaged lines");
     let added = mended(store.dir());

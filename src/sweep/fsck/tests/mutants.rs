@@ -7,18 +7,21 @@ use crate::mutant::Mutant;
 
 const POWER: &str = "store::tests::faults::no_power_failure_loses_an_acknowledged_end";
 const FAULTS: &str = "store::tests::faults::no_fault_loses_an_acknowledged_end";
-const KILLED: &str = "fsck::tests::faults::killed_at_every_operation_it_goes_on_and_comes_to_the_same";
+const KILLED: &str =
+    "fsck::tests::faults::killed_at_every_operation_it_goes_on_and_comes_to_the_same";
 
 /// The test that catches a variant.
 const fn catcher(mutant: Mutant) -> &'static str {
     match mutant {
         Mutant::NoSync | Mutant::NoDirSync | Mutant::AcknowledgedEarly => POWER,
-        Mutant::SharedAppend => "store::tests::race::threads_that_race_for_an_attempt_each_get_their_own",
+        Mutant::SharedAppend => {
+            "store::tests::race::threads_that_race_for_an_attempt_each_get_their_own"
+        }
         Mutant::ShortWriteTaken
         | Mutant::SyncErrorSwallowed
         | Mutant::GoesOnAfterError
         | Mutant::PendingForgotten => FAULTS,
-        Mutant::PublishedInPlace | Mutant::ManifestFirst | Mutant::SubmittedBlindly => KILLED,
+        Mutant::PublishedInPlace | Mutant::ManifestFirst => KILLED,
         Mutant::PublishReplaces => {
             "store::tests::write::a_published_file_is_never_replaced_and_leaves_nothing_beside"
         }
@@ -37,9 +40,7 @@ const fn catcher(mutant: Mutant) -> &'static str {
             "store::tests::damage::a_segment_of_another_sweep_or_name_is_not_taken"
         }
         Mutant::LastRecordWins => "store::tests::merge::order_and_repetition_do_not_matter",
-        Mutant::LateFailureWins => {
-            "store::tests::merge::the_winner_is_the_highest_that_ended_well"
-        }
+        Mutant::LateFailureWins => "store::tests::merge::the_winner_is_the_highest_that_ended_well",
         Mutant::StaleGivesUp => {
             "store::tests::faults::a_file_whose_handle_went_stale_is_opened_again"
         }
@@ -62,7 +63,8 @@ fn passes(test: &str, mutant: &str) -> Option<String> {
     let ran = host::command(&program)
         .args(["--exact", test])
         .env("DLGRID_MUTANT", mutant)
-        .env("PROPTEST_FAILURE_PERSISTENCE", "off")
+        .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true")
+        .env("PROPTEST_MAX_SHRINK_ITERS", "0")
         .stdin(Stdio::null())
         .output()
         .expect("starts");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use super::faults::{goes_on, killed, log_of, restore, undisturbed};
-use super::life::{World, dir, hold, lead, late, root};
+use super::life::{World, dir, hold, late, lead, root};
 use crate::host;
 use crate::slice::{SliceWork, Terms};
 use crate::store::fs::fault::{self, Disk, Plan, SHORT};
@@ -81,7 +81,9 @@ fn life(seed: u64, operations: u64, report: &str) -> u64 {
 fn zombie(root: &std::path::Path, world: &World, draw: &mut Draw) {
     let Ok(sweep) = Sweep::open(dir(root)) else { return };
     let slice = draw.number(sweep.manifest.slices.len() as u64);
-    let Ok(mut dead) = SliceWork::begin(&sweep, slice, &Terms::default(), &|_| false) else { return };
+    let Ok(mut dead) = SliceWork::begin(&sweep, slice, &Terms::default(), &|_| false) else {
+        return;
+    };
     let todo = dead.todo().to_vec();
     let runs: Vec<_> = todo.iter().filter_map(|index| sweep.run(*index)).collect();
     let early = draw.below(2) == 0;
@@ -114,7 +116,8 @@ fn lives_under_drawn_faults_lose_nothing() {
                 scope.spawn(move || {
                     let (mut lives, mut faults) = (0, 0);
                     for seed in (first + thread..).step_by(threads as usize) {
-                        let lived = catch_unwind(AssertUnwindSafe(|| life(seed, operations, report)));
+                        let lived =
+                            catch_unwind(AssertUnwindSafe(|| life(seed, operations, report)));
                         faults += lived.unwrap_or_else(|thrown| {
                             eprintln!("again: DLGRID_TORTURE_SEED={seed} make torture SECONDS=1");
                             std::panic::resume_unwind(thrown)

@@ -35,9 +35,7 @@ pub(super) const fn is_dead() -> bool {
     false
 }
 
-pub(super) const fn answer(
-    told: Result<(), rustix::io::Errno>,
-) -> Result<(), rustix::io::Errno> {
+pub(super) const fn answer(told: Result<(), rustix::io::Errno>) -> Result<(), rustix::io::Errno> {
     told
 }
 
