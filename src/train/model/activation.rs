@@ -3,13 +3,15 @@ use dlgrid_sweep::recipe::Activation;
 use tch::{Device, Tensor};
 
 use super::Mode;
+use super::layers::whole;
+use super::masks::{self, Use};
 use crate::random::{Purpose, Stream};
 use crate::raw;
 
 /// The slope that PReLU begins with for negative numbers, as PyTorch's (He et al. 2015).
 pub const FIRST_SLOPE: f64 = 0.25;
 /// Between these the slopes of RReLU are drawn in a training step (Xu et al. 2015).
-const SLOPES: (f64, f64) = (1.0 / 8.0, 1.0 / 3.0);
+pub const SLOPES: (f64, f64) = (1.0 / 8.0, 1.0 / 3.0);
 
 /// By how much weights make up for what the activation takes from the signal (He et al. 2015,
 /// and `torch.nn.init.calculate_gain`; SELU keeps its size by itself).
@@ -60,9 +62,15 @@ fn randomized(x: &Tensor, layer: u32, mode: Mode) -> Tensor {
         draw_slopes(&mut stream, raw::floats_mut(&mut slopes));
     } else {
         // On another device slopes made here would have to wait for the copy, every step.
-        tch::manual_seed(stream.seed());
-        let _ = slopes.uniform_(low, high);
+        let key = masks::one(masks::key(place, Use::Slopes, layer), x.device());
+        let drawn = masks::drawn(&key, batch, whole(x.numel()));
+        slopes = masks::uniform(&drawn, SLOPES).view_as(x);
     }
+    sloped(x, &slopes)
+}
+
+/// Negative numbers multiplied by slopes.
+pub fn sloped(x: &Tensor, slopes: &Tensor) -> Tensor {
     x.clamp_min(0.0) + x.clamp_max(0.0) * slopes
 }
 
