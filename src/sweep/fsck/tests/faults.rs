@@ -2,7 +2,7 @@
 //! power failure at each: nothing lost, nothing twice, and the same report.
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use rustix::io::Errno;
 
@@ -46,32 +46,37 @@ pub(super) fn goes_on(root: &Path, world: &World, report: &str, what: &str) {
 
 /// Does something with the number and name of every operation, on as many threads as cores, up to
 /// the first that fails.
-fn each(operations: &[&str], work: impl Fn(u32, &str) + Sync) {
+fn each(what: &str, operations: &[&str], work: impl Fn(u32, &str) -> u32 + Sync) {
+    let lives = AtomicU32::new(0);
     let threads = crate::host::cores().clamp(1, 8);
     let failed = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for thread in 0..threads {
-            let (work, failed) = (&work, &failed);
+            let (work, failed, lives) = (&work, &failed, &lives);
             scope.spawn(move || {
                 for (at, name) in (0..).zip(operations).skip(thread).step_by(threads) {
                     if failed.load(Ordering::Relaxed) {
                         return;
                     }
-                    catch_unwind(AssertUnwindSafe(|| work(at, name))).unwrap_or_else(|thrown| {
+                    let led = catch_unwind(AssertUnwindSafe(|| work(at, name)));
+                    let led = led.unwrap_or_else(|thrown| {
                         failed.store(true, Ordering::Relaxed);
                         std::panic::resume_unwind(thrown)
                     });
+                    lives.fetch_add(led, Ordering::Relaxed);
                 }
             });
         }
     });
+    eprintln!("{what}: {} operations, {} lives", operations.len(), lives.into_inner());
 }
 
 #[test]
 fn killed_at_every_operation_it_goes_on_and_comes_to_the_same() {
     let (operations, report) = undisturbed();
     assert!(operations.len() > 150, "the test sees the operations: {operations:?}");
-    each(&operations, |at, name| {
+    each("killed", &operations, |at, name| {
+        let mut lives = 0;
         for kept in [0, 60] {
             if kept > 0 && name != "append" {
                 continue;
@@ -81,7 +86,9 @@ fn killed_at_every_operation_it_goes_on_and_comes_to_the_same() {
             let what = format!("killed at {at} ({name}), {kept} % written");
             hold(root.path(), &world, false, &what);
             goes_on(root.path(), &world, &report, &what);
+            lives += 1;
         }
+        lives
     });
 }
 
@@ -90,7 +97,8 @@ fn refused_at_every_operation_it_goes_on_and_comes_to_the_same() {
     let (operations, report) = undisturbed();
     let errors =
         [(Errno::IO, 0), (Errno::NOSPC, 50), (Errno::DQUOT, 100), (SHORT, 30), (Errno::STALE, 0)];
-    each(&operations, |first, name| {
+    each("refused", &operations, |first, name| {
+        let mut lives = 0;
         for (errno, kept) in errors {
             if errno == SHORT && name != "append" {
                 continue;
@@ -101,7 +109,9 @@ fn refused_at_every_operation_it_goes_on_and_comes_to_the_same() {
             fault::plan(None);
             let what = format!("operation {first} ({name}): {errno}");
             goes_on(root.path(), &world, &report, &what);
+            lives += 1;
         }
+        lives
     });
 }
 
@@ -125,7 +135,8 @@ pub(super) fn log_of(root: &Path) -> Vec<Done> {
 #[test]
 fn a_power_failure_at_every_operation_takes_nothing_that_was_acknowledged() {
     let (operations, report) = undisturbed();
-    each(&operations, |at, _| {
+    each("power failed", &operations, |at, _| {
+        let mut lives = 0;
         // Nothing that no sync has confirmed survives; all names do, of files without content.
         for names in [false, true] {
             let (root, world) = (root(), World::default());
@@ -140,6 +151,8 @@ fn a_power_failure_at_every_operation_takes_nothing_that_was_acknowledged() {
             let what = format!("power failed at {at}, names survive: {names}");
             hold(root.path(), &world, false, &what);
             goes_on(root.path(), &world, &report, &what);
+            lives += 1;
         }
+        lives
     });
 }
