@@ -78,14 +78,13 @@ impl Standing {
         for row in rows {
             by_token.entry(row.name.as_str()).or_default().push(row);
         }
-        let rows_of_anybody: Vec<&Row> = rows.iter().collect();
         let mut standing = Self::default();
         for entry in &ledger.entries {
-            let rows = by_token.get(entry.intent.token.as_str()).map_or(&[][..], Vec::as_slice);
             if mutant::is(Mutant::JobIdTrusted) {
-                standing.add(entry, &rows_of_anybody, now);
+                standing.add(entry, &rows.iter().collect::<Vec<_>>(), now);
                 continue;
             }
+            let rows = by_token.get(entry.intent.token.as_str()).map_or(&[][..], Vec::as_slice);
             standing.add(entry, rows, now);
         }
         standing
