@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["cohort", "store", "plan", "pack", "explore", "sanity"],
     &["sweep", "slice", "orders", "stage"],
     &["exec", "judge"],
-    &["report", "find", "doctor", "fsck"],
+    &["report", "find", "doctor", "export", "fsck"],
 ];
 
 fn floor(module: &str) -> usize {

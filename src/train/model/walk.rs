@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 use super::Mode;
 use super::activation::activate;
 use super::dropout::dropout;
-use super::layers::{Convolution, Layers, NEWEST, NORM_EPS, Pool, extent, whole};
+use super::layers::{Convolution, Layers, NEWEST, NORM_EPS, Pool, convolved, extent, whole};
 
 /// Takes a network's parameters in the order in which it declared them.
 #[derive(Debug)]
@@ -58,10 +58,7 @@ impl Layers for Walk<'_> {
     }
 
     fn convolve(&mut self, _name: Arguments<'_>, x: Tensor, how: Convolution) -> Tensor {
-        let (stride, border) = (whole(how.stride), whole(how.kernel / 2));
-        self.product(x, how.bias, |x, weight, bias| {
-            x.conv2d(weight, bias, [stride; 2], [border; 2], [1, 1], 1)
-        })
+        self.product(x, how.bias, |x, weight, bias| convolved(x, weight, bias, how, 1))
     }
 
     /// A batch with one number a channel has no variance: it is normed as when judging. So is one
