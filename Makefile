@@ -12,7 +12,7 @@ TEST_ARGS ?=
 SLURM_ARGS ?=
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build controller demo experiments test lint bench clean set-up slurm-up slurm-down
+.PHONY: help build controller demo experiments test torture lint bench clean set-up slurm-up slurm-down
 
 help: ## show this list
 	@echo "dlgrid: make TARGET"
@@ -41,6 +41,12 @@ test: set-up ## fetch the data sets of the tests, build and run all tests
 	@. setup/env; cargo test --workspace $(TORCH) --no-run
 	@$(TARGET)/debug/dlgrid data fetch mnist fashion-mnist breast-cancer diabetes digits iris wine
 	@. setup/env; cargo test --workspace $(TORCH) $(TEST_ARGS)
+
+# How long to torture, in seconds: make torture SECONDS=3600.
+SECONDS ?= 60
+torture: ## lives of sweeps under faults drawn by seeds, for SECONDS=60 on all cores (no libtorch needed)
+	@. setup/env; DLGRID_TORTURE_SECONDS=$(SECONDS) DLGRID_TORTURE_SEED=$${DLGRID_TORTURE_SEED:-$$(date +%s)} \
+		cargo test --release --locked -p dlgrid-sweep --lib fsck::tests:: -- --nocapture
 
 lint: set-up ## rustfmt, clippy with warnings as errors, and cargo-deny where it is installed
 	@. setup/env; cargo fmt --all --check

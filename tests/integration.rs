@@ -23,6 +23,8 @@ mod faults;
 #[cfg(feature = "torch")]
 #[path = "integration/finish.rs"]
 mod finish;
+#[path = "integration/fsck.rs"]
+mod fsck;
 #[path = "integration/life.rs"]
 mod life;
 #[path = "integration/page.rs"]

@@ -29,6 +29,8 @@ mod export;
 mod failure;
 #[path = "dlgrid/finish.rs"]
 mod finish;
+#[path = "dlgrid/fsck.rs"]
+mod fsck;
 #[path = "dlgrid/init.rs"]
 mod init;
 #[path = "dlgrid/list.rs"]
@@ -95,6 +97,7 @@ Exit codes:
   1 unexpected                     5 another dlgrid works on the same sweep
   2 your input is wrong            6 stopped on request; submit again goes on
   3 some runs failed or are missing  7 a trial can't learn one batch (sanity)
+                                   8 a sweep directory is damaged (fsck)
 
 `dlgrid COMMAND --help` says more of each.";
 
@@ -143,6 +146,8 @@ enum Command {
     Cancel(cancel::Args),
     /// Show what the worker of a run printed
     Logs(logs::LogsArgs),
+    /// Check a sweep directory: every file, line, checksum and name
+    Fsck(fsck::FsckArgs),
     /// List the sweeps
     List(list::ListArgs),
     /// Describe a cluster once for all sweeps: detect it; list and show profiles
@@ -206,6 +211,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Throttle(args) => throttle::run(&args),
         Command::Cancel(args) => cancel::run(&args),
         Command::Logs(args) => logs::run(&args),
+        Command::Fsck(args) => fsck::run(&args),
         Command::List(args) => list::run(args),
         Command::Site(args) => site::run(&args),
         Command::Doctor(args) => doctor::run(args),

@@ -17,6 +17,9 @@ pub const STOPPED: u8 = 6;
 /// A sanity check saw a trial that can't learn one batch.
 pub const UNSOUND: u8 = 7;
 
+/// `dlgrid fsck` found a sweep directory that is not as dlgrid left it.
+pub const DAMAGED: u8 = 8;
+
 /// Every code with its meaning, for `--help` and the docs.
 pub const TABLE: &[(u8, &str)] = &[
     (OK, "all well"),
@@ -27,4 +30,5 @@ pub const TABLE: &[(u8, &str)] = &[
     (BUSY, "another dlgrid is working on the same sweep"),
     (STOPPED, "stopped on request; `dlgrid submit` again goes on"),
     (UNSOUND, "a sanity check saw a trial that can't learn one batch"),
+    (DAMAGED, "`dlgrid fsck` found a sweep directory that is not as dlgrid left it"),
 ];

@@ -3,6 +3,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::host;
+use crate::mutant::{self, Mutant};
 use crate::pack::Cut;
 use crate::plan::{self, SliceSpan};
 use crate::spec::{self, Spec, SpecErrors};
@@ -140,9 +141,12 @@ impl Sweep {
             if done.is_empty() { None } else { Some(&is_done) };
         let slices = plan::slices(&spec, per_slice, is_done);
         let adopted = found.len() as u64;
+        let manifest = new_manifest(&spec, slices);
+        if mutant::is(Mutant::ManifestFirst) {
+            manifest.create(&dir)?;
+        }
         adopt::adopt(&dir, &adopting(&spec), with_curves(found))?;
         keep_changes(&dir)?;
-        let manifest = new_manifest(&spec, slices);
         match manifest.create(&dir)? {
             Creation::Created => {
                 Ok(Created { sweep: Self { dir, manifest, spec }, existed: false, adopted })

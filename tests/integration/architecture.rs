@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 /// Modules of `dlgrid-sweep` by floor: one may import those on its own floor or below.
 /// `host` and `exit` are the ground; `recipe` knows nothing of the world.
 const FLOORS: &[&[&str]] = &[
-    &["host", "exit", "text", "terminal", "html", "file_system"],
+    &["host", "mutant", "exit", "text", "terminal", "html", "file_system"],
     &["dataset", "recipe"],
     &["space", "trial"],
     &["spec"],
     &["cohort", "store", "plan", "pack", "explore", "sanity"],
     &["sweep", "slice", "orders", "stage"],
     &["exec", "judge"],
-    &["report", "find", "doctor", "export"],
+    &["report", "find", "doctor", "export", "fsck"],
 ];
 
 fn floor(module: &str) -> usize {

@@ -12,9 +12,14 @@ use rustix::io::Errno;
 
 use super::error::StoreError;
 use crate::host;
+use crate::mutant::{self, Mutant};
+use fault::Done;
 
 #[cfg(test)]
-pub(super) mod fault;
+pub(crate) mod fault;
+#[cfg(not(test))]
+#[path = "fs/no_fault.rs"]
+mod fault;
 
 /// How often a file is opened again when the server has forgotten the handle.
 const STALE_TRIES: u32 = 5;
@@ -54,12 +59,17 @@ pub fn create_log(path: &Path) -> Result<File> {
 }
 
 fn open_new(path: &Path, extra: OFlags) -> Result<File> {
-    #[cfg(test)]
     fault::gate("create", path)?;
-    let flags =
+    let mut flags =
         OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | extra;
+    if mutant::is(Mutant::SharedAppend) {
+        flags -= OFlags::EXCL;
+    }
     match rustix::fs::open(path, flags, Mode::from_raw_mode(0o640)) {
-        Ok(fd) => Ok(File::from(fd)),
+        Ok(fd) => {
+            fault::done(|| Done::Create(path.to_owned()));
+            Ok(File::from(fd))
+        }
         Err(Errno::EXIST) => Err(StoreError::Exists { path: path.to_owned() }),
         Err(cause) => Err(StoreError::io("create", path, cause)),
     }
@@ -71,11 +81,16 @@ impl AppendFile {
     /// # Errors
     /// After any error the file may end in a part of them: write to it no more.
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        #[cfg(test)]
-        fault::append(&mut self.file, bytes, &self.path)?;
+        match fault::append(&mut self.file, bytes, &self.path) {
+            Err(StoreError::Short { .. }) if mutant::is(Mutant::ShortWriteTaken) => return Ok(()),
+            faulty => faulty?,
+        }
         loop {
             return match self.file.write(bytes) {
-                Ok(written) if written == bytes.len() => Ok(()),
+                Ok(written) if written == bytes.len() => {
+                    fault::done(|| Done::Write(self.path.clone(), bytes.to_vec()));
+                    Ok(())
+                }
                 Ok(written) => {
                     Err(StoreError::Short { path: self.path.clone(), written, asked: bytes.len() })
                 }
@@ -91,9 +106,7 @@ impl AppendFile {
     /// After any error nothing since the last successful sync is known to be kept, and a second
     /// sync that succeeds proves nothing: write to the file no more.
     pub fn sync(&mut self) -> Result<()> {
-        #[cfg(test)]
-        fault::gate("sync", &self.path)?;
-        self.file.sync_all().map_err(|cause| StoreError::io("sync", &self.path, cause))
+        sync(&self.file, &self.path)
     }
 
     /// Syncs and closes. What a network file system would say at close, it says at the sync.
@@ -109,6 +122,20 @@ impl AppendFile {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Makes durable what a file holds.
+fn sync(file: &File, path: &Path) -> Result<()> {
+    if mutant::is(Mutant::NoSync) {
+        return Ok(());
+    }
+    match fault::sync(file, path) {
+        Err(_) if mutant::is(Mutant::SyncErrorSwallowed) && !fault::is_dead() => return Ok(()),
+        gate => gate?,
+    }
+    file.sync_all().map_err(|cause| StoreError::io("sync", path, cause))?;
+    fault::done(|| Done::Sync(path.to_owned()));
+    Ok(())
 }
 
 /// A file in the making, invisible to readers until it is published; dropped, it is removed.
@@ -139,15 +166,12 @@ impl Draft {
     /// # Errors
     /// What the system refused.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        #[cfg(test)]
         fault::append(&mut self.file, bytes, &self.temp)?;
-        self.file.write_all(bytes).map_err(|cause| StoreError::io("write to", &self.temp, cause))
-    }
-
-    fn sync(&self) -> Result<()> {
-        #[cfg(test)]
-        fault::gate("sync", &self.temp)?;
-        self.file.sync_all().map_err(|cause| StoreError::io("sync", &self.temp, cause))
+        self.file
+            .write_all(bytes)
+            .map_err(|cause| StoreError::io("write to", &self.temp, cause))?;
+        fault::done(|| Done::Write(self.temp.clone(), bytes.to_vec()));
+        Ok(())
     }
 
     /// Gives it its final name in the same folder, which nobody may have taken; durable when
@@ -156,26 +180,34 @@ impl Draft {
     /// # Errors
     /// [`StoreError::Exists`] if the name is taken; else what the system refused.
     pub fn publish(self, path: &Path) -> Result<()> {
-        self.sync()?;
-        #[cfg(test)]
+        sync(&self.file, &self.temp)?;
         fault::gate("link", path)?;
-        match rustix::fs::linkat(CWD, &self.temp, CWD, path, AtFlags::empty()) {
+        if mutant::is(Mutant::PublishReplaces) {
+            return self.replace(path);
+        }
+        match fault::answer(rustix::fs::linkat(CWD, &self.temp, CWD, path, AtFlags::empty())) {
             Ok(()) => {}
             // The server's answer can be lost after it did the work: the count of links tells.
-            Err(_) if rustix::fs::fstat(&self.file).is_ok_and(|s| s.st_nlink == 2) => {}
+            Err(_)
+                if !mutant::is(Mutant::LinkAnswerTrusted)
+                    && rustix::fs::fstat(&self.file).is_ok_and(|s| s.st_nlink == 2) => {}
             Err(Errno::EXIST) => return Err(StoreError::Exists { path: path.to_owned() }),
             Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {
                 return self.publish_without_links(path);
             }
             Err(cause) => return Err(StoreError::io("create", path, cause)),
         }
+        fault::done(|| Done::Link(self.temp.clone(), path.to_owned()));
         remove(&self.temp)?;
         sync_dir(folder(path))
     }
 
     fn publish_without_links(&self, path: &Path) -> Result<()> {
         match rustix::fs::renameat_with(CWD, &self.temp, CWD, path, RenameFlags::NOREPLACE) {
-            Ok(()) => sync_dir(folder(path)),
+            Ok(()) => {
+                fault::done(|| Done::Rename(self.temp.clone(), path.to_owned()));
+                sync_dir(folder(path))
+            }
             Err(Errno::EXIST) => Err(StoreError::Exists { path: path.to_owned() }),
             Err(cause) => Err(StoreError::io("create", path, cause)),
         }
@@ -187,11 +219,15 @@ impl Draft {
     /// # Errors
     /// What the system refused.
     pub fn rename(self, path: &Path) -> Result<()> {
-        self.sync()?;
-        #[cfg(test)]
+        sync(&self.file, &self.temp)?;
         fault::gate("rename", path)?;
+        self.replace(path)
+    }
+
+    fn replace(&self, path: &Path) -> Result<()> {
         rustix::fs::rename(&self.temp, path)
             .map_err(|cause| StoreError::io("rename a file to", path, cause))?;
+        fault::done(|| Done::Rename(self.temp.clone(), path.to_owned()));
         sync_dir(folder(path))
     }
 }
@@ -199,7 +235,9 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         // After success nothing is there; after failure a leftover is hidden and harmless.
-        let _gone_or_hidden = rustix::fs::unlink(&self.temp);
+        if !fault::is_dead() && rustix::fs::unlink(&self.temp).is_ok() {
+            fault::done(|| Done::Unlink(self.temp.clone()));
+        }
     }
 }
 
@@ -208,6 +246,11 @@ impl Drop for Draft {
 /// # Errors
 /// [`StoreError::Exists`] if it is there already; else what the system refused.
 pub fn publish(path: &Path, bytes: &[u8]) -> Result<()> {
+    if mutant::is(Mutant::PublishedInPlace) {
+        let mut file = create_new(path)?;
+        file.append(bytes)?;
+        return file.close();
+    }
     let mut draft = draft(folder(path))?;
     draft.write(bytes)?;
     draft.publish(path)
@@ -248,8 +291,12 @@ pub fn create_dirs(path: &Path) -> Result<()> {
     if above != path {
         create_dirs(above)?;
     }
+    fault::gate("make the folder", path)?;
     match rustix::fs::mkdir(path, Mode::from_raw_mode(0o750)) {
-        Ok(()) => sync_dir(above),
+        Ok(()) => {
+            fault::done(|| Done::Mkdir(path.to_owned()));
+            sync_dir(above)
+        }
         Err(Errno::EXIST) if path.is_dir() => Ok(()),
         Err(cause) => Err(StoreError::io("make the folder", path, cause)),
     }
@@ -258,13 +305,18 @@ pub fn create_dirs(path: &Path) -> Result<()> {
 /// Makes durable which names a folder holds. A file system that knows no such thing is taken
 /// at its word.
 fn sync_dir(path: &Path) -> Result<()> {
-    #[cfg(test)]
+    if mutant::is(Mutant::NoDirSync) {
+        return Ok(());
+    }
     fault::gate("sync the folder", path)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let dir = rustix::fs::open(path, flags, Mode::empty())
         .map_err(|cause| StoreError::io("open the folder", path, cause))?;
     match rustix::fs::fsync(&dir) {
-        Ok(()) | Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Ok(()) | Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => {
+            fault::done(|| Done::SyncDir(path.to_owned()));
+            Ok(())
+        }
         Err(cause) => Err(StoreError::io("sync the folder", path, cause)),
     }
 }
@@ -274,8 +326,13 @@ fn sync_dir(path: &Path) -> Result<()> {
 /// # Errors
 /// What the system refused.
 pub fn remove(path: &Path) -> Result<()> {
+    fault::gate("remove", path)?;
     match rustix::fs::unlink(path) {
-        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Ok(()) => {
+            fault::done(|| Done::Unlink(path.to_owned()));
+            Ok(())
+        }
+        Err(Errno::NOENT) => Ok(()),
         Err(cause) => Err(StoreError::io("remove", path, cause)),
     }
 }
@@ -285,8 +342,13 @@ pub fn remove(path: &Path) -> Result<()> {
 /// # Errors
 /// What the system refused.
 pub fn remove_empty_dir(path: &Path) -> Result<()> {
+    fault::gate("remove the folder", path)?;
     match rustix::fs::rmdir(path) {
-        Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
+        Ok(()) => {
+            fault::done(|| Done::Unlink(path.to_owned()));
+            Ok(())
+        }
+        Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
         Err(cause) => Err(StoreError::io("remove the folder", path, cause)),
     }
 }
@@ -305,6 +367,9 @@ pub fn reading<T>(path: &Path, mut work: impl FnMut(&File) -> io::Result<T>) -> 
             .and_then(|fd| work(&File::from(fd)));
         match done {
             Ok(value) => return Ok(value),
+            Err(cause) if is_stale(&cause) && mutant::is(Mutant::StaleGivesUp) => {
+                return Err(StoreError::io("read", path, cause));
+            }
             Err(cause) if is_stale(&cause) && tries < STALE_TRIES => tries += 1,
             Err(cause) => return Err(StoreError::io("read", path, cause)),
         }
@@ -341,7 +406,7 @@ pub fn list_dir(path: &Path) -> Result<Vec<String>> {
 }
 
 /// As [`list_dir`], with hidden names.
-pub(super) fn list_all(path: &Path) -> Result<Vec<String>> {
+pub(crate) fn list_all(path: &Path) -> Result<Vec<String>> {
     let mut tries = 1;
     loop {
         match list_once(path) {

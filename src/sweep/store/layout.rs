@@ -217,7 +217,7 @@ impl SegmentName {
 
 /// Reads the name of a claim (`c000012.a2.claim`): slice and attempt.
 #[must_use]
-pub(super) fn parse_claim(file_name: &str) -> Option<(u32, u32)> {
+pub(crate) fn parse_claim(file_name: &str) -> Option<(u32, u32)> {
     let (slice, attempt) = file_name.strip_suffix(".claim")?.split_once('.')?;
     Some((slice.strip_prefix('c')?.parse().ok()?, attempt.strip_prefix('a')?.parse().ok()?))
 }

@@ -11,6 +11,7 @@ use super::line::{Damage, DamageKind};
 use super::metric::{MetricId, MetricNames};
 use super::parse::{Event, Part, Running};
 use super::record::{Best, Cause, Head, Number, Outcome, Stop};
+use crate::mutant::{self, Mutant};
 use crate::trial::RunId;
 
 /// Where a line stands; ordered as the merge prefers.
@@ -91,7 +92,8 @@ impl Merged {
     }
 
     fn rank(&self) -> (bool, Place) {
-        (self.outcome == Outcome::Done, self.at)
+        let done = self.outcome == Outcome::Done && !mutant::is(Mutant::LateFailureWins);
+        (done, self.at)
     }
 
     /// Whether two trainings came to the same, to the bit.
@@ -206,7 +208,7 @@ impl RunState {
             Some(known) => {
                 let done = known.outcome == Outcome::Done && end.outcome == Outcome::Done;
                 self.disagree |= done && !known.agrees(&end);
-                if known.rank() < end.rank() {
+                if known.rank() < end.rank() || mutant::is(Mutant::LastRecordWins) {
                     *known = end;
                 }
             }

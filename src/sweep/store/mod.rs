@@ -11,7 +11,7 @@ pub mod ends;
 pub mod error;
 pub mod fs;
 pub mod layout;
-mod line;
+pub(crate) mod line;
 pub mod manifest;
 pub mod merge;
 mod metric;

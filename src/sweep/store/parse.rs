@@ -11,6 +11,7 @@ use super::line::{Damage, DamageKind, unframe};
 use super::merge::{LastEvent, Merged, Place, Tail};
 use super::metric::{MetricId, MetricNames};
 use super::record::{Best, Cause, Head, Number, Outcome, SEGMENT_SCHEMA, Stop};
+use crate::mutant::{self, Mutant};
 use crate::trial::RunId;
 
 /// Damaged lines of one segment that are named one by one; further ones are counted.
@@ -112,9 +113,16 @@ impl Part {
 
     /// Takes all complete lines at the start of `bytes`; says how many bytes those are.
     pub(super) fn feed(&mut self, bytes: &[u8], sweep: &str) -> usize {
-        let Some(last) = bytes.iter().rposition(|b| *b == b'\n') else { return 0 };
+        let mut last = bytes.iter().rposition(|b| *b == b'\n');
+        if mutant::is(Mutant::TornLineTaken) {
+            last = bytes.len().checked_sub(1);
+        }
+        let Some(last) = last else { return 0 };
         for line in bytes[..=last].split_inclusive(|b| *b == b'\n') {
-            let line = &line[..line.len() - 1];
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            if self.tail.damaged > 0 && mutant::is(Mutant::StopsAtDamage) {
+                break;
+            }
             if self.tail.lines == 0 {
                 self.tail.first = Some((line.len(), crc32c::crc32c(line)));
             }
@@ -177,6 +185,9 @@ impl Part {
     /// Checks a sound line's number against those before it; says whether it is a new one.
     fn number(&mut self, n: u64) -> bool {
         let next = self.tail.next;
+        if mutant::is(Mutant::NoSequence) {
+            return true;
+        }
         if n < next {
             self.report(DamageKind::Repeated { found: n });
             return false;
@@ -195,7 +206,7 @@ impl Part {
             .map_err(|cause| DamageKind::NotARecord(cause.to_string()))?;
         let named =
             SegmentName { slice: head.slice, attempt: head.attempt, nonce: head.nonce.clone() };
-        if head.sweep != sweep {
+        if head.sweep != sweep && !mutant::is(Mutant::ForeignTaken) {
             self.refuse(DamageKind::Foreign(head.sweep));
         } else if named != self.name {
             self.refuse(DamageKind::Misnamed(named.to_string()));

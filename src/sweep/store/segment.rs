@@ -6,6 +6,7 @@ use super::layout::{SegmentName, SweepDir, parse_claim};
 use super::line::frame;
 use super::record::{Checkpoint, Close, End, Epoch, Head, Record, SEGMENT_SCHEMA, Start, Stop};
 use crate::host;
+use crate::mutant::{self, Mutant};
 use crate::trial::Run;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -192,9 +193,13 @@ impl SegmentWriter {
         let appended = match &mut self.open {
             Some(open) => {
                 let tried = open.append(&records).and_then(|()| match durable {
+                    true if mutant::is(Mutant::AcknowledgedEarly) => Ok(()),
                     true => open.file.sync(),
                     false => Ok(()),
                 });
+                if tried.is_err() && mutant::is(Mutant::GoesOnAfterError) {
+                    return open.append(&records).and_then(|()| open.file.sync());
+                }
                 if tried.is_err() {
                     self.give_up();
                 }
@@ -202,7 +207,9 @@ impl SegmentWriter {
             }
             None => false,
         };
-        self.pending.extend(records);
+        if appended || !mutant::is(Mutant::PendingForgotten) {
+            self.pending.extend(records);
+        }
         let done = if appended { Ok(()) } else { self.open_new() };
         match &done {
             Err(_) => self.pending.truncate(before),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::ranges;
 use crate::exec::claim::{self, Claim, Standing};
 use crate::host;
+use crate::mutant::{self, Mutant};
 use crate::store::StoreError;
 use crate::store::fs;
 use crate::store::layout::SweepDir;
@@ -260,11 +261,14 @@ pub fn declare(dir: &SweepDir, intent: &Intent) -> Result<(), StoreError> {
 /// If it can't be written or read.
 pub fn decide(dir: &SweepDir, number: u32, fate: Fate) -> Result<Fate, StoreError> {
     // Nothing is written where it is decided: on a full disk tasks begin, and wait for space.
-    if let Some(decided) = read_fate(dir, number)? {
+    if let Some(decided) = read_fate(dir, number)?
+        && !mutant::is(Mutant::FateNotReread)
+    {
         return Ok(decided);
     }
     match publish(dir, &name(number, "fate"), &fate) {
         Ok(()) => Ok(fate),
+        Err(StoreError::Exists { .. }) if mutant::is(Mutant::FateNotReread) => Ok(fate),
         Err(StoreError::Exists { .. }) => read_json(dir, &name(number, "fate")),
         Err(error) => Err(error),
     }

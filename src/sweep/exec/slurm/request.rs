@@ -150,7 +150,7 @@ fn numbers(dir: &SweepDir) -> Result<Vec<u32>, StoreError> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     pub fn request(slices: u32, array: usize) -> Request {

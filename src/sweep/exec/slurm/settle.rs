@@ -69,11 +69,15 @@ fn resolve(
         found = state::arrays_named(rows, &intent.token);
         looks -= 1;
     }
-    let fate = match found.first() {
+    Ok(ledger::decide(dir, intent.number, fate(&found))?)
+}
+
+/// The fate of an intent whose submitter is gone, by the jobs that Slurm has under its token.
+pub(crate) fn fate(found: &[u64]) -> Fate {
+    match found.first() {
         Some(job) => Fate::Job(*job),
         None => Fate::Void("its submission was interrupted before Slurm had it".into()),
-    };
-    Ok(ledger::decide(dir, intent.number, fate)?)
+    }
 }
 
 /// Cancels jobs of this name that are not the intent's.

@@ -6,6 +6,7 @@ use super::ledger::{Entry, Fate, Intent, Kind, Ledger};
 use super::parse::{self, JobState, Phase, Row};
 use super::ranges;
 use crate::judge::Liveness;
+use crate::mutant::{self, Mutant};
 
 /// Where a slice stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +80,10 @@ impl Standing {
         }
         let mut standing = Self::default();
         for entry in &ledger.entries {
+            if mutant::is(Mutant::JobIdTrusted) {
+                standing.add(entry, &rows.iter().collect::<Vec<_>>(), now);
+                continue;
+            }
             let rows = by_token.get(entry.intent.token.as_str()).map_or(&[][..], Vec::as_slice);
             standing.add(entry, rows, now);
         }

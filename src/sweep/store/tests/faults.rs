@@ -8,7 +8,8 @@ use super::*;
 use crate::store::adopt::adopt;
 use crate::store::checkpoint::CheckpointStore;
 use crate::store::curves::curves;
-use crate::store::fs::fault::{self, Plan};
+use crate::store::fs;
+use crate::store::fs::fault::{self, Disk, Killed, Plan, SHORT};
 use crate::store::manifest::{Creation, Manifest};
 use crate::store::patience::patiently;
 use crate::store::segment::SegmentWriter;
@@ -42,7 +43,9 @@ fn no_fault_loses_an_acknowledged_end() {
     let mut failed: Map<&str, u32> = Map::new();
     for first in 0..operations + 4 {
         for count in [1, 2, 3, 5, u32::MAX] {
-            for (errno, kept) in [(Errno::NOSPC, 50), (Errno::IO, 0), (Errno::DQUOT, 100)] {
+            for (errno, kept) in
+                [(Errno::NOSPC, 50), (Errno::IO, 0), (Errno::DQUOT, 100), (SHORT, 30)]
+            {
                 let (_keep, dir) = scratch();
                 fault::plan(Some(Plan { first, count, errno, kept }));
                 let acknowledged = work(&dir);
@@ -66,7 +69,8 @@ fn no_fault_loses_an_acknowledged_end() {
         }
     }
     let kinds: Vec<_> = failed.keys().copied().collect();
-    assert_eq!(kinds, ["append", "create", "sync", "sync the folder"], "each kind was met");
+    let all = ["append", "create", "make the folder", "remove", "sync", "sync the folder"];
+    assert_eq!(kinds, all, "each kind was met");
 }
 
 #[test]
@@ -171,9 +175,10 @@ fn a_manifest_is_there_whole_or_not_at_all() {
         let (_keep, dir) = scratch();
         fault::plan(Some(Plan { first, count: 1, errno: Errno::NOSPC, kept: 50 }));
         let created = manifest.create(&dir);
+        // A name is taken away also where the disk is full.
+        assert_eq!(created.is_err(), !fault::hit().is_empty());
         fault::plan(None);
         let read = Manifest::read(&dir);
-        assert!(created.is_err());
         assert!(
             read.as_ref().is_ok_and(|m| *m == manifest) || read.is_err_and(|e| e.is_not_found())
         );
@@ -226,4 +231,73 @@ fn a_checkpoint_that_fails_leaves_those_before_it() {
         store.save(4, 40, 1, b"four").expect("space is back");
         assert_eq!(store.latest().expect("read"), Some((4, 40, b"four".to_vec())));
     }
+}
+
+/// What was acknowledged before the power failed is there, though nothing that no sync has
+/// confirmed survives.
+#[test]
+fn no_power_failure_loses_an_acknowledged_end() {
+    let (_keep, dir) = scratch();
+    fault::plan(None);
+    work(&dir);
+    for at in 0..fault::operations() {
+        let (keep, dir) = scratch();
+        std::fs::create_dir(dir.path()).expect("made");
+        let acknowledged = std::cell::RefCell::new(Vec::new());
+        fault::record();
+        fault::kill(at, 0);
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let mut writer = SegmentWriter::begin(&dir, 0, facts()).expect("begun");
+            for index in 0..5 {
+                writer.end(&end(index, Outcome::Done, 0.5)).expect("ended");
+                acknowledged.borrow_mut().push(index);
+            }
+            writer.close().expect("closed");
+        }));
+        assert!(ended.is_ok() || ended.is_err_and(|thrown| thrown.is::<Killed>()));
+        fault::plan(None);
+        let root = [
+            fault::Done::Mkdir(dir.path().to_owned()),
+            fault::Done::SyncDir(keep.path().to_owned()),
+        ];
+        let log = [&root[..], &fault::recorded()].concat();
+        let left = Disk::after(&log).survive(|_, _| 0);
+        std::fs::remove_dir_all(dir.path()).expect("removed");
+        left.folders.iter().for_each(|folder| std::fs::create_dir(folder).expect("made"));
+        left.files.iter().for_each(|(file, bytes)| std::fs::write(file, bytes).expect("written"));
+        let results = all(&dir);
+        for index in acknowledged.into_inner() {
+            assert_eq!(f1(&results, index), Some(0.5), "run {index}, power failed at {at}");
+        }
+        assert_eq!(results.damaged(), 0);
+    }
+}
+
+#[test]
+fn a_link_whose_answer_was_lost_was_made_all_the_same() {
+    let (_keep, dir) = scratch();
+    fault::plan(None);
+    fault::lose_answers(true);
+    let ours = fs::publish(&dir.spec(), b"ours");
+    let theirs = fs::publish(&dir.spec(), b"theirs");
+    fault::lose_answers(false);
+    ours.expect("it is there");
+    assert!(theirs.is_err(), "that of another is not taken for it");
+    assert_eq!(fs::read(&dir.spec()).expect("read"), b"ours");
+    assert_eq!(fs::list_all(dir.path()).expect("listed"), ["spec.yaml"]);
+}
+
+#[test]
+fn a_file_whose_handle_went_stale_is_opened_again() {
+    let (_keep, dir) = scratch();
+    fs::publish(&dir.spec(), b"spec").expect("written");
+    let read = |stale: u32| {
+        let mut tries = 0;
+        fs::reading(&dir.spec(), |_| {
+            tries += 1;
+            if tries <= stale { Err(std::io::Error::from(Errno::STALE)) } else { Ok(tries) }
+        })
+    };
+    assert_eq!(read(4).expect("at last"), 5);
+    assert!(read(5).is_err(), "not for ever");
 }

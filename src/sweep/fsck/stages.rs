@@ -1,0 +1,86 @@
+//! Stages, and the openings of the test set: each is of this sweep, and written down.
+use super::fact::{Facts, Kind};
+use super::{Seen, check_one, said};
+use crate::store::layout::{SweepDir, is_stage};
+use crate::store::opening::{OPENING_SCHEMA, Opening};
+use crate::store::{StoreError, fs};
+
+pub(super) fn check(
+    dir: &SweepDir,
+    id: Option<&str>,
+    facts: &mut Facts,
+    seen: &mut Seen,
+) -> Result<(), StoreError> {
+    let numbers = openings(dir, facts)?;
+    for name in fs::list_dir(dir.path())?.into_iter().filter(|name| is_stage(name)) {
+        let stage = SweepDir::new(dir.path().join(&name));
+        facts.enter(&name);
+        let checked = check_one(&stage, facts, seen);
+        facts.leave();
+        let opened = match checked {
+            Ok(opened) => opened,
+            Err(error) => {
+                facts.add(Kind::Unreadable, &name, said(&error));
+                continue;
+            }
+        };
+        let of = opened.sweep.and_then(|stage| stage.spec.stage).map(|about| about.of);
+        if let (Some(of), Some(id)) = (of, id)
+            && of != id
+        {
+            facts.add(Kind::StageForeign, &name, format!("is a stage of sweep {of}"));
+        }
+        if let Some(number) = finish_number(&name)
+            && !numbers.contains(&number)
+        {
+            let file = format!("openings/{number:04}.json");
+            facts.add(Kind::OpeningMissing, file, format!("is not there, `{name}` is"));
+        }
+    }
+    Ok(())
+}
+
+/// The number of a finish, by the name of its folder.
+pub(super) fn finish_number(name: &str) -> Option<u32> {
+    name.rsplit_once('-')?.1.parse().ok()
+}
+
+/// Checks the records of openings; the numbers that are there.
+fn openings(dir: &SweepDir, facts: &mut Facts) -> Result<Vec<u32>, StoreError> {
+    let mut found = Vec::new();
+    for name in fs::list_dir(&dir.path().join("openings"))? {
+        let Some(number) = name.strip_suffix(".json").and_then(|n| n.parse::<u32>().ok()) else {
+            continue;
+        };
+        let file = format!("openings/{name}");
+        for gone in found.last().map_or(1, |last| last + 1)..number {
+            let gone = format!("openings/{gone:04}.json");
+            facts.add(Kind::OpeningDamaged, gone, "is not there, a later one is");
+        }
+        found.push(number);
+        let opening = match fs::read(&dir.opening(number)) {
+            Ok(bytes) => serde_json::from_slice::<Opening>(&bytes),
+            Err(error) => {
+                facts.add(Kind::Unreadable, file, said(&error));
+                continue;
+            }
+        };
+        match opening {
+            Ok(opening) if opening.schema > OPENING_SCHEMA => {
+                facts.add(Kind::LaterSchema, file, format!("has schema {}", opening.schema));
+            }
+            Ok(opening) if opening.number != number => {
+                facts.add(
+                    Kind::OpeningDamaged,
+                    file,
+                    format!("calls itself number {}", opening.number),
+                );
+            }
+            Ok(_) => {}
+            Err(cause) => {
+                facts.add(Kind::OpeningDamaged, file, format!("is not understood: {cause}"))
+            }
+        }
+    }
+    Ok(found)
+}

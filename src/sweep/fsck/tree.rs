@@ -1,0 +1,220 @@
+//! Every file: whether dlgrid makes such a one, whose it is, and who may write to it.
+use std::fs::Metadata;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::Path;
+
+use super::Seen;
+use super::fact::{Facts, Kind};
+use super::{inside, said};
+use crate::host;
+use crate::store::StoreError;
+use crate::store::fs;
+use crate::store::layout::{SegmentName, SweepDir, is_stage, parse_claim};
+use crate::sweep::Sweep;
+use crate::trial::RunId;
+
+/// Bits of a mode.
+const EVERYBODY_WRITES: u32 = 0o002;
+const STICKY: u32 = 0o1000;
+
+pub(super) fn check(
+    dir: &SweepDir,
+    sweep: Option<&Sweep>,
+    facts: &mut Facts,
+    seen: &mut Seen,
+) -> Result<(), StoreError> {
+    if let Ok(about) = std::fs::symlink_metadata(dir.path()) {
+        rights("", &about, facts);
+    }
+    // Programs of the user keep what they like in their checkpoints.
+    let opaque = sweep.is_none_or(|sweep| !sweep.spec.trains());
+    walk(dir, dir.path(), opaque, facts, seen)
+}
+
+fn walk(
+    dir: &SweepDir,
+    folder: &Path,
+    opaque: bool,
+    facts: &mut Facts,
+    seen: &mut Seen,
+) -> Result<(), StoreError> {
+    for name in fs::list_all(folder)? {
+        let path = folder.join(&name);
+        let file = inside(dir, &path);
+        if folder == dir.path() && is_stage(&name) {
+            continue;
+        }
+        let about = match std::fs::symlink_metadata(&path) {
+            Ok(about) => about,
+            // It went while its folder was read.
+            Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(cause) => {
+                facts.add(Kind::Unreadable, file, cause.to_string());
+                continue;
+            }
+        };
+        let kept_by_program = opaque && file.starts_with("ckpt/");
+        if !special(&file, &about, kept_by_program, facts) {
+            continue;
+        }
+        rights(&file, &about, facts);
+        if about.is_dir() {
+            if let Err(error) = walk(dir, &path, opaque, facts, seen) {
+                facts.add(Kind::Unreadable, file, said(&error));
+            }
+            continue;
+        }
+        seen.files += 1;
+        seen.bytes += about.len();
+        if !kept_by_program {
+            named(dir, &file, &name, &about, facts);
+        }
+    }
+    Ok(())
+}
+
+/// Whether it is a plain file or folder.
+fn special(file: &str, about: &Metadata, kept_by_program: bool, facts: &mut Facts) -> bool {
+    let kind = about.file_type();
+    if kind.is_symlink() {
+        if !kept_by_program {
+            facts.add(Kind::SymbolicLink, file, "is a symbolic link");
+        }
+        return false;
+    }
+    if kind.is_fifo() || kind.is_socket() || kind.is_block_device() || kind.is_char_device() {
+        facts.add(Kind::SpecialFile, file, "is neither a file nor a folder");
+        return false;
+    }
+    true
+}
+
+fn rights(file: &str, about: &Metadata, facts: &mut Facts) {
+    if about.mode() & EVERYBODY_WRITES != 0 && (about.is_file() || about.mode() & STICKY == 0) {
+        let mode = about.mode() & 0o7777;
+        facts.add(Kind::WorldWritable, file, format!("everybody may write to it (mode {mode:o})"));
+    }
+    if about.uid() != host::user() {
+        facts.add(Kind::OtherOwner, file, format!("belongs to user {}", about.uid()));
+    }
+}
+
+/// Whether its name is one that dlgrid gives.
+fn named(dir: &SweepDir, file: &str, name: &str, about: &Metadata, facts: &mut Facts) {
+    if is_leftover(name) {
+        facts.add(Kind::Leftover, file, "was in the making");
+        return;
+    }
+    if about.nlink() > 1 && !has_draft(dir, file) {
+        let text = format!("has {} names", about.nlink());
+        facts.add(Kind::HardLink, file, text);
+    }
+    match place(file) {
+        Place::Own => {}
+        Place::Stray => facts.add(Kind::StraySegment, file, "is called as no segment is"),
+        Place::Foreign => facts.add(Kind::ForeignFile, file, "is none of dlgrid's"),
+    }
+}
+
+/// What a process leaves that is killed: hidden files in the making, and those that a network
+/// file system keeps for files that were removed while open.
+fn is_leftover(name: &str) -> bool {
+    name.starts_with(".nfs") || (name.starts_with('.') && name.ends_with(".tmp"))
+}
+
+/// Whether a file's second name may be that under which it was made: its maker was killed
+/// between the link and the removal.
+fn has_draft(dir: &SweepDir, file: &str) -> bool {
+    let path = dir.path().join(file);
+    let (Some(folder), Ok(own)) = (path.parent(), std::fs::symlink_metadata(&path)) else {
+        return false;
+    };
+    let names = fs::list_all(folder).unwrap_or_default();
+    names.iter().filter(|name| is_leftover(name)).any(|name| {
+        let other = std::fs::symlink_metadata(folder.join(name));
+        other.is_ok_and(|other| own.nlink() == 2 && other.ino() == own.ino())
+    })
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    Own,
+    Stray,
+    Foreign,
+}
+
+/// What a path below the sweep directory is called as.
+fn place(file: &str) -> Place {
+    let parts: Vec<&str> = file.split('/').collect();
+    let own = match parts[..] {
+        ["SWEEP.json" | "spec.yaml" | "code.diff"] => true,
+        ["submit", name] => is_event(name),
+        ["seg", _, name] => {
+            let is_one = SegmentName::parse(name).is_some() || parse_claim(name).is_some();
+            return if is_one { Place::Own } else { Place::Stray };
+        }
+        ["seg", _] => return Place::Stray,
+        ["ckpt", run, ..] => run.parse::<RunId>().is_ok(),
+        ["weights", name] => {
+            name.strip_suffix(".safetensors").is_some_and(|id| id.parse::<RunId>().is_ok())
+        }
+        ["tasks", intent, name] => {
+            digits(intent, 6) && name.starts_with('t') && name.ends_with(".jsonl")
+        }
+        ["bin", hash, _] => hash.len() == 16,
+        ["openings", name] => name.strip_suffix(".json").is_some_and(|n| digits(n, 4)),
+        ["logs", ..] => true,
+        ["report", number, ..] => digits(number, 4),
+        _ => false,
+    };
+    if own { Place::Own } else { Place::Foreign }
+}
+
+fn is_event(name: &str) -> bool {
+    let number = |prefix: &str, ends: &[&str]| {
+        let rest = name.strip_prefix(prefix).and_then(|rest| rest.split_once('.'));
+        rest.is_some_and(|(n, end)| digits(n, 6) && ends.contains(&end))
+    };
+    name == "complete.json"
+        || number("request-", &["json"])
+        || number("array-", &["intent", "fate", "released", "passed"])
+        || number("order-", &["json"])
+        || number("local-", &["json", "end"])
+}
+
+fn digits(text: &str, least: usize) -> bool {
+    text.len() >= least && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_that_dlgrid_makes_is_known_and_no_other() {
+        let run = "0123456789abcdef0123456789abcdef";
+        for own in [
+            "SWEEP.json",
+            "submit/array-000001.fate",
+            "submit/local-000012.end",
+            "seg/00/c000000.a1.claim",
+            "seg/01/c000256.a1.7f3c91aa.curves",
+            &format!("ckpt/{run}/e000001.s000000000010.a1.3.0123456789abcdef.ckpt"),
+            &format!("weights/{run}.safetensors"),
+            "tasks/000001/t000003.9ac07b1e.jsonl",
+            "logs/a/b",
+            "report/0001/leaderboard.md",
+            "openings/0001.json",
+        ] {
+            assert_eq!(place(own), Place::Own, "{own}");
+        }
+        for foreign in
+            ["notes.txt", "submit/array-1.fate", "submit/x", "ckpt/x/y", "a/b", "tasks/1"]
+        {
+            assert_eq!(place(foreign), Place::Foreign, "{foreign}");
+        }
+        for stray in ["seg/00/c000000.a1.7f3c91aa.jsonl.bak", "seg/x", "seg/00/notes"] {
+            assert_eq!(place(stray), Place::Stray, "{stray}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Known-bad variants of the code, by which tests show that they can fail. In what people run
+//! there are none: outside tests [`is`] is `false`.
+
+macro_rules! mutants {
+    ($($(#[doc = $doc:literal])+ $name:ident $word:literal;)+) => {
+        /// A known-bad variant.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Mutant {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        #[cfg(test)]
+        impl Mutant {
+            /// Every variant.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The word for it.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$name => $word,)+ }
+            }
+        }
+    };
+}
+
+mutants! {
+    /// Files are never synced.
+    NoSync "no_sync";
+    /// Folders are never synced.
+    NoDirSync "no_dir_sync";
+    /// A file that is there is opened and appended to.
+    SharedAppend "shared_append";
+    /// A write that took fewer bytes counts as done.
+    ShortWriteTaken "short_write_taken";
+    /// An error of a sync is swallowed, as closing a file swallows it.
+    SyncErrorSwallowed "sync_error_swallowed";
+    /// A file that appears once is written under its final name.
+    PublishedInPlace "published_in_place";
+    /// A file that appears once replaces one that is there.
+    PublishReplaces "publish_replaces";
+    /// A lost answer to a link counts as a failure.
+    LinkAnswerTrusted "link_answer_trusted";
+    /// A segment is gone on with after a write failed.
+    GoesOnAfterError "goes_on_after_error";
+    /// What no sync had confirmed is not written again.
+    PendingForgotten "pending_forgotten";
+    /// An end is acknowledged before it is synced.
+    AcknowledgedEarly "acknowledged_early";
+    /// Checksums are not checked.
+    NoCrc "no_crc";
+    /// Numbers of lines are not checked.
+    NoSequence "no_sequence";
+    /// A line without its newline is taken.
+    TornLineTaken "torn_line_taken";
+    /// Reading ends at the first damaged line.
+    StopsAtDamage "stops_at_damage";
+    /// Segments of other sweeps are taken.
+    ForeignTaken "foreign_taken";
+    /// The end that is read last wins.
+    LastRecordWins "last_record_wins";
+    /// A later failure wins over an end that is done.
+    LateFailureWins "late_failure_wins";
+    /// A stale handle is an error.
+    StaleGivesUp "stale_gives_up";
+    /// Older checkpoints go before the new one is durable.
+    CheckpointsRemovedFirst "checkpoints_removed_first";
+    /// A checkpoint is taken without its hash.
+    CheckpointTrusted "checkpoint_trusted";
+    /// The manifest is written before what was taken over.
+    ManifestFirst "manifest_first";
+    /// A fate that is decided is not read again.
+    FateNotReread "fate_not_reread";
+    /// A job counts as an intent's by its number alone.
+    JobIdTrusted "job_id_trusted";
+}
+
+/// Whether this variant is on.
+#[cfg(not(test))]
+#[must_use]
+pub(crate) const fn is(_mutant: Mutant) -> bool {
+    false
+}
+
+/// Whether this variant is on: the one that `DLGRID_MUTANT` names.
+#[cfg(test)]
+pub(crate) fn is(mutant: Mutant) -> bool {
+    static ON: std::sync::OnceLock<Option<Mutant>> = std::sync::OnceLock::new();
+    let read = || {
+        let word = crate::host::env("DLGRID_MUTANT")?;
+        Mutant::ALL.iter().copied().find(|mutant| *mutant.word() == *word)
+    };
+    *ON.get_or_init(read) == Some(mutant)
+}
