@@ -35,7 +35,7 @@ fn what_is_found_is_told_to_people_and_to_programs() {
     let spec = store.dir().spec();
     std::fs::write(&spec, b"name: toy\nno: yes\n\x1b[31m").expect("written");
     let checked = check(store.dir()).expect("it can be listed");
-    let view = crate::report::table::View { width: None, color: false };
+    let view = crate::terminal::View { width: None, color: false };
     let text = view::render(&checked, &[], view);
     assert!(text.contains("damage: spec.yaml "), "{text}");
     assert!(text.contains("warning: seg/00/c000000.a1.claim is not there"), "{text}");

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::Checked;
 use super::fact::{Fact, Kind, Severity};
 use super::repair::Added;
-use crate::report::table::View;
+use crate::terminal::View;
 use crate::text::{clean, grouped, plural};
 
 /// Facts of a kind that are shown to people.
