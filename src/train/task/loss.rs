@@ -36,7 +36,7 @@ impl CrossEntropy {
 
     /// What training minimises: smoothed and weighed, a mean over the batch.
     pub fn trained(&self, logits: &Tensor, labels: &Tensor) -> Tensor {
-        let weights = self.weights.as_ref();
+        let weights = self.weights.as_ref().map(|weights| weights.to_kind(logits.kind()));
         logits.cross_entropy_loss(labels, weights, Reduction::Mean, IGNORED, self.smoothing)
     }
 
