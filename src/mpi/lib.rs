@@ -96,8 +96,7 @@ pub unsafe extern "C" fn dlgrid_mpi_give(bytes: *mut u8, len: usize) {
 /// The slices are only handed on: where they are memory of a GPU, nobody here reads them.
 unsafe fn sum<T: Equivalence>(from: *const T, to: *mut T, len: usize) {
     // SAFETY: the caller's word.
-    let (from, to) = unsafe {
-        (std::slice::from_raw_parts(from, len), std::slice::from_raw_parts_mut(to, len))
-    };
+    let (from, to) =
+        unsafe { (std::slice::from_raw_parts(from, len), std::slice::from_raw_parts_mut(to, len)) };
     SimpleCommunicator::world().all_reduce_into(from, to, SystemOperation::sum());
 }

@@ -136,6 +136,12 @@ impl From<TaskError> for RunError {
 }
 
 impl RunError {
+    /// Whether it may be one rank's alone, in the middle of a run: the others would wait for it.
+    #[must_use]
+    pub const fn is_of_one_rank(&self) -> bool {
+        matches!(self, Self::Libtorch(_))
+    }
+
     /// Whether every run after this one would fail too: the device itself has failed.
     #[must_use]
     pub fn is_lasting(&self) -> bool {
@@ -220,8 +226,8 @@ fn learn<T: Task>(
             save: &mut |training, counted| {
                 !first
                     || checkpoint::encode(training, counted, job.id).is_ok_and(|bytes| {
-                    (log.save)(training.progress.epoch, training.optimizer.steps(), &bytes)
-                })
+                        (log.save)(training.progress.epoch, training.optimizer.steps(), &bytes)
+                    })
             },
         },
     );

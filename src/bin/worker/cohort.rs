@@ -11,6 +11,7 @@ use dlgrid_sweep::trial::Run;
 use dlgrid_train::data::Inputs;
 use dlgrid_train::engine::Ending;
 use dlgrid_train::fused::{self, Shape, cohorts};
+use dlgrid_train::ranks;
 use dlgrid_train::run::{Job, Trained};
 use dlgrid_train::tch::Device;
 
@@ -62,7 +63,11 @@ impl Station<'_> {
     fn shape(&mut self, index: u64) -> Option<Shape> {
         let fuse = self.sweep.spec.fuse;
         // What finishes is judged on the test set as well: alone.
-        if fuse == Fuse::Off || self.device.0 != Device::Cpu || self.leave.is_some() {
+        if fuse == Fuse::Off
+            || !ranks::here().is_alone()
+            || self.device.0 != Device::Cpu
+            || self.leave.is_some()
+        {
             return None;
         }
         let Work::Train(settings) = self.sweep.run(index)?.work else { return None };

@@ -7,7 +7,14 @@ fn system(kind: &str, shared: Shared, free: u64) -> FileSystem {
 }
 
 fn about(cuda: bool) -> (PathBuf, About) {
-    let about = About { dlgrid: "0.1.0".into(), libtorch: "2.11.0".into(), cuda, cuda_devices: 0 };
+    let about = About {
+        dlgrid: "0.1.0".into(),
+        libtorch: "2.11.0".into(),
+        cuda,
+        cuda_devices: 0,
+        ranks: false,
+        no_ranks: None,
+    };
     ("/bin/dlgrid-worker".into(), about)
 }
 

@@ -78,8 +78,7 @@ pub fn fit<T: Task>(
         task.begin(place);
         loop {
             // Between two steps: is it time to stop, or to save?
-            let wish =
-                Wish { stop: stop.before_step(), save: saved.elapsed() >= plan.save_every };
+            let wish = Wish { stop: stop.before_step(), save: saved.elapsed() >= plan.save_every };
             let wish = share.as_mut().map_or(wish, |share| share.agree(wish));
             if wish.stop.is_some() || wish.save {
                 training.progress.train_for(lap(&mut clock));

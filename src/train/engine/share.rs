@@ -130,8 +130,7 @@ impl Share {
         let output = task.forward(parameters.tensors(), &loaded, mode);
         let loss = task.loss(&output, &loaded);
         let mass = if counts { task.mass(&loaded).double_value(&[]) } else { 0.0 };
-        let gradients =
-            synced_norm::gradients(&(&loss * mass), parameters.leaves(), self.ranks);
+        let gradients = synced_norm::gradients(&(&loss * mass), parameters.leaves(), self.ranks);
         if counts {
             task.count(&loaded, &output, &loss);
         }

@@ -115,9 +115,7 @@ mod tests {
     #[test]
     fn slopes_are_drawn_for_the_batch_within_their_bounds() {
         let x = Tensor::from_slice(&[-1.0f32; 1000]).set_requires_grad(true);
-        let train = |batch| {
-            activate(Activation::Rrelu, &x, 0, Mode::train(Place::start(3), batch))
-        };
+        let train = |batch| activate(Activation::Rrelu, &x, 0, Mode::train(Place::start(3), batch));
         let y = train(0);
         assert_eq!(y, train(0));
         assert_ne!(y, train(1));

@@ -150,8 +150,7 @@ impl Cut {
             let inner = gradient - all_bias - normed * all_weight;
             (bias, weight, inner * channel(&(&self.weight * &self.scale)))
         });
-        let pairs =
-            [(&self.input, &inner), (&self.weight, &own_weight), (&self.bias, &own_bias)];
+        let pairs = [(&self.input, &inner), (&self.weight, &own_weight), (&self.bias, &own_bias)];
         pairs
             .into_iter()
             .filter(|(with_graph, _)| with_graph.requires_grad())
@@ -230,7 +229,8 @@ mod tests {
             let leaf = |size: &[i64]| (draw(size) + 0.5).set_requires_grad(true);
             let (x, leaves) = (draw(&size), [3, 3, 3, 3, 1].map(|n| leaf(&[n])));
             let run = |own: bool| {
-                let kept = [0, 1, 2, 3].map(|n| Tensor::full([3], f64::from(n), (Kind::Double, Device::Cpu)));
+                let kept = [0, 1, 2, 3]
+                    .map(|n| Tensor::full([3], f64::from(n), (Kind::Double, Device::Cpu)));
                 let norm = |x: &Tensor, at: usize| {
                     let (w, b, m, v) = (&leaves[at], &leaves[at + 1], &kept[at], &kept[at + 1]);
                     if own {

@@ -4,10 +4,10 @@ use std::fmt::Arguments;
 use dlgrid_sweep::recipe::{Activation, Precision};
 use tch::{Device, Kind, Tensor};
 
-use super::{Mode, Part, synced_norm};
 use super::activation::activate;
 use super::dropout::dropout;
 use super::layers::{Convolution, Layers, NEWEST, NORM_EPS, Pool, extent, whole};
+use super::{Mode, Part, synced_norm};
 use crate::ranks;
 
 /// Takes a network's parameters in the order in which it declared them.

@@ -92,6 +92,12 @@ pub fn here() -> &'static Ranks {
     BEGUN.get().unwrap_or(&ALONE)
 }
 
+/// The file of the MPI half, whether it is there or not.
+#[must_use]
+pub fn file() -> PathBuf {
+    plugin::place()
+}
+
 /// Whether runs can have ranks here: the MPI half is there and can be loaded. MPI does not begin.
 ///
 /// # Errors

@@ -50,14 +50,12 @@ pub fn load(path: &Path) -> Result<Plugin, RanksError> {
         |e: libloading::Error| RanksError::Unusable { path: path.to_owned(), why: e.to_string() };
     // SAFETY: runs the initialisers of dlgrid's own library and of MPI's, which only register
     // themselves; MPI's own parts look for its symbols among those visible to all.
-    let library =
-        unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }.map_err(unusable)?;
+    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }.map_err(unusable)?;
     // SAFETY: the names and types are those of `src/mpi/lib.rs` in the version that is asked for
     // before any other call, and the library stays loaded.
     let plugin = unsafe {
-        let interface = library
-            .get::<extern "C" fn() -> u32>(b"dlgrid_mpi_interface\0")
-            .map_err(unusable)?();
+        let interface =
+            library.get::<extern "C" fn() -> u32>(b"dlgrid_mpi_interface\0").map_err(unusable)?();
         if interface != INTERFACE {
             return Err(RanksError::Interface { path: path.to_owned(), found: interface });
         }
@@ -135,7 +133,8 @@ impl Plugin {
 }
 
 fn parts<T>(call: Sum<T>, own: &Tensor, sums: &mut Tensor, part: usize) {
-    let (from, to): (*const T, *mut T) = (own.data_ptr().cast_const().cast(), sums.data_ptr().cast());
+    let (from, to): (*const T, *mut T) =
+        (own.data_ptr().cast_const().cast(), sums.data_ptr().cast());
     let len = own.numel();
     for start in (0..len).step_by(part.max(1)) {
         // SAFETY: `sum` has checked that both are contiguous, of `len` numbers of this type, and in

@@ -71,7 +71,7 @@ impl CrossEntropy {
     /// classes.
     pub fn mass(&self, labels: &Tensor) -> Tensor {
         match &self.weights {
-            Some(weights) => weights.index_select(0, labels).sum(Kind::Float),
+            Some(weights) => weights.index_select(0, labels).sum(Kind::Double),
             None => Tensor::full([], labels.numel() as i64, (Kind::Float, labels.device())),
         }
     }

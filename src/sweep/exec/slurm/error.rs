@@ -51,7 +51,7 @@ pub enum SlurmError {
 }
 
 impl SlurmError {
-    pub(super) fn asked(fact: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn asked(fact: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Asked { fact: fact.into(), hint: hint.into() }
     }
 

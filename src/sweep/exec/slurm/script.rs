@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::error::SlurmError;
 use super::site::{Limits, Site};
 use super::{gres, parse};
+use crate::exec::ranks::Ranks;
 use crate::host;
 use crate::spec::SlurmSettings;
 use crate::spec::duration;
@@ -123,19 +124,26 @@ pub fn options(
     limits: &Limits,
     folder: &Path,
 ) -> Result<Vec<String>, SlurmError> {
-    refuse_unknown_ways(settings)?;
+    let ranks = Ranks::of(settings, true)?;
     let given = |key: &str| settings.given.get(key).map(String::as_str);
     let mut words = vec!["--parsable".to_owned()];
     words.push(if limits.requeue { "--requeue" } else { "--no-requeue" }.to_owned());
     words.extend(["--open-mode=append", "--export=ALL"].map(str::to_owned));
-    words.extend(["--nodes=1".to_owned(), "--ntasks=1".to_owned()]);
+    let (nodes, tasks) = ranks.map_or((1, 1), |ranks| (ranks.nodes, ranks.count));
+    words.extend([format!("--nodes={nodes}"), format!("--ntasks={tasks}")]);
+    if nodes > 1 {
+        words.push(format!("--ntasks-per-node={}", tasks / nodes));
+    }
     words.push(format!("--output={}", log_pattern(folder)?));
     words.push(format!("--signal=B:USR2@{}", grace(time_seconds(settings))));
     if let Some(seconds) = time_seconds(settings) {
         words.push(format!("--time={}", slurm_time(seconds)));
     }
     for (key, option) in OPTIONS {
-        words.extend(given(key).map(|value| format!("{option}={value}")));
+        match given(key) {
+            Some(_) if *key == "gpus" && nodes > 1 => words.push(gpus_per_node(settings, nodes)?),
+            value => words.extend(value.map(|value| format!("{option}={value}"))),
+        }
     }
     for word in extra(settings) {
         check_extra(word)?;
@@ -144,14 +152,22 @@ pub fn options(
     Ok(words)
 }
 
-fn refuse_unknown_ways(settings: &SlurmSettings) -> Result<(), SlurmError> {
-    if settings.given.get("nodes").is_some_and(|n| n != "1") {
-        return Err(SlurmError::asked(
-            "`slurm.nodes` must be 1: a task is one worker on one node",
-            "leave it out; many tasks run on many nodes at once by themselves",
-        ));
+/// GPUs of a task on several nodes, as many on each: Slurm would spread them as it likes.
+fn gpus_per_node(settings: &SlurmSettings, nodes: u64) -> Result<String, SlurmError> {
+    let parts: Option<Vec<String>> = gres::gpus(settings)
+        .iter()
+        .map(|one| {
+            let count = (one.count.is_multiple_of(nodes)).then(|| one.count / nodes)?;
+            Some(one.kind.as_ref().map_or(count.to_string(), |kind| format!("{kind}:{count}")))
+        })
+        .collect();
+    match parts {
+        Some(parts) => Ok(format!("--gpus-per-node={}", parts.join(","))),
+        None => Err(SlurmError::asked(
+            format!("`slurm.gpus` are of a whole task, and not as many on each of {nodes} nodes"),
+            "one a rank is usual: as many as `slurm.ranks`",
+        )),
     }
-    Ok(())
 }
 
 fn extra(settings: &SlurmSettings) -> impl Iterator<Item = &str> {
