@@ -8,6 +8,8 @@ mod architecture;
 #[cfg(feature = "torch")]
 #[path = "support/blobs.rs"]
 mod blobs;
+#[path = "support/browser.rs"]
+mod browser;
 #[cfg(feature = "torch")]
 #[path = "support/cifar.rs"]
 mod cifar;
@@ -21,6 +23,8 @@ mod faults;
 mod finish;
 #[path = "integration/life.rs"]
 mod life;
+#[path = "integration/page.rs"]
+mod page;
 #[path = "integration/reading.rs"]
 mod reading;
 #[cfg(feature = "torch")]

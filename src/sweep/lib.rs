@@ -2,6 +2,7 @@
 //!
 //! It knows no tensor and no device. It meets the training half in [`recipe`], [`trial`] and
 //! [`store`], nowhere else. Nothing here prints: rendering returns text.
+pub mod cohort;
 pub mod dataset;
 pub mod doctor;
 pub mod exec;
@@ -10,6 +11,7 @@ pub mod explore;
 pub mod file_system;
 pub mod find;
 pub mod host;
+pub mod html;
 pub mod judge;
 pub mod orders;
 pub mod pack;

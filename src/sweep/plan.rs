@@ -1,4 +1,5 @@
 //! Cuts the runs of a sweep into slices, and says beforehand what a sweep will take.
+use crate::cohort::{self, Survey};
 use crate::pack::Cut;
 use crate::recipe::Work;
 use crate::space::Base;
@@ -79,6 +80,8 @@ pub struct Plan {
     pub bytes: u64,
     /// About how many files the sweep directory will hold.
     pub files: u64,
+    /// How runs are trained together; nothing of programs, and of a space too large to look at.
+    pub fused: Option<Survey>,
     /// What is asked of Slurm.
     pub slurm: Vec<(String, String)>,
     /// `train`, or the command's first word.
@@ -127,6 +130,8 @@ pub fn plan(spec: &Spec, cut: &Cut) -> Plan {
             (place, slices * 3 + tasks * 2 + 12)
         }
     };
+    let gpu = matches!(cut, Cut::Tasks(_))
+        && ["gpus", "gres"].iter().any(|key| spec.slurm.given.contains_key(*key));
     let first: Vec<u64> = spec.space.walk(0, spec.space.points()).take(SHOWN_POINTS).collect();
     let points = first
         .iter()
@@ -149,6 +154,7 @@ pub fn plan(spec: &Spec, cut: &Cut) -> Plan {
         first: points,
         bytes: runs.saturating_mul(BYTES_PER_END + epochs * BYTES_PER_EPOCH),
         files,
+        fused: cohort::survey(spec, per_slice, gpu),
         slurm: spec
             .slurm
             .given

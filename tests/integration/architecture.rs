@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 /// Modules of `dlgrid-sweep` by floor: one may import those on its own floor or below.
 /// `host` and `exit` are the ground; `recipe` knows nothing of the world.
 const FLOORS: &[&[&str]] = &[
-    &["host", "exit", "text", "file_system"],
+    &["host", "exit", "text", "html", "file_system"],
     &["dataset", "recipe"],
     &["space", "trial"],
     &["spec"],
-    &["store", "plan", "pack", "explore", "sanity"],
+    &["cohort", "store", "plan", "pack", "explore", "sanity"],
     &["sweep", "slice", "orders", "stage"],
     &["exec", "judge"],
     &["report", "find", "doctor"],

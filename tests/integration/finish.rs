@@ -77,6 +77,12 @@ fn what_searches_does_not_read_the_test_set_and_what_finishes_needs_it() {
     assert_eq!(ends(&here, "finish-1").len(), 2, "as many seeds as at first");
     let told = here.run(["report", "blobs"]).code(0).out;
     assert!(told.contains("blobs/confirm") && told.contains("test set opened once"), "{told}");
+    // The page is of the confirmed ones, and knows the openings of the search.
+    here.run(["report", "blobs", "--html"]).code(0).says("page: `blobs.html`");
+    let page = std::fs::read_to_string(here.path().join("blobs.html")).unwrap();
+    assert!(
+        page.contains("<h1>blobs/confirm</h1>") && page.contains("Test set opened once, on 20")
+    );
 }
 
 #[test]

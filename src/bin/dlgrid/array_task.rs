@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
-use dlgrid_sweep::exec::ranks::{As, Ranks};
 use dlgrid_sweep::exec::slurm::ledger::{self, Intent, Kind};
 use dlgrid_sweep::exec::slurm::ranges;
 use dlgrid_sweep::exec::slurm::task::{ArrayTask, Assigned};
+use dlgrid_sweep::spec::{As, Ranks};
 use dlgrid_sweep::exec::usage::Meter;
 use dlgrid_sweep::store::layout::SweepDir;
 use dlgrid_sweep::store::tasks::{Begin, TASK_SCHEMA, TaskEnd, TaskLine, TaskWriter};

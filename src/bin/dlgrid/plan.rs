@@ -146,6 +146,13 @@ fn to_json(plan: &Plan) -> serde_json::Value {
             Place::Slurm { tasks, .. } => Some(tasks),
             Place::Here { .. } => None,
         },
+        "fused": plan.fused.as_ref().map(|fused| json!({
+            "runs": fused.together,
+            "largest": fused.largest,
+            "alone": fused.alone.iter().map(|(why, runs)| {
+                json!({"why": why.to_string(), "runs": runs})
+            }).collect::<Vec<_>>(),
+        })),
         "axes": plan.shape.iter().map(|block| {
             block.iter().map(|(name, len)| json!({"parameter": name, "values": len})).collect::<Vec<_>>()
         }).collect::<Vec<_>>(),
@@ -183,6 +190,9 @@ fn table(plan: &Plan) -> String {
             line("slices", slices);
             line("tasks", format!("{tasks} of up to {of} on Slurm{many}"));
         }
+    }
+    if let Some(fused) = &plan.fused {
+        line("fused", fused.to_string());
     }
     line(
         "disk",

@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dlgrid_sweep::exec::local::Slot;
-use dlgrid_sweep::exec::ranks::{As, Ranks, Starter, slot_words};
-use dlgrid_sweep::spec::{SlurmSettings, Spec};
+use dlgrid_sweep::exec::ranks::{Starter, slot_words};
+use dlgrid_sweep::spec::{As, Ranks, SlurmSettings, Spec};
 use dlgrid_sweep::{doctor, exit, host};
 
 use crate::talk::{refuse, talk};

@@ -1,13 +1,15 @@
 //! `dlgrid report`: the leaderboard of a sweep.
-use anyhow::Result;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
 use clap::Args;
-use dlgrid_sweep::find;
 use dlgrid_sweep::judge::State;
-use dlgrid_sweep::report::{Query, csv, json, markdown, table, tested};
-use dlgrid_sweep::text::plural;
+use dlgrid_sweep::report::{Query, Report, csv, json, markdown, page, table, tested};
+use dlgrid_sweep::text::{grouped, plural};
+use dlgrid_sweep::{find, host};
 
 use super::pick::{AskSlurm, Picked, Queue, Root, code};
-use super::show::{Format, Terminal, print, wrong_input};
+use super::show::{Format, Terminal, note, print, wrong_input};
 
 /// Trials that a table shows unless asked for more.
 const TOP: usize = 20;
@@ -53,6 +55,9 @@ pub struct ReportArgs {
     /// Show the search, although the best of it were run again (`confirm`)
     #[arg(long)]
     search: bool,
+    /// Write a page with all charts to this file; it asks no network [default file: NAME.html]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, value_parser = page_file, conflicts_with = "format")]
+    html: Option<Option<PathBuf>>,
     #[command(flatten)]
     slurm: AskSlurm,
 }
@@ -73,20 +78,31 @@ pub fn run(args: ReportArgs) -> Result<u8> {
     let confirmed = if args.search { None } else { confirmed(&picked, &queue)? };
     let default = (args.format == Format::Table && !args.all).then_some(TOP);
     let query = Query {
-        top: args.top.or(default),
+        top: args.top.or(default.filter(|_| args.html.is_none())),
         sort: args.sort,
         filter: args.filter,
         metrics: args.metrics,
         runs: args.runs,
     };
-    let subject = confirmed.as_ref().unwrap_or(&picked).subject();
-    let mut report = subject.report(query).map_err(|error| wrong_input(&error, error.hint()))?;
+    let shown = confirmed.as_ref().unwrap_or(&picked);
+    let query = match args.html {
+        Some(_) => page::query(&shown.sweep, &shown.results, query),
+        None => query,
+    };
+    let mut report =
+        shown.subject().report(query).map_err(|error| wrong_input(&error, error.hint()))?;
     report.openings = tested::all(&picked.sweep)?;
     if confirmed.is_some() {
         let trials = plural(picked.sweep.manifest.trials, "trial");
         report.notes.push(format!(
             "the best of {trials}, run again on seeds that did not choose them; all: --search"
         ));
+    }
+    let exit = code(&report.counts, report.missing, report.damaged_lines);
+    if let Some(file) = args.html {
+        let name = || format!("{}.html", picked.sweep.manifest.name.replace('/', "-"));
+        write_page(shown, file.unwrap_or_else(|| name().into()), report)?;
+        return Ok(exit);
     }
     print(&match args.format {
         Format::Table => table::render(&report, Terminal::stdout().view()),
@@ -95,7 +111,29 @@ pub fn run(args: ReportArgs) -> Result<u8> {
         Format::Csv => csv::render(&report),
         Format::Markdown => markdown::render(&report),
     })?;
-    Ok(code(&report.counts, report.missing, report.damaged_lines))
+    Ok(exit)
+}
+
+/// Writes the page of a report.
+fn write_page(picked: &Picked, path: PathBuf, report: Report) -> Result<()> {
+    let (sweep, subject) = (&picked.sweep, picked.subject());
+    let page = page::gather(sweep, &picked.results, &subject, picked.starts(), report, host::now());
+    let html = page::render(&page);
+    host::write_scratch(&path, html.as_bytes())
+        .with_context(|| format!("cannot write `{}`", path.display()))?;
+    note(&format!("page: `{}`, {} kB", path.display(), grouped((html.len() / 1000) as u64)));
+    Ok(())
+}
+
+/// A page's file by its name's end: `--html demo` would take a sweep's name for it.
+fn page_file(name: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(name);
+    match path.extension().and_then(|end| end.to_str()) {
+        Some("html" | "htm") => Ok(path),
+        _ => {
+            Err(format!("a page's file ends in .html (of a sweep: `dlgrid report {name} --html`)"))
+        }
+    }
 }
 
 /// The stage that ranks the best trials, once a run of it is done.

@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::Context as _;
 use dlgrid_sweep::exec::claim::{self, Claimed, Standing};
 use dlgrid_sweep::exec::local::{self, Event, Job, Print, Slot, Worker};
-use dlgrid_sweep::exec::ranks::Ranks;
-use dlgrid_sweep::spec::SlurmSettings;
+use dlgrid_sweep::spec::{Ranks, SlurmSettings};
 use dlgrid_sweep::store::merge::{Merged, Results};
 use dlgrid_sweep::store::read::{self, RetryPolicy};
 use dlgrid_sweep::store::record::Outcome;
@@ -95,8 +94,8 @@ pub fn program(
         let program = host::executable().context("cannot find the running dlgrid")?;
         return Ok(Worker { program, args: vec!["task".into()] });
     }
-    let (program, about) = doctor::worker::find(asked)
-        .and_then(|program| doctor::worker::probe(&program).map(|about| (program, about)))
+    let program = doctor::worker::find(asked)
+        .and_then(|program| doctor::worker::probe(&program).map(|_| program))
         .map_err(|error| {
             let hint = error.hint();
             missing(anyhow::Error::new(error), hint)

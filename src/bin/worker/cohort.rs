@@ -2,29 +2,21 @@
 use std::cell::RefCell;
 
 use anyhow::Context as _;
-use dlgrid_sweep::recipe::{Recipe, Work};
+use dlgrid_sweep::cohort::{Extent, Terms, cohorts};
+use dlgrid_sweep::recipe::{Recipe, Shape, Work};
 use dlgrid_sweep::slice::SliceWork;
-use dlgrid_sweep::spec::Fuse;
 use dlgrid_sweep::store::checkpoint::CheckpointStore;
 use dlgrid_sweep::store::record::End;
 use dlgrid_sweep::trial::Run;
 use dlgrid_train::data::Inputs;
 use dlgrid_train::engine::Ending;
-use dlgrid_train::fused::{self, Shape, cohorts};
+use dlgrid_train::fused;
 use dlgrid_train::ranks;
 use dlgrid_train::run::{Job, Trained};
 use dlgrid_train::tch::Device;
 
 use crate::ends::{Chain, with_hint};
 use crate::slice::{Station, note, save, saved};
-
-/// Runs of a cohort at most, where the spec names no number.
-const MOST: usize = 16;
-/// With at most so many multiplications in each product of a step a CPU gains by training runs
-/// together: 1.3 times and more (`cargo bench --bench fused`).
-const SMALL: u64 = 1 << 19;
-/// Numbers of a table at most: 16 MiB, for each of the runs.
-const TABLE: usize = 1 << 22;
 
 /// What training together led to.
 pub enum Together<'r> {
@@ -42,11 +34,6 @@ impl Station<'_> {
     /// together; and whether they are trained by the program for several. A run that finds no
     /// other is, too: so what it comes to doesn't depend on whom it finds.
     pub(crate) fn groups(&mut self, todo: &[u64], work: &SliceWork<'_>) -> Vec<(Vec<u64>, bool)> {
-        let most = match self.sweep.spec.fuse {
-            Fuse::Off => 1,
-            Fuse::Auto => MOST,
-            Fuse::Most(most) => most as usize,
-        };
         let shapes: Vec<Option<Shape>> = todo.iter().map(|index| self.shape(*index)).collect();
         let fused: Vec<bool> = shapes.iter().map(Option::is_some).collect();
         let not_suspect =
@@ -56,31 +43,28 @@ impl Station<'_> {
             let fused = cohort.first().is_some_and(|at| fused[*at]);
             (cohort.into_iter().map(|at| todo[at]).collect(), fused)
         };
-        cohorts(&shapes, most).into_iter().map(group).collect()
+        cohorts(&shapes, self.terms().most()).into_iter().map(group).collect()
     }
 
     /// The shape of a run that is to be trained with others, if it finds any.
     fn shape(&mut self, index: u64) -> Option<Shape> {
-        let fuse = self.sweep.spec.fuse;
-        // What finishes is judged on the test set as well: alone.
-        if fuse == Fuse::Off
-            || !ranks::here().is_alone()
-            || self.device.0 != Device::Cpu
-            || self.leave.is_some()
-        {
-            return None;
-        }
+        let terms = self.terms();
+        terms.admit().ok()?;
         let Work::Train(settings) = self.sweep.run(index)?.work else { return None };
         let recipe = Recipe::new(&settings).ok()?;
-        let shape = Shape::of(&recipe)?;
+        Shape::of(&recipe).ok()?;
         let data = self.shelf.of(&recipe).ok()?;
         // Each run holds a table as it encodes it.
         let held = match data.inputs {
             Inputs::Table(_) => data.samples * data.features,
             Inputs::Bytes(_) => 0,
         };
-        let is_small = shape.largest_product(data.features as u64) <= SMALL && held <= TABLE;
-        (fuse != Fuse::Auto || is_small).then_some(shape)
+        let data = Extent { features: data.features as u64, held: held as u64 };
+        terms.shape(&recipe, Some(data)).ok()
+    }
+
+    fn terms(&self) -> Terms {
+        Terms::of(&self.sweep.spec, self.device.0 != Device::Cpu, !ranks::here().is_alone())
     }
 
     /// Trains runs of one shape together; where libtorch refuses so many, each half of them.

@@ -2,9 +2,10 @@
 use std::fmt::Write as _;
 
 use super::column::Spread;
-use super::{Exploration, float, picture};
+use super::{Exploration, float};
+use crate::html::{base64, escaped};
 use crate::recipe::value::short_number;
-use crate::text::{clean, grouped};
+use crate::text::grouped;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#1c2530;--dim:#5d6b7a;--line:#dfe5ec;--back:#fff;--bar:#3b73b9}\
@@ -20,27 +21,10 @@ img{width:96px;height:96px;image-rendering:pixelated;border-radius:4px;display:b
 figcaption{font-size:12px;color:var(--dim);text-align:center;overflow:hidden;text-overflow:ellipsis}\
 ul{padding-left:1.1rem;color:var(--dim)}";
 
-/// Text that can't be taken for markup, without signs that change what a terminal or a page
-/// shows.
-fn safe(text: &str) -> String {
-    let mut out = String::new();
-    for sign in clean(text).chars() {
-        match sign {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            _ => out.push(sign),
-        }
-    }
-    out
-}
-
 /// The page.
 #[must_use]
 pub fn page(found: &Exploration) -> String {
-    let name = safe(&found.name);
+    let name = escaped(&found.name);
     let shape = found.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(" × ");
     let unit = if found.kind == "images" { "bytes" } else { "columns" };
     let mut out = format!(
@@ -56,7 +40,7 @@ pub fn page(found: &Exploration) -> String {
     if !found.notes.is_empty() {
         out.push_str("<ul>");
         for note in &found.notes {
-            let _ = write!(out, "<li>{}</li>", safe(note));
+            let _ = write!(out, "<li>{}</li>", escaped(note));
         }
         out.push_str("</ul>");
     }
@@ -66,7 +50,13 @@ pub fn page(found: &Exploration) -> String {
     if !found.pairs.is_empty() {
         out.push_str("<h2>Columns that say nearly the same</h2><table><tr><th>one<th>other<th>r");
         for pair in &found.pairs {
-            let _ = write!(out, "<tr><td>{}<td>{}<td>{:.3}", safe(&pair.a), safe(&pair.b), pair.r);
+            let _ = write!(
+                out,
+                "<tr><td>{}<td>{}<td>{:.3}",
+                escaped(&pair.a),
+                escaped(&pair.b),
+                pair.r
+            );
         }
         out.push_str("</table>");
     }
@@ -79,7 +69,7 @@ fn pictures(out: &mut String, found: &Exploration) {
     }
     out.push_str("<h2>Examples</h2><div class=\"pictures\">");
     for picture in &found.pictures {
-        let (label, data) = (safe(&picture.label), picture::base64(&picture.png()));
+        let (label, data) = (escaped(&picture.label), base64(&picture.png()));
         let _ = write!(
             out,
             "<figure><img alt=\"{label}\" src=\"data:image/png;base64,{data}\">\
@@ -102,7 +92,7 @@ fn classes(out: &mut String, found: &Exploration) {
             out,
             "<tr><td>{}<td>{}<td>{share:.1} %<td>{:.2}<td><svg width=\"320\" height=\"12\" \
              aria-hidden=\"true\"><rect width=\"{width:.1}\" height=\"12\" rx=\"2\"/></svg>",
-            safe(&class.name),
+            escaped(&class.name),
             grouped(class.samples),
             class.weight
         );
@@ -121,7 +111,7 @@ fn features(out: &mut String, found: &Exploration) {
         let _ = write!(
             out,
             "<tr><td title=\"{0}\">{0}<td>{1}<td>{2}<td>{3}",
-            safe(&f.name),
+            escaped(&f.name),
             f.kind,
             grouped(f.missing),
             grouped(f.distinct)

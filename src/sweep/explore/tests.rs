@@ -54,10 +54,3 @@ fn images_are_counted_and_shown() {
     assert_eq!(found.pictures[1].blocks().len(), 1);
     assert!(page(&found).contains("data:image/png;base64,iVBORw0KGgo"));
 }
-
-#[test]
-fn base64_is_the_standards() {
-    for (text, expected) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v")] {
-        assert_eq!(picture::base64(text.as_bytes()), expected);
-    }
-}

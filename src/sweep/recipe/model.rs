@@ -309,6 +309,21 @@ impl Model {
 }
 
 impl Net {
+    /// Its kind's name in a spec.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Linear => "linear",
+            Self::Perceptron => "perceptron",
+            Self::Mlp { .. } => "mlp",
+            Self::Cnn { .. } => "cnn",
+            Self::Resnet { .. } => "resnet",
+            Self::Vgg { .. } => "vgg",
+            Self::Alexnet { .. } => "alexnet",
+            Self::Googlenet { .. } => "googlenet",
+        }
+    }
+
     /// The settings that make it large: the one to point to, and all in words.
     pub(super) fn sizes(&self) -> (&'static str, String) {
         match self {

@@ -10,6 +10,7 @@ pub mod fate;
 pub mod json;
 pub mod list;
 pub mod markdown;
+pub mod page;
 pub mod paired;
 pub mod pause;
 pub mod query;

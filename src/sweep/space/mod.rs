@@ -112,6 +112,15 @@ impl Space {
         &self.paths
     }
 
+    /// Whether the values of a parameter (its place among the paths) are spaced logarithmically.
+    #[must_use]
+    pub fn is_logarithmic(&self, place: usize) -> bool {
+        let axes = self.blocks.iter().flat_map(Block::axes);
+        axes.into_iter().any(|axis| {
+            matches!(axis, Axis::One { param, domain: Domain::Log { .. } } if *param == place)
+        })
+    }
+
     /// What every point starts from.
     #[must_use]
     pub const fn base(&self) -> &Base {

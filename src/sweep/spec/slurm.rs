@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::duration;
 use super::mistake::Mistake;
+use super::ranks::As;
 use super::section::Mistakes;
 use super::yaml::{Kind, Node};
-use crate::exec::ranks::As;
 
 /// What a key of the section takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

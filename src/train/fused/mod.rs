@@ -7,12 +7,11 @@
 //! On the CPU only.
 mod cohort;
 mod fit;
-mod shape;
 mod walk;
 
 use std::time::Duration;
 
-use dlgrid_sweep::recipe;
+use dlgrid_sweep::recipe::{self, Shape};
 use dlgrid_sweep::store::record::Metrics;
 use tch::{Device, Kind, Tensor};
 
@@ -23,8 +22,6 @@ use crate::run::{self, Job, RunError, Trained};
 use crate::task::classify::Classify;
 use crate::task::regress::Regress;
 use crate::task::{Task, TaskError};
-
-pub use shape::{Shape, cohorts};
 
 /// A task of which several runs can be trained at once.
 pub trait Fusable: Task<Batch = Batch> {
@@ -168,7 +165,7 @@ fn ready<'j, T: Fusable>(
     new: impl Fn(&Job<'j>) -> Result<T, TaskError>,
     from: Option<&[u8]>,
 ) -> Result<Option<Member<'j, T>>, RunError> {
-    if job.data.device() != Device::Cpu || job.test.is_some() || Shape::of(job.recipe).is_none() {
+    if job.data.device() != Device::Cpu || job.test.is_some() || Shape::of(job.recipe).is_err() {
         return Ok(None);
     }
     let mut task = new(job)?;

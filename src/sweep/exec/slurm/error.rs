@@ -1,4 +1,5 @@
 //! What can go wrong between dlgrid and Slurm, as typed facts with a way out.
+use crate::spec::Contradiction;
 use crate::store::StoreError;
 
 /// Something could not be done with Slurm.
@@ -50,8 +51,14 @@ pub enum SlurmError {
     Store(#[from] StoreError),
 }
 
+impl From<Contradiction> for SlurmError {
+    fn from(Contradiction { fact, hint }: Contradiction) -> Self {
+        Self::asked(fact, hint)
+    }
+}
+
 impl SlurmError {
-    pub(crate) fn asked(fact: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(super) fn asked(fact: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Asked { fact: fact.into(), hint: hint.into() }
     }
 

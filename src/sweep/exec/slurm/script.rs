@@ -6,9 +6,8 @@ use std::time::Duration;
 use super::error::SlurmError;
 use super::site::{Limits, Site};
 use super::{gres, parse};
-use crate::exec::ranks::Ranks;
 use crate::host;
-use crate::spec::SlurmSettings;
+use crate::spec::{Ranks, SlurmSettings};
 use crate::spec::duration;
 
 /// The job script of a site without lines of its own is the same bytes for every sweep.

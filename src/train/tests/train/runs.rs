@@ -56,15 +56,16 @@ fn blobs_are_learnt_by_every_kind_of_model() {
 #[test]
 fn blobs_are_learnt_by_the_historical_networks() {
     let square = |side: usize| {
-        let (pixels, labels) = blobs(60, side * side, 3);
+        let (pixels, labels) = blobs(240, side * side, 3);
         Dataset::new(&pixels, &labels, 3, Device::Cpu).with_shape(&[1, side, side])
     };
     let norm = || ("model.batch_norm", Value::Bool(true));
     let rate = |lr| ("optimizer.lr", Value::Float(lr));
     for (side, given) in [
         (17, vec![("model.kind", text("vgg")), norm(), rate(0.01)]),
-        (5, vec![("model.kind", text("alexnet")), norm(), rate(0.01)]),
-        (5, vec![("model.kind", text("googlenet")), rate(0.01)]),
+        // With 0.01 the accuracy of these jumps from epoch to epoch: a sum's last digit decides.
+        (5, vec![("model.kind", text("alexnet")), norm(), rate(0.003)]),
+        (5, vec![("model.kind", text("googlenet")), rate(0.003)]),
     ] {
         let base = [
             ("model.channels", Value::Int(8)),

@@ -108,6 +108,8 @@ pub fn run_saving(
     stop: &Stop,
     save_every: Duration,
 ) -> Told {
+    // As in the worker; else sums would depend on which test ran first.
+    dlgrid_train::tch::set_num_threads(1);
     let (mut epochs, mut checkpoint) = (Vec::new(), None);
     let job = Job { id: id(), recipe, seed: 1, fold: None, data, test: None, save_every };
     let mut log = Log {

@@ -3,8 +3,7 @@
 use super::super::error::SlurmError;
 use super::super::gres::{self, Gres};
 use super::super::nodes::{self, Node};
-use crate::exec::ranks::Ranks;
-use crate::spec::SlurmSettings;
+use crate::spec::{Ranks, SlurmSettings};
 use crate::spec::slurm::memory_mib;
 
 /// What a task asks of one node.

@@ -1,6 +1,6 @@
 //! Which runs can be trained as one: those whose tensors have the same shapes.
-use dlgrid_sweep::dataset::table;
-use dlgrid_sweep::recipe::{Activation, Data, Loss, Net, Precision, Recipe, Task};
+use super::{Activation, Data, Loss, Net, Precision, Recipe, Task};
+use crate::dataset::table;
 
 /// What the runs of a cohort have in common. In all else they may differ: optimizer, schedule,
 /// penalties, dropout, smoothing, seed, epochs.
@@ -15,18 +15,49 @@ pub struct Shape {
     data: Data,
 }
 
+/// Why a run is trained alone, whomever it finds: shown as the setting that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum Alone {
+    /// Its model has layers that are not trained together.
+    #[error("`model.kind: {0}`")]
+    Model(&'static str),
+    /// All its samples make one step.
+    #[error("`optimizer.kind: gd`")]
+    OneStep,
+    /// It multiplies in another precision.
+    #[error("`precision: bf16`")]
+    Precision,
+    /// Some of its layers stand still.
+    #[error("`freeze`")]
+    Frozen,
+    /// Its samples are changed at random.
+    #[error("`augment`")]
+    Augmented,
+}
+
 impl Shape {
-    /// The shape of a recipe's tensors; none if it can't be trained with others: only models of
-    /// dense layers can, in batches and single precision, all of them trained, on samples as they
-    /// are.
-    #[must_use]
-    pub fn of(recipe: &Recipe) -> Option<Self> {
-        let is_dense = matches!(recipe.model.net, Net::Linear | Net::Perceptron | Net::Mlp { .. });
-        let in_batches = recipe.batch_size < u32::MAX && recipe.at_once() >= recipe.batch_size;
-        let plain = recipe.precision == Precision::F32
-            && recipe.start.freeze.is_empty()
-            && !recipe.augment.is_on();
-        (is_dense && in_batches && plain).then(|| Self {
+    /// The shape of a recipe's tensors.
+    ///
+    /// # Errors
+    /// Why it can't be trained with others: only models of dense layers can, in batches and single
+    /// precision, all of them trained, on samples as they are.
+    pub fn of(recipe: &Recipe) -> Result<Self, Alone> {
+        if !matches!(recipe.model.net, Net::Linear | Net::Perceptron | Net::Mlp { .. }) {
+            return Err(Alone::Model(recipe.model.net.name()));
+        }
+        if recipe.batch_size == u32::MAX {
+            return Err(Alone::OneStep);
+        }
+        if recipe.precision != Precision::F32 {
+            return Err(Alone::Precision);
+        }
+        if !recipe.start.freeze.is_empty() {
+            return Err(Alone::Frozen);
+        }
+        if recipe.augment.is_on() {
+            return Err(Alone::Augmented);
+        }
+        Ok(Self {
             task: recipe.task,
             net: recipe.model.net,
             activation: recipe.model.activation,
@@ -58,39 +89,12 @@ impl Shape {
     }
 }
 
-/// Which runs are trained together: those of one shape, so many at most, in the order of their
-/// first; by their places. `None` has no shape in common with anyone.
-#[must_use]
-pub fn cohorts<S: PartialEq>(shapes: &[Option<S>], most: usize) -> Vec<Vec<usize>> {
-    let mut found: Vec<Vec<usize>> = Vec::new();
-    // The cohorts that may grow, by their first.
-    let mut open: Vec<usize> = Vec::new();
-    for (at, shape) in shapes.iter().enumerate() {
-        let same = |cohort: &&usize| shape.is_some() && shapes[found[**cohort][0]] == *shape;
-        match open.iter().find(same).copied() {
-            Some(cohort) => {
-                found[cohort].push(at);
-                if found[cohort].len() >= most {
-                    open.retain(|other| *other != cohort);
-                }
-            }
-            None => {
-                if shape.is_some() && most > 1 {
-                    open.push(found.len());
-                }
-                found.push(vec![at]);
-            }
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dlgrid_sweep::recipe::{Settings, Value, key};
+    use crate::recipe::{Settings, Value, key};
 
-    fn shape(given: &[(&str, Value)]) -> Option<Shape> {
+    fn shape(given: &[(&str, Value)]) -> Result<Shape, Alone> {
         let mut settings = Settings::default();
         let base = [("data.set", Value::Text("mnist".into()))];
         for (path, value) in base.iter().chain(given) {
@@ -103,7 +107,7 @@ mod tests {
     fn what_changes_no_tensor_changes_no_shape() {
         let text = |word: &str| Value::Text(word.into());
         let usual = shape(&[]);
-        assert!(usual.is_some());
+        assert!(usual.is_ok());
         for same in [
             ("optimizer.kind", text("sgd")),
             ("optimizer.lr", Value::Float(0.5)),
@@ -128,16 +132,17 @@ mod tests {
             ("data.limit", Value::Int(1000)),
         ] {
             let other = [other];
-            assert!(shape(&other).is_some_and(|shape| Some(shape) != usual), "{other:?}");
+            assert!(shape(&other).is_ok_and(|shape| Ok(shape) != usual), "{other:?}");
         }
-        for alone in [
-            ("model.kind", text("cnn")),
-            ("optimizer.kind", text("gd")),
-            ("precision", text("bf16")),
-            ("freeze", text("layers.0")),
-            ("augment.flip", Value::Bool(true)),
+        for (path, value, why) in [
+            ("model.kind", text("cnn"), "`model.kind: cnn`"),
+            ("optimizer.kind", text("gd"), "`optimizer.kind: gd`"),
+            ("precision", text("bf16"), "`precision: bf16`"),
+            ("freeze", text("layers.0"), "`freeze`"),
+            ("augment.flip", Value::Bool(true), "`augment`"),
         ] {
-            assert_eq!(shape(&[alone]), None);
+            let told = shape(&[(path, value)]).expect_err(path);
+            assert_eq!(told.to_string(), why);
         }
     }
 
@@ -154,15 +159,5 @@ mod tests {
             let shape = shape(&given).expect("dense");
             assert_eq!(shape.largest_product(features), expected * 32);
         }
-    }
-
-    #[test]
-    fn cohorts_are_of_one_shape_and_no_larger_than_they_may_be() {
-        let shapes = [Some('a'), None, Some('b'), Some('a'), Some('a'), None, Some('a'), Some('b')];
-        let expected: &[&[usize]] = &[&[0, 3], &[1], &[2, 7], &[4, 6], &[5]];
-        assert_eq!(cohorts(&shapes, 2), expected);
-        assert_eq!(cohorts(&shapes, 9), [&[0, 3, 4, 6][..], &[1], &[2, 7], &[5]]);
-        let each: Vec<Vec<usize>> = (0..8).map(|at| vec![at]).collect();
-        assert_eq!(cohorts(&shapes, 1), each);
     }
 }

@@ -1,0 +1,137 @@
+// What every view needs: the data, what is selected, numbers in words, elements, scales, colours.
+const D = {}; // the payload
+const S = {active: null, shown: 0, hover: -1, picked: new Set(), brushes: new Map(), filter: null, text: ""};
+const views = []; // {now(), later()}: redrawn at once while brushing, and shortly after
+const $ = id => document.getElementById(id);
+function el(tag, attributes, ...children) {
+  const svg = ["svg", "line", "circle", "rect", "path", "text", "g", "title"].includes(tag);
+  const e = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  for (const [k, v] of Object.entries(attributes || {})) {
+    if (k.startsWith("on")) e.addEventListener(k.slice(2), v);
+    else if (v !== null && v !== undefined && v !== false) e.setAttribute(k, v === true ? "" : v);
+  }
+  e.append(...children.filter(c => c !== null && c !== undefined && c !== false).map(c => c instanceof Node ? c : String(c)));
+  return e;
+}
+async function load() {
+  const bytes = Uint8Array.from(atob($("data").textContent), c => c.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  Object.assign(D, JSON.parse(await new Response(stream).text()));
+  D.n = D.trials.name.length;
+  D.up = D.aim.goal === "maximize";
+  S.active = new Uint8Array(D.n).fill(1);
+  S.shown = D.n;
+}
+const css = name => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+const dark = () => document.documentElement.dataset.theme === "dark";
+function digitsFor(numbers) {
+  let most = 0;
+  for (const x of numbers) if (x !== null && isFinite(x)) most = Math.max(most, Math.abs(x));
+  const d = most === 0 ? 4 : most < 0.1 ? 5 : most < 10 ? 4 : most < 100 ? 3 : most < 1000 ? 2 : 1;
+  if (most !== 0 && (most < 0.001 || most >= 1e6)) return x => x === null ? "–" : x.toExponential(3);
+  return x => x === null || x === undefined ? "–" : x.toFixed(d);
+}
+function short(x) {
+  if (typeof x !== "number") return x === null || x === undefined ? "–" : String(x);
+  const a = Math.abs(x);
+  if (a !== 0 && (a < 1e-3 || a >= 1e5)) return x.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e");
+  return String(+x.toPrecision(4));
+}
+function span(s) {
+  if (!isFinite(s)) return "–";
+  if (s < 10) return s.toFixed(1) + "s";
+  if (s < 60) return Math.round(s) + "s";
+  if (s < 3600) return Math.floor(s / 60) + "m " + String(Math.round(s % 60)).padStart(2, "0") + "s";
+  if (s < 86400) return Math.floor(s / 3600) + "h " + String(Math.floor(s / 60) % 60).padStart(2, "0") + "m";
+  return Math.floor(s / 86400) + "d " + String(Math.floor(s / 3600) % 24).padStart(2, "0") + "h";
+}
+const count = n => n.toLocaleString("en");
+// A column of every trial: a scale from its values to 0 … 1, and its ticks.
+function makeScale(values, log, words) {
+  if (words) {
+    const at = new Map(words.map((w, i) => [w, (i + 0.5) / words.length]));
+    const ticks = words.filter((_, i) => words.length <= 24 || i % Math.ceil(words.length / 24) === 0);
+    return {at: v => v === null ? NaN : at.get(String(v)), ticks: ticks.map(w => [at.get(w), w]), words, back: y => words[Math.min(words.length - 1, Math.max(0, Math.floor(y * words.length)))]};
+  }
+  let low = Infinity, high = -Infinity;
+  for (const v of values) if (v !== null && isFinite(v)) { if (v < low) low = v; if (v > high) high = v; }
+  if (low > high) { low = 0; high = 1; }
+  const f = log && low > 0 ? Math.log10 : x => x, g = log && low > 0 ? x => 10 ** x : x => x;
+  const a = f(low), b = f(high), w = b - a || 1, pad = b === a ? 0.5 : 0.03;
+  const at = v => v === null ? NaN : pad + (f(v) - a) / w * (1 - 2 * pad);
+  const levels = [...new Set(values)].filter(v => v !== null).sort((x, y) => x - y);
+  let ticks = [];
+  if (levels.length <= 9) ticks = levels;
+  else if (f === Math.log10 && b - a >= 1.5) for (let p = Math.ceil(a - 1e-9); p <= b + 1e-9; p++) ticks.push(10 ** p);
+  else if (f === Math.log10) ticks = [low, g((a + b) / 2), high];
+  else {
+    const raw = w / 5, unit = 10 ** Math.floor(Math.log10(raw)), step = [1, 2, 5, 10].find(m => m * unit >= raw) * unit;
+    for (let t = Math.ceil(low / step) * step; t <= high + step * 1e-6; t += step) ticks.push(t);
+  }
+  return {at, ticks: ticks.map(t => [at(t), short(t)]), levels, log: f === Math.log10, back: y => g(a + (y - pad) / (1 - 2 * pad) * w)};
+}
+// Columns by the name that a filter and the command line know.
+function columns() {
+  const T = D.trials, all = [];
+  D.parameters.forEach((p, i) => all.push({name: p.path, kind: "parameter", values: T.values[i], log: p.log, words: p.words}));
+  all.push({name: D.aim.metric, kind: "objective", values: T.mean});
+  D.metrics.forEach((m, i) => all.push({name: m, kind: "metric", values: T.metrics[i]}));
+  all.push({name: "seconds", kind: "seconds", values: T.seconds});
+  for (const c of all) c.scale = makeScale(c.values, c.log, c.words);
+  return all;
+}
+// Viridis at nine points (its perceptual order holds for the colour-blind); the best stands out most.
+const RAMP = ["440154", "482878", "3e4a89", "31688e", "26828e", "1f9e89", "35b779", "6ece58", "fde725"].map(h => [0, 2, 4].map(i => parseInt(h.slice(i, i + 2), 16)));
+function ramp(t) {
+  t = (dark() ? 0.12 + 0.88 * t : 0.92 * (1 - t)) * (RAMP.length - 1);
+  const i = Math.min(RAMP.length - 2, Math.floor(t)), f = t - i;
+  return RAMP[i].map((c, k) => Math.round(c + (RAMP[i + 1][k] - c) * f));
+}
+const PICK = () => dark() ? ["#6fa8e6", "#f0a35a", "#6cc592", "#d98ad0", "#e8d35b", "#7fd3e0", "#f0846a", "#b9a2f2"] : ["#1f6fb8", "#d2691e", "#1e8e5a", "#a8418f", "#8a7a00", "#00808f", "#b3391f", "#6748b5"];
+// Goodness of each trial, 0 the worst to 1 the best by rank; -1 without an objective.
+function goodness() {
+  const T = D.trials, with_ = [...T.mean.keys()].filter(i => T.mean[i] !== null).sort((a, b) => D.up ? T.mean[a] - T.mean[b] : T.mean[b] - T.mean[a]);
+  const g = new Float32Array(D.n).fill(-1);
+  with_.forEach((i, place) => { g[i] = with_.length > 1 ? place / (with_.length - 1) : 1; });
+  D.order = Uint32Array.from([...[...Array(D.n).keys()].filter(i => g[i] < 0), ...with_]);
+  return g;
+}
+function apply(quick) {
+  const begun = performance.now(), brushes = [...S.brushes];
+  S.shown = 0;
+  for (let i = 0; i < D.n; i++) {
+    let on = S.filter ? S.filter[i] : 1;
+    for (let b = 0; on && b < brushes.length; b++) {
+      const y = brushes[b][0].scale.at(brushes[b][0].values[i]);
+      on = y >= brushes[b][1][0] && y <= brushes[b][1][1];
+    }
+    S.active[i] = on ? 1 : 0;
+    S.shown += on ? 1 : 0;
+  }
+  for (const v of views) if (v.now) v.now();
+  document.body.dataset.redraw = (performance.now() - begun).toFixed(1);
+  $("count").textContent = S.shown === D.n ? count(D.n) + " trials" : count(S.shown) + " of " + count(D.n) + " trials";
+  clearTimeout(S.timer);
+  if (quick) S.timer = setTimeout(settle, 120); else settle();
+}
+function settle() {
+  const begun = performance.now();
+  for (const v of views) if (v.later) v.later();
+  document.body.dataset.settle = (performance.now() - begun).toFixed(1);
+  remember();
+}
+function remember() {
+  const state = {};
+  if (S.text) state.filter = S.text;
+  if (S.brushes.size) state.brush = [...S.brushes].map(([c, r]) => [c.name, +r[0].toFixed(4), +r[1].toFixed(4)]);
+  const hash = Object.keys(state).length ? "#" + encodeURIComponent(JSON.stringify(state)) : "";
+  try { history.replaceState(null, "", hash || location.pathname); } catch { /* some browsers refuse this for files */ }
+}
+function canvas(width, height, label) {
+  const ratio = Math.min(2, window.devicePixelRatio || 1);
+  const c = el("canvas", {width: Math.round(width * ratio), height: Math.round(height * ratio), role: "img", "aria-label": label});
+  c.style.width = width + "px"; c.style.height = height + "px";
+  const g = c.getContext("2d"); g.scale(ratio, ratio);
+  return [c, g, ratio];
+}
+const wide = (...children) => el("div", {class: "wide", tabindex: 0}, ...children);

@@ -1,0 +1,75 @@
+// The condition language of `dlgrid report --where`, read without eval.
+function compile(text) {
+  const tokens = [...text.matchAll(/\s*(?:(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)|("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|([A-Za-z_][\w]*(?:\.[A-Za-z_][\w]*)*)|(==|!=|<=|>=|\/\/|[-<>()\[\],+*\/])|(\S))/g)];
+  let at = 0;
+  const fail = why => { throw new Error(why); };
+  const peek = () => tokens[at] ? tokens[at][0].trim() : "";
+  const isWord = w => tokens[at] && tokens[at][3] === w;
+  const take = w => (peek() === w && !tokens[at][2] ? (at++, true) : false);
+  const need = w => take(w) || fail("expected " + w + (peek() ? ", found " + peek() : " at the end"));
+  const names = new Map(D.columns.map(c => [c.name.replaceAll("/", "."), c.values]));
+  const extra = {rank: D.trials.rank, objective: D.trials.mean, seconds: D.trials.seconds, seeds: D.trials.n, p: D.trials.p};
+  for (const k of Object.keys(extra)) if (!names.has(k)) names.set(k, extra[k]);
+  const parameters = new Set(D.parameters.map(p => p.path)), used = [];
+  function or() { let a = and(); while (isWord("or")) { at++; const l = a, r = and(); a = i => l(i) || r(i); } return a; }
+  function and() { let a = not(); while (isWord("and")) { at++; const l = a, r = not(); a = i => l(i) && r(i); } return a; }
+  function not() { if (isWord("not")) { at++; const a = not(); return i => !a(i); } return compare(); }
+  function compare() {
+    const a = sum();
+    if (isWord("is")) {
+      at++; const no = isWord("not") && ++at;
+      isWord("defined") ? at++ : fail("after `is` comes `defined`");
+      return i => (a(i) !== null) !== Boolean(no);
+    }
+    const no = isWord("not") && tokens[at + 1] && tokens[at + 1][3] === "in" ? (at++, true) : false;
+    if (isWord("in")) {
+      at++; need("["); const items = [];
+      if (!take("]")) { do items.push(sum()); while (take(",")); need("]"); }
+      return i => { const x = a(i); return x !== null && items.some(f => f(i) === x) !== no; };
+    }
+    const sign = ["==", "!=", "<=", ">=", "<", ">"].find(s => peek() === s && tokens[at][4]);
+    if (!sign) return a;
+    at++; const b = sum();
+    const by = {"==": (x, y) => x === y, "!=": (x, y) => x !== y, "<": (x, y) => x < y, ">": (x, y) => x > y, "<=": (x, y) => x <= y, ">=": (x, y) => x >= y}[sign];
+    return i => { const x = a(i), y = b(i); return x !== null && y !== null && by(x, y); };
+  }
+  function sum() { let a = product(); for (;;) { const l = a; if (take("+")) { const r = product(); a = i => l(i) + r(i); } else if (take("-")) { const r = product(); a = i => l(i) - r(i); } else return a; } }
+  function product() { let a = unary(); for (;;) { const l = a; if (take("*")) { const r = unary(); a = i => l(i) * r(i); } else if (take("/")) { const r = unary(); a = i => l(i) / r(i); } else return a; } }
+  function unary() { if (take("-")) { const a = unary(); return i => -a(i); } return atom(); }
+  function atom() {
+    const t = tokens[at];
+    if (!t) fail("the condition ends too early");
+    if (take("(")) { const a = or(); need(")"); return a; }
+    at++;
+    if (t[1]) { const x = Number(t[1]); return () => x; }
+    if (t[2]) { const s = t[2].slice(1, -1).replace(/\\(.)/g, "$1"); return () => s; }
+    if (!t[3]) fail("unexpected " + t[0].trim());
+    if (["true", "false"].includes(t[3].toLowerCase())) { const s = t[3].toLowerCase(); return () => s; }
+    const column = names.get(t[3]);
+    if (!column) {
+      const near = [...names.keys()].find(n => n.endsWith("." + t[3]) || n.startsWith(t[3]));
+      fail("no column " + t[3] + (near ? "; did you mean " + near + "?" : ""));
+    }
+    if (!parameters.has(t[3])) used.push(column);
+    return i => column[i];
+  }
+  const holds = or();
+  if (at < tokens.length) fail("unexpected " + peek());
+  // A trial without the number that a condition is about is left out, unless it asks for just that.
+  const asks = /\bdefined\b/.test(text);
+  return i => (asks || used.every(c => c[i] !== null)) && Boolean(holds(i));
+}
+function setFilter(text) {
+  const input = $("filter");
+  S.text = text.trim();
+  input.value = text;
+  try {
+    const holds = S.text ? compile(S.text) : null;
+    S.filter = holds && Uint8Array.from({length: D.n}, (_, i) => holds(i) ? 1 : 0);
+    input.removeAttribute("aria-invalid");
+    apply();
+  } catch (error) {
+    input.setAttribute("aria-invalid", "true");
+    $("count").textContent = error.message;
+  }
+}

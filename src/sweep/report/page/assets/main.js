@@ -1,0 +1,37 @@
+// Brings the page to life.
+function theme(name) { document.documentElement.dataset.theme = name; for (const v of views) if (v.resize) v.resize(); if (D.n) settle(); }
+const wants = matchMedia("(prefers-color-scheme: dark)");
+document.documentElement.dataset.theme = wants.matches ? "dark" : "light";
+wants.addEventListener("change", () => theme(wants.matches ? "dark" : "light"));
+$("theme").addEventListener("click", () => theme(dark() ? "light" : "dark"));
+let before = null;
+addEventListener("beforeprint", () => { before = document.documentElement.dataset.theme; if (before === "dark") theme("light"); });
+addEventListener("afterprint", () => { if (before && before !== document.documentElement.dataset.theme) theme(before); });
+async function start() {
+  await load();
+  D.columns = columns();
+  D.good = goodness();
+  $("main").hidden = $("bar").hidden = false;
+  tableView($("table")); parallelView($("parallel")); influenceView($("influence")); curvesView($("curves"));
+  classesView($("classes")); failuresView($("failures")); costView($("cost")); provenanceView($("provenance"));
+  $("filter").placeholder = (D.parameters[0] ? D.parameters[0].path + " … and " : "") + "rank <= 20";
+  let typed;
+  $("filter").addEventListener("input", e => { clearTimeout(typed); typed = setTimeout(() => setFilter(e.target.value), 150); });
+  $("reset").addEventListener("click", () => { S.brushes.clear(); S.picked.clear(); setFilter(""); });
+  $("csv").addEventListener("click", saveCsv);
+  $("command").addEventListener("click", async () => {
+    const text = "dlgrid report " + D.sweep.name + (S.text ? " --where '" + S.text.replaceAll("'", "'\\''") + "'" : "");
+    try { await navigator.clipboard.writeText(text); $("count").textContent = "copied: " + text; } catch { $("count").textContent = text; }
+  });
+  let text = "";
+  try {
+    const state = JSON.parse(decodeURIComponent(location.hash.slice(1)));
+    text = String(state.filter || "");
+    for (const [name, a, b] of state.brush || []) { const c = D.columns.find(c => c.name === name); if (c) S.brushes.set(c, [a, b]); }
+  } catch { /* no state in the address */ }
+  setFilter(text);
+  let resizing;
+  addEventListener("resize", () => { clearTimeout(resizing); resizing = setTimeout(() => views.forEach(v => v.resize && v.resize()), 150); });
+  document.body.dataset.ready = "yes";
+}
+start().catch(error => { $("verdict").append(el("p", {class: "warn"}, "This page could not be read: " + error.message)); });

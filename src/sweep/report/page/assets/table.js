@@ -1,0 +1,84 @@
+// The leaderboard: sorted, filtered, in pages of rows.
+function tableView(root) {
+  const T = D.trials, write = digitsFor(T.mean), several = D.rounds > 1;
+  const sort = {key: "rank", down: false};
+  let rows = 25;
+  const key = {};
+  const heads = [["rank", "rank", i => T.rank[i] ?? Infinity], ["trial", "trial", i => T.name[i], true]];
+  D.parameters.forEach((p, k) => heads.push([p.path, p.path, i => T.values[k][i], p.words !== null]));
+  heads.push([D.aim.metric, "objective", i => T.mean[i]]);
+  if (several) heads.push(["spread", null, null, true], ["less the first", "difference", i => T.difference[i]], ["p", "p", i => T.p[i]]);
+  heads.push(["runs", "n", i => T.n[i]], ["time", "seconds", i => T.seconds[i]]);
+  for (const [, k, f] of heads) if (k) key[k] = f;
+  let low = Infinity, high = -Infinity;
+  T.mean.forEach((m, i) => { if (m !== null && i < 2000) { const s = T.sd[i] || 0; low = Math.min(low, m - s); high = Math.max(high, m + s); } });
+  // The picture shows the better three quarters: a trial that came to nothing must not squeeze the rest.
+  const sorted = T.mean.filter(m => m !== null).sort((a, b) => a - b);
+  if (sorted.length > 7) D.up ? low = Math.max(low, sorted[sorted.length >> 2]) : high = Math.min(high, sorted[Math.floor(sorted.length * 0.75)]);
+  const px = v => 4 + Math.max(0, Math.min(1, (v - low) / (high - low || 1))) * 112;
+  function picture(i) {
+    if (T.mean[i] === null) return "";
+    const m = T.mean[i], s = T.sd[i], out = [];
+    if (s !== null) out.push(el("line", {x1: px(m - s), x2: px(m + s), y1: 8, y2: 8, stroke: "var(--bar)", "stroke-width": 2}));
+    for (const r of T.runs[i]) if (r[4] !== null) out.push(el("circle", {cx: px(r[4]), cy: 8, r: 1.6, fill: "var(--dim)"}));
+    out.push(el("circle", {cx: px(m), cy: 8, r: 3.4, fill: "var(--bar)"}));
+    return el("svg", {width: 120, height: 16, role: "img", "aria-label": "mean " + write(m) + (s === null ? "" : ", standard deviation " + write(s))}, ...out);
+  }
+  function order() {
+    const f = key[sort.key], on = [];
+    for (let i = 0; i < D.n; i++) if (S.active[i]) on.push(i);
+    on.sort((a, b) => {
+      const x = f(a), y = f(b);
+      if (x === null || y === null) return (x === null) - (y === null) || a - b;
+      const c = typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y), "en", {numeric: true});
+      return (sort.down ? -c : c) || a - b;
+    });
+    return on;
+  }
+  function row(i) {
+    const cells = [el("td", {}, el("input", {type: "checkbox", "aria-label": "show the curve of " + T.name[i], onchange: () => toggle(i)}))];
+    cells[0].firstChild.checked = S.picked.has(i);
+    cells.push(el("td", {}, (T.tied[i] ? "≈ " : "") + (T.rank[i] ?? "–")), el("td", {class: "text mono"}, T.name[i]));
+    D.parameters.forEach((p, k) => { const v = short(T.values[k][i]); cells.push(el("td", {class: p.words ? "text" : "", title: v.length > 20 ? v : null}, v)); });
+    const why = T.mean[i] === null ? el("span", {class: "warn"}, T.why[i]) : write(T.mean[i]) + (T.sd[i] === null ? "" : " ± " + write(T.sd[i]));
+    cells.push(el("td", {}, why));
+    if (several) {
+      const d = T.difference[i], l = T.low[i];
+      cells.push(el("td", {class: "text"}, picture(i)));
+      cells.push(el("td", {}, d === null ? "" : (d > 0 ? "+" : "") + write(d) + (l === null ? "" : "  [" + write(l) + ", " + write(T.high[i]) + "]")));
+      cells.push(el("td", {}, T.p[i] === null ? "" : T.p[i] < 0.001 ? "< 0.001" : T.p[i].toFixed(3)));
+    }
+    cells.push(el("td", {}, T.n[i] === D.rounds ? T.n[i] : T.n[i] + " of " + D.rounds), el("td", {}, span(T.seconds[i])));
+    const tr = el("tr", {class: T.rank[i] === 1 ? "first" : "", "data-trial": T.name[i]}, ...cells);
+    tr.addEventListener("pointerenter", () => hover(i));
+    return tr;
+  }
+  function draw() {
+    const on = order();
+    const head = el("tr", {}, el("th", {scope: "col"}, "curve"), ...heads.map(([name, k, , text]) => {
+      const th = el("th", {scope: "col", class: text ? "text" : "", title: name});
+      if (!k) { th.append(name); return th; }
+      if (sort.key === k) th.setAttribute("aria-sort", sort.down ? "descending" : "ascending");
+      th.append(el("button", {type: "button", "data-sort": k, onclick: () => {
+        sort.down = sort.key === k ? !sort.down : false; sort.key = k; draw();
+        root.querySelector('[data-sort="' + CSS.escape(k) + '"]').focus();
+      }}, name, sort.key === k ? (sort.down ? " ↓" : " ↑") : ""));
+      return th;
+    }));
+    const body = el("tbody", {}, ...on.slice(0, rows).map(row));
+    const more = el("div", {class: "tools"}, count(Math.min(rows, on.length)) + " of " + count(on.length) + " shown");
+    if (on.length > rows) more.append(el("button", {type: "button", onclick: () => { rows += 100; draw(); }}, "100 more"));
+    const notes = [];
+    if (several && T.tied.some(Boolean)) notes.push("≈ can't be told from the first by " + D.rounds + " runs (paired t test, p ≥ 0.05); brackets hold the difference with 95 % confidence.");
+    root.replaceChildren(wide(el("table", {}, el("thead", {}, head), body)), more, ...[...notes, ...D.notes].map(n => el("p", {class: "dim"}, n)));
+  }
+  views.push({later: draw});
+}
+function saveCsv() {
+  const quote = v => { v = v === null || v === undefined ? "" : String(v); if (/^[=+\-@\t\r]/.test(v) && isNaN(v)) v = "'" + v; return /[",\n\r]/.test(v) ? '"' + v.replaceAll('"', '""') + '"' : v; };
+  const T = D.trials, cols = [["rank", T.rank], ["trial", T.name], ...D.parameters.map((p, k) => [p.path, T.values[k]]), [D.aim.metric, T.mean], ["sd", T.sd], ["n", T.n], ...D.metrics.map((m, k) => [m, T.metrics[k]]), ["p", T.p], ["seconds", T.seconds]];
+  const lines = [cols.map(c => quote(c[0])).join(",")];
+  for (let i = 0; i < D.n; i++) if (S.active[i]) lines.push(cols.map(c => quote(c[1][i])).join(","));
+  const a = el("a", {href: URL.createObjectURL(new Blob([lines.join("\n") + "\n"], {type: "text/csv"})), download: D.sweep.name + ".csv"});
+  a.click();
+}

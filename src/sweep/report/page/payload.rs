@@ -1,0 +1,213 @@
+//! The data of the page as one JSON value, columns rather than rows: `dlgrid.page/1`. Only the
+//! page's own script reads it; programs read `dlgrid report --format json`.
+use serde_json::{Value as Json, json};
+
+use super::{Page, bars, curves};
+use crate::dataset;
+use crate::recipe::Value;
+use crate::report::result::RunResult;
+use crate::report::{Report, Row, Summary, efficiency, json as form, tested};
+use crate::space::Space;
+use crate::store::confusion::class_scores;
+use crate::text::{clean, date, duration};
+
+/// Classes of which the whole confusion matrix is in the page.
+const CLASSES: usize = 100;
+
+/// The payload.
+pub(super) fn payload(page: &Page<'_>) -> Json {
+    let report = &page.report;
+    let names = curves::names(&report.aim, &page.curves);
+    json!({
+        "schema": "dlgrid.page/1",
+        "sweep": form::title(&report.sweep),
+        "aim": form::aim(&report.aim),
+        "rounds": report.rounds().count(),
+        "parameters": parameters(report, &page.sweep.spec.space),
+        "metrics": report.metrics,
+        "trials": trials(report),
+        "comparison": report.comparison.map(|c| c.trial.map(|t| t.short())),
+        "curves": {"names": names, "of": curves::json(&report.rows, &names, &report.aim, &page.curves)},
+        "best": page.best.as_ref().map(best),
+        "failures": failures(page),
+        "bars": bars::json(&page.bars),
+        "cost": cost(page),
+        "notes": report.notes,
+        "counts": form::counts(&report.counts),
+        "tested": tested::line(&report.openings),
+        "provenance": provenance(page),
+        "spec": page.spec,
+    })
+}
+
+/// `{path, log, words}`: whether its axis is logarithmic, and its values where they are no numbers.
+fn parameters(report: &Report, space: &Space) -> Vec<Json> {
+    let one = |(place, path): (usize, &String)| {
+        let values = || report.rows.iter().filter_map(|row| row.parameters[place].as_ref());
+        let numbers = values().all(|v| v.as_f64().is_some());
+        let mut words: Vec<String> = Vec::new();
+        if !numbers {
+            words = values().map(Value::to_string).collect();
+            words.sort_unstable();
+            words.dedup();
+        }
+        let log = numbers && (space.is_logarithmic(place) || has_ratios(values()));
+        json!({"path": path, "log": log, "words": (!numbers).then_some(words)})
+    };
+    report.parameters.iter().enumerate().map(one).collect()
+}
+
+/// Whether numbers lie rather at equal ratios than at equal distances: all above 0, and the middle
+/// one far below the mean of the ends.
+pub(super) fn has_ratios<'v>(values: impl Iterator<Item = &'v Value>) -> bool {
+    let mut numbers: Vec<f64> = values.filter_map(Value::as_f64).collect();
+    numbers.sort_by(f64::total_cmp);
+    numbers.dedup();
+    let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else { return false };
+    let middle = numbers[numbers.len() / 2];
+    numbers.len() > 2 && *first > 0.0 && last / first >= 30.0 && middle < (first + last) / 4.0
+}
+
+fn column<T>(report: &Report, of: impl Fn(&Row) -> T) -> Json
+where
+    Json: From<T>,
+{
+    report.rows.iter().map(|row| Json::from(of(row))).collect()
+}
+
+fn number(x: Option<f64>) -> Json {
+    x.map_or(Json::Null, form::finite)
+}
+
+fn trials(report: &Report) -> Json {
+    let values: Vec<Json> = (0..report.parameters.len())
+        .map(|place| {
+            column(report, |row| match &row.parameters[place] {
+                None => Json::Null,
+                Some(value) => {
+                    value.as_f64().map_or_else(|| value.to_string().into(), form::finite)
+                }
+            })
+        })
+        .collect();
+    let metrics: Vec<Json> = (0..report.metrics.len())
+        .map(|m| column(report, |row| number(Summary::finite(&row.metrics[m]).map(curves::digits))))
+        .collect();
+    let versus = |pick: &dyn Fn(&crate::report::Paired) -> Option<f64>| {
+        column(report, |row| number(row.versus.as_ref().and_then(pick)))
+    };
+    let runs = column(report, |row| {
+        let one = |run: &crate::report::RunRow| {
+            json!([
+                run.index,
+                run.seed,
+                run.fold.map(|f| f.number),
+                run.state.word(),
+                number(run.objective)
+            ])
+        };
+        Json::Array(row.runs.iter().map(one).collect())
+    });
+    json!({
+        "name": column(report, Row::name),
+        "rank": column(report, |row| row.rank),
+        "values": values,
+        "metrics": metrics,
+        "mean": column(report, |row| number(row.objective.finite())),
+        "sd": column(report, |row| number(row.objective.sd)),
+        "n": column(report, |row| row.objective.n),
+        "why": column(report, |row| row.objective_state()),
+        "tied": column(report, Row::is_tied),
+        "difference": versus(&|v| v.difference),
+        "low": versus(&|v| Some(v.interval?.0)),
+        "high": versus(&|v| Some(v.interval?.1)),
+        "p": versus(&|v| v.p),
+        "seconds": column(report, |row| form::finite(curves::digits(row.seconds))),
+        "runs": runs,
+    })
+}
+
+fn best(run: &RunResult) -> Json {
+    let confusion = run.end.confusion.as_deref().unwrap_or_default();
+    let classes = confusion.len();
+    let name = |class: usize| {
+        run.class_names.get(class).map_or_else(|| class.to_string(), |n| clean(n).into_owned())
+    };
+    let scores: Vec<Json> = class_scores(&confusion.concat(), classes)
+        .iter()
+        .enumerate()
+        .map(|(class, s)| json!([name(class), s.precision, s.recall, s.f1, s.support]))
+        .collect();
+    let matrix = if classes <= CLASSES { json!(confusion) } else { Json::Null };
+    json!({"run": run.end.index, "trial": run.trial.short(), "seed": run.end.seed,
+           "epochs": run.end.epochs, "weights": run.end.weights, "scores": scores, "matrix": matrix})
+}
+
+fn failures(page: &Page<'_>) -> Vec<Json> {
+    let none = Vec::new();
+    let causes = page.report.causes.iter().enumerate();
+    let one = |(place, cause): (usize, &crate::report::Cause)| {
+        json!({"state": cause.state.word(), "text": cause.text, "runs": cause.runs,
+               "example": cause.example, "places": cause.places(),
+               "log": page.logs.get(place).unwrap_or(&none)})
+    };
+    causes.map(one).collect()
+}
+
+fn cost(page: &Page<'_>) -> Json {
+    let mut spent: Vec<(&str, f64, u64)> = Vec::new();
+    for run in page.report.rows.iter().flat_map(|row| &row.runs) {
+        let state = run.state.word();
+        match spent.iter_mut().find(|(known, ..)| *known == state) {
+            Some(known) => *known = (state, known.1 + run.seconds, known.2 + 1),
+            None => spent.push((state, run.seconds, 1)),
+        }
+    }
+    let efficiency: Json =
+        serde_json::from_str(&efficiency::render_json(&page.efficiency)).unwrap_or(Json::Null);
+    json!({"spent": spent, "efficiency": efficiency})
+}
+
+fn provenance(page: &Page<'_>) -> Vec<(&'static str, String)> {
+    let (manifest, spec) = (&page.sweep.manifest, &page.sweep.spec);
+    let dir = &page.report.sweep.dir;
+    let mut facts = vec![
+        ("repeat", format!("dlgrid submit '{}/spec.yaml'", dir.replace('\'', "'\\''"))),
+        ("sweep", format!("{} {}", manifest.name, manifest.id)),
+        ("directory", dir.clone()),
+        (
+            "created",
+            format!("{} on {}, dlgrid {}", date(manifest.created), manifest.host, manifest.dlgrid),
+        ),
+    ];
+    if let Some(git) = &manifest.git {
+        let changed = if page.changed { ", with the changes in code.diff" } else { "" };
+        facts.push(("git revision", format!("{git}{changed}")));
+    }
+    let seeds: Vec<String> = spec.seeds.iter().take(20).map(ToString::to_string).collect();
+    let more = if spec.seeds.len() > 20 { ", …" } else { "" };
+    facts.push(("seeds", format!("{}{more}", seeds.join(", "))));
+    if let Some(folds) = spec.folds {
+        facts.push(("folds", folds.to_string()));
+    }
+    facts.push(("devices", page.devices.join(", ")));
+    facts.push(("machines", short_list(&page.hosts)));
+    for (name, path) in spec.data_sets() {
+        facts.push(("data", path.map_or_else(|| name.clone(), |path| format!("{name}: {path}"))));
+        for file in dataset::find(&name).map_or(&[][..], |set| set.files) {
+            facts.push(("sha-256", format!("{} {}", file.sha256, file.name)));
+        }
+    }
+    facts.push(("spec hash", manifest.spec_hash.clone()));
+    let spent: f64 = page.report.rows.iter().map(|row| row.seconds).sum();
+    facts.push(("training", duration(spent)));
+    facts
+        .push(("page made", format!("{} by dlgrid {}", date(page.now), env!("CARGO_PKG_VERSION"))));
+    facts
+}
+
+fn short_list(names: &[String]) -> String {
+    let shown = names.iter().take(12).cloned().collect::<Vec<_>>().join(", ");
+    let rest = names.len().saturating_sub(12);
+    if rest > 0 { format!("{shown} and {rest} more") } else { shown }
+}

@@ -1,0 +1,54 @@
+//! The page's pieces: what is thinned, which axes are logarithmic, which bars share a row.
+use super::bars::{self, Bar};
+use super::curves::{digits, thin};
+use super::payload::has_ratios;
+use crate::recipe::Value;
+
+#[test]
+fn numbers_keep_four_digits() {
+    for (x, expected) in [(0.123_456, 0.1235), (-98_765.4, -98_770.0), (0.0, 0.0), (1e-300, 1e-300)]
+    {
+        assert!((digits(x) - expected).abs() <= expected.abs() * 1e-12, "{x}");
+    }
+}
+
+#[test]
+fn a_thinned_curve_keeps_its_ends_and_its_best_epoch() {
+    let epochs: Vec<u32> = (1..=1000).collect();
+    let kept = thin(&epochs, Some(777), 24);
+    assert_eq!((kept.first(), kept.last(), kept.len()), (Some(&1), Some(&1000), 25));
+    assert!(kept.contains(&777) && kept.is_sorted());
+    assert_eq!(thin(&epochs[..24], Some(7), 24), epochs[..24]);
+}
+
+#[test]
+fn an_axis_is_logarithmic_where_values_have_ratios() {
+    let ratios: [(&[f64], bool); 5] = [
+        (&[1e-4, 1e-3, 1e-2], true),
+        (&[16.0, 64.0, 256.0, 1024.0], true),
+        (&[1.0, 50.0, 100.0], false),
+        (&[0.0, 0.01, 1.0], false),
+        (&[0.1, 100.0], false),
+    ];
+    for (values, expected) in ratios {
+        let values: Vec<Value> = values.iter().map(|x| Value::Float(*x)).collect();
+        assert_eq!(has_ratios(values.iter()), expected, "{values:?}");
+    }
+}
+
+#[test]
+fn bars_that_overlap_on_a_node_have_rows_of_their_own() {
+    let bar = |node: &str, from, to| Bar {
+        node: node.into(),
+        span: (from, to),
+        ending: "well",
+        label: String::new(),
+    };
+    let bars =
+        [bar("a", 10.0, 20.0), bar("a", 15.0, 25.0), bar("a", 20.0, 30.0), bar("b", 10.0, 11.0)];
+    let json = bars::json(&bars);
+    let rows: Vec<_> = json["bars"].as_array().expect("bars").iter().map(|b| &b[0]).collect();
+    assert_eq!(rows, [0, 1, 0, 2]);
+    assert_eq!(json["rows"], serde_json::json!(["a", "a", "b"]));
+    assert_eq!((&json["from"], &json["left_out"]), (&10.0.into(), &0.into()));
+}

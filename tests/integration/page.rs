@@ -1,0 +1,220 @@
+//! The report page in a real browser: what it shows, what it lets through, and how fast it is.
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use dlgrid_sweep::pack::Cut;
+use dlgrid_sweep::spec;
+use dlgrid_sweep::store::record::{Best, End, Epoch, Number, Outcome};
+use dlgrid_sweep::store::segment::{HeadFacts, SegmentWriter};
+use dlgrid_sweep::sweep::Sweep;
+
+use crate::browser::{Browser, is_installed};
+use crate::support::Sandbox;
+
+/// Names and values that a page that trusts them would run.
+const HOSTILE: &str = r#"
+name: toy
+description: "</title></script><script>window.hacked=1</script><img src=x onerror='window.hacked=1'>"
+command: [sh, -c, "true", "{lr}", "{width}", "{kind}"]
+parameters:
+  lr: {log: [1e-4, 1e-1], steps: STEPS}
+  width: {int: [1, 10]}
+  kind: [plain, "</script><script>window.hacked=1</script>", "{{board}}", "\"><img src=x onerror=window.hacked=1>"]
+seeds: SEEDS
+objective: {maximize: "valid/<i>f1</i>"}
+"#;
+
+/// A finished sweep of `steps` × 40 trials, made by the real writer; each run has `epochs` epochs,
+/// the first run of all failed. The larger `lr` and `width`, the better.
+fn sweep(here: &Sandbox, steps: u64, seeds: u64, epochs: u32) -> Sweep {
+    let text = HOSTILE.replace("STEPS", &steps.to_string()).replace("SEEDS", &seeds.to_string());
+    let (spec, _) = spec::read("toy.yaml", text.as_bytes(), 1_000_000).unwrap();
+    let root = here.path().join("runs");
+    let sweep = Sweep::create(&root, spec, text.as_bytes(), &Cut::Slots(2)).unwrap().sweep;
+    let slices = u32::try_from(sweep.manifest.slices.len()).unwrap();
+    for slice in 0..slices {
+        let facts = HeadFacts {
+            sweep: sweep.manifest.id.clone(),
+            device: "cpu".into(),
+            ..HeadFacts::default()
+        };
+        let mut writer = SegmentWriter::begin(&sweep.dir, slice, facts).unwrap();
+        let mut ends = Vec::new();
+        for index in sweep.slice_runs(slice) {
+            let run = sweep.run(index).unwrap();
+            if index == 0 {
+                ends.push(End::failed(&run, "boom <img src=x onerror=window.hacked=1>", 1.7e9));
+                continue;
+            }
+            let values = sweep.spec.space.values(run.point).unwrap();
+            let x = |place: usize| values[place].as_ref().unwrap().as_f64().unwrap();
+            let noise = (index.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f64 / 1.7e7;
+            let top = 0.6 + 0.06 * (x(0).log10() + 4.0) + 0.01 * x(1) + 0.02 * noise;
+            let mut metrics = BTreeMap::new();
+            for epoch in 1..=epochs {
+                let f1 = top * (1.0 - (-f64::from(epoch) / 3.0).exp());
+                metrics = [
+                    ("valid/<i>f1</i>", f1),
+                    ("train/<i>f1</i>", f1 + 0.02),
+                    ("valid/loss", 1.0 - f1),
+                ]
+                .map(|(name, value)| (name.to_owned(), Number(value)))
+                .into();
+                writer.epoch(&Epoch {
+                    run: run.id,
+                    index,
+                    epoch,
+                    metrics: metrics.clone(),
+                    seconds: 1.0,
+                    samples_per_s: None,
+                });
+            }
+            let best = metrics.iter().map(|(k, v)| (k.clone(), Best { epoch: epochs, value: *v }));
+            let failed = End::failed(&run, "", 1.7e9);
+            ends.push(End {
+                outcome: Outcome::Done,
+                why: None,
+                epochs,
+                best: best.collect(),
+                metrics,
+                seconds: 10.0,
+                confusion: (index < 400).then(|| vec![vec![50, 3], vec![7, 40]]),
+                ..failed
+            });
+        }
+        writer.end_all(&ends).unwrap();
+        writer.close().unwrap();
+    }
+    sweep
+}
+
+fn page(here: &Sandbox) -> PathBuf {
+    here.run(["report", "toy", "--html", "page.html"]).code(3).says("page: `page.html`");
+    here.path().join("page.html")
+}
+
+#[test]
+fn the_page_shows_selects_and_lets_nothing_out() {
+    if !is_installed() {
+        println!("skipped: chromium and chromedriver are not installed");
+        return;
+    }
+    let here = Sandbox::new();
+    sweep(&here, 5, 2, 6);
+    let browser = Browser::start();
+    browser.open(&page(&here), "");
+    let count = "document.getElementById('count').textContent";
+    let first = "document.querySelector('#table tbody tr').dataset.trial";
+    assert_eq!(browser.get(count), "200 trials");
+    let best = browser.get(first);
+    assert!(
+        browser
+            .get("document.querySelector('#verdict').textContent")
+            .to_string()
+            .contains(best.as_str().unwrap())
+    );
+    assert!(
+        browser
+            .get("document.body.innerText")
+            .to_string()
+            .contains("</script><script>window.hacked=1")
+    );
+    assert_eq!(browser.get("document.querySelectorAll('#classes svg rect').length"), 4);
+
+    // Sorting turns the order round; the head says so.
+    browser.click("[data-sort=rank]");
+    assert_ne!(browser.get(first), best);
+    assert_eq!(
+        browser.get("document.querySelector('th[aria-sort]').getAttribute('aria-sort')"),
+        "descending"
+    );
+    browser.click("[data-sort=rank]");
+
+    // The filter speaks the language of `--where`; a mistake is told and changes nothing.
+    browser.keys("#filter", "width >= 9 and kind in ['plain']");
+    browser.wait("document.getElementById('count').textContent === '10 of 200 trials'");
+    let told = here.run([
+        "report",
+        "toy",
+        "--where",
+        "width >= 9 and kind in ['plain']",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(told.code(3).json()["trials"], 10);
+    browser.keys("#filter", " and wdth > 1");
+    browser.wait("document.getElementById('filter').getAttribute('aria-invalid') === 'true'");
+    assert!(browser.get(count).to_string().contains("no column wdth"));
+    browser.click("#reset");
+    assert_eq!(browser.get(count), "200 trials");
+
+    // A brush by the keyboard, then one by the mouse on the objective; all views follow.
+    browser.keys("[data-axis=width]", "\u{e013}");
+    browser.wait("document.getElementById('count').textContent === '60 of 200 trials'");
+    browser.wait("document.querySelector('#table .tools').textContent.includes('of 60')");
+    browser.keys("[data-axis=width]", "\u{e00c}");
+    browser.wait("document.getElementById('count').textContent === '200 trials'");
+    browser.get("document.querySelector('.parallel').scrollIntoView({block: 'center'})");
+    let at = browser.get("(() => { const r = document.querySelector('.parallel').getBoundingClientRect(); return [r.right - 60, r.top + 32, r.top + 130] })()");
+    let at: Vec<f64> = at.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
+    browser.drag(&[(at[0], at[1]), (at[0], at[2] - 20.0), (at[0], at[2])]);
+    browser.wait("/^[0-9]+ of 200/.test(document.getElementById('count').textContent)");
+    assert!(browser.get("location.hash").to_string().contains("brush"));
+
+    // Dark and light; an axis moves by the keyboard; a ticked trial has its curve.
+    let theme = browser.get("document.documentElement.dataset.theme");
+    browser.click("#theme");
+    assert_ne!(browser.get("document.documentElement.dataset.theme"), theme);
+    browser.keys("[data-axis=lr]", "\u{e014}");
+    assert_eq!(browser.get("document.querySelector('.axis').dataset.axis"), "width");
+    browser.click("#table tbody input");
+    browser.wait("document.querySelectorAll('#curves .legend > span').length === 1");
+
+    let (asked, errors) = browser.traffic();
+    assert!(
+        !asked.is_empty()
+            && asked.iter().all(|url| url.starts_with("file://") || url.starts_with("data:image/")),
+        "{asked:?}"
+    );
+    assert_eq!(errors, Vec::<String>::new());
+    assert_eq!(browser.get("window.hacked === undefined"), true);
+
+    // What the address keeps comes back.
+    browser.open(&here.path().join("page.html"), "#%7B%22filter%22%3A%22width%20%3D%3D%203%22%7D");
+    browser.get("location.reload()");
+    browser.wait("document.body.dataset.ready === 'yes' && document.getElementById('count').textContent === '20 of 200 trials'");
+}
+
+#[test]
+fn a_sweeps_name_is_not_taken_for_a_file() {
+    let here = Sandbox::new();
+    here.run(["report", "--html", "toy"]).code(2).says("`dlgrid report toy --html`");
+    assert!(!here.path().join("toy").exists());
+}
+
+#[test]
+fn ten_thousand_trials_stay_small_and_fluent() {
+    if !is_installed() {
+        println!("skipped: chromium and chromedriver are not installed");
+        return;
+    }
+    let here = Sandbox::new();
+    sweep(&here, 250, 1, 20);
+    let page = page(&here);
+    let bytes = std::fs::metadata(&page).unwrap().len();
+    assert!(bytes < 10_000_000, "{bytes} bytes");
+    let browser = Browser::start();
+    browser.open(&page, "");
+    let mut redraws: Vec<f64> = Vec::new();
+    for _ in 0..9 {
+        browser.keys("[data-axis=width]", "\u{e013}");
+        let took = browser.get("Number(document.body.dataset.redraw)").as_f64().unwrap();
+        redraws.push(took);
+    }
+    redraws.sort_by(f64::total_cmp);
+    println!(
+        "{bytes} bytes; a brush redraws in {redraws:?} ms; the rest in {} ms",
+        browser.get("document.body.dataset.settle")
+    );
+    assert!(redraws[4] < 100.0, "{redraws:?}");
+}
