@@ -23,8 +23,14 @@ mod faults;
 mod finish;
 #[path = "integration/life.rs"]
 mod life;
+#[cfg(feature = "torch")]
+#[path = "support/mpi.rs"]
+mod mpi;
 #[path = "integration/page.rs"]
 mod page;
+#[cfg(feature = "torch")]
+#[path = "integration/ranks.rs"]
+mod ranks;
 #[path = "integration/reading.rs"]
 mod reading;
 #[cfg(feature = "torch")]

@@ -121,7 +121,9 @@ fn work(args: &Args) -> anyhow::Result<u8> {
     if !ranks.is_alone() {
         ranks::introduce(ranks, name);
     }
-    eprintln!("{} on {} ({name}), process {}", sweep.dir.label(), host::name(), host::pid());
+    if ranks.is_first() {
+        eprintln!("{} on {} ({name}), process {}", sweep.dir.label(), host::name(), host::pid());
+    }
     let leave = stage::unseal(&sweep).map_err(ends::with_hint)?;
     if sweep.spec.finishes() && leave.is_none() {
         anyhow::bail!("that the test set is opened is not written down: `dlgrid finish` does");

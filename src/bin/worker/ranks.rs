@@ -1,4 +1,6 @@
 //! The ranks of a worker: the first does what a worker does, the others train what it names.
+use std::io::Write as _;
+
 use anyhow::Context as _;
 use dlgrid_sweep::recipe::{Recipe, Work};
 use dlgrid_sweep::store::checkpoint::CheckpointStore;
@@ -62,7 +64,7 @@ pub fn begin(asked: usize) -> Option<&'static Ranks> {
     }
 }
 
-/// What a rank is, for its log.
+/// What a rank is, for its log: in one piece, for the ranks share it.
 pub fn introduce(ranks: &Ranks, device: Name) {
     let gradients = match (device.0, ranks.takes_gpu_memory()) {
         (Device::Cpu, _) => "",
@@ -70,11 +72,12 @@ pub fn introduce(ranks: &Ranks, device: Name) {
         (_, false) => "; MPI is not CUDA-aware: gradients pass through the host's memory",
     };
     let (rank, size) = (ranks.rank() + 1, ranks.size());
-    eprintln!(
-        "rank {rank} of {size} on {} ({device}), process {}{gradients}",
+    let line = format!(
+        "rank {rank} of {size} on {} ({device}), process {}{gradients}\n",
         host::name(),
         host::pid()
     );
+    let _told = std::io::stderr().write_all(line.as_bytes());
 }
 
 /// The first rank has no more for the others.

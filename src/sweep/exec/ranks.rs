@@ -57,10 +57,11 @@ impl Starter {
                 "--bind-to".to_owned(),
                 "none".to_owned(),
                 "--oversubscribe".to_owned(),
-                // A rank that is asked to stop has time to save.
+                // Seconds before SIGTERM, and once more before SIGKILL: a rank that is asked to stop
+                // has time to save, and those that wait for a dead one are not long in its way.
                 "--mca".to_owned(),
                 "odls_base_sigkill_timeout".to_owned(),
-                "60".to_owned(),
+                "8".to_owned(),
             ],
             Self::Mpirun => vec!["mpirun".to_owned(), "-n".to_owned(), count.to_string()],
         };
