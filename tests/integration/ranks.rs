@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::blobs::{results, write_blobs};
-use crate::mpi::{mpi_is_missing, processes_below};
+use crate::mpi::{mpi, processes_below};
 use crate::support::{Said, Sandbox};
 
 /// A sweep that so many ranks train; with 34 samples in a batch of 240 the last has two.
@@ -68,9 +68,7 @@ fn apart(a: &[f64], b: &[f64]) -> f64 {
 /// One, two and three ranks train the same sweep; the weights of each run are as near as this.
 #[track_caller]
 fn one_two_and_three_agree(train: &str, rest: &str, runs: usize, nearer_than: f64) {
-    if mpi_is_missing() {
-        return;
-    }
+    let Some(_turn) = mpi() else { return };
     let [one, two, three] = [1, 2, 3].map(|ranks| {
         let here = sandbox(train, rest, ranks);
         here.run(["submit", "ranked.yaml", "--slots", "1"]).code(0);
@@ -127,9 +125,7 @@ fn a_gradient_of_several_ranks_is_that_of_one() {
 /// How a run goes on that was asked to stop when 2 ranks trained it.
 #[test]
 fn other_ranks_go_on_where_it_was_stopped() {
-    if mpi_is_missing() {
-        return;
-    }
+    let Some(_turn) = mpi() else { return };
     let train = "  model: {layers: 2, width: 16, batch_norm: true}\n  regularize: {dropout: 0.2}\n  precision: f64\n  epochs: 120\n  batch_size: 34\n";
     let rest = "parameters: {optimizer.kind: [adam]}\n";
     let alone = sandbox(train, rest, 1);
@@ -159,8 +155,9 @@ fn other_ranks_go_on_where_it_was_stopped() {
     }
     let (alone, here) = (weights(&alone), weights(&here));
     for (run, alone) in alone {
+        // Over a thousand steps.
         let apart = apart(&alone, &here[&run]);
-        assert!(apart <= 1e-12, "{apart:e}");
+        assert!(apart <= 1e-9, "{apart:e}");
     }
 }
 
@@ -179,9 +176,7 @@ fn at_work(ranks: u32) -> (Sandbox, Child, Vec<PathBuf>) {
 
 #[test]
 fn a_rank_that_dies_is_no_end_and_takes_the_others_with_it() {
-    if mpi_is_missing() {
-        return;
-    }
+    let Some(_turn) = mpi() else { return };
     let (here, child, workers) = at_work(2);
     let process = |worker: &Path| worker.file_name().unwrap().to_string_lossy().parse().unwrap();
     signal("-KILL", process(&workers[1]));

@@ -1,17 +1,20 @@
 //! MPI in tests: whether it is here, and who works for it.
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Whether ranks can't be had here, which is said.
+/// MPI, for one test at a time: ranks wait for each other, and this host may have two cores. Nothing
+/// where ranks can't be had, which is said.
 #[expect(clippy::print_stderr, reason = "a test that is skipped says why")]
-pub fn mpi_is_missing() -> bool {
+pub fn mpi() -> Option<MutexGuard<'static, ()>> {
+    static TURN: Mutex<()> = Mutex::new(());
     let starts = Command::new("mpirun").arg("--version").output().is_ok_and(|s| s.status.success());
     let half = Path::new(env!("CARGO_BIN_EXE_dlgrid")).with_file_name("libdlgrid_mpi.so").exists();
     if !starts || !half {
         let what = if starts { "`libdlgrid_mpi.so` (make mpi)" } else { "`mpirun`" };
         eprintln!("skipped: no MPI here: {what} is missing");
     }
-    !starts || !half
+    (starts && half).then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// The folders in `/proc` of processes of a program that come from this one.
