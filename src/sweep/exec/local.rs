@@ -417,7 +417,8 @@ impl Shared {
             Report::Program(group) => Some(group),
             Report::Ready | Report::Done { .. } => None,
         };
-        for living in self.living().iter_mut().filter(|l| l.worker == worker) {
+        // One that another program has started may be on another machine.
+        for living in self.living().iter_mut().filter(|l| l.worker == worker && !l.started) {
             living.program = program;
         }
     }
