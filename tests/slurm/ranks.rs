@@ -73,7 +73,9 @@ fn where_srun_knows_no_mpi_mpirun_starts_ranks_on_two_nodes() {
     std::fs::write(&deaf_srun, deaf).unwrap();
     std::fs::set_permissions(&deaf_srun, std::fs::Permissions::from_mode(0o755)).unwrap();
     let line = format!("export PATH={}:$PATH", bin.path().display());
-    profile(&on, "deaf", &format!("setup:\n  - {line}\n"));
+    // By shared memory ranks of both nodes would take each other's files: they are on one host.
+    let btl = "export OMPI_MCA_btl=self,tcp";
+    profile(&on, "deaf", &format!("setup:\n  - {line}\n  - {btl}\n"));
     write(&on.here, 12, "ranks: 4, nodes: 2, time: 5m, memory: 1G, site: deaf");
     on.run(["submit", "ranked.yaml"]).code(0);
     on.drained();

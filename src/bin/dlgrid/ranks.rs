@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dlgrid_sweep::exec::local::Slot;
 use dlgrid_sweep::exec::ranks::{Starter, slot_words};
-use dlgrid_sweep::spec::{As, Ranks, SlurmSettings, Spec};
+use dlgrid_sweep::spec::{As, Contradiction, Ranks, SlurmSettings, Spec};
 use dlgrid_sweep::{doctor, exit, host};
 
 use crate::talk::{refuse, talk};
@@ -30,40 +30,42 @@ pub fn check(
     worker: &Path,
     here: bool,
 ) -> anyhow::Result<()> {
-    let ranks = Ranks::of(settings, spec.trains())?;
+    let ranks = Ranks::of(settings, spec.trains())
+        .map_err(|Contradiction { fact, hint }| refuse(exit::INPUT, fact, hint))?;
     let Some(ranks) = ranks.filter(|ranks| ranks.kind == As::Run && ranks.count > 1) else {
         return Ok(());
     };
-    let asks = format!("`slurm.ranks: {}` needs", ranks.count);
+    let lacks = |code, what: String, hint: &str| {
+        Err(refuse(code, format!("`slurm.ranks: {}` needs {what}", ranks.count), hint))
+    };
+    let library = library(worker);
+    if library.file_name().is_none_or(|name| name != FILE) {
+        let what = format!("a file `{FILE}`, and `{VARIABLE}` is `{}`", library.display());
+        return lacks(exit::INPUT, what, "jobs look for it beside their worker, by that name");
+    }
     let about = doctor::worker::probe(worker)?;
     match &about.no_ranks {
-        Some(why) if here || !about.ranks => {
-            let hint = if about.ranks {
-                "load the MPI with which `make mpi` was made (a module of the cluster?)"
-            } else {
-                "make mpi, in dlgrid's source folder, where `mpicc` is on PATH"
-            };
-            return Err(refuse(exit::MISSING, format!("{asks} MPI: {why}"), hint));
+        None if !about.ranks => {
+            let what = format!("MPI, of which `{}` knows nothing", worker.display());
+            return lacks(exit::MISSING, what, "make build mpi, in dlgrid's source folder");
+        }
+        Some(why) if !about.ranks => {
+            let hint = "make mpi, in dlgrid's source folder, where `mpicc` is on PATH";
+            return lacks(exit::MISSING, format!("MPI: {why}"), hint);
+        }
+        Some(why) if here => {
+            let hint = "load the MPI with which `make mpi` was made (a module of the cluster?)";
+            return lacks(exit::MISSING, format!("MPI: {why}"), hint);
         }
         // The site's lines may load it in the job.
         Some(why) => {
             talk(&format!("warning: {why}; jobs need that MPI from their site's `setup`\n"));
         }
-        None if !about.ranks => {
-            return Err(refuse(
-                exit::MISSING,
-                format!("{asks} MPI, of which `{}` knows nothing", worker.display()),
-                "make build mpi, in dlgrid's source folder",
-            ));
-        }
         None => {}
     }
     if here && starter(false).is_none() {
-        return Err(refuse(
-            exit::MISSING,
-            format!("{asks} `mpirun`, which is not on PATH"),
-            "load an MPI, or install Open MPI (`apt install openmpi-bin`)",
-        ));
+        let hint = "load an MPI, or install Open MPI (`apt install openmpi-bin`)";
+        return lacks(exit::MISSING, "`mpirun`, which is not on PATH".to_owned(), hint);
     }
     Ok(())
 }

@@ -102,7 +102,6 @@ pub fn submit(
     let dir = absolute(&sweep.dir)?;
     let script = script::render(&found.site);
     let trains = sweep.spec.trains();
-    ranks::check(&sweep.spec, &found.settings, &worker.program, false)?;
     let programs = programs(trains, worker, &found.settings)?;
     let installed = install::install(&dir, &programs, &script)?;
     let mut requests = Vec::new();

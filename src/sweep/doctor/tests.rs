@@ -111,6 +111,20 @@ fn a_gpu_that_the_worker_cannot_use_is_a_warning() {
 }
 
 #[test]
+fn mpi_is_told_of_where_the_worker_has_its_half() {
+    let said = |ranks, no_ranks: Option<&str>| {
+        let mut facts = well();
+        let (path, known) = about(false);
+        let no_ranks = no_ranks.map(str::to_owned);
+        facts.worker = Ok((path, About { ranks, no_ranks, ..known }));
+        examine(&facts).into_iter().find(|line| line.what == "MPI").map(|line| line.verdict)
+    };
+    assert_eq!(said(false, Some("`libdlgrid_mpi.so`, which ranks need, is not there")), None);
+    assert_eq!(said(true, None), Some(Verdict::Ok));
+    assert_eq!(said(true, Some("it can't be loaded")), Some(Verdict::Warn));
+}
+
+#[test]
 fn an_unshared_folder_matters_only_where_slurm_is() {
     let cases = [
         (false, Shared::Unlikely, Verdict::Ok),

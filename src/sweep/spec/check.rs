@@ -10,7 +10,9 @@ use super::parameters::{self, Declared, RuleSpans};
 use super::recipes;
 use super::section::{Mistakes, ticked};
 use super::yaml::{Entry, Kind, Node};
-use super::{Rounds, Spec, StageKind, Upkeep, duration, fuse, ranks, rounds, slurm, stages, upkeep};
+use super::{
+    Rounds, Spec, StageKind, Upkeep, duration, fuse, ranks, rounds, slurm, stages, upkeep,
+};
 use crate::space::{Base, Fault, Rule, Space};
 
 /// The keys of a spec.

@@ -7,8 +7,8 @@ use super::error::SlurmError;
 use super::site::{Limits, Site};
 use super::{gres, parse};
 use crate::host;
-use crate::spec::{Ranks, SlurmSettings};
 use crate::spec::duration;
+use crate::spec::{Ranks, SlurmSettings};
 
 /// The job script of a site without lines of its own is the same bytes for every sweep.
 const TEMPLATE: &str = include_str!("../../../../slurm/array.sbatch");

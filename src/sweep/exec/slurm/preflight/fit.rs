@@ -3,8 +3,8 @@
 use super::super::error::SlurmError;
 use super::super::gres::{self, Gres};
 use super::super::nodes::{self, Node};
-use crate::spec::{Ranks, SlurmSettings};
 use crate::spec::slurm::memory_mib;
+use crate::spec::{Ranks, SlurmSettings};
 
 /// What a task asks of one node.
 struct Need {
