@@ -263,7 +263,7 @@ mod tests {
                 false,
                 "none: `slurm.ranks` train one run at a time",
             ),
-            (", precision: bf16", rates, 20, false, "none: `precision: bf16`"),
+            (", precision: bf16", rates, 20, false, "none: a `precision` other than `f32`"),
             (
                 "",
                 &format!("{kinds}seeds: 4\n"),

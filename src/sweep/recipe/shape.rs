@@ -25,7 +25,7 @@ pub enum Alone {
     #[error("`optimizer.kind: gd`")]
     OneStep,
     /// It multiplies in another precision.
-    #[error("`precision: bf16`")]
+    #[error("a `precision` other than `f32`")]
     Precision,
     /// Some of its layers stand still.
     #[error("`freeze`")]
@@ -137,7 +137,7 @@ mod tests {
         for (path, value, why) in [
             ("model.kind", text("cnn"), "`model.kind: cnn`"),
             ("optimizer.kind", text("gd"), "`optimizer.kind: gd`"),
-            ("precision", text("bf16"), "`precision: bf16`"),
+            ("precision", text("bf16"), "a `precision` other than `f32`"),
             ("freeze", text("layers.0"), "`freeze`"),
             ("augment.flip", Value::Bool(true), "`augment`"),
         ] {

@@ -325,9 +325,26 @@ mod tests {
     }
 
     #[test]
+    fn ranks_are_tasks_of_slurm_as_many_on_each_node_with_as_many_gpus() {
+        let of = |pairs: &[(&str, &str)]| {
+            let words =
+                options(&settings(pairs), &Limits::default(), Path::new("/a")).expect("right");
+            let is_ours = |word: &String| {
+                ["--nodes", "--ntasks", "--gpus", "--cpus"].iter().any(|o| word.starts_with(o))
+            };
+            words.into_iter().filter(is_ours).collect::<Vec<_>>().join(" ")
+        };
+        let one = of(&[("ranks", "4"), ("gpus", "4"), ("cpus", "2")]);
+        assert_eq!(one, "--nodes=1 --ntasks=4 --cpus-per-task=2 --gpus=4");
+        let two = of(&[("ranks", "8"), ("ranks_per_node", "4"), ("gpus", "a100:8")]);
+        assert_eq!(two, "--nodes=2 --ntasks=8 --ntasks-per-node=4 --gpus-per-node=a100:4");
+    }
+
+    #[test]
     fn what_can_not_be_had_is_refused_in_words() {
         for (pairs, part) in [
-            (&[("nodes", "2")][..], "must be 1"),
+            (&[("nodes", "2")][..], "`slurm.ranks` is not given"),
+            (&[("ranks", "4"), ("nodes", "4"), ("gpus", "2")], "not as many on each of 4 nodes"),
             (&[("extra", "--array=0-3")], "sets itself"),
             (&[("extra", "--arr=0-3")], "sets itself"),
             (&[("extra", "-J x")], "sets itself"),
