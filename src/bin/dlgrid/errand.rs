@@ -66,7 +66,7 @@ fn canary_worker(
         .args(["--canary", "--threads", &args.threads.to_string(), "--sweep"])
         .arg(sweep.dir.path())
         .args(further)
-        .envs(ranks::environment())
+        .envs(ranks::environment(args.ranks_of_a_worker()))
         .status()
         .with_context(|| format!("cannot start `{}`", worker.display()))?;
     Ok((!status.success()).then(|| match status.code() {

@@ -88,10 +88,13 @@ pub fn words(settings: &SlurmSettings) -> Vec<String> {
     ranks.map_or_else(Vec::new, |ranks| vec!["--ranks".to_owned(), ranks.count.to_string()])
 }
 
-/// Variables of whoever starts ranks, unless they are set: Open MPI starts none of root's unless it
-/// is told twice to, and a rank that waits for another keeps it from its core unless it yields (four
-/// times as slow where two ranks had a core each with half of its time).
-pub fn environment() -> Vec<(String, String)> {
+/// Variables of whoever starts these ranks, unless they are set: Open MPI starts none of root's
+/// unless it is told twice to, and on a host with more to do than cores a rank that waits for
+/// another keeps it from its core unless it yields (four times as slow).
+pub fn environment(ranks: Option<Ranks>) -> Vec<(String, String)> {
+    if ranks.is_none() {
+        return Vec::new();
+    }
     let root = ["OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"];
     let root = root.into_iter().filter(|_| host::user() == 0);
     root.chain(["OMPI_MCA_mpi_yield_when_idle"])

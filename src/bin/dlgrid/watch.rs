@@ -139,7 +139,7 @@ impl<'a> Watch<'a> {
         if let Some(ranks) = self.args.ranks_of_a_worker() {
             extra.extend(["--ranks".to_owned(), ranks.count.to_string()]);
         }
-        let mut environment = ranks::environment();
+        let mut environment = ranks::environment(self.args.ranks_of_a_worker());
         environment.extend([
             (INTENT.to_owned(), self.intent.number.to_string()),
             (OBEYS_AS.to_owned(), self.intent.obeys_as().to_string()),

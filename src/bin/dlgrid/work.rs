@@ -199,7 +199,7 @@ pub fn run(
         slots,
         worker,
         extra: further.into_iter().map(Into::into).collect(),
-        environment: ranks::environment(),
+        environment: ranks::environment(Ranks::together(&sweep.spec.slurm)),
         print: Print::ToLogs,
     };
     let mut troubles: Vec<Event> = Vec::new();
