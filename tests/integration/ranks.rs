@@ -122,6 +122,19 @@ fn a_gradient_of_several_ranks_is_that_of_one() {
     );
 }
 
+#[test]
+fn batch_norm_by_each_ranks_samples_is_another_training_and_two_ranks_repeat_it_bit_for_bit() {
+    let Some(_turn) = mpi() else { return };
+    let train = "  model: {layers: 2, width: 16, batch_norm: true}\n  sync_batch_norm: false\n  epochs: 2\n  batch_size: 34\n";
+    let [alone, two, again] = [1, 2, 2].map(|ranks| {
+        let here = sandbox(train, "parameters: {optimizer.kind: [adam]}\n", ranks);
+        here.run(["submit", "ranked.yaml"]).code(0);
+        weights(&here).into_values().next().unwrap()
+    });
+    assert!(two == again, "the same bits");
+    assert!(apart(&alone, &two) > 1e-4, "{}", apart(&alone, &two));
+}
+
 /// How a run goes on that was asked to stop when 2 ranks trained it.
 #[test]
 fn other_ranks_go_on_where_it_was_stopped() {
