@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use crate::recipe::{Alone, Recipe, Shape, Work};
 use crate::spec::{Fuse, Ranks, Spec};
 
-/// Runs of a cohort at most, where the spec names no number.
+/// Runs of a cohort on the CPU at most, where the spec names no number.
 const MOST: usize = 16;
+/// Runs of a cohort on a GPU at most, where the spec names no number; fewer where its memory holds
+/// fewer.
+const MOST_ON_GPU: usize = 1024;
 /// With at most so many multiplications in each product of a step a CPU gains by training runs
 /// together: 1.3 times and more (`cargo bench --bench fused`).
 const SMALL: u64 = 1 << 19;
@@ -40,9 +43,6 @@ pub enum WhyAlone {
     /// The spec says so.
     #[error("`fuse: off`")]
     Off,
-    /// Runs are trained together on the CPU only.
-    #[error("on a GPU")]
-    Gpu,
     /// Several ranks train it.
     #[error("`slurm.ranks` train one run at a time")]
     Ranks,
@@ -75,6 +75,7 @@ impl Terms {
     pub const fn most(&self) -> usize {
         match self.fuse {
             Fuse::Off => 1,
+            Fuse::Auto if self.gpu => MOST_ON_GPU,
             Fuse::Auto => MOST,
             Fuse::Most(most) => most as usize,
         }
@@ -87,7 +88,6 @@ impl Terms {
     pub const fn admit(&self) -> Result<(), WhyAlone> {
         match self {
             Self { fuse: Fuse::Off, .. } => Err(WhyAlone::Off),
-            Self { gpu: true, .. } => Err(WhyAlone::Gpu),
             Self { ranks: true, .. } => Err(WhyAlone::Ranks),
             Self { finishes: true, .. } => Err(WhyAlone::Finishes),
             _ => Ok(()),
@@ -101,10 +101,10 @@ impl Terms {
     /// Why it is not.
     pub fn shape(&self, recipe: &Recipe, data: Option<Extent>) -> Result<Shape, WhyAlone> {
         self.admit()?;
-        let shape = Shape::of(recipe)?;
+        let shape = Shape::of(recipe, self.gpu)?;
         match data {
             Some(data) if self.fuse == Fuse::Auto => {
-                if shape.largest_product(data.features) > SMALL {
+                if !self.gpu && shape.largest_product(data.features) > SMALL {
                     return Err(WhyAlone::Large);
                 }
                 if data.held > TABLE { Err(WhyAlone::Table) } else { Ok(shape) }
@@ -126,10 +126,13 @@ impl Extent {
     }
 }
 
-/// Which runs are trained together: those of one shape, so many at most, in the order of their
-/// first; by their places. `None` has no shape in common with anyone.
+/// Which runs are trained together: those of one shape, in the order of their first, by their
+/// places; at most as many as `most` says of the first. `None` has no shape in common with anyone.
 #[must_use]
-pub fn cohorts<S: PartialEq>(shapes: &[Option<S>], most: usize) -> Vec<Vec<usize>> {
+pub fn cohorts<S: PartialEq>(
+    shapes: &[Option<S>],
+    most: impl Fn(usize) -> usize,
+) -> Vec<Vec<usize>> {
     let mut found: Vec<Vec<usize>> = Vec::new();
     // The cohorts that may grow, by their first.
     let mut open: Vec<usize> = Vec::new();
@@ -138,12 +141,12 @@ pub fn cohorts<S: PartialEq>(shapes: &[Option<S>], most: usize) -> Vec<Vec<usize
         match open.iter().find(same).copied() {
             Some(cohort) => {
                 found[cohort].push(at);
-                if found[cohort].len() >= most {
+                if found[cohort].len() >= most(found[cohort][0]) {
                     open.retain(|other| *other != cohort);
                 }
             }
             None => {
-                if shape.is_some() && most > 1 {
+                if shape.is_some() && most(at) > 1 {
                     open.push(found.len());
                 }
                 found.push(vec![at]);
@@ -151,6 +154,47 @@ pub fn cohorts<S: PartialEq>(shapes: &[Option<S>], most: usize) -> Vec<Vec<usize
         }
     }
     found
+}
+
+/// Runs at once from which on a GPU, or a CPU, gains little by more: on a GPU launches hide behind
+/// what they launch, on a CPU the parameters of more leave its cache.
+const ENOUGH: (u64, u64) = (64, 8);
+/// Shapes that a slice is to hold enough runs of.
+const SHAPES: usize = 8;
+/// Points that are looked at for that.
+const SAMPLED: usize = 1000;
+
+/// How many runs a slice is to hold so that a worker trains enough of them at once; 1 where most
+/// runs of the spec are trained alone.
+#[must_use]
+pub fn fill(spec: &Spec, gpu: bool) -> u64 {
+    let terms = Terms::of(spec, gpu, Ranks::together(&spec.slurm).is_some());
+    if !spec.trains() || terms.admit().is_err() {
+        return 1;
+    }
+    let (mut looked, mut together, mut shapes) = (0, 0, Vec::<Shape>::new());
+    for point in spec.space.walk(0, spec.space.points()).take(SAMPLED) {
+        looked += 1;
+        if let Ok(shape) = shape_at(spec, &terms, point) {
+            together += 1;
+            if !shapes.contains(&shape) && shapes.len() < SHAPES {
+                shapes.push(shape);
+            }
+        }
+    }
+    if together * 2 < looked || together == 0 {
+        return 1;
+    }
+    let enough = if gpu { ENOUGH.0 } else { ENOUGH.1 };
+    enough.min(terms.most() as u64) * shapes.len() as u64
+}
+
+/// The shape of the runs of a point.
+fn shape_at(spec: &Spec, terms: &Terms, point: u64) -> Result<Shape, WhyAlone> {
+    let Some(Work::Train(settings)) = spec.space.work(point) else { return Err(WhyAlone::Single) };
+    // What was read has no point without a recipe.
+    let Ok(recipe) = Recipe::new(&settings) else { return Err(WhyAlone::Single) };
+    terms.shape(&recipe, Extent::known(&recipe))
 }
 
 /// How the runs of a sweep are trained together.
@@ -179,17 +223,14 @@ pub fn survey(spec: &Spec, per_slice: u64, gpu: bool) -> Option<Survey> {
     let points: BTreeMap<u64, Result<usize, WhyAlone>> = spec
         .space
         .walk(0, spec.space.points())
-        .filter_map(|point| {
-            // What was read has no point without a recipe.
-            let Work::Train(settings) = spec.space.work(point)? else { return None };
-            let recipe = Recipe::new(&settings).ok()?;
-            let found = terms.shape(&recipe, Extent::known(&recipe)).map(|shape| {
+        .map(|point| {
+            let found = shape_at(spec, &terms, point).map(|shape| {
                 shapes.iter().position(|known| *known == shape).unwrap_or_else(|| {
                     shapes.push(shape);
                     shapes.len() - 1
                 })
             });
-            Some((point, found))
+            (point, found)
         })
         .collect();
     let mut found = Survey::default();
@@ -203,7 +244,7 @@ pub fn survey(spec: &Spec, per_slice: u64, gpu: bool) -> Option<Survey> {
         }
         let fused: Vec<Option<usize>> =
             slice.iter().filter_map(|of| of.as_ref().ok()).map(|shape| Some(*shape)).collect();
-        for cohort in cohorts(&fused, terms.most()) {
+        for cohort in cohorts(&fused, |_| terms.most()) {
             let size = cohort.len() as u64;
             match size {
                 1 => *found.alone.entry(WhyAlone::Single).or_default() += 1,
@@ -255,7 +296,6 @@ mod tests {
             ("", rates, 5, false, "20 of 20 runs in cohorts of up to 5"),
             ("", rates, 1, false, "none: no other of their shape in their slices"),
             ("", &format!("{rates}fuse: off\n"), 20, false, "none: `fuse: off`"),
-            ("", rates, 20, true, "none: on a GPU"),
             (
                 "",
                 &format!("{rates}slurm: {{ranks: 2}}\n"),
@@ -263,7 +303,18 @@ mod tests {
                 false,
                 "none: `slurm.ranks` train one run at a time",
             ),
-            (", precision: bf16", rates, 20, false, "none: a `precision` other than `f32`"),
+            ("", rates, 20, true, "20 of 20 runs in cohorts of up to 20"),
+            (", model: {kind: cnn}", rates, 20, false, "none: `model.kind: cnn`"),
+            (
+                ", model: {kind: cnn}, precision: bf16",
+                rates,
+                20,
+                true,
+                "20 of 20 runs in cohorts of up to 20",
+            ),
+            ("", &format!("{rates}fuse: 8\n"), 20, true, "20 of 20 runs in cohorts of up to 8"),
+            (", precision: bf16", rates, 20, false, "none: `precision: bf16`"),
+            (", precision: f64", rates, 20, true, "none: `precision: f64`"),
             (
                 "",
                 &format!("{kinds}seeds: 4\n"),
@@ -277,12 +328,39 @@ mod tests {
     }
 
     #[test]
+    fn a_slice_holds_enough_of_each_shape_that_is_trained_together() {
+        let filled = |rest: &str, gpu| {
+            let text = format!("name: t\ntrain: {{data: {{set: digits}}}}\n{rest}");
+            let (spec, _) = crate::spec::read("t.yaml", text.as_bytes(), 1000).expect("spec");
+            fill(&spec, gpu)
+        };
+        let rates = "parameters: {optimizer.lr: [0.1, 0.01]}\n";
+        let sizes = "parameters: {optimizer.lr: [0.1, 0.01], batch_size: [16, 32, 64]}\n";
+        let kinds = "parameters: {model.kind: [cnn, resnet, mlp]}\n";
+        for (rest, gpu, expected) in [
+            (rates, false, 8),
+            (rates, true, 64),
+            (sizes, false, 24),
+            (sizes, true, 192),
+            (kinds, false, 1),
+            (kinds, true, 192),
+        ] {
+            assert_eq!(filled(rest, gpu), expected, "{rest} {gpu}");
+        }
+        assert_eq!(filled(&format!("{sizes}fuse: 4\n"), false), 12);
+        assert_eq!(filled(&format!("{sizes}fuse: off\n"), true), 1);
+    }
+
+    #[test]
     fn cohorts_are_of_one_shape_and_no_larger_than_they_may_be() {
         let shapes = [Some('a'), None, Some('b'), Some('a'), Some('a'), None, Some('a'), Some('b')];
         let expected: &[&[usize]] = &[&[0, 3], &[1], &[2, 7], &[4, 6], &[5]];
-        assert_eq!(cohorts(&shapes, 2), expected);
-        assert_eq!(cohorts(&shapes, 9), [&[0, 3, 4, 6][..], &[1], &[2, 7], &[5]]);
+        assert_eq!(cohorts(&shapes, |_| 2), expected);
+        assert_eq!(cohorts(&shapes, |_| 9), [&[0, 3, 4, 6][..], &[1], &[2, 7], &[5]]);
+        // Of the first shape three have room at once, of the other one.
+        let most = |first: usize| if shapes[first] == Some('a') { 3 } else { 1 };
+        assert_eq!(cohorts(&shapes, most), [&[0, 3, 4][..], &[1], &[2], &[5], &[6], &[7]]);
         let each: Vec<Vec<usize>> = (0..8).map(|at| vec![at]).collect();
-        assert_eq!(cohorts(&shapes, 1), each);
+        assert_eq!(cohorts(&shapes, |_| 1), each);
     }
 }

@@ -1,6 +1,8 @@
 //! How many runs a slice and a task have: so many that a start costs little beside the training,
 //! so few that every slot has work and a task lives for a sensible time.
+use crate::cohort;
 use crate::plan::{self, MAX_SLICES};
+use crate::spec::Spec;
 
 /// What decides it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -17,6 +19,8 @@ pub struct Load {
     pub run_seconds: Option<f64>,
     /// The time limit of a task in seconds, where there is one.
     pub limit_seconds: Option<u64>,
+    /// Runs that a worker trains at once where it has so many; 0 or 1 where one by one.
+    pub fill: u64,
 }
 
 /// Tasks that a sweep is cut for where nothing limits them.
@@ -28,6 +32,8 @@ const LONGEST: f64 = 900.0;
 const OF_LIMIT: f64 = 0.5;
 /// Runs of a worker in one task where nothing is known of how long they take.
 const BLIND: u64 = 16;
+/// Tasks that are left, where there are as many runs, by what fills workers.
+const FEWEST_TASKS: u64 = 4;
 /// Slices of each worker in a task, so that workers end at about the same time.
 const SLICES_PER_WORKER: u64 = 2;
 
@@ -45,8 +51,9 @@ impl Load {
         }
         let even = runs.div_ceil(self.max_running.unwrap_or(USUAL_TASKS).max(1)).max(1);
         let workers = self.workers();
+        let full = (self.fill * workers).min(runs.div_ceil(FEWEST_TASKS));
         let chosen = match self.run_seconds.filter(|s| s.is_finite() && *s > 0.0) {
-            None => even.min(BLIND * workers),
+            None => even.min(BLIND * workers).max(full),
             Some(seconds) => {
                 let longest = self.limit_seconds.map_or(LONGEST, |limit| {
                     #[expect(clippy::cast_precision_loss, reason = "seconds of a job")]
@@ -55,7 +62,7 @@ impl Load {
                 });
                 let most = in_time(longest, seconds, workers).max(1);
                 let least = in_time(SHORTEST, seconds, workers).clamp(1, most);
-                even.clamp(least, most)
+                even.max(full).clamp(least, most)
             }
         };
         // Each worker of a task has a run at least.
@@ -66,7 +73,11 @@ impl Load {
     #[must_use]
     pub fn runs_per_slice(&self, runs: u64) -> u64 {
         let per_task = self.runs_per_task(runs);
-        let parts = if self.workers() > 1 { self.workers() * SLICES_PER_WORKER } else { 1 };
+        let parts = match (self.workers(), self.fill > 1) {
+            (1, _) => 1,
+            (workers, true) => workers,
+            (workers, false) => workers * SLICES_PER_WORKER,
+        };
         // Each slice makes a few files: there are more only where that is known to be worth it.
         let most = match (self.runs_per_task, self.run_seconds) {
             (Some(_), _) => MAX_SLICES * 20,
@@ -84,7 +95,8 @@ impl Load {
         }
         let wanted = self.runs_per_task(runs).saturating_mul(slices) / runs.max(1);
         let fewest_tasks = self.max_tasks.map_or(1, |most| slices.div_ceil(most.max(1)));
-        usize::try_from(wanted.max(fewest_tasks).max(1)).unwrap_or(usize::MAX)
+        // Each worker of a task has a slice at least.
+        usize::try_from(wanted.max(fewest_tasks).max(self.workers())).unwrap_or(usize::MAX)
     }
 }
 
@@ -99,15 +111,43 @@ pub enum Cut {
 
 impl Cut {
     /// Runs of one slice of so many in all: `asked` is what the spec says, `measured` the seconds
-    /// that a run of an earlier sweep of that name took.
+    /// that a run of an earlier sweep of that name took, `fill` the runs that a worker trains at
+    /// once where it has so many.
     #[must_use]
-    pub fn runs_per_slice(&self, runs: u64, asked: Option<u64>, measured: Option<f64>) -> u64 {
+    pub fn runs_per_slice(
+        &self,
+        runs: u64,
+        asked: Option<u64>,
+        measured: Option<f64>,
+        fill: u64,
+    ) -> u64 {
         match self {
+            Self::Slots(slots) if asked.is_none() => {
+                // Each slot has two slices at least, so that slots end at about the same time.
+                let full = fill.min(runs / (2 * (*slots).max(1)));
+                plan::runs_per_slice(runs, *slots, None).max(full)
+            }
             Self::Slots(slots) => plan::runs_per_slice(runs, *slots, asked),
             Self::Tasks(load) => {
-                Load { run_seconds: load.run_seconds.or(measured), ..*load }.runs_per_slice(runs)
+                let run_seconds = load.run_seconds.or(measured);
+                Load { run_seconds, fill, ..*load }.runs_per_slice(runs)
             }
         }
+    }
+
+    /// The same of the runs of a spec, of which so many are left.
+    #[must_use]
+    pub fn runs_per_slice_of(&self, spec: &Spec, left: u64, measured: Option<f64>) -> u64 {
+        let fill = cohort::fill(spec, self.on_gpu(spec));
+        self.runs_per_slice(left, spec.slurm.runs_per_task, measured, fill)
+    }
+
+    /// Whether runs of a spec are trained on a GPU, as far as that is known beforehand: of a
+    /// machine's own nothing is.
+    #[must_use]
+    pub fn on_gpu(&self, spec: &Spec) -> bool {
+        matches!(self, Self::Tasks(_))
+            && ["gpus", "gres"].iter().any(|key| spec.slurm.given.contains_key(*key))
     }
 }
 
@@ -149,9 +189,19 @@ mod tests {
             (gpus, 32, 4, 1),
             (gpus, 10_000, 60, 8),
             (Load { workers: 4, ..known(7200.0) }, 200, 4, 1),
+            // What is trained together is not cut apart, as long as some tasks are left.
+            (Load { fill: 8, ..blind }, 200, 8, 8),
+            (Load { fill: 64, ..blind }, 1000, 64, 64),
+            (Load { fill: 64, ..blind }, 100, 25, 25),
+            (Load { fill: 64, workers: 4, ..blind }, 1000, 250, 63),
+            (Load { fill: 64, ..known(0.5) }, 1000, 64, 64),
+            (Load { fill: 64, ..known(60.0) }, 1000, 15, 15),
         ] {
             let got = (load.runs_per_task(runs), load.runs_per_slice(runs));
             assert_eq!(got, (per_task, per_slice), "{load:?} {runs}");
+        }
+        for (slots, runs, fill, per_slice) in [(2, 36, 1, 3), (2, 36, 24, 9), (2, 600, 16, 38)] {
+            assert_eq!(Cut::Slots(slots).runs_per_slice(runs, None, None, fill), per_slice);
         }
         assert_eq!(blind.slices_per_task(1000, 100_000), 1);
         assert_eq!(gpus.slices_per_task(1000, 10_000), 6);

@@ -119,7 +119,7 @@ const BYTES_PER_EPOCH: u64 = 900;
 pub fn plan(spec: &Spec, cut: &Cut) -> Plan {
     let trials = spec.space.trials();
     let runs = spec.runs();
-    let per_slice = cut.runs_per_slice(runs, spec.slurm.runs_per_task, None);
+    let per_slice = cut.runs_per_slice_of(spec, runs, None);
     let slices = runs.div_ceil(per_slice);
     let (place, files) = match cut {
         Cut::Slots(slots) => (Place::Here { slots: *slots }, slices * 3 + slots + 5),
@@ -130,8 +130,6 @@ pub fn plan(spec: &Spec, cut: &Cut) -> Plan {
             (place, slices * 3 + tasks * 2 + 12)
         }
     };
-    let gpu = matches!(cut, Cut::Tasks(_))
-        && ["gpus", "gres"].iter().any(|key| spec.slurm.given.contains_key(*key));
     let first: Vec<u64> = spec.space.walk(0, spec.space.points()).take(SHOWN_POINTS).collect();
     let points = first
         .iter()
@@ -154,7 +152,7 @@ pub fn plan(spec: &Spec, cut: &Cut) -> Plan {
         first: points,
         bytes: runs.saturating_mul(BYTES_PER_END + epochs * BYTES_PER_EPOCH),
         files,
-        fused: cohort::survey(spec, per_slice, gpu),
+        fused: cohort::survey(spec, per_slice, cut.on_gpu(spec)),
         slurm: spec
             .slurm
             .given

@@ -97,7 +97,7 @@ impl Sweep {
     /// runs; nothing is written.
     #[must_use]
     pub fn draft(root: &Path, spec: Spec, cut: &Cut) -> Self {
-        let per_slice = cut.runs_per_slice(spec.runs().max(1), spec.slurm.runs_per_task, None);
+        let per_slice = cut.runs_per_slice_of(&spec, spec.runs().max(1), None);
         let slices = plan::slices(&spec, per_slice, None);
         Self { dir: Self::folder(root, &spec), manifest: new_manifest(&spec, slices), spec }
     }
@@ -134,8 +134,7 @@ impl Sweep {
         let found = ends_elsewhere(root, &dir, &spec, &|_| true)?;
         let done: HashSet<u64> = found.iter().map(|f| f.end.index).collect();
         let left = spec.runs() - done.len() as u64;
-        let per_slice =
-            cut.runs_per_slice(left.max(1), spec.slurm.runs_per_task, mean_seconds(&found));
+        let per_slice = cut.runs_per_slice_of(&spec, left.max(1), mean_seconds(&found));
         let is_done = |index: u64| done.contains(&index);
         let is_done: Option<&dyn Fn(u64) -> bool> =
             if done.is_empty() { None } else { Some(&is_done) };

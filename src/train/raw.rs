@@ -103,6 +103,20 @@ pub fn load_for_good(name: &str) -> bool {
     library.map(std::mem::forget).is_ok()
 }
 
+/// Bytes of the GPU in use that no one has taken yet, where libtorch's CUDA half is loaded.
+pub fn free_on_gpu() -> Option<u64> {
+    use libloading::os::unix::Library;
+    type MemGetInfo = unsafe extern "C" fn(*mut usize, *mut usize) -> i32;
+    let (mut free, mut total) = (0usize, 0usize);
+    // SAFETY: the function is CUDA's runtime's, of this signature since its first version, found
+    // where it is loaded already; it writes two numbers and returns 0 where it could.
+    let code = unsafe {
+        let found = Library::this().get::<MemGetInfo>(b"cudaMemGetInfo\0").ok()?;
+        found(&raw mut free, &raw mut total)
+    };
+    (code == 0).then_some(free as u64)
+}
+
 /// Ends the process; no destructor or exit handler runs.
 pub fn exit_at_once(code: i32) -> ! {
     // SAFETY: `_exit` may be called at any time; what destructors would do, the kernel does.

@@ -70,6 +70,7 @@ pub fn load(settings: &SlurmSettings, site: &Site, max_running: Option<u64>) -> 
         runs_per_task: settings.runs_per_task,
         run_seconds: settings.run_seconds,
         limit_seconds: script::time_seconds(settings),
+        fill: 1,
     }
 }
 

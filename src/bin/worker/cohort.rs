@@ -5,6 +5,7 @@ use anyhow::Context as _;
 use dlgrid_sweep::cohort::{Extent, Terms, cohorts};
 use dlgrid_sweep::recipe::{Recipe, Shape, Work};
 use dlgrid_sweep::slice::SliceWork;
+use dlgrid_sweep::spec::Fuse;
 use dlgrid_sweep::store::checkpoint::CheckpointStore;
 use dlgrid_sweep::store::record::End;
 use dlgrid_sweep::trial::Run;
@@ -34,33 +35,42 @@ impl Station<'_> {
     /// together; and whether they are trained by the program for several. A run that finds no
     /// other is, too: so what it comes to doesn't depend on whom it finds.
     pub(crate) fn groups(&mut self, todo: &[u64], work: &SliceWork<'_>) -> Vec<(Vec<u64>, bool)> {
-        let shapes: Vec<Option<Shape>> = todo.iter().map(|index| self.shape(*index)).collect();
-        let fused: Vec<bool> = shapes.iter().map(Option::is_some).collect();
-        let not_suspect =
-            |(shape, index): (Option<Shape>, &u64)| shape.filter(|_| !work.is_suspect(*index));
-        let shapes: Vec<Option<Shape>> = shapes.into_iter().zip(todo).map(not_suspect).collect();
+        let found: Vec<Option<(Shape, usize)>> =
+            todo.iter().map(|index| self.shape(*index)).collect();
+        let fused: Vec<bool> = found.iter().map(Option::is_some).collect();
+        let most: Vec<usize> = found.iter().map(|of| of.as_ref().map_or(1, |of| of.1)).collect();
+        let not_suspect = |(of, index): (Option<(Shape, usize)>, &u64)| {
+            of.map(|(shape, _)| shape).filter(|_| !work.is_suspect(*index))
+        };
+        let shapes: Vec<Option<Shape>> = found.into_iter().zip(todo).map(not_suspect).collect();
         let group = |cohort: Vec<usize>| {
             let fused = cohort.first().is_some_and(|at| fused[*at]);
             (cohort.into_iter().map(|at| todo[at]).collect(), fused)
         };
-        cohorts(&shapes, self.terms().most()).into_iter().map(group).collect()
+        cohorts(&shapes, |first| most[first]).into_iter().map(group).collect()
     }
 
-    /// The shape of a run that is to be trained with others, if it finds any.
-    fn shape(&mut self, index: u64) -> Option<Shape> {
+    /// The shape of a run that is to be trained with others, if it finds any, and with how many at
+    /// most: on a GPU, where the spec names no number, with as many as it has room for.
+    fn shape(&mut self, index: u64) -> Option<(Shape, usize)> {
         let terms = self.terms();
         terms.admit().ok()?;
         let Work::Train(settings) = self.sweep.run(index)?.work else { return None };
         let recipe = Recipe::new(&settings).ok()?;
-        Shape::of(&recipe).ok()?;
+        Shape::of(&recipe, terms.gpu).ok()?;
         let data = self.shelf.of(&recipe).ok()?;
         // Each run holds a table as it encodes it.
         let held = match data.inputs {
             Inputs::Table(_) => data.samples * data.features,
             Inputs::Bytes(_) => 0,
         };
-        let data = Extent { features: data.features as u64, held: held as u64 };
-        terms.shape(&recipe, Some(data)).ok()
+        let extent = Extent { features: data.features as u64, held: held as u64 };
+        let shape = terms.shape(&recipe, Some(extent)).ok()?;
+        let room = match terms.fuse {
+            Fuse::Auto => fused::room(&recipe, &data),
+            Fuse::Off | Fuse::Most(_) => None,
+        };
+        Some((shape, terms.most().min(room.unwrap_or(usize::MAX))))
     }
 
     fn terms(&self) -> Terms {

@@ -11,6 +11,7 @@ pub struct Shape {
     activation: Activation,
     /// Whether one output tells two classes apart.
     binary: bool,
+    precision: Precision,
     batch_size: u32,
     data: Data,
 }
@@ -25,8 +26,8 @@ pub enum Alone {
     #[error("`optimizer.kind: gd`")]
     OneStep,
     /// It multiplies in another precision.
-    #[error("a `precision` other than `f32`")]
-    Precision,
+    #[error("`precision: {0}`")]
+    Precision(&'static str),
     /// Some of its layers stand still.
     #[error("`freeze`")]
     Frozen,
@@ -36,20 +37,24 @@ pub enum Alone {
 }
 
 impl Shape {
-    /// The shape of a recipe's tensors.
+    /// The shape of a recipe's tensors, of runs on a GPU or on the CPU.
     ///
     /// # Errors
-    /// Why it can't be trained with others: only models of dense layers can, in batches and single
-    /// precision, all of them trained, on samples as they are.
-    pub fn of(recipe: &Recipe) -> Result<Self, Alone> {
-        if !matches!(recipe.model.net, Net::Linear | Net::Perceptron | Net::Mlp { .. }) {
+    /// Why it can't be trained with others: in batches, all of its layers, on samples as they are;
+    /// on the CPU, which gains nothing by the others, only models of dense layers in single
+    /// precision.
+    pub fn of(recipe: &Recipe, gpu: bool) -> Result<Self, Alone> {
+        let dense = matches!(recipe.model.net, Net::Linear | Net::Perceptron | Net::Mlp { .. });
+        if !dense && !gpu {
             return Err(Alone::Model(recipe.model.net.name()));
         }
-        if recipe.batch_size == u32::MAX {
+        if recipe.at_once() < recipe.batch_size {
             return Err(Alone::OneStep);
         }
-        if recipe.precision != Precision::F32 {
-            return Err(Alone::Precision);
+        match recipe.precision {
+            Precision::F64 => return Err(Alone::Precision("f64")),
+            Precision::Bf16 if !gpu => return Err(Alone::Precision("bf16")),
+            Precision::F32 | Precision::Bf16 => {}
         }
         if !recipe.start.freeze.is_empty() {
             return Err(Alone::Frozen);
@@ -62,6 +67,7 @@ impl Shape {
             net: recipe.model.net,
             activation: recipe.model.activation,
             binary: matches!(recipe.loss, Loss::BinaryCrossEntropy { .. }),
+            precision: recipe.precision,
             batch_size: recipe.batch_size,
             // How samples are encoded is each run's own affair.
             data: Data {
@@ -95,12 +101,16 @@ mod tests {
     use crate::recipe::{Settings, Value, key};
 
     fn shape(given: &[(&str, Value)]) -> Result<Shape, Alone> {
+        shape_on(false, given)
+    }
+
+    fn shape_on(gpu: bool, given: &[(&str, Value)]) -> Result<Shape, Alone> {
         let mut settings = Settings::default();
         let base = [("data.set", Value::Text("mnist".into()))];
         for (path, value) in base.iter().chain(given) {
             settings.set(key::find(path).expect("a key of the table"), value.clone());
         }
-        Shape::of(&Recipe::new(&settings).expect("a recipe"))
+        Shape::of(&Recipe::new(&settings).expect("a recipe"), gpu)
     }
 
     #[test]
@@ -137,12 +147,16 @@ mod tests {
         for (path, value, why) in [
             ("model.kind", text("cnn"), "`model.kind: cnn`"),
             ("optimizer.kind", text("gd"), "`optimizer.kind: gd`"),
-            ("precision", text("bf16"), "a `precision` other than `f32`"),
+            ("precision", text("bf16"), "`precision: bf16`"),
             ("freeze", text("layers.0"), "`freeze`"),
             ("augment.flip", Value::Bool(true), "`augment`"),
         ] {
-            let told = shape(&[(path, value)]).expect_err(path);
+            let given = [(path, value)];
+            let told = shape(&given).expect_err(path);
             assert_eq!(told.to_string(), why);
+            let on_gpu = shape_on(true, &given);
+            let fits = matches!(path, "model.kind" | "precision");
+            assert_eq!(on_gpu.is_ok(), fits, "{path}");
         }
     }
 

@@ -89,6 +89,11 @@ impl<'a> Loader<'a> {
         (self.inputs, self.labels) = (inputs, labels);
     }
 
+    /// All inputs, as they are served.
+    pub(crate) const fn inputs(&self) -> &Prepared {
+        &self.all
+    }
+
     /// Serves samples changed as a recipe says, in each pass that [`Loader::train`] begins.
     #[must_use]
     pub fn augmented(self, recipe: recipe::Augment) -> Self {

@@ -3,6 +3,7 @@ pub mod checkpoint;
 mod fit;
 mod optimizer;
 mod progress;
+mod rates;
 mod schedule;
 mod share;
 mod stop;
@@ -22,8 +23,10 @@ pub use fit::{Ending, Log, Plan, fit};
 pub(crate) use fit::{diverged, end_epoch, is_done, lap};
 pub use optimizer::Optimizer;
 pub use progress::{EpochEnd, Progress, Watched};
+pub use rates::{Column, Rates, Way};
 pub use schedule::{Length, factor};
 pub use stop::{PARENT_GONE, Stop};
+pub(crate) use update::CLIP_EPS;
 
 /// A tensor with what it is called in a checkpoint.
 pub type Named = (&'static str, Tensor);

@@ -4,6 +4,7 @@ use dlgrid_sweep::recipe::{Optimizer as Rule, Regularize, Schedule};
 use tch::{Device, Kind, Tensor};
 
 use super::Named;
+use super::rates::{Rates, Way};
 use super::schedule::{Length, factor};
 use super::update::{self, Adam, Penalty, Rooted, Sgd};
 use crate::parameters::{Parameters, Role};
@@ -68,6 +69,28 @@ impl Optimizer {
         }
     }
 
+    /// Which formula its steps follow.
+    #[must_use]
+    pub const fn way(&self) -> Way {
+        Way::of(self.rule)
+    }
+
+    /// The numbers of a step, counted from 1.
+    #[must_use]
+    pub fn rates(&self, step: u64) -> Rates {
+        Rates::new(self.rule_at(step), self.regularize, self.clip, step)
+    }
+
+    /// Keeps its state in this memory from now on, `[numbers]` each, in which it is already.
+    pub(crate) fn hold(&mut self, state: impl Iterator<Item = Tensor>) {
+        self.state.iter_mut().zip(state).for_each(|((_, own), held)| *own = held);
+    }
+
+    /// Counts a step that was made for it.
+    pub(crate) const fn count_step(&mut self) {
+        self.steps += 1;
+    }
+
     /// One step down these gradients, one a leaf of the parameters and in its shape.
     pub fn update(&mut self, parameters: &mut Parameters, gradients: &[Tensor]) {
         let flat = parameters.flat();
@@ -83,13 +106,18 @@ impl Optimizer {
 
     /// The rule with the learning rate of the step under way.
     fn rule(&self) -> Rule {
+        self.rule_at(self.steps)
+    }
+
+    /// The rule with the learning rate of a step, counted from 1.
+    fn rule_at(&self, step: u64) -> Rule {
         let mut rule = self.rule;
         if let Some((schedule, length)) = &self.schedule {
             let (Rule::Adam { lr, .. }
             | Rule::Sgd { lr, .. }
             | Rule::Rmsprop { lr, .. }
             | Rule::Adagrad { lr, .. }) = &mut rule;
-            *lr *= factor(schedule, self.steps - 1, *length);
+            *lr *= factor(schedule, step - 1, *length);
         }
         rule
     }

@@ -60,7 +60,7 @@ pub(super) fn clipping(most: f64, norm: f64) -> f64 {
 }
 
 /// What `torch.nn.utils.clip_grad_norm_` adds to a norm.
-pub(super) const CLIP_EPS: f64 = 1e-6;
+pub(crate) const CLIP_EPS: f64 = 1e-6;
 
 /// The numbers of a step of Adam (Kingma and Ba 2015) or AdamW (Loshchilov and Hutter 2019),
 /// each made in double precision: `1.0 - 0.999` in single precision is off by 5e-5.

@@ -3,10 +3,8 @@ use std::time::{Duration, Instant};
 
 use dlgrid_sweep::host;
 
-use super::cohort::Cohort;
-use super::{Fusable, Member};
+use super::{Fusable, Member, Program};
 use crate::engine::{self, Ending, EpochEnd, Stop, diverged, is_done, lap};
-use crate::random::Place;
 
 /// Who is told what while a cohort is trained; the first number says of which run.
 pub struct Log<'a, 'j, T> {
@@ -23,7 +21,7 @@ pub struct Log<'a, 'j, T> {
 ///
 /// # Panics
 /// Where libtorch does: out of memory, for one.
-pub fn fit<'j, T: Fusable>(
+pub fn fit<'j, T: Fusable, P: Program<T>>(
     members: Vec<Member<'j, T>>,
     save_every: Duration,
     stop: &Stop,
@@ -32,7 +30,7 @@ pub fn fit<'j, T: Fusable>(
     let mut clock = Clock { save_every, saved: host::instant() };
     let mut left = members;
     while !left.is_empty() {
-        let mut cohort = Cohort::gather(&mut left);
+        let mut cohort = P::gather(&mut left);
         let size = left.len();
         let mut ends: Vec<Option<Ending>> = Vec::new();
         while ends.iter().all(Option::is_none) {
@@ -64,17 +62,14 @@ struct Clock {
 
 /// The steps of an epoch, from wherever the runs stand in it; why to stop, if that was asked.
 fn epoch<'j, T: Fusable>(
-    cohort: &mut Cohort,
+    cohort: &mut impl Program<T>,
     members: &mut [Member<'j, T>],
     clock: &mut Clock,
     stop: &Stop,
     log: &mut Log<'_, 'j, T>,
 ) -> Option<&'static str> {
     let mut begun = host::instant();
-    for member in &mut *members {
-        let (seed, epoch) = (member.training.seed, member.training.progress.epoch);
-        member.task.begin(Place { seed, epoch, rank: 0 });
-    }
+    cohort.begin(members);
     loop {
         // Between two steps: is it time to stop, or to save?
         if let Some(why) = stop.before_step() {

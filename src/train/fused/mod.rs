@@ -4,20 +4,28 @@
 //! Everything else of a run is what it is alone: its task, with its split, order and metrics; its
 //! optimizer with its own rates; its progress and its checkpoints. So a run's result doesn't
 //! depend on who it was fused with, and a run may go on alone, or with others, where it left off.
-//! On the CPU only.
-mod cohort;
+//!
+//! There are two programs. That of the CPU ([`host`]) computes each run by the operations of the run
+//! alone, so that the bits are the same; that of a GPU ([`device`]) has one operation for all runs
+//! wherever it can, because there launches are what costs. Either is used for a run that finds no
+//! other, too.
+mod device;
 mod fit;
-mod walk;
+mod host;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use dlgrid_sweep::recipe::{self, Shape};
+use dlgrid_sweep::recipe::{self, Recipe, Shape};
 use dlgrid_sweep::store::record::Metrics;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
-use crate::data::Batch;
+use crate::data::{Batch, Dataset, Inputs, Prepared};
 use crate::engine::checkpoint::encode;
 use crate::engine::{EpochEnd, Plan, Stop, Training, is_done};
+use crate::model::Model;
+use crate::random::Place;
+use crate::raw;
 use crate::run::{self, Job, RunError, Trained};
 use crate::task::classify::Classify;
 use crate::task::regress::Regress;
@@ -31,6 +39,61 @@ pub trait Fusable: Task<Batch = Batch> {
     /// The losses of the runs on a batch of each, and how they change with the outputs
     /// `[runs, batch, outputs]`.
     fn slopes(runs: &[&Self], batches: &[Batch], outputs: &Tensor) -> Slopes;
+
+    /// Training inputs as the run takes them.
+    fn inputs(&self) -> &Prepared;
+
+    /// The rows that it trains on, in no order.
+    fn rows(&self) -> &[i64];
+
+    /// The losses of runs, as tensors on their device.
+    type Losses: Losses;
+
+    /// Those of these runs: what each has counted is part of them from now on.
+    fn losses(runs: Vec<&mut Self>, device: Device) -> Self::Losses;
+}
+
+/// The losses of several runs, computed and counted on a device.
+pub trait Losses {
+    /// The loss of each run, `[runs]`, by outputs `[runs, batch, outputs]` and labels
+    /// `[runs, batch]`.
+    fn of(&self, outputs: &Tensor, labels: &Tensor) -> Tensor;
+
+    /// Counts a step towards each run's metrics, where its task finds them.
+    fn count(&mut self, outputs: &Tensor, labels: &Tensor, losses: &Tensor);
+}
+
+/// The memory of a cohort and its steps.
+pub trait Program<T> {
+    /// Brings runs together: from now on their parameters and batches are parts of this memory.
+    /// All numbers stay what they are. The runs may change their order.
+    fn gather(members: &mut [Member<'_, T>]) -> Self;
+
+    /// Begins the epoch at which the runs stand, or goes on in its midst.
+    fn begin(&mut self, members: &mut [Member<'_, T>]);
+
+    /// A step of every run, on the samples `from..to` of its epoch's order.
+    fn step(&mut self, members: &mut [Member<'_, T>], from: usize, to: usize);
+}
+
+/// Which program trains a cohort.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// That of the CPU.
+    Host,
+    /// That of a GPU, which runs on a CPU, too: slower there, and with other last digits.
+    Device,
+}
+
+impl By {
+    /// The program for a device.
+    #[must_use]
+    pub const fn device(device: Device) -> Self {
+        match device {
+            Device::Cpu => Self::Host,
+            _ => Self::Device,
+        }
+    }
 }
 
 /// The losses of several runs.
@@ -55,8 +118,15 @@ pub struct Member<'j, T> {
     floors: Metrics,
     /// Numbers of a sample.
     features: usize,
-    /// What labels are.
-    labels: Kind,
+    /// The labels of all samples of its data set, `[samples]`.
+    labels: Tensor,
+}
+
+impl<T> Member<'_, T> {
+    /// The epoch at which it stands.
+    const fn place(&self) -> Place {
+        Place { seed: self.training.seed, epoch: self.training.progress.epoch, rank: 0 }
+    }
 }
 
 /// A checkpoint of a run.
@@ -83,7 +153,31 @@ pub struct Log<'a> {
     pub end: &'a mut dyn FnMut(usize, Trained, usize) -> bool,
 }
 
-/// Trains runs of one [`Shape`] on one data set on the CPU, each from its checkpoint if it has
+/// How many runs of this recipe a GPU has the memory for at once, by an estimate and with a margin;
+/// nothing where that is not known: on the CPU, for one.
+#[must_use]
+pub fn room(recipe: &Recipe, data: &Dataset) -> Option<usize> {
+    let Device::Cuda(_) = data.device() else { return None };
+    let outputs = data.classes.max(1);
+    let model = Model::new(recipe, data.image(), outputs).ok()?;
+    let held = match data.inputs {
+        Inputs::Table(_) => data.samples * data.features * size_of::<f32>(),
+        Inputs::Bytes(_) => 0,
+    };
+    // The order of an epoch, and the numbers of its steps.
+    let epoch = data.samples * 2 * size_of::<i32>();
+    let a_run = model.footprint(recipe.at_once() as usize) + (held + epoch) as u64;
+    // Asked once: what libtorch has taken by then it keeps, and uses again.
+    static FREE: OnceLock<Option<u64>> = OnceLock::new();
+    fitting((*FREE.get_or_init(raw::free_on_gpu))?, a_run)
+}
+
+/// How many of such a size fit where so many bytes are free: a fifth is left to libtorch.
+fn fitting(free: u64, a_run: u64) -> Option<usize> {
+    usize::try_from(free / 5 * 4 / a_run.max(1)).ok().map(|runs| runs.max(1))
+}
+
+/// Trains runs of one [`Shape`] on one data set by the program for its device, each from its checkpoint if it has
 /// one. A run of whose end `log` is told nothing can't be trained with the others: its split or
 /// its progress differs, or it can't be trained at all. It has to be trained alone.
 ///
@@ -98,11 +192,29 @@ pub fn train(
     stop: &Stop,
     log: &mut Log<'_>,
 ) -> Result<(), RunError> {
+    let device = jobs.first().map_or(Device::Cpu, |job| job.data.device());
+    train_by(By::device(device), jobs, from, stop, log)
+}
+
+/// The same by one of the programs.
+///
+/// # Errors
+/// As [`train`].
+///
+/// # Panics
+/// As [`train`]; by the program of the CPU on another device.
+pub fn train_by(
+    by: By,
+    jobs: &[Job<'_>],
+    from: &[Option<Vec<u8>>],
+    stop: &Stop,
+    log: &mut Log<'_>,
+) -> Result<(), RunError> {
     run::catch(|| {
         match jobs.first().map(|job| job.recipe.task) {
             None => {}
-            Some(recipe::Task::Classify) => learn(jobs, classify, from, stop, log),
-            Some(recipe::Task::Regress) => learn(jobs, regress, from, stop, log),
+            Some(recipe::Task::Classify) => learn(by, jobs, classify, from, stop, log),
+            Some(recipe::Task::Regress) => learn(by, jobs, regress, from, stop, log),
         }
         Ok(())
     })
@@ -117,6 +229,7 @@ fn regress<'j>(job: &Job<'j>) -> Result<Regress<'j>, TaskError> {
 }
 
 fn learn<'j, T: Fusable>(
+    by: By,
     jobs: &[Job<'j>],
     new: impl Fn(&Job<'j>) -> Result<T, TaskError>,
     from: &[Option<Vec<u8>>],
@@ -127,13 +240,17 @@ fn learn<'j, T: Fusable>(
     for (at, job) in jobs.iter().enumerate() {
         let from = from.get(at).and_then(Option::as_deref);
         // What can't be readied is not told here: alone it fails again, and is.
-        members.extend(ready(at, job, &new, from).ok().flatten());
+        members.extend(ready(by, at, job, &new, from).ok().flatten());
     }
     let save_every = jobs.first().map_or(Duration::MAX, |job| job.save_every);
     let Log { begin, epoch, save, end } = log;
     for group in alike(members) {
         group.iter().for_each(|member| begin(member.at));
-        let goes_on = fit::fit(
+        let fit = match by {
+            By::Host => fit::fit::<T, host::Cohort>,
+            By::Device => fit::fit::<T, device::Cohort<T::Losses>>,
+        };
+        let goes_on = fit(
             group,
             save_every,
             stop,
@@ -160,17 +277,18 @@ fn learn<'j, T: Fusable>(
 
 /// A run ready to be trained with others, unless it has nothing left to train.
 fn ready<'j, T: Fusable>(
+    by: By,
     at: usize,
     job: &Job<'j>,
     new: impl Fn(&Job<'j>) -> Result<T, TaskError>,
     from: Option<&[u8]>,
 ) -> Result<Option<Member<'j, T>>, RunError> {
-    if job.data.device() != Device::Cpu || job.test.is_some() || Shape::of(job.recipe).is_err() {
+    if job.test.is_some() || Shape::of(job.recipe, by == By::Device).is_err() {
         return Ok(None);
     }
     let mut task = new(job)?;
     let (training, floors) = run::ready(&mut task, job, from)?;
-    let (features, labels) = (job.data.features, job.data.labels.tensor().kind());
+    let (features, labels) = (job.data.features, job.data.labels.tensor().shallow_clone());
     let plan = run::plan(job);
     let is_over = is_done(&training.progress, &plan);
     Ok((!is_over).then_some(Member { at, task, training, plan, floors, features, labels }))
@@ -190,4 +308,8 @@ fn alike<'j, T: Fusable>(members: Vec<Member<'j, T>>) -> Vec<Vec<Member<'j, T>>>
         }
     }
     groups
+}
+
+fn whole(n: usize) -> i64 {
+    i64::try_from(n).expect("what fits in memory fits in an i64")
 }

@@ -3,13 +3,14 @@ use dlgrid_sweep::recipe::Activation;
 use tch::{Device, Tensor};
 
 use super::Mode;
-use super::dropout::{drawn, rows, whole};
+use super::dropout::{drawn, rows, whole_size};
+use super::masks::{self, Use};
 use crate::random::{Purpose, Stream};
 
 /// The slope that PReLU begins with for negative numbers, as PyTorch's (He et al. 2015).
 pub const FIRST_SLOPE: f64 = 0.25;
 /// Between these the slopes of RReLU are drawn in a training step (Xu et al. 2015).
-const SLOPES: (f64, f64) = (1.0 / 8.0, 1.0 / 3.0);
+pub const SLOPES: (f64, f64) = (1.0 / 8.0, 1.0 / 3.0);
 
 /// By how much weights make up for what the activation takes from the signal (He et al. 2015,
 /// and `torch.nn.init.calculate_gain`; SELU keeps its size by itself).
@@ -59,10 +60,16 @@ fn randomized(x: &Tensor, layer: u32, mode: Mode) -> Tensor {
         drawn(x, part, &mut stream, draw_slopes)
     } else {
         // On another device slopes made here would have to wait for the copy, every step.
-        tch::manual_seed(stream.seed());
-        let mut all = Tensor::empty(whole(x, part), (x.kind(), x.device()));
-        rows(&all.uniform_(low, high), x, part)
+        let key = masks::one(masks::key(place, Use::Slopes, layer), x.device());
+        let size = whole_size(x, part);
+        let drawn = masks::drawn(&key, batch, size.iter().product());
+        rows(&masks::uniform(&drawn, SLOPES).view(&*size), x, part)
     };
+    sloped(x, &slopes)
+}
+
+/// Negative numbers multiplied by slopes.
+pub fn sloped(x: &Tensor, slopes: &Tensor) -> Tensor {
     x.clamp_min(0.0) + x.clamp_max(0.0) * slopes
 }
 

@@ -13,17 +13,28 @@ pub struct Declare {
     init: Init,
     activation: Activation,
     declared: Vec<Declared>,
+    made: usize,
 }
 
 impl Declare {
     /// Nothing declared yet; `activation` is what most layers are followed by.
     pub const fn new(init: Init, activation: Activation) -> Self {
-        Self { init, activation, declared: Vec::new() }
+        Self { init, activation, declared: Vec::new(), made: 0 }
     }
 
     /// What was declared, in order.
     pub fn done(self) -> Vec<Declared> {
         self.declared
+    }
+
+    /// Numbers that the layers passed so far make of a sample, each for itself.
+    pub const fn made(&self) -> usize {
+        self.made
+    }
+
+    fn make(&mut self, shape: Vec<usize>) -> Vec<usize> {
+        self.made += shape.iter().product::<usize>();
+        shape
     }
 
     fn parameter(&mut self, name: String, shape: &[usize], initial: Initial, role: Role) {
@@ -68,13 +79,13 @@ impl Layers for Declare {
         bias: bool,
     ) -> Vec<usize> {
         self.sums(name, &[outputs, x[0]], bias);
-        vec![outputs]
+        self.make(vec![outputs])
     }
 
     fn convolve(&mut self, name: Arguments<'_>, x: Vec<usize>, how: Convolution) -> Vec<usize> {
         let Convolution { channels, kernel, stride, bias } = how;
         self.sums(name, &[channels, x[0], kernel, kernel], bias);
-        vec![channels, x[1].div_ceil(stride), x[2].div_ceil(stride)]
+        self.make(vec![channels, x[1].div_ceil(stride), x[2].div_ceil(stride)])
     }
 
     fn norm(&mut self, name: Arguments<'_>, x: Vec<usize>) -> Vec<usize> {
@@ -86,7 +97,7 @@ impl Layers for Declare {
         ] {
             self.parameter(format!("{name}.{part}"), &x[..1], Initial::Constant(value), role);
         }
-        x
+        self.make(x)
     }
 
     fn activate(
@@ -99,19 +110,19 @@ impl Layers for Declare {
             let initial = Initial::Constant(FIRST_SLOPE);
             self.parameter(format!("{name}.slope"), &[1], initial, Role::Free);
         }
-        x
+        self.make(x)
     }
 
     fn drop_out(&mut self, x: Vec<usize>, _probability: f64) -> Vec<usize> {
-        x
+        self.make(x)
     }
 
     fn pool(&mut self, x: Vec<usize>) -> Vec<usize> {
-        vec![x[0], x[1] / 2, x[2] / 2]
+        self.make(vec![x[0], x[1] / 2, x[2] / 2])
     }
 
     fn pool_by(&mut self, x: Vec<usize>, how: Pool) -> Vec<usize> {
-        vec![x[0], x[1].div_ceil(how.stride), x[2].div_ceil(how.stride)]
+        self.make(vec![x[0], x[1].div_ceil(how.stride), x[2].div_ceil(how.stride)])
     }
 
     fn pool_all(&mut self, x: Vec<usize>) -> Vec<usize> {
@@ -131,11 +142,11 @@ impl Layers for Declare {
     }
 
     fn concat(&mut self, parts: [Vec<usize>; 4]) -> Vec<usize> {
-        vec![parts.iter().map(|part| part[0]).sum(), parts[0][1], parts[0][2]]
+        self.make(vec![parts.iter().map(|part| part[0]).sum(), parts[0][1], parts[0][2]])
     }
 
     fn add(&mut self, x: Vec<usize>, y: Vec<usize>) -> Vec<usize> {
         debug_assert_eq!(x, y, "what is added has one shape");
-        x
+        self.make(x)
     }
 }

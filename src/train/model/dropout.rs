@@ -1,6 +1,7 @@
 //! Dropout with masks that are derived, not drawn from a shared generator.
 use tch::{Device, Kind, Tensor};
 
+use super::masks::{self, Use};
 use super::{Mode, Part};
 use crate::random::{Purpose, Stream};
 use crate::raw;
@@ -12,22 +13,20 @@ pub fn dropout(outputs: Tensor, probability: f64, layer: u32, mode: Mode) -> Ten
     if probability == 0.0 {
         return outputs;
     }
-    let mut stream = place.stream(Purpose::Dropout { batch, layer });
     if outputs.device() == Device::Cpu {
+        let mut stream = place.stream(Purpose::Dropout { batch, layer });
         let mask = drawn(&outputs, part, &mut stream, |stream, mask| {
             stream.fill_dropout(mask, probability);
         });
         return outputs * mask;
     }
     // On another device a mask made here would have to wait for the copy, every step.
-    tch::manual_seed(stream.seed());
-    match part.of {
-        None => outputs.dropout(probability, true),
-        Some(_) => {
-            let mask = Tensor::ones(whole(&outputs, part), (outputs.kind(), outputs.device()));
-            &outputs * rows(&mask.dropout(probability, true), &outputs, part)
-        }
-    }
+    let key = masks::one(masks::key(place, Use::Dropout, layer), outputs.device());
+    let share = Tensor::full([1], probability, (Kind::Float, outputs.device()));
+    let size = whole_size(&outputs, part);
+    let drawn = masks::drawn(&key, batch, size.iter().product());
+    let mask = masks::dropout(&drawn, &share).view(&*size);
+    &outputs * rows(&mask, &outputs, part)
 }
 
 /// Numbers drawn on the CPU for each of `like`: of a part of a batch those that its rows have in
@@ -47,7 +46,7 @@ pub fn drawn(
 }
 
 /// The size of the whole batch that a tensor is a part of.
-pub fn whole(of: &Tensor, part: Part) -> Vec<i64> {
+pub fn whole_size(of: &Tensor, part: Part) -> Vec<i64> {
     let mut size = of.size();
     if let (Some(rows), Some(first)) = (part.of, size.first_mut()) {
         *first = i64::try_from(rows).unwrap_or(*first);

@@ -6,6 +6,7 @@ mod declare;
 mod dropout;
 mod googlenet;
 pub(crate) mod layers;
+pub(crate) mod masks;
 mod mlp;
 mod resnet;
 pub(crate) mod synced_norm;
@@ -176,12 +177,35 @@ impl Model {
         declare.done()
     }
 
-    /// The share of each hidden layer's outputs that a training step of dense layers drops.
+    /// About how many bytes a run takes on a device while it is trained in batches of so many
+    /// samples beside others: parameters, gradients, the state of an optimizer and what a step makes
+    /// of them; the outputs of all layers, kept for the way back, and their gradients.
+    #[must_use]
+    pub fn footprint(&self, batch: usize) -> u64 {
+        let mut declare = Declare::new(self.init, self.activation);
+        self.network.run(&mut declare, vec![self.features]);
+        let made = declare.made();
+        let parameters: usize = declare.done().iter().map(Declared::len).sum();
+        let a_sample = self.features.saturating_mul(3) + made.saturating_mul(4);
+        let numbers = parameters.saturating_mul(9).saturating_add(batch.saturating_mul(a_sample));
+        numbers.saturating_mul(size_of::<f32>()) as u64
+    }
+
+    /// The share of each hidden layer's outputs that a training step drops.
     pub(crate) const fn dropout(&self) -> f64 {
         match self.network {
             Network::Mlp(mlp) => mlp.dropout,
-            _ => 0.0,
+            Network::Cnn(Cnn { head, .. })
+            | Network::Vgg(Vgg { head, .. })
+            | Network::Alexnet(Alexnet { head, .. }) => head.dropout,
+            Network::Resnet(Resnet { dropout, .. })
+            | Network::Googlenet(Googlenet { dropout, .. }) => dropout,
         }
+    }
+
+    /// In which precision it multiplies.
+    pub(crate) const fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Runs its network on something else than tensors of one run.

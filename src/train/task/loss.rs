@@ -34,6 +34,16 @@ impl CrossEntropy {
         Self { smoothing, weights }
     }
 
+    /// How much of a label is spread over all classes.
+    pub const fn smoothing(&self) -> f64 {
+        self.smoothing
+    }
+
+    /// The weight of each class, `[classes]`, where they differ.
+    pub const fn weights(&self) -> Option<&Tensor> {
+        self.weights.as_ref()
+    }
+
     /// What training minimises: smoothed and weighed, a mean over the batch.
     pub fn trained(&self, logits: &Tensor, labels: &Tensor) -> Tensor {
         let weights = self.weights.as_ref().map(|weights| weights.to_kind(logits.kind()));

@@ -33,6 +33,10 @@ pub enum Tally {
     },
 }
 
+fn whole(classes: usize) -> i64 {
+    i64::try_from(classes).expect("a label is a byte")
+}
+
 /// What a [`Tally`] has counted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Counts {
@@ -57,7 +61,7 @@ impl Tally {
 
     /// Nothing counted yet, as tensors on any device.
     fn on(classes: usize, device: Device) -> Self {
-        let classes = i64::try_from(classes).expect("a label is a byte");
+        let classes = whole(classes);
         Self::There {
             loss: Tensor::zeros([], (Kind::Double, device)),
             confusion: Tensor::zeros([classes * classes], (Kind::Int64, device)),
@@ -108,6 +112,18 @@ impl Tally {
                 }
             }
         }
+    }
+
+    /// Counts from now on in this memory: a loss, `[]`, f64, and a confusion, `[classes * classes]`,
+    /// i64. What was counted is put there.
+    pub fn count_in(&mut self, loss: Tensor, confusion: Tensor) {
+        let classes = match self {
+            Self::Here { classes, .. } => whole(*classes),
+            Self::There { classes, .. } => *classes,
+        };
+        let counted: Vec<Tensor> = self.tensors().into_iter().map(|(_, own)| own).collect();
+        *self = Self::There { loss, confusion, classes, top: None };
+        self.restore(&counted);
     }
 
     /// What is counted, as tensors that a checkpoint can hold.

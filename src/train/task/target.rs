@@ -121,6 +121,14 @@ impl Tally {
         }
     }
 
+    /// Counts from now on in this memory, `[3]`, f64. What was counted is put there.
+    pub fn count_in(&mut self, mut sums: Tensor) {
+        for (_, counted) in self.tensors() {
+            sums.copy_(&counted);
+        }
+        *self = Self::There(sums);
+    }
+
     /// What is counted, as tensors that a checkpoint can hold.
     pub fn tensors(&self) -> Vec<Named> {
         let sums = match self {

@@ -2,8 +2,8 @@
 use tch::{Device, Kind, Tensor};
 
 use super::Classify;
-use crate::data::Batch;
-use crate::fused::{Fusable, Slopes};
+use crate::data::{Batch, Prepared};
+use crate::fused::{Fusable, Losses, Slopes};
 use crate::raw;
 
 impl Fusable for Classify<'_> {
@@ -35,5 +35,108 @@ impl Fusable for Classify<'_> {
         let gradient = Tensor::internal_log_softmax_backward_data(&slopes, &logs, -1, Kind::Float);
         let gradient = if binary { gradient.narrow(2, 1, 1).contiguous() } else { gradient };
         Slopes { scores, losses, gradient }
+    }
+
+    fn inputs(&self) -> &Prepared {
+        self.trainer.inputs()
+    }
+
+    fn rows(&self) -> &[i64] {
+        &self.split.train
+    }
+
+    type Losses = CrossEntropies;
+
+    fn losses(runs: Vec<&mut Self>, device: Device) -> CrossEntropies {
+        CrossEntropies::new(runs, device)
+    }
+}
+
+/// The cross entropies of several runs.
+#[derive(Debug)]
+pub struct CrossEntropies {
+    binary: bool,
+    classes: i64,
+    /// Of each run, `[runs]`; nothing where no label is smoothed.
+    smoothing: Option<Tensor>,
+    /// Of each run and class, `[runs, classes]`; nothing where all weigh the same.
+    weights: Option<Tensor>,
+    /// `[runs]`, f64.
+    loss: Tensor,
+    /// `[runs, classes * classes]`, i64.
+    confusion: Tensor,
+}
+
+impl CrossEntropies {
+    #[expect(clippy::cast_possible_truncation, reason = "training is single precision")]
+    fn new(runs: Vec<&mut Classify<'_>>, device: Device) -> Self {
+        let binary = runs.iter().any(|run| run.classifier.binary);
+        let count = runs.len() as i64;
+        let classes = runs.first().map_or(0, |run| run.data.classes as i64);
+        let smoothing: Vec<f32> = runs.iter().map(|run| run.loss.smoothing() as f32).collect();
+        let smooths = smoothing.iter().any(|s| *s != 0.0);
+        let weighs = runs.iter().any(|run| run.loss.weights().is_some());
+        let weights = weighs.then(|| {
+            let alike = Tensor::ones([classes], (Kind::Float, device));
+            let own = |run: &&mut Classify<'_>| {
+                run.loss.weights().map_or_else(|| alike.shallow_clone(), Tensor::shallow_clone)
+            };
+            Tensor::stack(&runs.iter().map(own).collect::<Vec<_>>(), 0)
+        });
+        let loss = Tensor::zeros([count], (Kind::Double, device));
+        let confusion = Tensor::zeros([count, classes * classes], (Kind::Int64, device));
+        for (at, run) in (0..).zip(runs) {
+            run.tally.count_in(loss.select(0, at), confusion.select(0, at));
+        }
+        let smoothing = smooths.then(|| Tensor::from_slice(&smoothing).to_device(device));
+        Self { binary, classes, smoothing, weights, loss, confusion }
+    }
+
+    /// A score for each class, `[runs, batch, classes]`.
+    fn scores(&self, outputs: &Tensor) -> Tensor {
+        if self.binary {
+            Tensor::cat(&[outputs.zeros_like(), outputs.shallow_clone()], 2)
+        } else {
+            outputs.shallow_clone()
+        }
+    }
+}
+
+impl Losses for CrossEntropies {
+    fn of(&self, outputs: &Tensor, labels: &Tensor) -> Tensor {
+        let logs = self.scores(outputs).log_softmax(-1, Kind::Float);
+        let own = logs.gather(2, &labels.unsqueeze(2), false).squeeze_dim(2);
+        let over_batch = |x: &Tensor| x.sum_dim_intlist(1, false, Kind::Float);
+        let over_classes = |x: &Tensor| x.sum_dim_intlist(2, false, Kind::Float);
+        let (own, spread, total) = match &self.weights {
+            None => {
+                let samples = labels.size().get(1).copied().unwrap_or(0);
+                let total = Tensor::full_like(&over_batch(&own.detach()), samples as f64);
+                (own, self.smoothing.as_ref().map(|_| over_classes(&logs)), total)
+            }
+            Some(weights) => {
+                let each = weights.gather(1, labels, false);
+                let spread = self.smoothing.as_ref();
+                let spread = spread.map(|_| over_classes(&(&logs * weights.unsqueeze(1))));
+                let total = over_batch(&each);
+                (own * each, spread, total)
+            }
+        };
+        let plain = -over_batch(&own) / &total;
+        match (&self.smoothing, spread) {
+            (Some(smoothing), Some(spread)) => {
+                let spread = -over_batch(&spread) / total;
+                plain * (smoothing.ones_like() - smoothing)
+                    + spread * (smoothing / self.classes as f64)
+            }
+            _ => plain,
+        }
+    }
+
+    fn count(&mut self, outputs: &Tensor, labels: &Tensor, losses: &Tensor) {
+        let samples = labels.size().get(1).copied().unwrap_or(0);
+        let _ = self.loss.g_add_(&(losses.to_kind(Kind::Double) * samples as f64));
+        let cells = labels * self.classes + self.scores(outputs).argmax(2, false);
+        let _ = self.confusion.scatter_add_(1, &cells, &cells.ones_like());
     }
 }

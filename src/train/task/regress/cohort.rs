@@ -1,9 +1,9 @@
 //! Regressions of a cohort: their losses and gradients at once.
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 use super::Regress;
-use crate::data::Batch;
-use crate::fused::{Fusable, Slopes};
+use crate::data::{Batch, Prepared};
+use crate::fused::{Fusable, Losses, Slopes};
 use crate::raw;
 
 impl Fusable for Regress<'_> {
@@ -39,5 +39,59 @@ impl Fusable for Regress<'_> {
             losses.push(sum / of_a_run as f64);
         }
         Slopes { scores, losses, gradient }
+    }
+
+    fn inputs(&self) -> &Prepared {
+        self.trainer.inputs()
+    }
+
+    fn rows(&self) -> &[i64] {
+        &self.split.train
+    }
+
+    type Losses = SquaredErrors;
+
+    fn losses(runs: Vec<&mut Self>, device: Device) -> SquaredErrors {
+        SquaredErrors::new(runs, device)
+    }
+}
+
+/// The mean squared errors of several runs, each in its own units.
+#[derive(Debug)]
+pub struct SquaredErrors {
+    /// `[runs, 1]`, f64.
+    scale: Tensor,
+    /// `[runs, 1]`, f64.
+    offset: Tensor,
+    /// `[runs, 3]`, f64.
+    sums: Tensor,
+}
+
+impl SquaredErrors {
+    fn new(runs: Vec<&mut Regress<'_>>, device: Device) -> Self {
+        let (scale, offset): (Vec<f64>, Vec<f64>) = runs.iter().map(|run| run.units()).unzip();
+        let [scale, offset] =
+            [scale, offset].map(|all| Tensor::from_slice(&all).unsqueeze(1).to_device(device));
+        let sums = Tensor::zeros([runs.len() as i64, 3], (Kind::Double, device));
+        for (at, run) in (0..).zip(runs) {
+            run.tally.count_in(sums.select(0, at));
+        }
+        Self { scale, offset, sums }
+    }
+}
+
+impl Losses for SquaredErrors {
+    fn of(&self, outputs: &Tensor, labels: &Tensor) -> Tensor {
+        let [scale, offset] = [&self.scale, &self.offset].map(|all| all.to_kind(Kind::Float));
+        let errors = outputs.squeeze_dim(2) - (labels - offset) / scale;
+        errors.square().mean_dim([1i64].as_slice(), false, Kind::Float)
+    }
+
+    fn count(&mut self, outputs: &Tensor, labels: &Tensor, _losses: &Tensor) {
+        let outputs = outputs.squeeze_dim(2).to_kind(Kind::Double);
+        let errors = outputs * &self.scale + &self.offset - labels.to_kind(Kind::Double);
+        let over = |x: &Tensor| x.sum_dim_intlist(1, false, Kind::Double);
+        let sums = [over(&errors.square()), over(&errors.abs()), over(&errors.ones_like())];
+        let _ = self.sums.g_add_(&Tensor::stack(&sums, 1));
     }
 }

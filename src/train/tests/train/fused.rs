@@ -4,7 +4,7 @@ use std::time::Duration;
 use dlgrid_sweep::recipe::{Recipe, Value};
 use dlgrid_train::data::Dataset;
 use dlgrid_train::engine::{Ending, EpochEnd, Stop};
-use dlgrid_train::fused;
+use dlgrid_train::fused::{self, By};
 use dlgrid_train::run::{Job, Log, RunError, Trained, train};
 use dlgrid_train::tch::Device;
 
@@ -12,14 +12,14 @@ use super::support::{blobs, id, recipe, text};
 
 /// What came of several runs: by run, with what its epochs told and its last checkpoint.
 #[derive(Default)]
-struct Came {
-    trained: Vec<Option<Trained>>,
-    epochs: Vec<Vec<EpochEnd>>,
-    saved: Vec<Option<Vec<u8>>>,
-    sizes: Vec<usize>,
+pub struct Came {
+    pub trained: Vec<Option<Trained>>,
+    pub epochs: Vec<Vec<EpochEnd>>,
+    pub saved: Vec<Option<Vec<u8>>>,
+    pub sizes: Vec<usize>,
 }
 
-fn jobs<'a>(recipes: &'a [Recipe], data: &'a Dataset) -> Vec<Job<'a>> {
+pub fn jobs<'a>(recipes: &'a [Recipe], data: &'a Dataset) -> Vec<Job<'a>> {
     (1..)
         .zip(recipes)
         .map(|(seed, recipe)| {
@@ -29,7 +29,11 @@ fn jobs<'a>(recipes: &'a [Recipe], data: &'a Dataset) -> Vec<Job<'a>> {
         .collect()
 }
 
-fn together(jobs: &[Job<'_>], from: &[Option<Vec<u8>>], stop: &Stop) -> Came {
+pub fn together(jobs: &[Job<'_>], from: &[Option<Vec<u8>>], stop: &Stop) -> Came {
+    together_by(By::Host, jobs, from, stop)
+}
+
+pub fn together_by(by: By, jobs: &[Job<'_>], from: &[Option<Vec<u8>>], stop: &Stop) -> Came {
     let runs = jobs.len();
     let mut came = Came {
         trained: vec![None; runs],
@@ -51,12 +55,12 @@ fn together(jobs: &[Job<'_>], from: &[Option<Vec<u8>>], stop: &Stop) -> Came {
             true
         },
     };
-    fused::train(jobs, from, stop, &mut log).expect("trains");
+    fused::train_by(by, jobs, from, stop, &mut log).expect("trains");
     came
 }
 
 /// The same run by run.
-fn alone(jobs: &[Job<'_>], from: &[Option<Vec<u8>>], stop: impl Fn() -> Stop) -> Came {
+pub fn alone(jobs: &[Job<'_>], from: &[Option<Vec<u8>>], stop: impl Fn() -> Stop) -> Came {
     let mut came = Came::default();
     for (at, job) in jobs.iter().enumerate() {
         let (mut epochs, mut saved) = (Vec::new(), None);
@@ -76,17 +80,17 @@ fn alone(jobs: &[Job<'_>], from: &[Option<Vec<u8>>], stop: impl Fn() -> Stop) ->
 }
 
 /// The largest difference of two runs' weights, against the largest weight.
-fn difference(a: &[f32], b: &[f32]) -> f32 {
+pub fn difference(a: &[f32], b: &[f32]) -> f32 {
     let largest = b.iter().fold(0.0f32, |most, w| most.max(w.abs()));
     a.iter().zip(b).fold(0.0f32, |most, (a, b)| most.max((a - b).abs())) / largest
 }
 
-fn weights(came: &Came) -> Vec<&[f32]> {
+pub fn weights(came: &Came) -> Vec<&[f32]> {
     came.trained.iter().map(|t| &t.as_ref().expect("it was trained").parameters[..]).collect()
 }
 
 /// Eight ways to train models of one shape, with these settings in all.
-fn eight(common: &[(&str, Value)]) -> Vec<Recipe> {
+pub fn eight(common: &[(&str, Value)]) -> Vec<Recipe> {
     let number = |path, x: f64| (path, Value::Float(x));
     let kind = |kind| ("optimizer.kind", text(kind));
     let momentum = |x| number("optimizer.momentum", x);
@@ -107,7 +111,7 @@ fn eight(common: &[(&str, Value)]) -> Vec<Recipe> {
     ways.iter().map(|way| recipe(&[common, way].concat())).collect()
 }
 
-fn bits(weights: &[f32]) -> Vec<u32> {
+pub fn bits(weights: &[f32]) -> Vec<u32> {
     weights.iter().map(|w| w.to_bits()).collect()
 }
 

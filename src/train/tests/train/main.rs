@@ -2,6 +2,7 @@
 mod augment;
 mod folds;
 mod fused;
+mod fused_device;
 mod optimizers;
 mod penalties;
 mod quality;

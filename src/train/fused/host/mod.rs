@@ -1,12 +1,13 @@
-//! The memory of a cohort: the parameters of its runs in one buffer, a row a run, and a batch of
-//! each side by side.
+//! A cohort on the CPU: each run does what it does alone but for the products, which are one a
+//! layer, operand for operand those of the run alone. So the bits are the same.
+mod walk;
+
 use tch::{Device, Kind, Tensor};
 
-use super::walk::{Step, Walk};
-use super::{Fusable, Member, Slopes};
+use super::{Fusable, Member, Program, Slopes, whole};
 use crate::data::Batch;
-use crate::random::Place;
 use crate::raw;
+use walk::{Step, Walk};
 
 /// What several runs compute with.
 #[derive(Debug)]
@@ -19,10 +20,8 @@ pub struct Cohort {
     inputs: Tensor,
 }
 
-impl Cohort {
-    /// Brings runs together: from now on their parameters and batches are parts of this memory.
-    /// All numbers stay what they are.
-    pub fn gather<T: Fusable>(members: &mut [Member<'_, T>]) -> Self {
+impl<T: Fusable> Program<T> for Cohort {
+    fn gather(members: &mut [Member<'_, T>]) -> Self {
         let runs = whole(members.len());
         let Some(first) = members.first() else {
             return Self { leaves: Vec::new(), kept: Vec::new(), inputs: Tensor::new() };
@@ -37,7 +36,7 @@ impl Cohort {
         let most = whole(first.plan.batch_size.min(first.task.samples()));
         let features = whole(first.features);
         let inputs = rows(runs, most * features).view([runs, most, features]);
-        let labels = Tensor::zeros([runs, most], (first.labels, Device::Cpu));
+        let labels = Tensor::zeros([runs, most], (first.labels.kind(), Device::Cpu));
         for (at, member) in (0..).zip(members) {
             let own = kept.iter().map(|all| all.select(0, at)).collect();
             member.training.parameters.move_to(flat.select(0, at), own);
@@ -53,8 +52,14 @@ impl Cohort {
         Self { leaves: leaves.collect(), kept, inputs }
     }
 
-    /// A step of every run, on the samples `from..to` of its epoch's order.
-    pub fn step<T: Fusable>(&mut self, members: &mut [Member<'_, T>], from: usize, to: usize) {
+    fn begin(&mut self, members: &mut [Member<'_, T>]) {
+        for member in members {
+            let place = member.place();
+            member.task.begin(place);
+        }
+    }
+
+    fn step(&mut self, members: &mut [Member<'_, T>], from: usize, to: usize) {
         let steps: Vec<Step> = members.iter().map(step).collect();
         // Load.
         let batches: Vec<Batch> = members.iter_mut().map(|m| m.task.load(from, to)).collect();
@@ -93,9 +98,8 @@ fn rows(runs: i64, numbers: i64) -> Tensor {
 const LINE: i64 = 16;
 
 fn step<T: Fusable>(member: &Member<'_, T>) -> Step {
-    let (training, dropout) = (&member.training, member.task.model().dropout());
-    let place = Place { seed: training.seed, epoch: training.progress.epoch, rank: 0 };
-    Step { place, batch: training.progress.batch, dropout }
+    let dropout = member.task.model().dropout();
+    Step { place: member.place(), batch: member.training.progress.batch, dropout }
 }
 
 /// One pass over the buffer, row by row, with each run's own numbers.
@@ -111,8 +115,4 @@ fn update<T: Fusable>(members: &mut [Member<'_, T>], gradients: &[Tensor]) {
         }));
         member.training.optimizer.update_here(&mut member.training.parameters, &own);
     }
-}
-
-fn whole(n: usize) -> i64 {
-    i64::try_from(n).expect("what fits in memory fits in an i64")
 }

@@ -1,0 +1,161 @@
+//! The batches of several runs at once: the rows of an epoch lie on the device, a table of
+//! `[runs, samples]`, and a batch of all runs is one selection.
+use tch::{Kind, Tensor};
+
+use crate::data::Prepared;
+use crate::random::{Place, Purpose};
+
+/// A batch of every run.
+#[derive(Debug)]
+pub struct Batches {
+    /// `[runs, batch, features]`, f32.
+    pub inputs: Tensor,
+    /// `[runs, batch]`: classes, i64, or numbers, f32.
+    pub labels: Tensor,
+}
+
+/// Where batches come from.
+#[derive(Debug)]
+pub struct Feed {
+    inputs: Inputs,
+    /// `[samples]`.
+    labels: Tensor,
+    /// `[runs, samples of an epoch]`, i32.
+    order: Tensor,
+}
+
+#[derive(Debug)]
+enum Inputs {
+    /// Bytes that all runs share, `[samples, features]`, and what each makes of one: `[runs, 1, 1]`.
+    Shared { all: Tensor, factor: Tensor, offset: Tensor },
+    /// Each run's own numbers one after the other, `[runs * samples, features]`, and where those of
+    /// each begin, `[runs, 1]`.
+    Own { all: Tensor, starts: Tensor },
+}
+
+impl Feed {
+    /// Of runs that take a data set's inputs so, and its labels, `[samples]`.
+    pub fn new(prepared: &[&Prepared], labels: &Tensor) -> Self {
+        let device = labels.device();
+        let column = |numbers: Vec<f32>| Tensor::from_slice(&numbers).to_device(device);
+        let (mut factors, mut offsets, mut own, mut shared) = (vec![], vec![], vec![], None);
+        for inputs in prepared {
+            match inputs {
+                Prepared::Bytes { all, factor, offset } => {
+                    factors.push(*factor);
+                    offsets.push(*offset);
+                    shared = Some(all.shallow_clone());
+                }
+                Prepared::Numbers(all) => own.push(all.shallow_clone()),
+            }
+        }
+        let inputs = match shared {
+            Some(all) => {
+                let [factor, offset] = [factors, offsets].map(|all| column(all).view([-1, 1, 1]));
+                Inputs::Shared { all, factor, offset }
+            }
+            None => {
+                let (runs, samples) = (own.len() as i64, labels.numel() as i64);
+                let starts = Tensor::arange(runs, (Kind::Int64, device)) * samples;
+                Inputs::Own { all: Tensor::cat(&own, 0), starts: starts.unsqueeze(1) }
+            }
+        };
+        let labels = labels.shallow_clone();
+        Self { inputs, labels, order: Tensor::new() }
+    }
+
+    /// Begins an epoch: the training rows of each run, in the order drawn for its place.
+    pub fn begin(&mut self, runs: Vec<(&[i64], Place)>) {
+        let count = runs.len() as i64;
+        let table = shuffled(&runs);
+        let order = Tensor::from_slice(&table).view([count, -1]);
+        self.order = order.to_device(self.labels.device());
+    }
+
+    /// The samples `from..to` of each run's epoch.
+    pub fn load(&self, from: usize, to: usize) -> Batches {
+        let [from, len] = [from, to - from].map(|n| i64::try_from(n).expect("rows are counted"));
+        let rows = self.order.narrow(1, from, len);
+        let runs = rows.size()[0];
+        let flat = rows.reshape([-1]);
+        let labels = self.labels.index_select(0, &flat).view([runs, len]);
+        let inputs = match &self.inputs {
+            Inputs::Shared { all, factor, offset } => {
+                let bytes = all.index_select(0, &flat).view([runs, len, -1]);
+                bytes.to_kind(Kind::Float) * factor + offset
+            }
+            Inputs::Own { all, starts } => {
+                let flat = (rows + starts).reshape([-1]);
+                all.index_select(0, &flat).view([runs, len, -1])
+            }
+        };
+        Batches { inputs, labels }
+    }
+}
+
+/// The rows of each run in the order of its epoch, one run after the other: made side by side, for
+/// alone it would take as long as a large GPU trains.
+fn shuffled(runs: &[(&[i64], Place)]) -> Vec<i32> {
+    let samples = runs.first().map_or(0, |(rows, _)| rows.len());
+    let mut table = vec![0i32; samples * runs.len()];
+    if table.is_empty() {
+        return table;
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(runs.len());
+    let each = runs.len().div_ceil(threads);
+    std::thread::scope(|scope| {
+        for (own, part) in runs.chunks(each).zip(table.chunks_mut(each * samples)) {
+            scope.spawn(move || {
+                for ((rows, place), out) in own.iter().zip(part.chunks_exact_mut(samples)) {
+                    let mut rows = rows.to_vec();
+                    place.stream(Purpose::Order).shuffle(&mut rows);
+                    for (out, row) in out.iter_mut().zip(rows) {
+                        *out = i32::try_from(row).expect("fewer than 2^31 samples");
+                    }
+                }
+            });
+        }
+    });
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_run_has_its_rows_in_its_own_order_and_its_own_scale() {
+        let all = Tensor::from_slice(&[0u8, 10, 20, 30, 40, 50]).view([3, 2]);
+        let labels = Tensor::from_slice(&[0i64, 1, 2]);
+        let bytes = |factor, offset| Prepared::Bytes { all: all.shallow_clone(), factor, offset };
+        let (one, other) = (bytes(1.0, 0.0), bytes(0.1, -1.0));
+        let mut feed = Feed::new(&[&one, &other], &labels);
+        let place = |seed| Place { seed, epoch: 2, rank: 0 };
+        feed.begin(vec![(&[0, 1, 2], place(1)), (&[2, 0, 1], place(2))]);
+        let batch = feed.load(1, 3);
+        assert_eq!((batch.inputs.size(), batch.labels.size()), (vec![2, 2, 2], vec![2, 2]));
+        for (run, (rows, seed)) in [([0, 1, 2], 1), ([2, 0, 1], 2)].into_iter().enumerate() {
+            let mut order: Vec<i64> = rows.to_vec();
+            place(seed).stream(Purpose::Order).shuffle(&mut order);
+            for (at, row) in (0..).zip(&order[1..]) {
+                assert_eq!(batch.labels.int64_value(&[run as i64, at]), *row);
+                let x = batch.inputs.double_value(&[run as i64, at, 1]);
+                let byte = 20.0 * *row as f64 + 10.0;
+                let expected = if run == 0 { byte } else { byte * 0.1 - 1.0 };
+                assert!((x - expected).abs() < 1e-6, "{x} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn tables_are_each_runs_own() {
+        let numbers =
+            |x: f32| Prepared::Numbers(Tensor::from_slice(&[x, x + 1.0, x + 2.0]).view([3, 1]));
+        let (one, other) = (numbers(0.0), numbers(100.0));
+        let mut feed = Feed::new(&[&one, &other], &Tensor::from_slice(&[5.0f32, 6.0, 7.0]));
+        feed.begin(vec![(&[1], Place::start(1)), (&[2], Place::start(2))]);
+        let batch = feed.load(0, 1);
+        assert_eq!(Vec::<f32>::try_from(batch.inputs.view([2])).unwrap(), [1.0, 102.0]);
+        assert_eq!(Vec::<f32>::try_from(batch.labels.view([2])).unwrap(), [6.0, 7.0]);
+    }
+}

@@ -1,0 +1,116 @@
+//! A cohort on a device: a step is one operation a layer for all runs together, and nothing in it
+//! waits for the device or talks about one run alone.
+mod draws;
+mod feed;
+mod update;
+mod walk;
+
+use std::fmt;
+
+use tch::{Device, Kind, Tensor};
+
+use super::{Fusable, Losses, Member, Program, whole};
+use crate::data::Prepared;
+use draws::Draws;
+use feed::{Batches, Feed};
+use update::Update;
+use walk::{Value, Walk};
+
+/// What several runs compute with.
+pub struct Cohort<L> {
+    /// One a trained parameter, `[runs, …]`, views of `numbers`.
+    leaves: Vec<Tensor>,
+    /// `[runs, numbers]`.
+    numbers: Tensor,
+    /// One a running statistic, `[runs, …]`.
+    kept: Vec<Tensor>,
+    feed: Feed,
+    draws: Draws,
+    losses: L,
+    update: Update,
+}
+
+impl<L> fmt::Debug for Cohort<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cohort").field("numbers", &self.numbers).finish_non_exhaustive()
+    }
+}
+
+impl<T: Fusable> Program<T> for Cohort<T::Losses> {
+    /// Runs whose optimizers go one way stand side by side.
+    fn gather(members: &mut [Member<'_, T>]) -> Self {
+        members.sort_by_key(|member| member.training.optimizer.way());
+        let device = members.first().map_or(Device::Cpu, |m| m.training.parameters.flat().device());
+        let (leaves, numbers, kept) = parameters(members, device);
+        let update = Update::gather(members, device);
+        let dropout: Vec<f64> = members.iter().map(|m| m.task.model().dropout()).collect();
+        let inputs: Vec<&Prepared> = members.iter().map(|m| m.task.inputs()).collect();
+        let labels = members.first().map_or_else(Tensor::new, |m| m.labels.shallow_clone());
+        let feed = Feed::new(&inputs, &labels);
+        let losses = T::losses(members.iter_mut().map(|m| &mut m.task).collect(), device);
+        Self { leaves, numbers, kept, feed, draws: Draws::new(&dropout, device), losses, update }
+    }
+
+    fn begin(&mut self, members: &mut [Member<'_, T>]) {
+        let Some(first) = members.first() else { return };
+        let steps = first.task.samples().div_ceil(first.plan.batch_size);
+        let made = first.training.progress.batch as usize;
+        self.feed.begin(members.iter().map(|m| (m.task.rows(), m.place())).collect());
+        self.draws.begin(members.iter().map(Member::place).collect());
+        self.update.begin(members, steps.saturating_sub(made));
+    }
+
+    fn step(&mut self, members: &mut [Member<'_, T>], from: usize, to: usize) {
+        let Some(first) = members.first() else { return };
+        let model = first.task.model();
+        // Load.
+        let Batches { inputs, labels } = self.feed.load(from, to);
+        // Forward.
+        let draws = (&mut self.draws, first.training.progress.batch);
+        let runs = whole(members.len());
+        let mut walk = Walk::new((&self.leaves, &self.kept), runs, draws, model.precision());
+        let outputs = model.run(&mut walk, Value::Rows(inputs)).rows();
+        // Loss. Each run's weights change its own loss alone, so that of their sum is that of each.
+        let losses = self.losses.of(&outputs, &labels);
+        tch::no_grad(|| self.losses.count(&outputs.detach(), &labels, &losses.detach()));
+        // Backward.
+        let sum = losses.sum(Kind::Float);
+        let gradients = Tensor::run_backward(&[sum], &self.leaves, false, false);
+        // Update.
+        tch::no_grad(|| self.update.step(&mut self.numbers, &gradients));
+
+        for member in members {
+            member.training.optimizer.count_step();
+            member.training.progress.batch += 1;
+            member.training.progress.samples += (to - from) as u64;
+        }
+    }
+}
+
+/// The parameters of runs as rows of one buffer: its leaves, itself, and the running statistics.
+fn parameters<T: Fusable>(
+    members: &mut [Member<'_, T>],
+    device: Device,
+) -> (Vec<Tensor>, Tensor, Vec<Tensor>) {
+    let runs = whole(members.len());
+    let (trained, statistics) =
+        members.first().map(|m| m.training.parameters.shapes()).unwrap_or_default();
+    let stacked = |shape: &[i64]| [&[runs], shape].concat();
+    let count = trained.iter().map(|shape| shape.iter().product::<i64>()).sum::<i64>();
+    let floats = (Kind::Float, device);
+    let numbers = Tensor::empty([runs, count], floats);
+    let kept: Vec<Tensor> =
+        statistics.iter().map(|shape| Tensor::empty(stacked(shape), floats)).collect();
+    for (at, member) in (0..).zip(members) {
+        let own = kept.iter().map(|all| all.select(0, at)).collect();
+        member.training.parameters.move_to(numbers.select(0, at), own);
+    }
+    let mut start = 0;
+    let leaves = trained.iter().map(|shape| {
+        let len = shape.iter().product();
+        let leaf = numbers.narrow(1, start, len).view(stacked(shape).as_slice());
+        start += len;
+        leaf.detach().set_requires_grad(true)
+    });
+    (leaves.collect(), numbers, kept)
+}
