@@ -3,7 +3,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-TORCH := --locked --features dlgrid/torch
+# Cargo features of what is built: dlgrid/torch is the worker, dlgrid/parquet `dlgrid export --format parquet`.
+FEATURES ?= dlgrid/torch
+TORCH := --locked --features $(FEATURES)
 # More words for the test programs, e.g. TEST_ARGS="-- --show-output".
 TEST_ARGS ?=
 # Options of slurm/testcluster, e.g. SLURM_ARGS="--dir /tmp/second --nodes 2".

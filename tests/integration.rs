@@ -16,6 +16,8 @@ mod cifar;
 #[cfg(feature = "torch")]
 #[path = "integration/experiments.rs"]
 mod experiments;
+#[path = "integration/export.rs"]
+mod export;
 #[path = "integration/faults.rs"]
 mod faults;
 #[cfg(feature = "torch")]

@@ -7,6 +7,8 @@ mod cancel;
 mod check;
 #[path = "dlgrid/cluster.rs"]
 mod cluster;
+#[path = "dlgrid/compare.rs"]
+mod compare;
 #[path = "dlgrid/complete.rs"]
 mod complete;
 #[path = "dlgrid/data.rs"]
@@ -17,6 +19,8 @@ mod doctor;
 mod efficiency;
 #[path = "dlgrid/errand.rs"]
 mod errand;
+#[path = "dlgrid/export.rs"]
+mod export;
 #[path = "dlgrid/failure.rs"]
 mod failure;
 #[path = "dlgrid/finish.rs"]
@@ -115,6 +119,10 @@ enum Command {
     Status(status::StatusArgs),
     /// Show the leaderboard of a sweep
     Report(report::ReportArgs),
+    /// Compare two sweeps: trials of the same parameters, and the best of each
+    Compare(compare::Args),
+    /// Write runs, metrics and curves for other programs: CSV, JSON lines, TensorBoard
+    Export(export::Args),
     /// Show what one run came to: metrics against their floors, classes, confusion
     Show(show_run::ShowArgs),
     /// Train the best of a sweep on all training samples, and open the test set
@@ -174,6 +182,8 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Submit(args) => submit::run(&args),
         Command::Status(args) => status::run(args),
         Command::Report(args) => report::run(args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Export(args) => export::run(args),
         Command::Show(args) => show_run::run(&args),
         Command::Finish(args) => finish::run(&args),
         Command::Efficiency(args) => efficiency::run(&args),

@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod exec;
 pub mod exit;
 pub mod explore;
+pub mod export;
 pub mod file_system;
 pub mod find;
 pub mod host;

@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["cohort", "store", "plan", "pack", "explore", "sanity"],
     &["sweep", "slice", "orders", "stage"],
     &["exec", "judge"],
-    &["report", "find", "doctor"],
+    &["report", "find", "doctor", "export"],
 ];
 
 fn floor(module: &str) -> usize {

@@ -121,6 +121,22 @@ fn the_page_shows_selects_and_lets_nothing_out() {
     );
     assert_eq!(browser.get("document.querySelectorAll('#classes svg rect').length"), 4);
 
+    // What matters: the rate most, then the width; the heat map is over these two.
+    let shares = browser.get("[...document.querySelectorAll('#shares tr')].map(r => r.innerText)");
+    assert!(shares[0].as_str().unwrap().starts_with("lr\t"), "{shares}");
+    assert!(shares[1].as_str().unwrap().starts_with("width\t"), "{shares}");
+    let axes = "[...document.querySelectorAll('#influence select')].map(s => s.selectedOptions[0].text).sort().join()";
+    assert_eq!(browser.get(axes), "lr,width");
+    assert!(
+        browser
+            .get("document.querySelector('#influence').innerText")
+            .to_string()
+            .contains("% of trials it did not see")
+    );
+    assert_eq!(browser.get("document.querySelectorAll('#influence figure').length"), 3);
+    // A cell for each rate and width.
+    assert_eq!(browser.get("document.querySelectorAll('#influence [role=img] rect').length"), 50);
+
     // Sorting turns the order round; the head says so.
     browser.click("[data-sort=rank]");
     assert_ne!(browser.get(first), best);
@@ -178,6 +194,16 @@ fn the_page_shows_selects_and_lets_nothing_out() {
     );
     assert_eq!(errors, Vec::<String>::new());
     assert_eq!(browser.get("window.hacked === undefined"), true);
+
+    // On paper nothing is cut off at the side; afterwards all is as before.
+    let width = browser.get("document.body.clientWidth");
+    browser.get("dispatchEvent(new Event('beforeprint'))");
+    assert_eq!(browser.get("document.documentElement.className"), "paper");
+    let cut = "[...document.querySelectorAll('.wide')].filter(w => w.scrollWidth > w.clientWidth + 1).length";
+    assert_eq!(browser.get(cut), 0);
+    browser.get("dispatchEvent(new Event('afterprint'))");
+    assert_eq!(browser.get("document.documentElement.className"), "");
+    assert_eq!(browser.get("document.body.clientWidth"), width);
 
     // What the address keeps comes back.
     browser.open(&here.path().join("page.html"), "#%7B%22filter%22%3A%22width%20%3D%3D%203%22%7D");

@@ -1,10 +1,15 @@
 //! `dlgrid report`: the leaderboard of a sweep.
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
 use dlgrid_sweep::judge::State;
-use dlgrid_sweep::report::{Query, Report, csv, json, markdown, page, table, tested};
+use dlgrid_sweep::report::importance::Told;
+use dlgrid_sweep::report::{Query, Report, csv, json, markdown, page, picture, table, tested};
+use dlgrid_sweep::store::curves::curves_of;
+use dlgrid_sweep::store::fs;
+use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::text::{grouped, plural};
 use dlgrid_sweep::{find, host};
 
@@ -55,6 +60,12 @@ pub struct ReportArgs {
     /// Show the search, although the best of it were run again (`confirm`)
     #[arg(long)]
     search: bool,
+    /// Tell which parameters matter too: what share of the variance each explains, in a table or JSON
+    #[arg(long, conflicts_with = "html")]
+    importance: bool,
+    /// Draw pictures for the Markdown into this folder: leaderboard, what matters, curves (SVG)
+    #[arg(long, value_name = "DIR", conflicts_with = "html")]
+    pictures: Option<PathBuf>,
     /// Write a page with all charts to this file; it asks no network [default file: NAME.html]
     #[arg(long, value_name = "FILE", num_args = 0..=1, value_parser = page_file, conflicts_with = "format")]
     html: Option<Option<PathBuf>>,
@@ -67,22 +78,33 @@ pub struct ReportArgs {
 /// # Errors
 /// If the sweep is not found or can't be read, or names what does not exist.
 pub fn run(args: ReportArgs) -> Result<u8> {
+    if args.importance && args.format == Format::Csv {
+        return Err(wrong_input(
+            "CSV has one line a trial, and no room for `--importance`",
+            "add `--format json`",
+        ));
+    }
     if args.runs && !matches!(args.format, Format::Json | Format::Csv) {
         return Err(wrong_input(
             "`--runs` needs a form that holds runs",
             "add `--format csv` or `--format json`",
         ));
     }
+    if args.pictures.is_some() && args.format != Format::Markdown {
+        return Err(wrong_input("`--pictures` are for Markdown", "add `--format markdown`"));
+    }
     let queue = Queue::new(&args.slurm);
     let picked = Picked::new(&args.root, args.sweep.as_deref(), &queue)?;
     let confirmed = if args.search { None } else { confirmed(&picked, &queue)? };
-    let default = (args.format == Format::Table && !args.all).then_some(TOP);
+    let few = args.format == Format::Table && args.html.is_none() && !args.all;
+    let top = args.top.or(few.then_some(TOP));
     let query = Query {
-        top: args.top.or(default.filter(|_| args.html.is_none())),
+        // What matters is asked of all trials, shown or not.
+        top: top.filter(|_| !args.importance && args.pictures.is_none()),
         sort: args.sort,
         filter: args.filter,
         metrics: args.metrics,
-        runs: args.runs,
+        runs: args.runs || args.pictures.is_some(),
     };
     let shown = confirmed.as_ref().unwrap_or(&picked);
     let query = match args.html {
@@ -104,14 +126,44 @@ pub fn run(args: ReportArgs) -> Result<u8> {
         write_page(shown, file.unwrap_or_else(|| name().into()), report)?;
         return Ok(exit);
     }
+    let mut images = String::new();
+    if args.importance || args.pictures.is_some() {
+        report.importance = Some(Told::of(&report));
+        report.rows.truncate(top.unwrap_or(usize::MAX));
+    }
+    if let Some(folder) = &args.pictures {
+        images = draw(&shown.sweep, &report, folder)?;
+        report.importance = report.importance.filter(|_| args.importance);
+    }
     print(&match args.format {
         Format::Table => table::render(&report, Terminal::stdout().view()),
         Format::Json => json::render(&report),
         Format::Csv if args.runs => csv::render_runs(&report),
         Format::Csv => csv::render(&report),
-        Format::Markdown => markdown::render(&report),
+        Format::Markdown => markdown::render(&report) + &images,
     })?;
     Ok(exit)
+}
+
+/// Draws the pictures of a report into a folder; gives the Markdown that shows them.
+fn draw(sweep: &Sweep, report: &Report, folder: &Path) -> Result<String> {
+    let drawn = picture::with_curves(report).flat_map(|row| &row.runs);
+    let runs: HashSet<u64> = drawn.map(|run| run.index).collect();
+    let curves = curves_of(&sweep.dir, Some(&runs), |_| true)?;
+    let mut images = String::new();
+    for picture in picture::pictures(report, &curves) {
+        let path = folder.join(picture.file);
+        match fs::read(&path) {
+            Ok(old) if !old.starts_with(picture::MARK.as_bytes()) => {
+                let fact = format!("`{}` is there, and no picture by dlgrid", path.display());
+                return Err(wrong_input(fact, "name another folder"));
+            }
+            Err(error) if !error.is_not_found() => return Err(error.into()),
+            _ => fs::replace(&path, picture.svg.as_bytes())?,
+        }
+        images.push_str(&markdown::image(&picture.alt, &path.display().to_string()));
+    }
+    Ok(images)
 }
 
 /// Writes the page of a report.

@@ -101,6 +101,7 @@ fn frame(source: &Source<'_>, plan: &Plan, rows: Vec<Row>, trials: u64) -> Repor
         duplicate_ends: source.duplicate_ends,
         notes: notes(source, &counts),
         openings: Vec::new(),
+        importance: None,
     }
 }
 
@@ -194,7 +195,9 @@ fn row(source: &Source<'_>, plan: &Plan, places: &[usize], entry: &Entry) -> Row
     let mut counts = Counts::of(facts().map(|f| f.state));
     counts.add(State::Waiting, source.rounds().count().saturating_sub(counts.total()));
     let metrics = (0..plan.query.metrics.len()).map(|column| metric(facts(), column)).collect();
-    let runs = if plan.query.runs { facts().map(|f| run_row(source, f)).collect() } else { vec![] };
+    let shown = plan.query.metrics.len();
+    let run = |fact| run_row(source, fact, shown);
+    let runs = if plan.query.runs { facts().map(run).collect() } else { vec![] };
     Row {
         rank: entry.rank,
         trial: (source.trial)(point),
@@ -222,7 +225,7 @@ pub(super) fn metric<'a, 'b: 'a>(
     Summary::of(&numbers)
 }
 
-fn run_row(source: &Source<'_>, fact: &Fact<'_>) -> RunRow {
+fn run_row(source: &Source<'_>, fact: &Fact<'_>, metrics: usize) -> RunRow {
     let draw = draw(source.seeds, source.folds, fact.index / source.points.max(1));
     RunRow {
         index: fact.index,
@@ -230,6 +233,7 @@ fn run_row(source: &Source<'_>, fact: &Fact<'_>) -> RunRow {
         fold: draw.and_then(|(_, fold)| fold),
         state: fact.state,
         objective: fact.objective,
+        metrics: fact.metrics.iter().take(metrics).copied().collect(),
         seconds: fact.seconds,
         why: fact.why.as_deref().map(str::to_owned),
     }

@@ -102,7 +102,7 @@ pub fn render_runs(report: &Report) -> String {
 }
 
 /// Cells as CSV lines.
-pub(super) fn write(lines: impl Iterator<Item = Vec<String>>) -> String {
+pub(crate) fn write(lines: impl Iterator<Item = Vec<String>>) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for line in lines {
         writer.write_record(&line).expect("every line has as many cells, and memory takes all");
@@ -111,7 +111,8 @@ pub(super) fn write(lines: impl Iterator<Item = Vec<String>>) -> String {
     String::from_utf8(bytes).expect("made of text only")
 }
 
-fn value(v: &Value) -> String {
+/// A value with all its digits, text as [`text`].
+pub(crate) fn value(v: &Value) -> String {
     match v {
         Value::Int(i) => i.to_string(),
         Value::Float(f) => number(*f),
@@ -120,7 +121,7 @@ fn value(v: &Value) -> String {
 }
 
 /// A number with all its digits.
-pub(super) fn number(x: f64) -> String {
+pub(crate) fn number(x: f64) -> String {
     if x.is_nan() {
         "NaN".into()
     } else if x.is_infinite() {
@@ -131,7 +132,7 @@ pub(super) fn number(x: f64) -> String {
 }
 
 /// Text that a spreadsheet takes for text.
-pub(super) fn text(raw: &str) -> String {
+pub(crate) fn text(raw: &str) -> String {
     let cleaned = clean(raw);
     if raw.starts_with(['=', '+', '-', '@', '\t', '\r'])
         || cleaned.starts_with(['=', '+', '-', '@'])

@@ -9,7 +9,8 @@
 //! ended, with `open_truncated`; `failures`: by cause, `{state, why, runs, example, kind,
 //! nodes}`, `kind` (`memory`, `time`, `killed`, …) null where it is not known;
 //! `damaged_lines` and `damage`; `duplicate_ends`; `notes`; `openings` of the test set, see
-//! [`tested`].
+//! [`tested`]; `importance`, where asked for: `{trials, left_out, explained, parameters, pairs}` with
+//! the share of each parameter and pair and its sd (null where it can't be told).
 //!
 //! A row: `rank` (null without a finite objective), `trial` and `trial_id`, `parameters`: path
 //! to value, without those that do not exist at that trial; `objective {mean, sd, n, state}`;
@@ -23,8 +24,8 @@ use rayon::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    Aim, Cause, Comparison, Paired, REPORT_SCHEMA, Report, Row, RunRow, Summary, Title, paired,
-    tested,
+    Aim, Cause, Comparison, Paired, REPORT_SCHEMA, Report, Row, RunRow, Summary, Title, importance,
+    paired, tested,
 };
 use crate::judge::Counts;
 use crate::recipe::Value;
@@ -33,7 +34,7 @@ use crate::recipe::Value;
 #[must_use]
 pub fn render(report: &Report) -> String {
     let rows: Vec<String> = report.rows.par_iter().map(|row| self::row(row, report)).collect();
-    object(&[
+    let mut fields = vec![
         ("schema", json!(REPORT_SCHEMA).to_string()),
         ("sweep", title(&report.sweep).to_string()),
         ("objective", aim(&report.aim).to_string()),
@@ -53,7 +54,12 @@ pub fn render(report: &Report) -> String {
         ("duplicate_ends", report.duplicate_ends.to_string()),
         ("notes", json!(report.notes).to_string()),
         ("openings", tested::json(&report.openings).to_string()),
-    ]) + "\n"
+    ];
+    if let Some(told) = &report.importance {
+        let json = importance::json(told, &report.parameters);
+        fields.push(("importance", json.to_string()));
+    }
+    object(&fields) + "\n"
 }
 
 /// One JSON object with its fields in this order; each value is JSON already.
@@ -153,17 +159,17 @@ fn state_of(mean: Option<f64>) -> Option<&'static str> {
 }
 
 /// The number, or null if it is not finite.
-pub(super) fn finite(x: f64) -> Json {
+pub(crate) fn finite(x: f64) -> Json {
     serde_json::Number::from_f64(x).map_or(Json::Null, Json::Number)
 }
 
 /// The sweep.
-pub(super) fn title(title: &Title) -> Json {
+pub(crate) fn title(title: &Title) -> Json {
     json!({"name": title.name, "id": title.id, "dir": title.dir})
 }
 
 /// What it is after.
-pub(super) fn aim(aim: &Aim) -> Json {
+pub(crate) fn aim(aim: &Aim) -> Json {
     json!({
         "metric": aim.metric,
         "goal": if aim.maximize { "maximize" } else { "minimize" },

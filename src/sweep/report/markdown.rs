@@ -1,6 +1,6 @@
 //! The report as a Markdown table, for issues and notes.
 use super::table::{not_done, objectives, parameter, rank, runs, summaries, tied, totals};
-use super::{Report, Row, Summary, tested};
+use super::{Report, Row, Summary, importance, tested};
 use crate::judge::State;
 use crate::text::{clean, duration};
 
@@ -46,9 +46,26 @@ pub fn render(report: &Report) -> String {
     }
     out.push_str(&totals(report).replace(" (all: --all)", ""));
     out.push('\n');
+    if let Some(told) = &report.importance {
+        out.push_str(&what_matters(report, told));
+    }
     if let Some(line) = tested::line(&report.openings) {
         out.push_str(&format!("\n{}\n", escape(&line)));
     }
+    out
+}
+
+fn what_matters(report: &Report, told: &importance::Told) -> String {
+    let mut out = String::from("\n");
+    if let Some(found) = &told.found {
+        let head = [("parameter".to_owned(), false), ("share".into(), true)];
+        let lines = importance::lines(found, &report.parameters).into_iter();
+        let rows = lines.map(|(name, share)| vec![escape(&name), importance::written(share)]);
+        out.push_str(&write(&head, rows));
+        out.push('\n');
+    }
+    out.push_str(&importance::notes(told).join("; "));
+    out.push('\n');
     out
 }
 
@@ -56,6 +73,17 @@ fn start(row: &Row) -> Vec<String> {
     let mut cells = vec![rank(row), row.name()];
     cells.extend(row.parameters.iter().map(|value| escape(&parameter(value.as_ref()))));
     cells
+}
+
+/// An image beside the report.
+#[must_use]
+pub fn image(alt: &str, path: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
+    let address: String = path
+        .bytes()
+        .map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .collect();
+    format!("\n![{}]({address})\n", escape(alt))
 }
 
 /// A table; `true` sets a column to the right.

@@ -4,15 +4,18 @@ pub mod around;
 mod build;
 pub mod cause;
 pub mod collect;
+pub mod compare;
 pub mod csv;
 pub mod efficiency;
 pub mod fate;
+pub mod importance;
 pub mod json;
 pub mod list;
 pub mod markdown;
 pub mod page;
 pub mod paired;
 pub mod pause;
+pub mod picture;
 pub mod query;
 pub mod ranges;
 pub mod rank;
@@ -169,6 +172,8 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Every opening of the test set.
     pub openings: Vec<tested::Tested>,
+    /// What matters among the trials, where that was asked.
+    pub importance: Option<importance::Told>,
 }
 
 /// What the trials of a report are compared with: the first of all of them, shown or not.
@@ -224,6 +229,8 @@ pub struct RunRow {
     pub state: State,
     /// Its objective.
     pub objective: Option<f64>,
+    /// Further metrics, in the order of [`Report::metrics`].
+    pub metrics: Vec<Option<f64>>,
     /// Seconds of training.
     pub seconds: f64,
     /// The cause, where it did not end well.

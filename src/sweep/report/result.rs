@@ -16,7 +16,7 @@ use crate::trial::TrialId;
 pub const RESULT_SCHEMA: &str = "dlgrid.run/1";
 
 /// What the names of floors begin with.
-pub(super) const FLOOR: &str = "floor/";
+pub(crate) const FLOOR: &str = "floor/";
 /// Classes whose whole confusion matrix is shown as text.
 const MATRIX: usize = 20;
 /// Of more classes, so many of the worst, and so many of the most frequent mistakes.

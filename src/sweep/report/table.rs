@@ -3,7 +3,7 @@
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use unicode_width::UnicodeWidthStr;
 
-use super::{Report, Row, Summary, paired, ranges, tested};
+use super::{Report, Row, Summary, importance, paired, ranges, tested};
 use crate::judge::State;
 use crate::recipe::Value;
 use crate::text::{Digits, clean, cut, duration, grouped, plural};
@@ -66,6 +66,10 @@ pub fn render(report: &Report, view: View) -> String {
         }
     }
     out.push('\n');
+    if let Some(told) = &report.importance {
+        out.push_str(&importance::table(report, told, view));
+        out.push('\n');
+    }
     out.push_str(&foot(report, view));
     out
 }
@@ -157,7 +161,7 @@ pub(super) fn tied(report: &Report) -> Option<String> {
 }
 
 /// The end of a path from which on no other path has the same: `lr` of `optimizer.lr`.
-fn short<'a>(path: &'a str, all: &[String]) -> &'a str {
+pub(super) fn short<'a>(path: &'a str, all: &[String]) -> &'a str {
     let mut from = path.len();
     while let Some(dot) = path[..from].rfind('.') {
         let tail = &path[dot..];

@@ -789,3 +789,51 @@ fn sweeps_are_listed() {
     ");
     assert!(list::render_json(&entries).starts_with("{\"schema\":\"dlgrid.list/1\",\"sweeps\":[{"));
 }
+
+/// What matters, on a grid that the first two parameters decide, with a trial that diverged.
+fn mattering() -> Report {
+    let mut report = report(Query::default()).unwrap();
+    let row = report.rows[0].clone();
+    let kinds = ["adam", "sgd", "rms|prop"];
+    let lrs = [1e-4, 1e-3, 1e-2, 1e-1];
+    report.rows = kinds
+        .iter()
+        .enumerate()
+        .flat_map(|(k, kind)| lrs.iter().enumerate().map(move |(l, lr)| (k, kind, l, *lr)))
+        .map(|(k, kind, l, lr)| {
+            let y = 0.9 - 0.1 * [0.0, 1.0, 0.1][k] - 0.05 * (l as f64 - 2.0).abs();
+            let mean = if (k, l) == (1, 3) { f64::NAN } else { y };
+            let objective = Summary { mean: Some(mean), ..row.objective };
+            let parameters = vec![
+                Some(Value::Int(2)),
+                Some(Value::Text((*kind).into())),
+                Some(Value::Float(lr)),
+                (*kind == "sgd").then_some(Value::Float(0.9)),
+            ];
+            Row { objective, parameters, ..row.clone() }
+        })
+        .collect();
+    report.importance = Some(importance::Told::of(&report));
+    report.rows.truncate(2);
+    report
+}
+
+#[test]
+fn what_matters_is_told_in_each_form() {
+    let report = mattering();
+    let table = table::render(&report, NARROW);
+    let at = table.find("what matters").unwrap();
+    insta::assert_snapshot!("what_matters_table", table[at..].split("\n\n2 of").next().unwrap());
+    let markdown = markdown::render(&report);
+    let at = markdown.find("| parameter").unwrap();
+    insta::assert_snapshot!("what_matters_markdown", &markdown[at..]);
+    let json: serde_json::Value = serde_json::from_str(&json::render(&report)).unwrap();
+    let told = &json["importance"];
+    assert_eq!(told["parameters"][1]["parameter"], "optimizer.kind");
+    assert_eq!((&told["trials"], &told["left_out"]), (&12.into(), &0.into()));
+    let few = Report { rows: report.rows[..2].to_vec(), importance: None, ..report };
+    let none = importance::Told::of(&few);
+    let none = Report { importance: Some(none), ..few };
+    assert!(table::render(&none, WIDE).contains("what matters can't be told"));
+    assert!(json::render(&none).contains("\"importance\":null"));
+}

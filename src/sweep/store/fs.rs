@@ -213,6 +213,17 @@ pub fn publish(path: &Path, bytes: &[u8]) -> Result<()> {
     draft.publish(path)
 }
 
+/// Creates a file with this content, at once and durably, or puts it in the place of one that is
+/// there: for files that are none of a sweep's.
+///
+/// # Errors
+/// What the system refused.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut draft = draft(folder(path))?;
+    draft.write(bytes)?;
+    draft.rename(path)
+}
+
 /// As [`publish`], for a program: its owner and group may run it.
 ///
 /// # Errors

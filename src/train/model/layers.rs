@@ -93,6 +93,26 @@ pub trait Layers {
     fn add(&mut self, x: Self::Value, y: Self::Value) -> Self::Value;
 }
 
+/// A convolution in so many groups, from `[batch, channels, height, width]` by
+/// `[outputs, channels / groups, kernel, kernel]`.
+///
+/// One of single pixels with a stride is one of the pixels that it looks at: oneDNN's own gradient of
+/// it writes behind its memory where there are fewer than eight channels.
+pub fn convolved(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    how: Convolution,
+    groups: i64,
+) -> Tensor {
+    let (stride, border) = (whole(how.stride), whole(how.kernel / 2));
+    if how.kernel == 1 && stride > 1 {
+        let seen = x.slice(2, None, None, stride).slice(3, None, None, stride);
+        return seen.conv2d(weight, bias, [1, 1], [0, 0], [1, 1], groups);
+    }
+    x.conv2d(weight, bias, [stride; 2], [border; 2], [1, 1], groups)
+}
+
 /// Numbers of an input or output of libtorch's.
 pub fn whole(n: usize) -> i64 {
     i64::try_from(n).expect("a model's size is an i64")

@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::activation::activate;
 use super::dropout::dropout;
-use super::layers::{Convolution, Layers, NEWEST, NORM_EPS, Pool, extent, whole};
+use super::layers::{Convolution, Layers, NEWEST, NORM_EPS, Pool, convolved, extent, whole};
 use super::{Mode, Part, synced_norm};
 use crate::ranks;
 
@@ -59,10 +59,7 @@ impl Layers for Walk<'_> {
     }
 
     fn convolve(&mut self, _name: Arguments<'_>, x: Tensor, how: Convolution) -> Tensor {
-        let (stride, border) = (whole(how.stride), whole(how.kernel / 2));
-        self.product(x, how.bias, |x, weight, bias| {
-            x.conv2d(weight, bias, [stride; 2], [border; 2], [1, 1], 1)
-        })
+        self.product(x, how.bias, |x, weight, bias| convolved(x, weight, bias, how, 1))
     }
 
     /// A batch with one number a channel has no variance: it is normed as when judging. So is one

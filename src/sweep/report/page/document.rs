@@ -61,9 +61,9 @@ pub fn render(page: &Page<'_>) -> String {
     )
 }
 
-/// Compressed, in signs that mean nothing to HTML.
+/// Compressed, in signs that mean nothing to HTML. The fourth level is a third of the sixth's work, for 4 % more.
 fn packed(bytes: &[u8]) -> String {
-    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(4));
     let written = writer.write_all(bytes).and_then(|()| writer.finish());
     base64(&written.expect("writing to memory can't fail"))
 }

@@ -5,8 +5,9 @@ use serde_json::{Value as Json, json};
 use super::{Page, bars, curves};
 use crate::dataset;
 use crate::recipe::Value;
+use crate::report::importance::Told;
 use crate::report::result::RunResult;
-use crate::report::{Report, Row, Summary, efficiency, json as form, tested};
+use crate::report::{Report, Row, Summary, efficiency, importance, json as form, tested};
 use crate::space::Space;
 use crate::store::confusion::class_scores;
 use crate::text::{clean, date, duration};
@@ -26,6 +27,7 @@ pub(super) fn payload(page: &Page<'_>) -> Json {
         "parameters": parameters(report, &page.sweep.spec.space),
         "metrics": report.metrics,
         "trials": trials(report),
+        "matters": matters(report),
         "comparison": report.comparison.map(|c| c.trial.map(|t| t.short())),
         "curves": {"names": names, "of": curves::json(&report.rows, &names, &report.aim, &page.curves)},
         "best": page.best.as_ref().map(best),
@@ -66,6 +68,18 @@ pub(super) fn has_ratios<'v>(values: impl Iterator<Item = &'v Value>) -> bool {
     let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else { return false };
     let middle = numbers[numbers.len() / 2];
     numbers.len() > 2 && *first > 0.0 && last / first >= 30.0 && middle < (first + last) / 4.0
+}
+
+/// `{lines: [{name, share, sd}], order: [parameter], pair: [parameter, parameter], notes: [text]}`:
+/// parameters as places in the report's; without `lines` and `order` where it can't be told.
+fn matters(report: &Report) -> Json {
+    let told = Told::of(report);
+    let notes = importance::notes(&told);
+    let Some(found) = told.found else { return json!({"lines": [], "notes": notes}) };
+    let lines = importance::lines(&found, &report.parameters).into_iter();
+    let lines = lines.map(|(name, s)| json!({"name": name, "share": s.mean, "sd": s.sd}));
+    json!({"lines": lines.collect::<Vec<_>>(), "order": found.order(),
+           "pair": found.most_together(), "notes": notes})
 }
 
 fn column<T>(report: &Report, of: impl Fn(&Row) -> T) -> Json

@@ -1,14 +1,23 @@
 //! The page's pieces: what is thinned, which axes are logarithmic, which bars share a row.
 use super::bars::{self, Bar};
-use super::curves::{digits, thin};
+use super::curves::{digits, room, thin};
 use super::payload::has_ratios;
 use crate::recipe::Value;
 
 #[test]
 fn numbers_keep_four_digits() {
-    for (x, expected) in [(0.123_456, 0.1235), (-98_765.4, -98_770.0), (0.0, 0.0), (1e-300, 1e-300)]
-    {
-        assert!((digits(x) - expected).abs() <= expected.abs() * 1e-12, "{x}");
+    let some = [
+        (0.123_456, 0.1235),
+        (-98_765.4, -98_770.0),
+        (0.0, 0.0),
+        (1e-300, 1e-300),
+        (3.141_59e200, 3.142e200),
+        (0.999_96, 1.0),
+        (7.000_4e-17, 7e-17),
+        (1.234_56e20, 1.235e20),
+    ];
+    for (x, expected) in some {
+        assert_eq!(digits(x).to_string(), f64::to_string(&expected), "{x}");
     }
 }
 
@@ -19,6 +28,21 @@ fn a_thinned_curve_keeps_its_ends_and_its_best_epoch() {
     assert_eq!((kept.first(), kept.last(), kept.len()), (Some(&1), Some(&1000), 25));
     assert!(kept.contains(&777) && kept.is_sorted());
     assert_eq!(thin(&epochs[..24], Some(7), 24), epochs[..24]);
+}
+
+#[test]
+fn curves_have_the_room_that_a_page_of_so_many_trials_has() {
+    // Trials, numbers an epoch; epochs of a trial after the first, and numbers of the whole.
+    for (rows, an_epoch, expected) in [
+        (3, 8, (200, 240_000)),
+        (100, 8, (200, 240_000)),
+        (1_000, 8, (24, 240_000)),
+        (10_000, 4, (59, 2_400_000)),
+        (100_000, 4, (24, 2_400_000)),
+    ] {
+        assert_eq!(room(rows, an_epoch), expected, "{rows}");
+    }
+    assert_eq!(room(0, 0), (200, 240_000));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use tch::{Kind, Tensor};
 use super::draws::Draws;
 use crate::model::Mode;
 use crate::model::activation::{SLOPES, activate, sloped};
-use crate::model::layers::{Convolution, Layers, NEWEST, NORM_EPS, Pool, extent, whole};
+use crate::model::layers::{Convolution, Layers, NEWEST, NORM_EPS, Pool, convolved, extent, whole};
 use crate::model::masks::{self, Use};
 
 /// Rows or images of all runs.
@@ -138,10 +138,10 @@ impl Layers for Walk<'_> {
     }
 
     fn convolve(&mut self, _name: Arguments<'_>, x: Value, how: Convolution) -> Value {
-        let (runs, stride, border) = (self.runs, whole(how.stride), whole(how.kernel / 2));
+        let runs = self.runs;
         let images = self.product(&x.image(), how.bias, |x, weight, bias| {
             let bias = bias.map(|bias| bias.reshape([-1]));
-            x.conv2d(&weight.flatten(0, 1), bias.as_ref(), [stride; 2], [border; 2], [1, 1], runs)
+            convolved(x, &weight.flatten(0, 1), bias.as_ref(), how, runs)
         });
         Value::Images(images)
     }

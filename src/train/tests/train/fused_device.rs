@@ -89,7 +89,7 @@ fn eight_together_come_to_what_eight_come_to_alone() {
         for (one, other) in all.epochs.iter().flatten().zip(own.epochs.iter().flatten()) {
             for name in ["train/loss", "valid/loss"] {
                 let (one, other) = (one.metrics[name].0, other.metrics[name].0);
-                assert!((one - other).abs() < 0.02 * other, "{more:?}: {name} {one} {other}");
+                assert!((one - other).abs() < 0.1 * other, "{more:?}: {name} {one} {other}");
             }
         }
     }

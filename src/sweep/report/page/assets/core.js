@@ -23,6 +23,7 @@ async function load() {
   S.shown = D.n;
 }
 const css = name => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+const paper = () => document.documentElement.classList.contains("paper"); // being printed
 const dark = () => document.documentElement.dataset.theme === "dark";
 function digitsFor(numbers) {
   let most = 0;
@@ -133,5 +134,15 @@ function canvas(width, height, label) {
   c.style.width = width + "px"; c.style.height = height + "px";
   const g = c.getContext("2d"); g.scale(ratio, ratio);
   return [c, g, ratio];
+}
+// The end of a parameter's path from which on no other has the same: `lr` of `optimizer.lr`.
+function tail(path) {
+  const all = D.parameters.map(p => p.path);
+  for (let at = path.lastIndexOf("."); at >= 0; at = path.lastIndexOf(".", at - 1)) {
+    const end = path.slice(at);
+    if (all.filter(p => p.endsWith(end) || p === end.slice(1)).length <= 1) return end.slice(1);
+    if (at === 0) break;
+  }
+  return path;
 }
 const wide = (...children) => el("div", {class: "wide", tabindex: 0}, ...children);

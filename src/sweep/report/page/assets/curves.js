@@ -49,7 +49,7 @@ function curvesView(root) {
         if (!s.mark || !place.has(s.mark)) return;
         const g = u.ctx, v = data[k][place.get(s.mark)];
         if (v === null) return;
-        g.save(); g.fillStyle = css("back"); g.strokeStyle = s.stroke; g.lineWidth = 2 * devicePixelRatio;
+        g.save(); g.setLineDash([]); g.fillStyle = css("back"); g.strokeStyle = s.stroke; g.lineWidth = 2 * devicePixelRatio;
         g.beginPath(); g.arc(u.valToPos(s.mark, "x", true), u.valToPos(v, "y", true), 4.5 * devicePixelRatio, 0, 7); g.fill(); g.stroke(); g.restore();
       })]},
     }, data, plot);

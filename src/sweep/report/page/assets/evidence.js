@@ -7,12 +7,17 @@ function classesView(root) {
   const table = el("table", {}, el("thead", {}, el("tr", {}, ...["class", "precision", "recall", "f1", "samples"].map((h, k) => el("th", {scope: "col", class: k ? "" : "text"}, h)))),
     el("tbody", {}, ...scores.map(s => el("tr", {}, el("td", {class: "text"}, s[0]), ...[1, 2, 3].map(k => el("td", {}, s[k].toFixed(4))), el("td", {}, count(s[4]))))));
   const two = el("div", {class: "two"});
-  if (B.matrix) two.append(matrix(B));
+  const figure = el("div");
+  if (B.matrix) two.append(figure);
   two.append(el("div", {}, wide(table), B.scores.length > 30 ? el("p", {class: "dim"}, "The 20 worst of " + B.scores.length + " classes.") : ""));
   root.append(two);
+  if (!B.matrix) return;
+  const draw = () => figure.replaceChildren(matrix(B, figure.clientWidth));
+  draw(); views.push({resize: draw});
 }
-function matrix(B) {
-  const n = B.matrix.length, cell = n <= 12 ? 38 : Math.max(5, 460 / n), L = n <= 30 ? 100 : 6, small = n > 12;
+function matrix(B, room) {
+  const n = B.matrix.length, L = n <= 30 ? Math.min(100, 14 + 7 * Math.max(...B.scores.map(s => s[0].slice(0, 15).length))) : 6;
+  const cell = Math.max(n <= 12 ? 22 : 5, Math.min(n <= 12 ? 38 : 460 / n, (room - L - 4) / n)), small = n > 12;
   const svg = el("svg", {width: L + n * cell + 4, height: n * cell + 60, role: "img", "aria-label": "Confusion matrix: rows are true classes, columns what they were taken for"});
   B.matrix.forEach((row, r) => {
     const all = row.reduce((a, b) => a + b, 0) || 1;

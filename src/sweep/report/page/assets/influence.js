@@ -2,26 +2,24 @@
 function influenceView(root) {
   const T = D.trials, P = D.columns.filter(c => c.kind === "parameter");
   if (!P.length) { root.append(el("p", {class: "dim"}, "No parameter varies.")); return; }
-  if (D.importance) root.append(importance());
+  const M = D.matters;
+  root.append(shares());
   const slices = el("div", {class: "grid"}), heat = el("div");
   const objective = D.columns.find(c => c.kind === "objective");
   root.append(el("h3", {}, "Objective over each parameter"), slices);
-  const rank = D.importance ? D.importance.shares.map((s, k) => [s.share, k]).sort((a, b) => b[0] - a[0]).map(x => x[1]) : P.map((_, k) => k);
+  const rank = M.order || P.map((_, k) => k), pair = M.pair || [rank[0], rank[1]];
   const pick = (label, k) => { const s = el("select", {"aria-label": label, onchange: () => drawHeat()}, ...P.map((c, i) => el("option", {value: i}, c.name))); s.value = k; return s; };
-  const pair = D.importance && D.importance.pair ? D.importance.pair : [rank[0], rank[1]];
   const across = pick("across", pair[0]), up = pick("up", pair[1]);
   if (P.length > 1) root.append(el("h3", {}, "Two together"), el("div", {class: "tools"}, up, " over ", across), heat);
-  function importance() {
-    const I = D.importance, most = Math.max(...I.shares.map(s => s.share + s.sd), 1e-9);
-    const rows = I.shares.map((s, k) => [s, P[k].name]).sort((a, b) => b[0].share - a[0].share).map(([s, name]) => {
-      const w = v => Math.max(0, v) / most * 300;
-      return el("tr", {}, el("td", {class: "text"}, name), el("td", {}, (100 * s.share).toFixed(1) + " % ± " + (100 * s.sd).toFixed(1)),
-        el("td", {}, el("svg", {width: 310, height: 16, "aria-hidden": "true"}, el("rect", {x: 0, y: 3, width: w(s.share), height: 10, rx: 2, fill: "var(--bar)"}), el("line", {x1: w(s.share - s.sd), x2: w(s.share + s.sd), y1: 8, y2: 8, stroke: "var(--ink)", "stroke-width": 1.5}))));
-    });
-    return el("div", {}, el("h3", {}, "Share of the objective's variance that each parameter explains"), wide(el("table", {}, el("tbody", {}, ...rows))), el("p", {class: "dim"}, "fANOVA over a random forest; ± is the standard deviation over its trees." + (I.pair ? " Together beyond their own: " + P[I.pair[0]].name + " with " + P[I.pair[1]].name + "." : "")));
+  function shares() {
+    const most = Math.max(...M.lines.map(s => s.share + s.sd), 1e-9), w = v => Math.max(0, v) / most * 300;
+    const row = s => el("tr", {}, el("td", {class: "text"}, s.name), el("td", {}, (100 * s.share).toFixed(1) + " % ± " + (100 * s.sd).toFixed(1)),
+      el("td", {}, el("svg", {width: 310, height: 16, "aria-hidden": "true"}, el("rect", {x: 0, y: 3, width: w(s.share), height: 10, rx: 2, fill: "var(--bar)"}), el("line", {x1: w(s.share - s.sd), x2: w(s.share + s.sd), y1: 8, y2: 8, stroke: "var(--ink)", "stroke-width": 1.5}))));
+    const table = M.lines.length ? wide(el("table", {id: "shares"}, el("tbody", {}, ...M.lines.map(row)))) : "";
+    return el("div", {}, el("h3", {}, "Share of the objective's variance that each parameter explains"), table, el("p", {class: "dim"}, M.notes.map(n => n[0].toUpperCase() + n.slice(1) + ".").join(" ")));
   }
   function slice(c) {
-    const W = 270, H = 150, L = 40, B = 20;
+    const columns = Math.max(1, Math.floor((root.clientWidth + 16) / 276)), W = Math.min(380, (root.clientWidth - 16 * (columns - 1)) / columns), H = 150, L = 40, B = 20;
     const [cv, g] = canvas(W, H, "Objective over " + c.name);
     const X = t => L + t * (W - L - 8), Y = t => 6 + (1 - t) * (H - B - 10);
     g.font = "10px system-ui"; g.fillStyle = css("dim"); g.strokeStyle = css("line");

@@ -4,9 +4,22 @@ const wants = matchMedia("(prefers-color-scheme: dark)");
 document.documentElement.dataset.theme = wants.matches ? "dark" : "light";
 wants.addEventListener("change", () => theme(wants.matches ? "dark" : "light"));
 $("theme").addEventListener("click", () => theme(dark() ? "light" : "dark"));
+// On paper: light, as wide as A4 and Letter both are, with the spec; a table that is wider is set smaller.
 let before = null;
-addEventListener("beforeprint", () => { before = document.documentElement.dataset.theme; if (before === "dark") theme("light"); });
-addEventListener("afterprint", () => { if (before && before !== document.documentElement.dataset.theme) theme(before); });
+addEventListener("beforeprint", () => {
+  before = {theme: document.documentElement.dataset.theme, shut: [...document.querySelectorAll("#provenance details:not([open])")]};
+  before.shut.forEach(d => { d.open = true; });
+  document.documentElement.classList.add("paper");
+  theme("light");
+  for (const w of document.querySelectorAll(".wide")) if (w.firstChild && w.scrollWidth > w.clientWidth) w.firstChild.style.zoom = w.clientWidth / w.scrollWidth;
+});
+addEventListener("afterprint", () => {
+  if (!before) return;
+  before.shut.forEach(d => { d.open = false; });
+  document.documentElement.classList.remove("paper");
+  for (const w of document.querySelectorAll(".wide")) if (w.firstChild) w.firstChild.style.zoom = "";
+  theme(before.theme); before = null;
+});
 async function start() {
   await load();
   D.columns = columns();
@@ -14,7 +27,8 @@ async function start() {
   $("main").hidden = $("bar").hidden = false;
   tableView($("table")); parallelView($("parallel")); influenceView($("influence")); curvesView($("curves"));
   classesView($("classes")); failuresView($("failures")); costView($("cost")); provenanceView($("provenance"));
-  $("filter").placeholder = (D.parameters[0] ? D.parameters[0].path + " … and " : "") + "rank <= 20";
+  const number = D.columns.find(c => c.kind === "parameter" && !c.words && c.scale.levels.length > 1);
+  $("filter").placeholder = (number ? number.name + " <= " + short(number.scale.levels[number.scale.levels.length >> 1]) + " and " : "") + "rank <= 20";
   let typed;
   $("filter").addEventListener("input", e => { clearTimeout(typed); typed = setTimeout(() => setFilter(e.target.value), 150); });
   $("reset").addEventListener("click", () => { S.brushes.clear(); S.picked.clear(); setFilter(""); });

@@ -2,7 +2,8 @@
 // milliseconds, which paths of a canvas are far from.
 function parallelView(root) {
   const box = el("div", {class: "parallel"});
-  const TOP = 30, BOTTOM = 34;
+  const missing = D.columns.some(c => c.values.some(v => v === null));
+  const TOP = 30, BOTTOM = missing ? 34 : 14; // below the axes is where a line without a value goes
   let axes = D.columns.filter(c => c.kind === "parameter").slice(0, 11).concat(D.columns.filter(c => c.kind === "objective"));
   let width = 0, height = 0, base, front, over, image, context, ratio = 1;
   const jitter = Float32Array.from({length: D.n}, (_, i) => ((i * 2654435761 >>> 0) / 4294967296 - 0.5));
@@ -26,6 +27,7 @@ function parallelView(root) {
   const pack = (c, a) => (a << 24 | c[2] << 16 | c[1] << 8 | c[0]) >>> 0;
   function paint(target, keep, colourOf) {
     const W = target.width, H = target.height, g = target.getContext("2d");
+    if (paper()) { trace(g, keep, colourOf); return; }
     const buffer = g.createImageData(W, H), px = new Uint32Array(buffer.data.buffer);
     const xs = axes.map((_, k) => x(k) * ratio);
     for (const i of D.order) {
@@ -34,6 +36,17 @@ function parallelView(root) {
       for (let k = 1; k < axes.length; k++) line(px, W, H, xs[k - 1], ys[k - 1][i], xs[k], ys[k][i], colour);
     }
     g.putImageData(buffer, 0, 0);
+  }
+  // The same as paths: a printer wants lines, loses pixels, and takes clearing for painting white.
+  function trace(g, keep, colourOf) {
+    for (const i of D.order) {
+      if (!keep(i)) continue;
+      const c = colourOf(i);
+      g.strokeStyle = "rgba(" + [c & 255, c >> 8 & 255, c >> 16 & 255, (c >>> 24) / 255].join(",") + ")";
+      g.beginPath();
+      axes.forEach((_, k) => g[k ? "lineTo" : "moveTo"](x(k) * ratio, ys[k][i]));
+      g.stroke();
+    }
   }
   let ys = [];
   function layout() {
@@ -59,7 +72,7 @@ function parallelView(root) {
   function overlay() {
     const g = over.getContext("2d");
     g.setTransform(ratio, 0, 0, ratio, 0, 0);
-    g.clearRect(0, 0, width, height);
+    if (!paper()) g.clearRect(0, 0, width, height);
     g.font = "11px system-ui, sans-serif";
     if (S.hover >= 0) {
       g.strokeStyle = css("ink"); g.lineWidth = 2.5; g.beginPath();
@@ -78,7 +91,7 @@ function parallelView(root) {
         if (Math.abs(last - Y) < 12) continue;
         last = Y;
         const text = word.length > 16 ? word.slice(0, 15) + "…" : word;
-        g.strokeStyle = css("back"); g.lineWidth = 3.5; g.strokeText(text, X + side, Y + 4);
+        g.strokeStyle = css("back"); g.lineWidth = 5; g.lineJoin = "round"; g.strokeText(text, X + side, Y + 4);
         g.fillStyle = css("ink"); g.fillText(text, X + side, Y + 4);
       }
       const b = S.brushes.get(c);
@@ -168,7 +181,7 @@ function parallelView(root) {
     box.querySelectorAll("button.axis").forEach((a, k) => a.setAttribute("aria-label", said(axes[k])));
   });
   box.addEventListener("pointerleave", () => hover(-1));
-  const tip = el("p", {class: "dim mono", "aria-hidden": "true"}, "\u00a0");
+  const tip = el("p", {class: "dim mono tip", "aria-hidden": "true"}, "\u00a0");
   const chooser = el("details", {class: "tools"}, el("summary", {}, "Axes"));
   for (const c of D.columns) {
     const input = el("input", {type: "checkbox", onchange: () => {

@@ -5,6 +5,7 @@ function tableView(root) {
   let rows = 25;
   const key = {};
   const heads = [["rank", "rank", i => T.rank[i] ?? Infinity], ["trial", "trial", i => T.name[i], true]];
+  const name = path => { const end = tail(path); return end === path ? path : [el("span", {class: "stem"}, path.slice(0, -end.length)), end]; };
   D.parameters.forEach((p, k) => heads.push([p.path, p.path, i => T.values[k][i], p.words !== null]));
   heads.push([D.aim.metric, "objective", i => T.mean[i]]);
   if (several) heads.push(["spread", null, null, true], ["less the first", "difference", i => T.difference[i]], ["p", "p", i => T.p[i]]);
@@ -20,9 +21,11 @@ function tableView(root) {
     if (T.mean[i] === null) return "";
     const m = T.mean[i], s = T.sd[i], out = [];
     if (s !== null) out.push(el("line", {x1: px(m - s), x2: px(m + s), y1: 8, y2: 8, stroke: "var(--bar)", "stroke-width": 2}));
-    for (const r of T.runs[i]) if (r[4] !== null) out.push(el("circle", {cx: px(r[4]), cy: 8, r: 1.6, fill: "var(--dim)"}));
-    out.push(el("circle", {cx: px(m), cy: 8, r: 3.4, fill: "var(--bar)"}));
-    return el("svg", {width: 120, height: 16, role: "img", "aria-label": "mean " + write(m) + (s === null ? "" : ", standard deviation " + write(s))}, ...out);
+    for (const r of T.runs[i]) if (r[4] !== null && r[4] >= low && r[4] <= high) out.push(el("circle", {cx: px(r[4]), cy: 8, r: 1.6, fill: "var(--dim)"}));
+    // Beyond the picture's ends only where the mean lies can be told.
+    const way = m < low ? -1 : m > high ? 1 : 0, at = px(m);
+    out.push(way ? el("path", {d: "M" + (at - 3 * way) + " 4L" + (at + 4 * way) + " 8L" + (at - 3 * way) + " 12Z", fill: "var(--bar)"}) : el("circle", {cx: at, cy: 8, r: 3.4, fill: "var(--bar)"}));
+    return el("svg", {class: "spread", viewBox: "0 0 120 16", preserveAspectRatio: "none", role: "img", "aria-label": "mean " + write(m) + (s === null ? "" : ", standard deviation " + write(s))}, ...out);
   }
   function order() {
     const f = key[sort.key], on = [];
@@ -36,17 +39,17 @@ function tableView(root) {
     return on;
   }
   function row(i) {
-    const cells = [el("td", {}, el("input", {type: "checkbox", "aria-label": "show the curve of " + T.name[i], onchange: () => toggle(i)}))];
+    const cells = [el("td", {class: "tick"}, el("input", {type: "checkbox", "aria-label": "show the curve of " + T.name[i], onchange: () => toggle(i)}))];
     cells[0].firstChild.checked = S.picked.has(i);
-    cells.push(el("td", {}, (T.tied[i] ? "≈ " : "") + (T.rank[i] ?? "–")), el("td", {class: "text mono"}, T.name[i]));
+    cells.push(el("td", {}, (T.tied[i] ? "≈ " : "") + (T.rank[i] ?? "–")), el("td", {class: "text mono pin"}, T.name[i]));
     D.parameters.forEach((p, k) => { const v = short(T.values[k][i]); cells.push(el("td", {class: p.words ? "text" : "", title: v.length > 20 ? v : null}, v)); });
     const why = T.mean[i] === null ? el("span", {class: "warn"}, T.why[i]) : write(T.mean[i]) + (T.sd[i] === null ? "" : " ± " + write(T.sd[i]));
     cells.push(el("td", {}, why));
     if (several) {
       const d = T.difference[i], l = T.low[i];
       cells.push(el("td", {class: "text"}, picture(i)));
-      cells.push(el("td", {}, d === null ? "" : (d > 0 ? "+" : "") + write(d) + (l === null ? "" : "  [" + write(l) + ", " + write(T.high[i]) + "]")));
-      cells.push(el("td", {}, T.p[i] === null ? "" : T.p[i] < 0.001 ? "< 0.001" : T.p[i].toFixed(3)));
+      cells.push(el("td", {}, d === null ? "" : (d > 0 ? "+" : "") + write(d), l === null ? "" : el("span", {class: "roomy"}, "  [" + write(l) + ", " + write(T.high[i]) + "]")));
+      cells.push(el("td", {}, T.p[i] === null ? "" : T.p[i] < 0.001 ? "<0.001" : T.p[i].toFixed(3)));
     }
     cells.push(el("td", {}, T.n[i] === D.rounds ? T.n[i] : T.n[i] + " of " + D.rounds), el("td", {}, span(T.seconds[i])));
     const tr = el("tr", {class: T.rank[i] === 1 ? "first" : "", "data-trial": T.name[i]}, ...cells);
@@ -55,14 +58,14 @@ function tableView(root) {
   }
   function draw() {
     const on = order();
-    const head = el("tr", {}, el("th", {scope: "col"}, "curve"), ...heads.map(([name, k, , text]) => {
-      const th = el("th", {scope: "col", class: text ? "text" : "", title: name});
-      if (!k) { th.append(name); return th; }
+    const head = el("tr", {}, el("th", {scope: "col", class: "tick"}, "curve"), ...heads.map(([head, k, , text]) => {
+      const th = el("th", {scope: "col", class: (text ? "text" : "") + (k === "trial" ? " pin" : ""), title: head});
+      if (!k) { th.append(head); return th; }
       if (sort.key === k) th.setAttribute("aria-sort", sort.down ? "descending" : "ascending");
       th.append(el("button", {type: "button", "data-sort": k, onclick: () => {
         sort.down = sort.key === k ? !sort.down : false; sort.key = k; draw();
         root.querySelector('[data-sort="' + CSS.escape(k) + '"]').focus();
-      }}, name, sort.key === k ? (sort.down ? " ↓" : " ↑") : ""));
+      }}, ...[name(head)].flat(), sort.key === k ? (sort.down ? " ↓" : " ↑") : ""));
       return th;
     }));
     const body = el("tbody", {}, ...on.slice(0, rows).map(row));

@@ -1,0 +1,181 @@
+//! Results for other programs: every run with its parameters and metrics, and the curves, as CSV,
+//! JSON lines, Parquet or TensorBoard's event files, in a folder of the user's.
+mod column;
+mod csv;
+mod gather;
+mod jsonl;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod proto;
+mod record;
+mod tensorboard;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::judge::State;
+use crate::recipe::{Fold, Value};
+use crate::report::{Aim, Title, json as form};
+use crate::store::record::Epoch;
+use crate::store::{error::StoreError, fs};
+pub use gather::{GatherError, gather};
+
+/// Version of what an export has; fields and columns are added, never changed or taken away.
+pub const EXPORT_SCHEMA: &str = "dlgrid.export/1";
+
+/// What is exported.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Export {
+    /// The sweep.
+    pub sweep: Title,
+    /// What it is after.
+    pub aim: Aim,
+    /// What its spec says of it.
+    pub description: Option<String>,
+    /// When it was created, in seconds since the Unix epoch.
+    pub created: f64,
+    /// The parameters that vary.
+    pub parameters: Vec<String>,
+    /// Every metric that a run ended with.
+    pub metrics: Vec<String>,
+    /// Every metric of the curves.
+    pub curve_metrics: Vec<String>,
+    /// Every run that was begun, trial by trial, the best trial first.
+    pub runs: Vec<Run>,
+    /// Lines of curves that could not be read.
+    pub damaged: u64,
+}
+
+/// One run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// Its place in the sweep.
+    pub index: u64,
+    /// Its identity, 32 hex digits; nothing before it has ended.
+    pub id: Option<String>,
+    /// Its trial: the eight digits that people see.
+    pub trial: String,
+    /// Its seed.
+    pub seed: Option<u64>,
+    /// Its fold, where there are folds.
+    pub fold: Option<Fold>,
+    /// Its state.
+    pub state: State,
+    /// The parameters, in the order of [`Export::parameters`]; nothing for one that does not exist
+    /// there.
+    pub parameters: Vec<Option<Value>>,
+    /// What it counts by, if it is done.
+    pub objective: Option<f64>,
+    /// Metrics after the last epoch, in the order of [`Export::metrics`].
+    pub metrics: Vec<Option<f64>>,
+    /// Epochs trained, if it has ended.
+    pub epochs: Option<u32>,
+    /// Seconds of training.
+    pub seconds: f64,
+    /// When it ended, in seconds since the Unix epoch.
+    pub ended: Option<f64>,
+    /// Why it did not end well.
+    pub why: Option<String>,
+    /// Its epochs in order.
+    pub curve: Vec<Epoch>,
+}
+
+/// The form of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `runs.csv` and `curves.csv`.
+    Csv,
+    /// `runs.jsonl` and `curves.jsonl`.
+    Jsonl,
+    /// `runs.parquet` and `curves.parquet`.
+    #[cfg(feature = "parquet")]
+    Parquet,
+    /// One folder of event files a run, with hyperparameters.
+    TensorBoard,
+}
+
+impl Export {
+    /// The files of the export, by their paths in its folder. No path has a byte of the user's.
+    #[must_use]
+    pub fn files(&self, form: Form) -> Vec<PathBuf> {
+        match form {
+            Form::Csv => ["sweep.json", "runs.csv", "curves.csv"].map(PathBuf::from).into(),
+            Form::Jsonl => ["sweep.json", "runs.jsonl", "curves.jsonl"].map(PathBuf::from).into(),
+            #[cfg(feature = "parquet")]
+            Form::Parquet => {
+                ["sweep.json", "runs.parquet", "curves.parquet"].map(PathBuf::from).into()
+            }
+            Form::TensorBoard => tensorboard::files(self),
+        }
+    }
+
+    /// The content of the file at a place of [`Export::files`].
+    #[must_use]
+    pub fn content(&self, form: Form, place: usize) -> Vec<u8> {
+        match (form, place) {
+            (Form::TensorBoard, 0) => tensorboard::experiment(self),
+            (Form::TensorBoard, _) => {
+                self.runs.get(place - 1).map_or_else(Vec::new, |run| tensorboard::run(self, run))
+            }
+            (_, 0) => self.about().into_bytes(),
+            (Form::Csv, 1) => csv::runs(self).into_bytes(),
+            (Form::Csv, _) => csv::curves(self).into_bytes(),
+            (Form::Jsonl, 1) => jsonl::runs(self).into_bytes(),
+            (Form::Jsonl, _) => jsonl::curves(self).into_bytes(),
+            #[cfg(feature = "parquet")]
+            (Form::Parquet, 1) => parquet::runs(self),
+            #[cfg(feature = "parquet")]
+            (Form::Parquet, _) => parquet::curves(self),
+        }
+    }
+
+    /// What the export is of, as one JSON object.
+    fn about(&self) -> String {
+        let about = json!({
+            "schema": EXPORT_SCHEMA,
+            "sweep": form::title(&self.sweep),
+            "description": self.description,
+            "created": form::finite(self.created),
+            "objective": form::aim(&self.aim),
+            "parameters": self.parameters,
+            "metrics": self.metrics,
+            "curve_metrics": self.curve_metrics,
+            "runs": self.runs.len(),
+        });
+        format!("{about}\n")
+    }
+
+    /// Epochs of all curves.
+    #[must_use]
+    pub fn epochs(&self) -> u64 {
+        self.runs.iter().map(|run| run.curve.len() as u64).sum()
+    }
+}
+
+/// Writes an export into a folder, which is made where it is missing. Each file appears at once,
+/// whole.
+///
+/// # Errors
+/// [`StoreError::Exists`], before anything is written, where a file of the export is there and
+/// `replace` does not hold; else what the system refused.
+pub fn write(export: &Export, form: Form, folder: &Path, replace: bool) -> Result<(), StoreError> {
+    let files = export.files(form);
+    let taken =
+        files.iter().map(|file| folder.join(file)).find(|path| path.symlink_metadata().is_ok());
+    if let Some(path) = taken.filter(|_| !replace) {
+        return Err(StoreError::Exists { path });
+    }
+    for (place, file) in files.iter().enumerate() {
+        let content = export.content(form, place);
+        if replace {
+            fs::replace(&folder.join(file), &content)?;
+        } else {
+            fs::publish(&folder.join(file), &content)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

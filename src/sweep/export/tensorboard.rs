@@ -1,0 +1,167 @@
+//! Runs as TensorBoard's event files: a scalar for each metric and epoch, and the parameters as
+//! hyperparameters of its plugin `hparams`. The numbers of fields are those of
+//! `tensorflow/core/util/event.proto`, `framework/summary.proto` and
+//! `tensorboard/plugins/hparams/*.proto`.
+use std::path::PathBuf;
+
+use super::proto::Message;
+use super::record::record;
+use super::{Export, Run};
+use crate::judge::State;
+use crate::recipe::Value;
+use crate::report::result::FLOOR;
+
+/// The plugin that shows hyperparameters.
+const PLUGIN: &str = "hparams";
+/// The version of its data.
+const VERSION: u64 = 0;
+
+/// A file for the whole, then one for each run, in a folder of its own.
+pub(super) fn files(export: &Export) -> Vec<PathBuf> {
+    // TensorBoard looks for this in a name; the rest is the sweep's, so that a second export has
+    // the same names.
+    let name = format!("events.out.tfevents.{:.0}.dlgrid", export.created.max(0.0));
+    let folders = export.runs.iter().map(folder);
+    std::iter::once(PathBuf::from(&name))
+        .chain(folders.map(|f| PathBuf::from(f).join(&name)))
+        .collect()
+}
+
+fn folder(run: &Run) -> String {
+    let seed = run.seed.map_or_else(String::new, |seed| format!("-s{seed}"));
+    let fold = run.fold.map_or_else(String::new, |fold| format!("-f{}", fold.number));
+    // What a trial is called is hex; or `#` and its number, where it has no identity.
+    let trial: String = run.trial.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("{trial}{seed}{fold}-r{}", run.index)
+}
+
+/// What the runs have in common: the hyperparameters with their values, and the metrics.
+pub(super) fn experiment(export: &Export) -> Vec<u8> {
+    let hparams = (0..export.parameters.len()).map(|place| hparam(export, place));
+    let metrics = export.curve_metrics.iter().chain(&export.metrics);
+    let mut names: Vec<&String> = metrics.filter(|name| !name.starts_with(FLOOR)).collect();
+    names.sort_by_key(|name| (**name != export.aim.metric, *name));
+    names.dedup();
+    let metrics = names
+        .into_iter()
+        .map(|name| Message::default().message(1, &Message::default().bytes(2, name)));
+    let experiment = Message::default()
+        .bytes(1, export.description.as_deref().unwrap_or_default())
+        .double(3, export.created)
+        .messages(4, hparams)
+        .messages(5, metrics)
+        .bytes(6, &export.sweep.name);
+    let data = Message::default().int(1, VERSION).message(2, &experiment);
+    file(export.created, [plugin("_hparams_/experiment", &data, export.created)])
+}
+
+/// A hyperparameter: its name, kind, and values where they are few.
+fn hparam(export: &Export, place: usize) -> Message {
+    let mut values: Vec<&Value> = Vec::new();
+    for value in export.runs.iter().filter_map(|run| run.parameters[place].as_ref()) {
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    let kind = match () {
+        () if values.iter().all(|v| v.as_f64().is_some()) => 3,
+        () if values.iter().all(|v| matches!(v, Value::Bool(_))) => 2,
+        () => 1,
+    };
+    let info = Message::default().bytes(1, &export.parameters[place]).int(4, kind);
+    if values.is_empty() || values.len() > 100 {
+        return info;
+    }
+    let value = |v: &&Value| if kind == 1 { text(v) } else { hparam_value(v) };
+    let list = Message::default().messages(1, values.iter().map(value));
+    info.message(5, &list)
+}
+
+/// A run: its hyperparameters, its curve, how it ended.
+pub(super) fn run(export: &Export, run: &Run) -> Vec<u8> {
+    let ended = run.ended.unwrap_or(export.created + run.seconds);
+    let begun = ended - run.seconds;
+    let hparams = export.parameters.iter().zip(&run.parameters).filter_map(|(name, value)| {
+        let value = hparam_value(value.as_ref()?);
+        Some(Message::default().bytes(1, name).message(2, &value))
+    });
+    let start = Message::default().messages(1, hparams).bytes(4, &run.trial).double(5, begun);
+    let start = Message::default().int(1, VERSION).message(3, &start);
+    let mut events = vec![plugin("_hparams_/session_start_info", &start, begun)];
+    events.extend(scalars(export, run, begun, ended));
+    let status = match run.state {
+        State::Done => Some(1),
+        State::Failed | State::Diverged | State::Lost => Some(2),
+        _ => None,
+    };
+    if let Some(status) = status {
+        let end = Message::default().int(1, status).double(2, ended);
+        let end = Message::default().int(1, VERSION).message(4, &end);
+        events.push(plugin("_hparams_/session_end_info", &end, ended));
+    }
+    file(begun, events)
+}
+
+/// Every metric of every epoch; of a run without a curve the last metrics.
+fn scalars(export: &Export, run: &Run, begun: f64, ended: f64) -> Vec<Message> {
+    let mut time = begun;
+    let mut events: Vec<Message> = Vec::with_capacity(run.curve.len() + 1);
+    for epoch in &run.curve {
+        time = (time + epoch.seconds).min(ended);
+        let metrics = epoch.metrics.iter().map(|(name, x)| (name.as_str(), x.0));
+        events.push(event(time, u64::from(epoch.epoch), metrics.map(scalar)));
+    }
+    let last = export.metrics.iter().zip(&run.metrics);
+    let last = last.filter_map(|(name, x)| Some((name.as_str(), (*x)?)));
+    let missing: Vec<Message> = last
+        .filter(|(name, _)| !run.curve.last().is_some_and(|e| e.metrics.contains_key(*name)))
+        .map(scalar)
+        .collect();
+    if !missing.is_empty() {
+        events.push(event(ended, run.epochs.unwrap_or(0).into(), missing));
+    }
+    events
+}
+
+/// A summary's value: a tag and a number.
+#[expect(clippy::cast_possible_truncation, reason = "TensorBoard's scalars have four bytes")]
+fn scalar((name, x): (&str, f64)) -> Message {
+    Message::default().bytes(1, name).float(2, x as f32)
+}
+
+/// A value of `google.protobuf.Value`.
+fn hparam_value(value: &Value) -> Message {
+    match value {
+        Value::Bool(x) => Message::default().truth(4, *x),
+        other => match other.as_f64() {
+            Some(x) => Message::default().double(2, x),
+            None => text(other),
+        },
+    }
+}
+
+fn text(value: &Value) -> Message {
+    Message::default().bytes(3, value.to_string())
+}
+
+/// An event that carries data of the plugin, in the metadata of a value.
+fn plugin(tag: &str, data: &Message, time: f64) -> Message {
+    let plugin = Message::default().bytes(1, PLUGIN).bytes(2, data.clone().into_bytes());
+    let metadata = Message::default().message(1, &plugin);
+    // A tensor that says nothing: a value without any is left out by readers.
+    let shape = Message::default().message(2, &Message::default().int(1, 1));
+    let tensor = Message::default().int(1, 1).message(2, &shape).bytes(5, 0_f32.to_le_bytes());
+    let value = Message::default().bytes(1, tag).message(8, &tensor).message(9, &metadata);
+    event(time, 0, [value])
+}
+
+fn event(time: f64, step: u64, values: impl IntoIterator<Item = Message>) -> Message {
+    let summary = Message::default().messages(1, values);
+    Message::default().double(1, time).int(2, step).message(5, &summary)
+}
+
+/// Events behind the one that says which version this is.
+fn file(time: f64, events: impl IntoIterator<Item = Message>) -> Vec<u8> {
+    let version = Message::default().double(1, time).bytes(3, "brain.Event:2");
+    std::iter::once(version).chain(events).flat_map(|event| record(&event.into_bytes())).collect()
+}

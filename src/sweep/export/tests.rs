@@ -1,0 +1,123 @@
+//! Whole exports, with names and values that are hostile to whoever reads them.
+use super::*;
+use crate::recipe::{Command, Work};
+use crate::store::record::Number;
+use crate::trial::RunId;
+
+fn epoch(index: u64, epoch: u32, loss: f64) -> Epoch {
+    let work = Work::Command(Command { template: vec![], parameters: Default::default() });
+    let metrics = [("valid/loss".to_owned(), Number(loss)), ("seconds".into(), Number(1.0))];
+    let run = RunId::of(&work, index, None);
+    Epoch { run, index, epoch, metrics: metrics.into(), seconds: 2.5, samples_per_s: None }
+}
+
+pub(super) fn export() -> Export {
+    let done = Run {
+        index: 3,
+        id: Some("0123456789abcdef0123456789abcdef".into()),
+        trial: "97efd701".into(),
+        seed: Some(7),
+        fold: Some(Fold { number: 2, of: 5 }),
+        state: State::Done,
+        parameters: vec![
+            Some(Value::Text("=cmd|' /C calc'!A0".into())),
+            Some(Value::Float(0.003)),
+            None,
+        ],
+        objective: Some(0.25),
+        metrics: vec![Some(0.25), None],
+        epochs: Some(2),
+        seconds: 5.0,
+        ended: Some(1_795_600_005.0),
+        why: None,
+        curve: vec![epoch(3, 1, 0.5), epoch(3, 2, 0.25)],
+    };
+    let diverged = Run {
+        index: 4,
+        trial: "../../x".into(),
+        fold: None,
+        state: State::Diverged,
+        parameters: vec![
+            Some(Value::Bool(true)),
+            Some(Value::Int(1)),
+            Some(Value::List(vec![Value::Int(1)])),
+        ],
+        objective: None,
+        metrics: vec![None, Some(f64::NAN)],
+        why: Some("@loss is \"NaN\"\nin epoch 1".into()),
+        curve: vec![epoch(4, 1, f64::NAN)],
+        ..done.clone()
+    };
+    Export {
+        sweep: Title { name: "toy".into(), id: "ab".repeat(16), dir: "runs/toy-abababab".into() },
+        aim: Aim { metric: "valid/loss".into(), maximize: false, best: false },
+        description: Some("how low?".into()),
+        created: 1_795_600_000.0,
+        parameters: vec!["model.activation".into(), "-lr".into(), "seed".into()],
+        metrics: vec!["valid/loss".into(), "floor/x".into()],
+        curve_metrics: vec!["seconds".into(), "valid/loss".into()],
+        runs: vec![done, diverged],
+        damaged: 0,
+    }
+}
+
+fn all(form: Form) -> String {
+    let export = export();
+    let files = export.files(form);
+    let show = |(place, file): (usize, &PathBuf)| {
+        let text = String::from_utf8_lossy(&export.content(form, place)).into_owned();
+        format!("== {}\n{text}", file.display())
+    };
+    files.iter().enumerate().map(show).collect()
+}
+
+#[test]
+fn tables_have_all_and_no_formula() {
+    insta::assert_snapshot!("export_csv", all(Form::Csv));
+    insta::assert_snapshot!("export_jsonl", all(Form::Jsonl));
+}
+
+#[test]
+fn no_path_leaves_the_folder() {
+    for form in [Form::Csv, Form::Jsonl, Form::TensorBoard] {
+        for file in export().files(form) {
+            let parts = file.components();
+            assert!(parts.count() <= 2 && file.is_relative(), "{}", file.display());
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-._/".contains(c);
+            let text = file.display().to_string();
+            assert!(text.chars().all(plain) && !text.contains(".."), "{text}");
+        }
+    }
+}
+
+#[test]
+fn what_is_there_is_replaced_only_where_that_is_asked_for() {
+    let here = tempfile::tempdir().unwrap();
+    let out = here.path().join("a/b");
+    write(&export(), Form::Csv, &out, false).unwrap();
+    let first = std::fs::read(out.join("runs.csv")).unwrap();
+    let mut fewer = export();
+    fewer.runs.pop();
+    let refused = write(&fewer, Form::Csv, &out, false).unwrap_err();
+    assert!(refused.is_exists(), "{refused}");
+    assert_eq!(std::fs::read(out.join("runs.csv")).unwrap(), first);
+    write(&fewer, Form::Csv, &out, true).unwrap();
+    assert!(std::fs::read(out.join("runs.csv")).unwrap().len() < first.len());
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 3, "no draft is left");
+}
+
+#[test]
+fn event_files_are_whole_records() {
+    let export = export();
+    for place in 0..export.files(Form::TensorBoard).len() {
+        let bytes = export.content(Form::TensorBoard, place);
+        let mut rest = &bytes[..];
+        let mut records = 0;
+        while !rest.is_empty() {
+            let length = u64::from_le_bytes(rest[..8].try_into().unwrap()) as usize;
+            assert_eq!(record::record(&rest[12..12 + length]), rest[..16 + length]);
+            (rest, records) = (&rest[16 + length..], records + 1);
+        }
+        assert!(records >= 2, "{records}");
+    }
+}

@@ -1,0 +1,133 @@
+//! Two sweeps side by side, from rows to text.
+use super::super::table::View;
+use super::*;
+use crate::judge::{Counts, State};
+use crate::report::RunRow;
+
+/// A trial whose runs have these objectives, by seeds from `seed` on.
+fn row(rank: u64, lr: f64, kind: Option<&str>, seed: u64, objectives: &[f64]) -> Row {
+    let runs = (seed..).zip(objectives).map(|(seed, y)| RunRow {
+        index: seed,
+        seed: Some(seed),
+        fold: None,
+        state: State::Done,
+        objective: Some(*y),
+        metrics: vec![],
+        seconds: 1.0,
+        why: None,
+    });
+    let kind = kind.map(|kind| Some(Value::Text(kind.into())));
+    Row {
+        rank: Some(rank),
+        trial: None,
+        point: rank,
+        parameters: std::iter::once(Some(Value::Float(lr))).chain(kind).collect(),
+        objective: Summary::of(objectives),
+        versus: None,
+        metrics: vec![],
+        seconds: 1.0,
+        seconds_mean: 1.0,
+        counts: Counts::default(),
+        runs: runs.collect(),
+    }
+}
+
+fn report(name: &str, parameters: &[&str], rows: Vec<Row>) -> Report {
+    Report {
+        sweep: Title { name: name.into(), id: "ab".repeat(16), dir: format!("runs/{name}") },
+        aim: Aim { metric: "valid/f1".into(), maximize: true, best: false },
+        parameters: parameters.iter().map(|p| (*p).to_owned()).collect(),
+        metrics: vec![],
+        seeds: 3,
+        folds: None,
+        comparison: None,
+        trials: rows.len() as u64,
+        rows,
+        filter: None,
+        counts: Counts::default(),
+        missing: 0,
+        open: (vec![], false),
+        causes: vec![],
+        damaged_lines: 0,
+        damage: vec![],
+        duplicate_ends: 0,
+        notes: vec![],
+        openings: vec![],
+        importance: None,
+    }
+}
+
+/// The first varies the optimizer, too; the second has `adam` in its recipe.
+fn two() -> [Report; 2] {
+    let first = vec![
+        row(1, 0.01, Some("adam"), 0, &[0.91, 0.92, 0.93]),
+        row(2, 0.01, Some("sgd"), 0, &[0.90, 0.91, 0.92]),
+        row(3, 0.1, Some("adam"), 0, &[0.80, 0.85, 0.82]),
+        row(4, 0.5, Some("adam"), 0, &[0.5]),
+    ];
+    let second = vec![
+        row(1, 0.1, None, 0, &[0.94, 0.94, 0.97]),
+        row(2, 0.01, None, 1, &[0.925, 0.929]),
+        row(3, 1.0, None, 0, &[0.1]),
+    ];
+    [report("depth", &["lr", "optimizer.kind"], first), report("wider", &["lr"], second)]
+}
+
+fn compared() -> Compared {
+    let [a, b] = two();
+    let fixed = |path: &str| (path == "optimizer.kind").then(|| Value::Text("adam".into()));
+    let sides = [Side { report: &a, fixed: &|_| None }, Side { report: &b, fixed: &fixed }];
+    let differs = vec![Differs {
+        setting: "optimizer.kind".into(),
+        values: [Some("adam, sgd".into()), Some("adam".into())],
+    }];
+    compare(&sides, differs).unwrap()
+}
+
+#[test]
+fn trials_match_by_what_both_know_and_runs_by_their_seed() {
+    let compared = compared();
+    assert_eq!(compared.parameters, ["lr", "optimizer.kind"]);
+    let pairs: Vec<(&str, &str, u64)> = compared
+        .matches
+        .iter()
+        .map(|m| (m.trials[0].as_str(), m.trials[1].as_str(), m.versus.pairs))
+        .collect();
+    assert_eq!(pairs, [("#1", "#2", 2), ("#3", "#1", 3)]);
+    assert_eq!((compared.alone, compared.better), ([2, 1], 2));
+    let best = compared.best.unwrap();
+    assert_eq!(best.trials, ["#1", "#1"]);
+    assert!((best.versus.difference.unwrap() - 0.03).abs() < 1e-12);
+}
+
+#[test]
+fn the_comparison_is_told_in_each_form() {
+    let compared = compared();
+    let view = View { width: Some(100), color: false };
+    insta::assert_snapshot!("compared_table", table::render(&compared, 20, view));
+    let narrow = View { width: Some(60), ..view };
+    insta::assert_snapshot!("compared_narrow", table::render(&compared, 1, narrow));
+    insta::assert_snapshot!("compared_json", json::render(&compared));
+}
+
+#[test]
+fn what_ranks_by_something_else_is_refused() {
+    let [a, mut b] = two();
+    b.aim.maximize = false;
+    let sides = [&a, &b].map(|report| Side { report, fixed: &|_| None });
+    let error = compare(&sides, vec![]).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "`depth` and `wider` are after different things: maximize valid/f1 and minimize valid/f1"
+    );
+}
+
+#[test]
+fn nothing_matches_without_a_shared_point() {
+    let [a, b] = two();
+    let sides = [&a, &b].map(|report| Side { report, fixed: &|_| None });
+    // Without the optimizer two trials of the first have one rate: which of them is meant?
+    let compared = compare(&sides, vec![]).unwrap();
+    assert_eq!(compared.parameters, ["lr"]);
+    assert_eq!(compared.matches.len(), 1);
+}
