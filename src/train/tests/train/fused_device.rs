@@ -88,7 +88,7 @@ fn eight_together_come_to_what_eight_come_to_alone() {
         let (all, own) = (by_device(&jobs, &[]), alone(&jobs, &[], Stop::default));
         for (one, other) in all.epochs.iter().zip(&own.epochs) {
             let [one, other] = [one, other].map(|epochs| epochs[0].metrics["train/loss"].0);
-            assert!((one - other).abs() < 1e-3 * other, "{more:?}: {one} {other}");
+            assert!((one - other).abs() < 5e-3 * other, "{more:?}: {one} {other}");
         }
     }
 }
