@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dlgrid_sweep::host;
 use dlgrid_sweep::recipe::{self, Fold, Precision, Recipe, TooSmall};
-use dlgrid_sweep::store::record::{Best, Metrics};
+use dlgrid_sweep::store::record::{Best, Metrics, Mistake};
 use dlgrid_sweep::trial::RunId;
 
 use crate::data::{Dataset, Split, SplitError};
@@ -77,6 +77,8 @@ pub struct Trained {
     pub samples_per_s: Option<f64>,
     /// Counts on the validation samples, `[true class][predicted class]`, of a run that is done.
     pub confusion: Option<Vec<Vec<u64>>>,
+    /// The validation images that it took for something else most surely, of a run that is done.
+    pub mistakes: Vec<Mistake>,
     /// Numbers of the model.
     pub weights: u64,
     /// The numbers themselves, in the order of the model's declaration, `[weights]`.
@@ -313,6 +315,7 @@ pub(crate) fn trained(
     let progress = training.progress.clone();
     let done = ending == Ending::Done;
     let confusion = task.confusion().filter(|_| done);
+    let mistakes = if done { task.mistakes(training.parameters.tensors()) } else { Vec::new() };
     let file = (job.recipe.save_weights && done).then(|| weights::encode(&training.parameters));
     Trained {
         ending,
@@ -323,6 +326,7 @@ pub(crate) fn trained(
         best: progress.best,
         seconds: progress.seconds,
         confusion,
+        mistakes,
         weights: training.parameters.count() as u64,
         parameters: training.parameters.numbers(),
         file,

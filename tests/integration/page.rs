@@ -8,6 +8,7 @@ use dlgrid_sweep::store::record::{Best, End, Epoch, Number, Outcome};
 use dlgrid_sweep::store::segment::{HeadFacts, SegmentWriter};
 use dlgrid_sweep::sweep::Sweep;
 
+use crate::blobs::{results, write_blobs};
 use crate::browser::{Browser, is_installed};
 use crate::support::Sandbox;
 
@@ -243,4 +244,35 @@ fn ten_thousand_trials_stay_small_and_fluent() {
         browser.get("document.body.dataset.settle")
     );
     assert!(redraws[4] < 100.0, "{redraws:?}");
+}
+
+#[test]
+fn the_images_that_the_best_run_takes_for_something_else_are_shown() {
+    if cfg!(not(feature = "torch")) {
+        eprintln!("skipped: no worker");
+        return;
+    }
+    if !is_installed() {
+        println!("skipped: chromium and chromedriver are not installed");
+        return;
+    }
+    let here = Sandbox::new();
+    write_blobs(&here.path().join("blobs"), 400, 80);
+    let spec = "name: toy\ntrain:\n  data: {set: idx, path: blobs}\n  model: {layers: 1, width: 4}\n  epochs: 1\n  batch_size: 256\n";
+    here.write("toy.yaml", format!("{spec}parameters: {{optimizer.lr: [1.0e-6]}}\n"));
+    here.run(["submit", "toy.yaml"]).code(0);
+    let mistakes = results(&here).values().next().unwrap()["mistakes"].as_array().unwrap().clone();
+    assert_eq!(mistakes.len(), 12);
+    let shares: Vec<f64> = mistakes.iter().map(|m| m["share"].as_f64().unwrap()).collect();
+    assert!(shares.is_sorted() && mistakes.iter().all(|m| m["class"] != m["taken"]));
+    here.run(["report", "toy", "--html", "page.html"]).code(0);
+    let browser = Browser::start();
+    browser.open(&here.path().join("page.html"), "");
+    let shown =
+        "[...document.querySelectorAll('.mistakes img')].map(i => i.naturalWidth > 0 && i.alt)";
+    let shown = browser.get(shown);
+    let first = &mistakes[0];
+    let label = format!("{} taken for {} (", first["class"], first["taken"]);
+    assert_eq!(shown.as_array().unwrap().len(), 12, "{shown}");
+    assert!(shown[0].as_str().unwrap().starts_with(&label), "{shown} {label}");
 }

@@ -23,6 +23,7 @@ pub fn ended(run: &Run, trained: Trained) -> End {
         seconds: trained.seconds,
         samples_per_s: trained.samples_per_s,
         confusion: trained.confusion,
+        mistakes: trained.mistakes,
         weights: Some(trained.weights),
         ..failed(run, String::new())
     }

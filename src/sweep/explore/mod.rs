@@ -17,6 +17,7 @@ use crate::dataset::table::{Missing, Options, Table, Target, Values};
 pub use column::{Feature, Pair};
 pub use html::page;
 pub use picture::Picture;
+pub(crate) use picture::picture;
 pub use terminal::text;
 
 /// Version of the JSON.

@@ -32,7 +32,8 @@ pub(super) fn examples(images: &Images, classes: &[Class], most: usize) -> Vec<P
     found.into_iter().take(most).map(|(_, _, picture)| picture).collect()
 }
 
-fn picture(images: &Images, at: usize, label: &str) -> Picture {
+/// One of some images.
+pub(crate) fn picture(images: &Images, at: usize, label: &str) -> Picture {
     let [channels, rows, columns] = images.shape;
     let (plane, size) = (rows * columns, images.features());
     let image = &images.pixels[at * size..][..size];

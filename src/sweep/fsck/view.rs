@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::Checked;
 use super::fact::{Fact, Kind, Severity};
 use super::repair::Added;
-use crate::terminal::View;
+use crate::terminal::{Tone, View};
 use crate::text::{clean, grouped, plural};
 
 /// Facts of a kind that are shown to people.
@@ -20,7 +20,7 @@ pub fn render(checked: &Checked, added: &[Added], view: View) -> String {
     for severity in [Severity::Damage, Severity::Warning, Severity::Harmless] {
         let kinds = Kind::ALL.iter().filter(|kind| kind.severity() == severity);
         for kind in kinds.filter(|kind| checked.counts.contains_key(kind)) {
-            out.push_str(&paragraph(checked, *kind, view.color));
+            out.push_str(&paragraph(checked, *kind, view));
         }
     }
     let seen = &checked.seen;
@@ -36,13 +36,13 @@ pub fn render(checked: &Checked, added: &[Added], view: View) -> String {
     out
 }
 
-fn paragraph(checked: &Checked, kind: Kind, color: bool) -> String {
-    let word = kind.severity().word();
-    let word = match (color, kind.severity()) {
-        (true, Severity::Damage) => format!("\u{1b}[31m{word}\u{1b}[0m"),
-        (true, Severity::Warning) => format!("\u{1b}[33m{word}\u{1b}[0m"),
-        _ => word.to_owned(),
+fn paragraph(checked: &Checked, kind: Kind, view: View) -> String {
+    let tone = match kind.severity() {
+        Severity::Damage => Tone::Bad,
+        Severity::Warning => Tone::Busy,
+        Severity::Harmless => Tone::Less,
     };
+    let word = view.paint(tone, kind.severity().word());
     let facts: Vec<&Fact> = checked.facts.iter().filter(|fact| fact.kind == kind).collect();
     let mut out = String::new();
     for fact in facts.iter().take(SHOWN) {

@@ -42,7 +42,7 @@ impl Place {
 }
 
 /// How a run ended: of its record all but the confusion matrix, which
-/// [`super::read::confusion`] reads.
+/// [`super::read::confusion`] reads, and the mistakes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Merged {
     /// The run. Compare it with what the sweep has at `index`.

@@ -157,6 +157,9 @@ pub struct End {
     /// Counts on the validation set after the last epoch: `[true class][predicted class]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confusion: Option<Vec<Vec<u64>>>,
+    /// Of images: the validation samples that it took for something else most surely, the worst first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mistakes: Vec<Mistake>,
     /// Trainable numbers of the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<u64>,
@@ -187,6 +190,7 @@ impl End {
             seconds: 0.0,
             samples_per_s: None,
             confusion: None,
+            mistakes: Vec::new(),
             weights: None,
             cohort: None,
             from: None,
@@ -194,6 +198,22 @@ impl End {
         }
     }
 }
+
+/// A sample that was taken for something else.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Mistake {
+    /// Its place among the training samples, from 0.
+    pub row: u32,
+    /// Its class.
+    pub class: u16,
+    /// The class for which it was taken.
+    pub taken: u16,
+    /// The probability that was given to its class.
+    pub share: f32,
+}
+
+/// Mistakes that a record holds at most.
+pub const MISTAKES: usize = 12;
 
 /// A metric's best value.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -1,10 +1,11 @@
 //! Classification: samples in, one of several classes out. The test set has no way in here.
 mod cohort;
+mod mistakes;
 
 use std::ops::Range;
 
 use dlgrid_sweep::recipe::{Loss, Recipe, metric};
-use dlgrid_sweep::store::record::{Metrics, Number};
+use dlgrid_sweep::store::record::{Metrics, Mistake, Number};
 use tch::{Device, Kind, Tensor};
 
 use super::floor;
@@ -146,6 +147,17 @@ impl super::Task for Classify<'_> {
 
     fn confusion(&self) -> Option<Vec<Vec<u64>>> {
         Some(rows(&self.confusion, self.data.classes))
+    }
+
+    fn mistakes(&self, leaves: &[Tensor]) -> Vec<Mistake> {
+        // A rank sees its share of the samples alone.
+        if self.data.shape.len() < 3 || !ranks::here().is_alone() {
+            return Vec::new();
+        }
+        let valid = self.split.valid.clone();
+        mistakes::worst(self.data, self.trainer.inputs().share(), valid, |inputs| {
+            self.classifier.logits(leaves, inputs, Mode::Eval)
+        })
     }
 
     fn judge(&self, leaves: &[Tensor], on: &Dataset, prefix: &str) -> Judgement {

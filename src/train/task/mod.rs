@@ -9,7 +9,7 @@ mod tally;
 mod target;
 
 use dlgrid_sweep::recipe::{NothingLeft, TooSmall};
-use dlgrid_sweep::store::record::Metrics;
+use dlgrid_sweep::store::record::{Metrics, Mistake};
 use tch::Tensor;
 
 use crate::data::{Dataset, SplitError};
@@ -28,6 +28,12 @@ pub trait Task: engine::Task {
     /// Counts on the validation samples after the last evaluation,
     /// `[true class][predicted class]`, of a classification.
     fn confusion(&self) -> Option<Vec<Vec<u64>>>;
+
+    /// The validation samples that the model takes for something else most surely, the worst first,
+    /// of a classification of images. Waits for the device.
+    fn mistakes(&self, _leaves: &[Tensor]) -> Vec<Mistake> {
+        Vec::new()
+    }
 
     /// Judges the model on all samples of another data set of the same form, encoded as the run's
     /// own training samples say, by the same metrics under names that begin with `prefix/`.

@@ -56,6 +56,7 @@ impl Watched {
             seconds: 1.0,
             samples_per_s: None,
             confusion: None,
+            mistakes: Vec::new(),
             weights: None,
             cohort: None,
             from: None,

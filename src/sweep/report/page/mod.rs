@@ -2,6 +2,7 @@
 mod bars;
 mod curves;
 mod document;
+mod mistakes;
 mod payload;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use crate::store::merge::Results;
 use crate::store::{fs, read};
 use crate::sweep::Sweep;
 pub use document::render;
+use mistakes::Shown;
 
 /// Metrics of a trial that the page has besides the objective.
 const METRICS: usize = 12;
@@ -31,6 +33,7 @@ pub struct Page<'a> {
     report: Report,
     curves: Curves,
     best: Option<RunResult>,
+    mistakes: Vec<Shown>,
     logs: Vec<Vec<String>>,
     bars: Vec<bars::Bar>,
     efficiency: Efficiency,
@@ -63,8 +66,10 @@ pub fn gather<'a>(
     let logs = report.causes.iter().take(LOGS.0);
     let logs = logs.map(|cause| last_lines(sweep, results, cause.example, LOGS.1)).collect();
     let heads = || results.segments.values().filter_map(|tail| tail.head.as_deref());
+    let best = best(sweep, results, subject, &report);
     Page {
-        best: best(sweep, results, subject, &report),
+        mistakes: best.as_ref().map(|run| mistakes::mistakes(sweep, run)).unwrap_or_default(),
+        best,
         bars: bars::bars(results, starts.all(), now),
         efficiency: subject.efficiency(),
         spec: fs::read(&sweep.dir.spec())

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Page, bars, curves};
 use crate::dataset;
+use crate::html::base64;
 use crate::recipe::Value;
 use crate::report::importance::Told;
 use crate::report::result::RunResult;
@@ -31,6 +32,7 @@ pub(super) fn payload(page: &Page<'_>) -> Json {
         "comparison": report.comparison.map(|c| c.trial.map(|t| t.short())),
         "curves": {"names": names, "of": curves::json(&report.rows, &names, &report.aim, &page.curves)},
         "best": page.best.as_ref().map(best),
+        "mistakes": mistakes(page),
         "failures": failures(page),
         "bars": bars::json(&page.bars),
         "cost": cost(page),
@@ -155,6 +157,11 @@ fn best(run: &RunResult) -> Json {
     let matrix = if classes <= CLASSES { json!(confusion) } else { Json::Null };
     json!({"run": run.end.index, "trial": run.trial.short(), "seed": run.end.seed,
            "epochs": run.end.epochs, "weights": run.end.weights, "scores": scores, "matrix": matrix})
+}
+
+fn mistakes(page: &Page<'_>) -> Vec<Json> {
+    let one = |shown: &super::Shown| json!([shown.label, base64(&shown.png)]);
+    page.mistakes.iter().map(one).collect()
 }
 
 fn failures(page: &Page<'_>) -> Vec<Json> {

@@ -28,6 +28,7 @@ fn result(confusion: Option<Vec<Vec<u64>>>, metrics: &[(&str, f64)]) -> RunResul
             seconds: 1.5,
             samples_per_s: Some(1000.0),
             confusion,
+            mistakes: Vec::new(),
             weights: Some(12_345),
             cohort: None,
             from: None,

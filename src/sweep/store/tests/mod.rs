@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use super::layout::SweepDir;
 use super::merge::Results;
 use super::read::load;
-use super::record::{Best, End, Epoch, Number, Outcome};
+use super::record::{Best, End, Epoch, Mistake, Number, Outcome};
 use super::segment::{HeadFacts, SegmentWriter};
 use crate::recipe::{Settings, Work};
 use crate::trial::{Run, RunId};
@@ -65,6 +65,7 @@ pub(super) fn end(index: u64, outcome: Outcome, f1: f64) -> End {
         seconds: 1.5,
         samples_per_s: Some(1234.5),
         confusion: Some(vec![vec![index, 2], vec![3, 4]]),
+        mistakes: vec![Mistake { row: 7, class: 1, taken: 0, share: 0.25 }],
         weights: Some(12),
         cohort: None,
         from: None,

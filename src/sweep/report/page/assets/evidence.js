@@ -11,6 +11,8 @@ function classesView(root) {
   if (B.matrix) two.append(figure);
   two.append(el("div", {}, wide(table), B.scores.length > 30 ? el("p", {class: "dim"}, "The 20 worst of " + B.scores.length + " classes.") : ""));
   root.append(two);
+  if (D.mistakes.length) root.append(el("h3", {}, "Worst mistakes"), el("p", {class: "dim"}, "Images of the validation part that it took for something else most surely; in brackets the probability that it gave to the truth."),
+    el("div", {class: "mistakes"}, ...D.mistakes.map(([label, png]) => el("figure", {}, el("img", {src: "data:image/png;base64," + png, alt: label}), el("figcaption", {}, label)))));
   if (!B.matrix) return;
   const draw = () => figure.replaceChildren(matrix(B, figure.clientWidth));
   draw(); views.push({resize: draw});
