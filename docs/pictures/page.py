@@ -8,16 +8,17 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 
-WIDTH = 1200
-# What is cut out: a name, from the top of one element to the bottom of another, and what is added below.
+# What is cut out: a name, how wide the page is then, what it is filtered by, and from the top of one element to the bottom
+# of another.
 CUTS = [
-    ("page", "body", "#parallel", 12),
-    ("matters", "section:has(> #influence)", "#influence", 12),
-    ("training", "section:has(> #curves)", "section:has(> #classes)", 12),
+    ("page", 1200, "rank <= 12", "body", "#parallel .parallel"),
+    ("matters", 900, "", "section:has(> #influence)", "#influence"),
+    ("training", 1200, "", "section:has(> #curves)", "section:has(> #classes)"),
 ]
-# What is shown before the pictures are taken: the twelve best, with a brush on no axis.
+MARGIN = 16
 BOXES = "return arguments[0].map(s => { const b = document.querySelector(s).getBoundingClientRect(); " \
         "return [b.top + scrollY, b.bottom + scrollY]; })"
 
@@ -33,7 +34,7 @@ class Browser:
         self.base = f"http://127.0.0.1:{port}/session"
         arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                      "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-                     f"--window-size={WIDTH},1000", f"--user-data-dir={profile}"]
+                     f"--user-data-dir={profile}"]
         wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": {"args": arguments}}}}
         for _ in range(100):
             try:
@@ -65,14 +66,17 @@ class Browser:
 
 def take(browser, page, folder, theme):
     browser.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
-    browser.devtools("Emulation.setDeviceMetricsOverride", width=WIDTH, height=1000, deviceScaleFactor=1, mobile=False)
-    browser.post("/url", {"url": page.resolve().as_uri()})
-    while browser.get("return document.body.dataset.ready") != "yes":
-        time.sleep(0.1)
-    time.sleep(0.5)
-    for name, first, last, below in CUTS:
+    for name, width, where, first, last in CUTS:
+        browser.devtools("Emulation.setDeviceMetricsOverride", width=width, height=1000, deviceScaleFactor=1, mobile=False)
+        state = urllib.parse.quote(json.dumps({"filter": where}))
+        browser.post("/url", {"url": "about:blank"})
+        browser.post("/url", {"url": f"{page.resolve().as_uri()}#{state}"})
+        while browser.get("return document.body.dataset.ready") != "yes":
+            time.sleep(0.1)
+        time.sleep(0.5)
         (top, _), (_, bottom) = browser.get(BOXES, [first, last])
-        clip = {"x": 0, "y": top, "width": WIDTH, "height": bottom - top + below, "scale": 1}
+        top = max(top - MARGIN, 0)
+        clip = {"x": 0, "y": top, "width": width, "height": bottom - top + MARGIN, "scale": 1}
         taken = browser.devtools("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
         (folder / f"{name}-{theme}.png").write_bytes(base64.b64decode(taken["data"]))
 

@@ -5,6 +5,7 @@ import sys
 from html import escape
 
 CELL, LINE, SIZE, PAD = 8.0, 18.0, 13.3, 16.0
+NARROWEST = 80
 THEMES = {
     "light": ("#f6f8fa", "#24292f", "#d0d7de",
               ["#24292f", "#b3261e", "#1a7f37", "#8a6100", "#0a58c2", "#8250df", "#0d7380", "#57606a",
@@ -71,7 +72,7 @@ def cells(line, palette):
 
 
 def drawn(letter, x, y):
-    """A block, a box line or a braille character as a shape, for fonts have none or leave gaps; else nothing."""
+    """A block, a box line or a braille character as a path: fonts lack them or leave gaps. Of other letters nothing."""
     code = ord(letter)
     if 0x2581 <= code <= 0x2588:
         high = LINE * (code - 0x2580) / 8
@@ -88,11 +89,12 @@ def drawn(letter, x, y):
 
 
 def kind(letter):
+    """How a letter is drawn: `text`, `arms` (lines), `shape`, or a shape of so much opacity."""
     return "arms" if letter in ARMS else SHADES.get(letter, "shape") if drawn(letter, 0, 0) is not None else "text"
 
 
 def runs(line):
-    """Stretches of a line that are drawn alike: where they begin, their text, style and kind. Blanks end a text."""
+    """Stretches of a line that are drawn alike: where they begin, their text, style and kind."""
     out = []
     for column, (letter, style) in enumerate(line):
         what = kind(letter)
@@ -106,7 +108,7 @@ def runs(line):
 def picture(text, theme):
     back, ink, edge, palette = THEMES[theme]
     lines = [cells(line, palette) for line in text.rstrip("\n").split("\n")]
-    width = max(map(len, lines)) * CELL + 2 * PAD
+    width = max(NARROWEST, *map(len, lines)) * CELL + 2 * PAD
     height = len(lines) * LINE + 2 * PAD
     body = []
     for row, line in enumerate(lines):
