@@ -12,7 +12,7 @@ TEST_ARGS ?=
 SLURM_ARGS ?=
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build controller demo experiments test torture lint bench clean pictures set-up slurm-up slurm-down
+.PHONY: help build mpi controller demo experiments test torture lint bench clean pictures set-up slurm-up slurm-down
 
 help: ## show this list
 	@echo "dlgrid: make TARGET"
@@ -23,6 +23,9 @@ set-up: ## fetch libtorch into the cache (543 MB, once per user; not where LIBTO
 
 build: set-up ## build dlgrid and dlgrid-worker in target/release (first time: some minutes)
 	@. setup/env; cargo build --release $(TORCH)
+
+mpi: ## build what runs on several GPUs or nodes need (slurm.ranks), with the MPI whose mpicc is on PATH
+	@. setup/env; cargo build --release --locked -p dlgrid-mpi
 
 controller: ## build dlgrid alone, without libtorch: all that a login node needs
 	@. setup/env; cargo build --release --locked
@@ -38,9 +41,10 @@ experiments: build ## run all experiments in full and compare them with their ba
 
 # The tests are built first, so that the dlgrid that fetches their data is the one that they test.
 test: set-up ## fetch the data sets of the tests, build and run all tests
-	@. setup/env; cargo test --workspace $(TORCH) --no-run
+	@if setup/mpi; then . setup/env; cargo build --locked -p dlgrid-mpi; fi
+	@. setup/env; cargo test --workspace --exclude dlgrid-mpi $(TORCH) --no-run
 	@$(TARGET)/debug/dlgrid data fetch mnist fashion-mnist breast-cancer diabetes digits iris wine
-	@. setup/env; cargo test --workspace $(TORCH) $(TEST_ARGS)
+	@. setup/env; cargo test --workspace --exclude dlgrid-mpi $(TORCH) $(TEST_ARGS)
 
 # How long to torture, in seconds: make torture SECONDS=3600.
 SECONDS ?= 60
@@ -50,7 +54,9 @@ torture: ## lives of sweeps under faults drawn by seeds, for SECONDS=60 on all c
 
 lint: set-up ## rustfmt, clippy with warnings as errors, and cargo-deny where it is installed
 	@. setup/env; cargo fmt --all --check
-	@. setup/env; cargo clippy --workspace --all-targets $(TORCH) -- -D warnings
+	@. setup/env; cargo clippy --workspace --exclude dlgrid-mpi --all-targets $(TORCH) -- -D warnings
+	@if command -v mpicc >/dev/null; then . setup/env; cargo clippy --locked -p dlgrid-mpi -- -D warnings; \
+	else echo "skipped: dlgrid-mpi, for mpicc is not on PATH (setup/mpi)" >&2; fi
 	@. setup/env; if cargo deny --version >/dev/null 2>&1; then \
 		cargo deny --offline --locked check licenses bans sources; \
 	else echo "skipped: cargo deny is not installed (cargo install cargo-deny)" >&2; fi

@@ -27,8 +27,14 @@ mod finish;
 mod fsck;
 #[path = "integration/life.rs"]
 mod life;
+#[cfg(feature = "torch")]
+#[path = "support/mpi.rs"]
+mod mpi;
 #[path = "integration/page.rs"]
 mod page;
+#[cfg(feature = "torch")]
+#[path = "integration/ranks.rs"]
+mod ranks;
 #[path = "integration/reading.rs"]
 mod reading;
 #[cfg(feature = "torch")]

@@ -20,8 +20,13 @@ mod later;
 mod limits;
 #[path = "slurm/lives.rs"]
 mod lives;
+#[expect(dead_code, reason = "the other test programs use the rest")]
+#[path = "support/mpi.rs"]
+mod mpi;
 #[path = "slurm/place.rs"]
 mod place;
+#[path = "slurm/ranks.rs"]
+mod ranks;
 #[path = "slurm/sites.rs"]
 mod sites;
 #[path = "slurm/stages.rs"]

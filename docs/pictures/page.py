@@ -19,8 +19,13 @@ CUTS = [
     ("training", 1200, "", "section:has(> #curves)", "section:has(> #classes)"),
 ]
 MARGIN = 16
+# From where to where elements go, in pixels of the page.
 BOXES = "return arguments[0].map(s => { const b = document.querySelector(s).getBoundingClientRect(); " \
         "return [b.top + scrollY, b.bottom + scrollY]; })"
+# A thin frame around what is cut out, so that it stands on a page of the same colour as a picture.
+FRAME = "const frame = document.body.appendChild(document.createElement('div')); " \
+        "Object.assign(frame.style, {position: 'absolute', left: 0, top: arguments[0] + 'px', width: arguments[1] + 'px', " \
+        "height: arguments[2] + 'px', border: '1px solid var(--line)', borderRadius: '8px', zIndex: 9})"
 
 
 class Browser:
@@ -65,6 +70,7 @@ class Browser:
 
 
 def take(browser, page, folder, theme):
+    """Writes all cuts of the page in one theme, light or dark."""
     browser.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
     for name, width, where, first, last in CUTS:
         browser.devtools("Emulation.setDeviceMetricsOverride", width=width, height=1000, deviceScaleFactor=1, mobile=False)
@@ -76,7 +82,9 @@ def take(browser, page, folder, theme):
         time.sleep(0.5)
         (top, _), (_, bottom) = browser.get(BOXES, [first, last])
         top = max(top - MARGIN, 0)
-        clip = {"x": 0, "y": top, "width": width, "height": bottom - top + MARGIN, "scale": 1}
+        height = bottom - top + MARGIN
+        browser.get(FRAME, top, width, height)
+        clip = {"x": 0, "y": top, "width": width, "height": height, "scale": 1}
         taken = browser.devtools("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
         (folder / f"{name}-{theme}.png").write_bytes(base64.b64decode(taken["data"]))
 

@@ -45,6 +45,8 @@ mod pick;
 mod plan;
 #[path = "dlgrid/progress.rs"]
 mod progress;
+#[path = "dlgrid/ranks.rs"]
+mod ranks;
 #[path = "dlgrid/report.rs"]
 mod report;
 #[path = "dlgrid/retry.rs"]

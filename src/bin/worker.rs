@@ -7,6 +7,8 @@ mod args;
 mod cohort;
 #[path = "worker/ends.rs"]
 mod ends;
+#[path = "worker/ranks.rs"]
+mod ranks;
 #[path = "worker/sanity.rs"]
 mod sanity;
 #[path = "worker/slice.rs"]
@@ -23,6 +25,7 @@ use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::{exit, host, stage};
 use dlgrid_train::data::shelf::Shelf;
 use dlgrid_train::engine::Stop;
+use dlgrid_train::ranks::Ranks;
 use dlgrid_train::{device, tch};
 
 use args::{Args, Asked, Work};
@@ -76,18 +79,32 @@ fn grant(wish: device::Wish, threads: i32) -> Option<tch::Device> {
 fn about() -> u8 {
     let devices = device::cuda_devices();
     println!(
-        r#"{{"dlgrid":"{}","libtorch":"{}","cuda":{},"cuda_devices":{devices}}}"#,
-        env!("CARGO_PKG_VERSION"),
-        dlgrid_train::LIBTORCH,
-        devices > 0,
+        "{}",
+        serde_json::json!({
+            "dlgrid": env!("CARGO_PKG_VERSION"),
+            "libtorch": dlgrid_train::LIBTORCH,
+            "cuda": devices > 0,
+            "cuda_devices": devices,
+            "ranks": dlgrid_train::ranks::file().is_file(),
+            "no_ranks": dlgrid_train::ranks::check().err().map(|error| error.to_string()),
+        })
     );
     exit::OK
 }
 
 fn work(args: &Args) -> anyhow::Result<u8> {
+    let ranks = match args.ranks {
+        1 => dlgrid_train::ranks::here(),
+        // Before signals are asked to be caught, MPI would catch some of them itself.
+        several => match ranks::begin(several) {
+            Some(ranks) => ranks,
+            None => return Ok(exit::MISSING),
+        },
+    };
     let stop = Stop::default();
     stop::on_signals(&stop).context("signals can't be caught")?;
-    let Some(device) = grant(args.device, args.threads) else { return Ok(exit::MISSING) };
+    let wish = args.device.of_local(local_rank(ranks));
+    let Some(device) = grant(wish, args.threads) else { return Ok(exit::MISSING) };
     let sweep = match Sweep::open(SweepDir::new(&args.sweep)) {
         Ok(sweep) => sweep,
         Err(error) => {
@@ -101,18 +118,39 @@ fn work(args: &Args) -> anyhow::Result<u8> {
         }
     };
     let name = device::Name(device);
-    eprintln!("{} on {} ({name}), process {}", sweep.dir.label(), host::name(), host::pid());
+    if !ranks.is_alone() {
+        ranks::introduce(ranks, name);
+    }
+    if ranks.is_first() {
+        eprintln!("{} on {} ({name}), process {}", sweep.dir.label(), host::name(), host::pid());
+    }
     let leave = stage::unseal(&sweep).map_err(ends::with_hint)?;
     if sweep.spec.finishes() && leave.is_none() {
         anyhow::bail!("that the test set is opened is not written down: `dlgrid finish` does");
     }
     let shelf = Shelf::new(device);
     let mut station = slice::Station { sweep: &sweep, args, device: name, shelf, leave, stop };
-    match args.work {
+    if !ranks.is_first() {
+        let code = ranks::follow(&mut station)?;
+        ranks::dismiss(ranks);
+        return Ok(code);
+    }
+    let code = match args.work {
         Work::Slice(slice) => station.serve(Given { slice, died: None }),
         Work::Fed => serve_fed(&mut station),
         Work::Canary => station.try_one(),
-    }
+    }?;
+    ranks::dismiss(ranks);
+    Ok(code)
+}
+
+/// The number of a rank among those of its machine: MPI's starters tell it.
+fn local_rank(ranks: &Ranks) -> usize {
+    ["OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"]
+        .iter()
+        .find_map(|name| host::env(name)?.to_str()?.parse().ok())
+        .filter(|_| !ranks.is_alone())
+        .unwrap_or_else(|| ranks.rank())
 }
 
 /// Works on the slices that the feeder names, until it has no more or is gone.

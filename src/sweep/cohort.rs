@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use crate::recipe::{Alone, Recipe, Shape, Work};
-use crate::spec::{Fuse, Spec};
+use crate::spec::{Fuse, Ranks, Spec};
 
 /// Runs of a cohort on the CPU at most, where the spec names no number.
 const MOST: usize = 16;
@@ -22,6 +22,8 @@ pub struct Terms {
     pub fuse: Fuse,
     /// Whether runs are trained on a GPU.
     pub gpu: bool,
+    /// Whether several ranks train each run.
+    pub ranks: bool,
     /// Whether runs are judged on the test set as well.
     pub finishes: bool,
 }
@@ -41,6 +43,9 @@ pub enum WhyAlone {
     /// The spec says so.
     #[error("`fuse: off`")]
     Off,
+    /// Several ranks train it.
+    #[error("`slurm.ranks` train one run at a time")]
+    Ranks,
     /// It is judged on the test set as well.
     #[error("what finishes is trained alone")]
     Finishes,
@@ -61,8 +66,8 @@ pub enum WhyAlone {
 impl Terms {
     /// Those of a spec.
     #[must_use]
-    pub fn of(spec: &Spec, gpu: bool) -> Self {
-        Self { fuse: spec.fuse, gpu, finishes: spec.finishes() }
+    pub fn of(spec: &Spec, gpu: bool, ranks: bool) -> Self {
+        Self { fuse: spec.fuse, gpu, ranks, finishes: spec.finishes() }
     }
 
     /// Runs of a cohort at most.
@@ -83,6 +88,7 @@ impl Terms {
     pub const fn admit(&self) -> Result<(), WhyAlone> {
         match self {
             Self { fuse: Fuse::Off, .. } => Err(WhyAlone::Off),
+            Self { ranks: true, .. } => Err(WhyAlone::Ranks),
             Self { finishes: true, .. } => Err(WhyAlone::Finishes),
             _ => Ok(()),
         }
@@ -162,7 +168,7 @@ const SAMPLED: usize = 1000;
 /// runs of the spec are trained alone.
 #[must_use]
 pub fn fill(spec: &Spec, gpu: bool) -> u64 {
-    let terms = Terms::of(spec, gpu);
+    let terms = Terms::of(spec, gpu, Ranks::together(&spec.slurm).is_some());
     if !spec.trains() || terms.admit().is_err() {
         return 1;
     }
@@ -212,7 +218,7 @@ pub fn survey(spec: &Spec, per_slice: u64, gpu: bool) -> Option<Survey> {
     if !spec.trains() || spec.space.trials() > SURVEYED || spec.runs() > SURVEYED * 10 {
         return None;
     }
-    let terms = Terms::of(spec, gpu);
+    let terms = Terms::of(spec, gpu, Ranks::together(&spec.slurm).is_some());
     let mut shapes: Vec<Shape> = Vec::new();
     let points: BTreeMap<u64, Result<usize, WhyAlone>> = spec
         .space
@@ -290,6 +296,13 @@ mod tests {
             ("", rates, 5, false, "20 of 20 runs in cohorts of up to 5"),
             ("", rates, 1, false, "none: no other of their shape in their slices"),
             ("", &format!("{rates}fuse: off\n"), 20, false, "none: `fuse: off`"),
+            (
+                "",
+                &format!("{rates}slurm: {{ranks: 2}}\n"),
+                20,
+                false,
+                "none: `slurm.ranks` train one run at a time",
+            ),
             ("", rates, 20, true, "20 of 20 runs in cohorts of up to 20"),
             (", model: {kind: cnn}", rates, 20, false, "none: `model.kind: cnn`"),
             (
@@ -301,6 +314,7 @@ mod tests {
             ),
             ("", &format!("{rates}fuse: 8\n"), 20, true, "20 of 20 runs in cohorts of up to 8"),
             (", precision: bf16", rates, 20, false, "none: `precision: bf16`"),
+            (", precision: f64", rates, 20, true, "none: `precision: f64`"),
             (
                 "",
                 &format!("{kinds}seeds: 4\n"),

@@ -166,6 +166,8 @@ pub fn cores() -> usize {
 pub enum Signal {
     /// Please stop.
     Term,
+    /// Please stop, for programs that hand it on to those that they have started.
+    Usr2,
     /// Stop at once.
     Kill,
 }
@@ -174,6 +176,7 @@ fn send(pid: u32, signal: Signal, group: bool) -> bool {
     use rustix::process::{Pid, kill_process, kill_process_group};
     let signal = match signal {
         Signal::Term => rustix::process::Signal::TERM,
+        Signal::Usr2 => rustix::process::Signal::USR2,
         Signal::Kill => rustix::process::Signal::KILL,
     };
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };

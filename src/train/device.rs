@@ -49,6 +49,16 @@ impl FromStr for Wish {
 }
 
 impl Wish {
+    /// The same for one of several processes of a machine, by its number among them: of several
+    /// GPUs each has its own.
+    #[must_use]
+    pub fn of_local(self, number: usize) -> Self {
+        match self {
+            Self::Auto if number > 0 && cuda_devices() > 0 => Self::Cuda(number % cuda_devices()),
+            other => other,
+        }
+    }
+
     /// The device itself.
     ///
     /// # Errors

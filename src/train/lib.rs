@@ -11,6 +11,7 @@ pub mod model;
 pub mod overfit;
 pub mod parameters;
 pub mod random;
+pub mod ranks;
 mod raw;
 pub mod run;
 pub mod task;

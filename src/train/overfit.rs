@@ -73,7 +73,7 @@ pub fn on_one_batch<T: engine::Task>(
     let place = Place::start(training.seed);
     task.begin(place);
     let batch = task.load(0, how.samples);
-    let mode = Mode::Train { place, batch: 0 };
+    let mode = Mode::train(place, 0);
     let (mut losses, mut waiting) = (Vec::new(), Vec::new());
     for step in 0..=how.steps {
         let parameters = &training.parameters;

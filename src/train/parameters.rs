@@ -1,7 +1,7 @@
 //! A model's parameters: views of one flat buffer, so that gradients, updates and messages
 //! between processes are one pass over contiguous memory.
 use dlgrid_sweep::recipe::is_any;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::random::Stream;
 use crate::raw;
@@ -184,7 +184,18 @@ impl Parameters {
     /// The numbers of the flat buffer. Waits for the device.
     #[must_use]
     pub fn numbers(&self) -> Vec<f32> {
-        raw::floats(&self.flat.to_device(Device::Cpu)).to_vec()
+        raw::floats(&self.flat.to_device(Device::Cpu).to_kind(Kind::Float)).to_vec()
+    }
+
+    /// The same in double precision.
+    #[must_use]
+    pub fn in_double(mut self) -> Self {
+        let kept = |t: &&Tensor| !t.requires_grad();
+        let kept: Vec<Tensor> =
+            self.tensors.iter().filter(kept).map(|t| t.to_kind(Kind::Double)).collect();
+        let flat = self.flat.to_kind(Kind::Double);
+        self.move_to(flat, kept);
+        self
     }
 
     /// How many numbers there are.
@@ -243,7 +254,6 @@ fn views(flat: &Tensor, kept: &Tensor, declared: &[Declared]) -> Vec<Tensor> {
 mod tests {
     use super::*;
     use crate::random::{Place, Purpose};
-    use tch::Kind;
 
     #[test]
     fn leaves_share_the_flat_memory_and_take_gradients() {

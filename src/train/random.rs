@@ -55,7 +55,7 @@ pub struct Place {
     pub seed: u64,
     /// The epoch, from 0; 0 also before the first.
     pub epoch: u32,
-    /// The process among those that train the run together, from 0.
+    /// Always 0: what is drawn depends on no rank (see [`ranks`](crate::ranks)).
     pub rank: u32,
 }
 
@@ -98,6 +98,11 @@ impl Stream {
     #[must_use]
     pub fn seed(&mut self) -> i64 {
         i64::from_le_bytes(self.0.next_u64().to_le_bytes())
+    }
+
+    /// Passes over what so many numbers of dropout, or drawn uniformly, would take.
+    pub fn skip(&mut self, numbers: usize) {
+        self.0.set_word_pos(self.0.get_word_pos() + numbers as u128);
     }
 
     /// Puts a list in random order (Durstenfeld 1964).

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use dlgrid_sweep::host;
-use dlgrid_sweep::recipe::{self, Fold, Recipe, TooSmall};
+use dlgrid_sweep::recipe::{self, Fold, Precision, Recipe, TooSmall};
 use dlgrid_sweep::store::record::{Best, Metrics};
 use dlgrid_sweep::trial::RunId;
 
@@ -16,6 +16,7 @@ use crate::engine::{
 };
 use crate::parameters::{Parameters, freeze};
 use crate::random::{Place, Purpose};
+use crate::ranks;
 use crate::task::classify::Classify;
 use crate::task::regress::Regress;
 use crate::task::{Judgement, Task, TaskError};
@@ -116,6 +117,9 @@ pub enum RunError {
         /// Numbers of the model.
         numbers: usize,
     },
+    /// Another rank of the run can't begin; its log says why.
+    #[error("another rank can't begin; the log says why")]
+    OtherRank,
     /// libtorch refused something: for want of memory, most often.
     #[error("libtorch: {0}")]
     Libtorch(String),
@@ -132,6 +136,12 @@ impl From<TaskError> for RunError {
 }
 
 impl RunError {
+    /// Whether it may be one rank's alone, in the middle of a run: the others would wait for it.
+    #[must_use]
+    pub const fn is_of_one_rank(&self) -> bool {
+        matches!(self, Self::Libtorch(_))
+    }
+
     /// Whether every run after this one would fail too: the device itself has failed.
     #[must_use]
     pub fn is_lasting(&self) -> bool {
@@ -163,12 +173,18 @@ pub fn train(
 ) -> Result<Trained, RunError> {
     catch(|| match job.recipe.task {
         recipe::Task::Classify => {
-            learn(Classify::new(job.recipe, job.data, job.split()?)?, job, from, stop, log)
+            learn(|| Ok(Classify::new(job.recipe, job.data, job.split()?)?), job, from, stop, log)
         }
         recipe::Task::Regress => {
-            learn(Regress::new(job.recipe, job.data, job.split()?)?, job, from, stop, log)
+            learn(|| Ok(Regress::new(job.recipe, job.data, job.split()?)?), job, from, stop, log)
         }
     })
+}
+
+/// What no rank may go on without: that all of them could.
+fn agreed<T>(own: Result<T, RunError>) -> Result<T, RunError> {
+    let all = ranks::here().all(own.is_ok());
+    own.and_then(|own| if all { Ok(own) } else { Err(RunError::OtherRank) })
 }
 
 /// What libtorch throws in a training becomes its error.
@@ -190,14 +206,16 @@ fn first_line(thrown: &str) -> String {
 }
 
 fn learn<T: Task>(
-    mut task: T,
+    task: impl FnOnce() -> Result<T, RunError>,
     job: &Job<'_>,
     from: Option<&[u8]>,
     stop: &Stop,
     log: &mut Log<'_>,
 ) -> Result<Trained, RunError> {
+    let mut task = agreed(task())?;
     let (mut training, floors) = ready(&mut task, job, from)?;
     let plan = plan(job);
+    let first = ranks::here().is_first();
     let ending = fit(
         &mut task,
         &mut training,
@@ -206,9 +224,10 @@ fn learn<T: Task>(
         &mut engine::Log {
             epoch: &mut *log.epoch,
             save: &mut |training, counted| {
-                checkpoint::encode(training, counted, job.id).is_ok_and(|bytes| {
-                    (log.save)(training.progress.epoch, training.optimizer.steps(), &bytes)
-                })
+                !first
+                    || checkpoint::encode(training, counted, job.id).is_ok_and(|bytes| {
+                        (log.save)(training.progress.epoch, training.optimizer.steps(), &bytes)
+                    })
             },
         },
     );
@@ -229,7 +248,7 @@ pub(crate) fn ready(
     job: &Job<'_>,
     from: Option<&[u8]>,
 ) -> Result<(Training, Metrics), RunError> {
-    let mut training = begin(job, task)?;
+    let mut training = agreed(begin(job, task))?;
     // From the weights as they begin, so that a resumed run has the same.
     let clock = host::instant();
     let floors = match job.test {
@@ -240,7 +259,9 @@ pub(crate) fn ready(
     if let Some(bytes) = from {
         let template = task.counted();
         let counted = checkpoint::decode(bytes, job.id, &mut training, &template)?;
-        task.recount(&counted);
+        if ranks::here().is_first() {
+            task.recount(&counted);
+        }
     }
     training.progress.seconds += seconds;
     Ok((training, floors))
@@ -254,6 +275,7 @@ pub(crate) fn plan<'j>(job: &Job<'j>) -> Plan<'j> {
         batch_size: job.recipe.batch_size as usize,
         at_once: job.recipe.at_once() as usize,
         save_every: job.save_every,
+        sync_batch_norm: job.recipe.sync_batch_norm,
     }
 }
 
@@ -265,6 +287,9 @@ pub(crate) fn begin(job: &Job<'_>, task: &impl Task) -> Result<Training, RunErro
     freeze(&mut declared, &job.recipe.start.freeze).map_err(RunError::Freeze)?;
     let mut parameters = Parameters::new(declared, &mut stream, device)
         .map_err(|numbers| RunError::Memory { numbers })?;
+    if job.recipe.precision == Precision::F64 {
+        parameters = parameters.in_double();
+    }
     if let Some(path) = &job.recipe.start.from {
         weights::load(path.as_ref(), &mut parameters, &job.recipe.start.skip)
             .map_err(|source| RunError::Weights { path: path.clone(), source })?;

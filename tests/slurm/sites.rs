@@ -7,7 +7,7 @@ fn spec(runs: u32, body: &str, slurm: &str) -> String {
 }
 
 /// Writes a profile of the user's.
-fn profile(on: &Place, name: &str, text: &str) {
+pub fn profile(on: &Place, name: &str, text: &str) {
     std::fs::create_dir_all(on.here.path().join("config/dlgrid/sites")).unwrap();
     on.here.write(&format!("config/dlgrid/sites/{name}.yaml"), text);
 }

@@ -84,7 +84,7 @@ impl Drop for Brake {
     }
 }
 
-fn signal(signal: &str, processes: &[String]) {
+pub fn signal(signal: &str, processes: &[String]) {
     if !processes.is_empty() {
         // Some may have ended meanwhile.
         drop(Command::new("kill").arg(signal).args(processes).output());
@@ -92,7 +92,7 @@ fn signal(signal: &str, processes: &[String]) {
 }
 
 /// Processes whose program is a worker that lies below this folder.
-fn workers_below(folder: &std::path::Path) -> Vec<String> {
+pub fn workers_below(folder: &std::path::Path) -> Vec<String> {
     let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let is_one = |process: &std::fs::DirEntry| {
         std::fs::read_link(process.path().join("exe"))

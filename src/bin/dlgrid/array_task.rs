@@ -9,6 +9,7 @@ use dlgrid_sweep::exec::slurm::ledger::{self, Intent, Kind};
 use dlgrid_sweep::exec::slurm::ranges;
 use dlgrid_sweep::exec::slurm::task::{ArrayTask, Assigned};
 use dlgrid_sweep::exec::usage::Meter;
+use dlgrid_sweep::spec::{As, Ranks};
 use dlgrid_sweep::store::layout::SweepDir;
 use dlgrid_sweep::store::tasks::{Begin, TASK_SCHEMA, TaskEnd, TaskLine, TaskWriter};
 use dlgrid_sweep::sweep::Sweep;
@@ -33,6 +34,15 @@ pub struct Args {
     /// Threads of one worker
     #[arg(long, default_value_t = 1)]
     pub threads: usize,
+    /// Processes of the task, where it has ranks
+    #[arg(long)]
+    pub ranks: Option<u64>,
+    /// On how many nodes they are
+    #[arg(long, default_value_t = 1)]
+    pub nodes: u64,
+    /// Whether they train each run together, or each its own: run or slots
+    #[arg(long, default_value = "run")]
+    pub ranks_as: String,
     /// The program that trains; dlgrid itself for sweeps of other programs
     #[arg(long)]
     pub worker: Option<PathBuf>,
@@ -42,6 +52,19 @@ pub struct Args {
     /// Run only what this condition holds for
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     pub only: Option<String>,
+}
+
+impl Args {
+    /// The ranks of the task, if it has some.
+    pub fn its_ranks(&self) -> Option<Ranks> {
+        let ranks = Ranks { count: self.ranks?, nodes: self.nodes, kind: As::of(&self.ranks_as) };
+        (ranks.count > 1).then_some(ranks)
+    }
+
+    /// How many ranks each worker has, where several.
+    pub fn ranks_of_a_worker(&self) -> Option<Ranks> {
+        self.its_ranks().filter(|ranks| ranks.kind == As::Run)
+    }
 }
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {

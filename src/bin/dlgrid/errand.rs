@@ -23,6 +23,7 @@ use dlgrid_sweep::text::plural;
 
 use crate::array_task::Args;
 use crate::complete;
+use crate::ranks;
 use crate::sanity;
 use crate::slurm;
 use crate::stage;
@@ -33,7 +34,7 @@ use crate::work;
 /// could not, if it could not.
 pub fn canary(sweep: &Sweep, args: &Args, intent: &Intent) -> anyhow::Result<Option<String>> {
     let why = match &args.worker {
-        Some(worker) => match canary_worker(sweep, worker, args.threads)? {
+        Some(worker) => match canary_worker(sweep, worker, args)? {
             None if Request::read(&sweep.dir, intent.request)?.upkeep.sanity => {
                 canary_sanity(sweep, worker, args.threads)?
             }
@@ -50,11 +51,23 @@ pub fn canary(sweep: &Sweep, args: &Args, intent: &Intent) -> anyhow::Result<Opt
 fn canary_worker(
     sweep: &Sweep,
     worker: &std::path::Path,
-    threads: usize,
+    args: &Args,
 ) -> anyhow::Result<Option<String>> {
-    let status = host::command(worker)
-        .args(["--canary", "--threads", &threads.to_string(), "--sweep"])
+    let (mut words, mut further) = (Vec::new(), Vec::new());
+    if let Some(ranks) = args.ranks_of_a_worker() {
+        let Some(starter) = ranks::starter(true) else {
+            return Ok(Some("neither `srun --mpi=pmix` nor `mpirun` is there".to_owned()));
+        };
+        words = starter.words(ranks, args.threads);
+        further = vec!["--ranks".to_owned(), ranks.count.to_string()];
+    }
+    words.push(worker.into());
+    let status = host::command(&words[0])
+        .args(&words[1..])
+        .args(["--canary", "--threads", &args.threads.to_string(), "--sweep"])
         .arg(sweep.dir.path())
+        .args(further)
+        .envs(ranks::environment(args.ranks_of_a_worker()))
         .status()
         .with_context(|| format!("cannot start `{}`", worker.display()))?;
     Ok((!status.success()).then(|| match status.code() {

@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     spec.slurm = site.settings(&spec.slurm);
     let local = args.slots.is_some() || args.local || host::which("sbatch").is_none();
     let cut = if local {
-        Cut::Slots(work::slots(args.slots, spec.slurm.cpus).len() as u64)
+        Cut::Slots(work::slots(args.slots, &spec.slurm).len() as u64)
     } else {
         Cut::Tasks(slurm::load(&spec.slurm, &site, slurm::max_running(&spec.slurm)))
     };

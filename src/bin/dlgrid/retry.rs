@@ -20,6 +20,7 @@ use dlgrid_sweep::text::plural;
 use crate::cluster;
 use crate::completion;
 use crate::pick::{self, Picked, Queue, Root};
+use crate::ranks;
 use crate::show::wrong_input;
 use crate::slurm::{self, Wish};
 use crate::stage::{self, Crew};
@@ -86,6 +87,7 @@ pub fn run(args: &Args) -> Result<u8> {
         let code = work::run(&picked.sweep, worker, choice.policy(), &args.work)?;
         return stage::confirm(&picked.sweep, code, crew);
     };
+    ranks::check(&picked.sweep.spec, &found.settings, &worker.program, false)?;
     let bad = bad_nodes(picked.starts().all());
     let known = known(&picked, choice, only.as_ref());
     let again = again::again(&known, choice, &upkeep.retry, &slurm::granted(&found.settings));

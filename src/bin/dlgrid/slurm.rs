@@ -19,7 +19,7 @@ use dlgrid_sweep::exec::slurm::submit::{self as queue, Report};
 use dlgrid_sweep::exec::slurm::{SlurmError, state};
 use dlgrid_sweep::pack::Load;
 use dlgrid_sweep::spec::slurm::memory_mib;
-use dlgrid_sweep::spec::{SlurmSettings, Upkeep};
+use dlgrid_sweep::spec::{As, Ranks, SlurmSettings, Upkeep};
 use dlgrid_sweep::store::fs;
 use dlgrid_sweep::store::layout::SweepDir;
 use dlgrid_sweep::store::merge::Results;
@@ -33,6 +33,7 @@ use dlgrid_sweep::{exit, host, orders};
 use crate::busy::Busy;
 use crate::cluster::{Found, Place};
 use crate::complete;
+use crate::ranks;
 use crate::talk::{next, refuse, talk};
 use crate::work;
 
@@ -53,6 +54,9 @@ pub struct Wish {
 
 /// How many workers a task has: as many as it has GPUs, unless the spec says.
 pub fn workers(settings: &SlurmSettings) -> u64 {
+    if let Ok(Some(ranks)) = Ranks::of(settings, true) {
+        return if ranks.kind == As::Slots { ranks.count } else { 1 };
+    }
     let asked = settings.given.get("workers").and_then(|n| n.parse().ok());
     asked.or_else(|| script::gpu_count(settings)).unwrap_or(1).max(1)
 }
@@ -100,7 +104,8 @@ pub fn submit(
     let dir = absolute(&sweep.dir)?;
     let script = script::render(&found.site);
     let busy = Busy::new("putting the programs into the sweep");
-    let installed = install::install(&dir, &programs(sweep.spec.trains(), worker)?, &script)?;
+    let programs = programs(sweep.spec.trains(), worker, &found.settings)?;
+    let installed = install::install(&dir, &programs, &script)?;
     drop(busy);
     let mut requests = Vec::new();
     for wish in wishes.iter().filter(|wish| !wish.slices.is_empty()) {
@@ -159,10 +164,17 @@ fn absolute(dir: &SweepDir) -> anyhow::Result<SweepDir> {
     Ok(SweepDir::new(path.with_context(|| format!("cannot find `{}`", dir.path().display()))?))
 }
 
-/// The programs that tasks run: dlgrid itself, and what trains.
-fn programs(trains: bool, worker: &Worker) -> anyhow::Result<Vec<PathBuf>> {
+/// The programs that tasks run: dlgrid itself, and what trains, with its MPI half if it needs it.
+fn programs(
+    trains: bool,
+    worker: &Worker,
+    settings: &SlurmSettings,
+) -> anyhow::Result<Vec<PathBuf>> {
     let mut programs = vec![host::executable().context("cannot find the running dlgrid")?];
     programs.extend(trains.then(|| worker.program.clone()));
+    if trains && Ranks::together(settings).is_some() {
+        programs.push(ranks::library(&worker.program));
+    }
     Ok(programs)
 }
 
@@ -235,7 +247,9 @@ impl Draft<'_> {
         wish: &Wish,
     ) -> Result<(Vec<String>, Vec<String>), SlurmError> {
         let workers = workers(settings);
-        let threads = (settings.cpus.unwrap_or(1) / workers).max(1);
+        let ranks = Ranks::of(settings, self.sweep.spec.trains())?;
+        let share = if ranks.is_some() { 1 } else { workers };
+        let threads = (settings.cpus.unwrap_or(1) / share).max(1);
         let plain = |path: &PathBuf| script::plain(path).map(str::to_owned);
         let mut words = vec![plain(&self.installed.script)?];
         let [dlgrid, worker @ ..] = &*self.installed.programs else { return Ok((words, vec![])) };
@@ -244,7 +258,13 @@ impl Draft<'_> {
         words.push(script::plain(self.dir.path())?.to_owned());
         let mut further = vec!["--workers".to_owned(), workers.to_string()];
         further.extend(["--threads".to_owned(), threads.to_string()]);
-        for program in worker {
+        if let Some(ranks) = ranks {
+            further.extend(["--ranks".to_owned(), ranks.count.to_string()]);
+            further.extend(["--nodes".to_owned(), ranks.nodes.to_string()]);
+            further.extend(["--ranks-as".to_owned(), ranks.kind.word().to_owned()]);
+        }
+        // What else is installed lies beside it.
+        for program in worker.iter().take(1) {
             further.extend(["--worker".to_owned(), plain(program)?]);
         }
         further.extend(work::redo_words(wish.again));
@@ -370,7 +390,8 @@ pub fn show(
     let path = std::path::absolute(sweep.dir.path()).context("there is no current folder")?;
     let dir = SweepDir::new(path);
     let script = script::render(&place.site);
-    let installed = install::places(&dir, &programs(sweep.spec.trains(), worker)?, &script)?;
+    let programs = programs(sweep.spec.trains(), worker, &place.settings)?;
+    let installed = install::places(&dir, &programs, &script)?;
     let upkeep = &sweep.spec.upkeep;
     let draft = Draft { dir: &dir, sweep, place, installed: &installed, upkeep };
     let wish = Wish { slices, ..Wish::default() };

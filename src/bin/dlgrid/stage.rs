@@ -88,7 +88,7 @@ pub fn begin(
         )),
         None => {
             let asked = crew.args.slots.map(usize::from);
-            Cut::Slots(work::slots(asked, sweep.spec.slurm.cpus).len() as u64)
+            Cut::Slots(work::slots(asked, &sweep.spec.slurm).len() as u64)
         }
     };
     let Created { sweep: stage, existed, adopted } =

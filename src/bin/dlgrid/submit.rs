@@ -11,6 +11,7 @@ use crate::busy::Busy;
 use crate::check;
 use crate::cluster::{self, Found};
 use crate::pick::Root;
+use crate::ranks;
 use crate::sanity;
 use crate::slurm::{self, Wish};
 use crate::stage::{self, Crew};
@@ -42,13 +43,12 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     if let Some(found) = &cluster {
         spec.slurm = found.settings.clone();
     }
+    ranks::check(&spec, &spec.slurm, &worker.program, cluster.is_none())?;
     let cut = match &cluster {
         Some(Found { settings, site, .. }) => {
             Cut::Tasks(slurm::load(settings, site, slurm::max_running(settings)))
         }
-        None => {
-            Cut::Slots(work::slots(args.work.slots.map(usize::from), spec.slurm.cpus).len() as u64)
-        }
+        None => Cut::Slots(work::slots(args.work.slots.map(usize::from), &spec.slurm).len() as u64),
     };
     talk(&format!("{}\n", check::summary(&spec)));
     // On Slurm it is the canary's part: a login node trains nothing. A sweep that is there has begun.

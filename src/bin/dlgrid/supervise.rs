@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use dlgrid_sweep::exec::local::{self, Event, Job, Print, Slot, Worker};
 use dlgrid_sweep::exec::slurm::ledger::Intent;
 use dlgrid_sweep::exec::slurm::request::Request;
@@ -21,6 +22,7 @@ use dlgrid_sweep::sweep::Sweep;
 
 use crate::array_task::{Args, Signals, begin};
 use crate::errand;
+use crate::ranks;
 use crate::talk::talk;
 use crate::work;
 
@@ -34,6 +36,7 @@ fn slots(workers: usize, threads: usize, trains: bool) -> Vec<Slot> {
         .map(|n| Slot {
             device: if gpus.is_empty() { "auto".into() } else { "cuda:0".into() },
             threads,
+            starter: Vec::new(),
             visible: gpus.get(n % gpus.len().max(1)).cloned(),
         })
         .map(|slot| Slot { device: if trains { slot.device } else { "command".into() }, ..slot })
@@ -104,13 +107,16 @@ impl<'a> Supervisor<'a> {
         let again = RetryPolicy::parse(self.args.redo.iter().map(String::as_str))
             .map_err(|word| anyhow::anyhow!("`--redo {word}` is unknown"))?;
         let stops = Arc::new(AtomicUsize::new(0));
-        let worked = local::run(self.job(again)?, &stops, &mut |events| {
-            self.tick(events);
-            let stop = self.signals.asked() || self.signals.time_is_over();
-            if stop || self.stopped.is_some() {
-                stops.store(1, Ordering::SeqCst);
-            }
-        });
+        let worked = match self.job(again) {
+            Err(error) => Err(std::io::Error::other(error)),
+            Ok(job) => local::run(job, &stops, &mut |events| {
+                self.tick(events);
+                let stop = self.signals.asked() || self.signals.time_is_over();
+                if stop || self.stopped.is_some() {
+                    stops.store(1, Ordering::SeqCst);
+                }
+            }),
+        };
         if let Err(error) = worked {
             let why = format!("cannot start a worker: {error}");
             talk(&format!("error: {why}\n"));
@@ -121,6 +127,7 @@ impl<'a> Supervisor<'a> {
     }
 
     fn job(&self, again: RetryPolicy) -> anyhow::Result<Job> {
+        let slots = self.slots().context("no MPI is there")?;
         let worker = match &self.args.worker {
             Some(program) => Worker { program: program.clone(), args: Vec::new() },
             None => Worker { program: host::executable()?, args: vec!["task".into()] },
@@ -129,19 +136,35 @@ impl<'a> Supervisor<'a> {
         if let Some(only) = &self.args.only {
             extra.extend(["--only".to_owned(), only.clone()]);
         }
+        if let Some(ranks) = self.args.ranks_of_a_worker() {
+            extra.extend(["--ranks".to_owned(), ranks.count.to_string()]);
+        }
+        let mut environment = ranks::environment(self.args.ranks_of_a_worker());
+        environment.extend([
+            (INTENT.to_owned(), self.intent.number.to_string()),
+            (OBEYS_AS.to_owned(), self.intent.obeys_as().to_string()),
+        ]);
         Ok(Job {
             dir: self.sweep.dir.clone(),
             sweep: self.sweep.manifest.id.clone(),
             slices: self.slices.clone(),
-            slots: slots(self.args.workers, self.args.threads, self.sweep.spec.trains()),
+            slots,
             worker,
             extra: extra.into_iter().map(Into::into).collect(),
-            environment: vec![
-                (INTENT.to_owned(), self.intent.number.to_string()),
-                (OBEYS_AS.to_owned(), self.intent.obeys_as().to_string()),
-            ],
+            environment,
             print: Print::Through,
         })
+    }
+
+    /// Where its workers run; nothing where its ranks can't be started, which is said.
+    fn slots(&self) -> Option<Vec<Slot>> {
+        let threads = self.args.threads;
+        let Some(ranks) = self.args.its_ranks() else {
+            return Some(slots(self.args.workers, threads, self.sweep.spec.trains()));
+        };
+        let each = usize::try_from(ranks.per_node()).unwrap_or(1);
+        let of_node = slots(each, threads, self.sweep.spec.trains());
+        ranks::task_slots(ranks, &|n| of_node[n].clone(), threads)
     }
 
     fn tick(&mut self, events: &[Event]) {

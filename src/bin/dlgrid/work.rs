@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exec::claim::{self, Claimed, Standing};
 use dlgrid_sweep::exec::local::{self, Event, Job, Print, Slot, Worker};
+use dlgrid_sweep::spec::{Ranks, SlurmSettings};
 use dlgrid_sweep::store::merge::{Merged, Results};
 use dlgrid_sweep::store::read::{self, RetryPolicy};
 use dlgrid_sweep::store::record::Outcome;
@@ -18,6 +19,7 @@ use crate::busy::Busy;
 use crate::complete;
 use crate::completion;
 use crate::progress::Progress;
+use crate::ranks;
 use crate::slurm;
 use crate::talk::{next, refuse, tail, talk};
 
@@ -41,16 +43,21 @@ pub struct LocalArgs {
     pub take_over: bool,
 }
 
-/// Where workers run: one a GPU, else as many as the cores allow.
-pub fn slots(asked: Option<usize>, threads: Option<u64>) -> Vec<Slot> {
+/// Where workers run: one a GPU, else as many as the cores allow; as many as there is room for where
+/// each of them is several ranks.
+pub fn slots(asked: Option<usize>, settings: &SlurmSettings) -> Vec<Slot> {
     let gpus = host::gpus();
-    let threads = self::threads(threads);
+    let threads = self::threads(settings.cpus);
+    if let Some(ranks) = Ranks::together(settings) {
+        return ranks::local_slots(ranks, asked, threads);
+    }
     let count =
         asked.unwrap_or_else(|| if gpus > 0 { gpus } else { (host::cores() / threads).max(1) });
     (0..count)
         .map(|n| Slot {
             device: if gpus > 0 { format!("cuda:{}", n % gpus) } else { "cpu".into() },
             threads,
+            starter: Vec::new(),
             visible: None,
         })
         .collect()
@@ -177,6 +184,7 @@ pub fn run(
         Claimed::Taken(claim, standing) => return Err(busy(sweep, &claim, standing)),
     };
     slurm::refuse_while_queued(sweep)?;
+    ranks::check(&sweep.spec, &sweep.spec.slurm, &worker.program, true)?;
     let before = read::load(&sweep.dir, &sweep.manifest.id)?;
     sweep.verify(&before)?;
     let slices = slices_left(sweep, &before, again);
@@ -184,16 +192,18 @@ pub fn run(
         return Ok(conclude(sweep, &before, false));
     }
     let stops = count_signals()?;
-    let slots = slots(args.slots.map(usize::from), sweep.spec.slurm.cpus);
+    let slots = slots(args.slots.map(usize::from), &sweep.spec.slurm);
     let mut progress = Progress::new(sweep, before, slots.len().min(slices.len()), again);
+    let mut further = redo_words(again);
+    further.extend(ranks::words(&sweep.spec.slurm));
     let job = Job {
         dir: sweep.dir.clone(),
         sweep: sweep.manifest.id.clone(),
         slices,
         slots,
         worker,
-        extra: redo_words(again).into_iter().map(Into::into).collect(),
-        environment: Vec::new(),
+        extra: further.into_iter().map(Into::into).collect(),
+        environment: ranks::environment(Ranks::together(&sweep.spec.slurm)),
         print: Print::ToLogs,
     };
     let mut troubles: Vec<Event> = Vec::new();

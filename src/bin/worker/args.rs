@@ -23,6 +23,7 @@ usage: dlgrid-worker --sweep DIR --slice N [--device DEVICE] [--threads N] [--re
   --sanity RUNS      overfits one batch of these runs of the spec on standard input, numbers with
                      commas; prints a line of JSON with the losses of each
   --device DEVICE    auto (a GPU where there is one), cpu or cuda:I [default: auto]
+  --ranks N          this process is one of N that MPI has started: they train each run together
   --threads N        threads for one operation on the CPU [default: 1]
   --redo OUTCOMES    train runs again that ended so: of failed, memory, diverged those with commas
   --only EXPR        train only runs for which this holds
@@ -63,6 +64,8 @@ pub struct Args {
     pub device: Wish,
     /// Threads for one operation.
     pub threads: i32,
+    /// Processes that train each run together.
+    pub ranks: usize,
     /// Which ended runs to train again.
     pub redo: RetryPolicy,
     /// Train only runs for which this holds.
@@ -87,6 +90,7 @@ pub enum Work {
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, String> {
     let (mut sweep, mut work, mut only, mut sanity) = (None, None, None, None);
     let (mut device, mut threads, mut redo) = (Wish::Auto, 1, RetryPolicy::default());
+    let mut ranks = 1;
     let mut words = words.into_iter();
     while let Some(word) = words.next() {
         let option = word.to_string_lossy().into_owned();
@@ -112,6 +116,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, String>
                 sanity = Some(runs.collect::<Result<Vec<u64>, _>>()?);
             }
             "--device" => device = text.parse().map_err(|error| format!("{error}"))?,
+            "--ranks" => ranks = number(&option, &text)?,
             "--threads" => threads = number(&option, &text)?,
             "--only" => {
                 only = Some(Condition::new(&text).map_err(|error| error.to_string())?);
@@ -130,7 +135,8 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, String>
     }
     let sweep = sweep.ok_or("`--sweep` is missing")?;
     let work = work.ok_or("`--slice`, `--slices` or `--canary` is missing")?;
-    Ok(Asked::Work(Args { sweep, work, device, threads, redo, only }))
+    let ranks = ranks.max(1);
+    Ok(Asked::Work(Args { sweep, work, device, threads, ranks, redo, only }))
 }
 
 fn number<N: std::str::FromStr>(option: &str, text: &str) -> Result<N, String> {

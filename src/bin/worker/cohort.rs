@@ -12,6 +12,7 @@ use dlgrid_sweep::trial::Run;
 use dlgrid_train::data::Inputs;
 use dlgrid_train::engine::Ending;
 use dlgrid_train::fused;
+use dlgrid_train::ranks;
 use dlgrid_train::run::{Job, Trained};
 use dlgrid_train::tch::Device;
 
@@ -73,7 +74,7 @@ impl Station<'_> {
     }
 
     fn terms(&self) -> Terms {
-        Terms::of(&self.sweep.spec, self.device.0 != Device::Cpu)
+        Terms::of(&self.sweep.spec, self.device.0 != Device::Cpu, !ranks::here().is_alone())
     }
 
     /// Trains runs of one shape together; where libtorch refuses so many, each half of them.

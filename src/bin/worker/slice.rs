@@ -18,11 +18,13 @@ use dlgrid_sweep::trial::Run;
 use dlgrid_train::data::shelf::Shelf;
 use dlgrid_train::device;
 use dlgrid_train::engine::{Ending, EpochEnd, Stop};
-use dlgrid_train::run::{Job, Log, RunError, Trained, train};
+use dlgrid_train::ranks;
+use dlgrid_train::run::{Log, RunError, Trained};
 
 use crate::args::Args;
 use crate::cohort::Together;
 use crate::ends::{Chain, ended, failed, with_hint};
+use crate::ranks::Told;
 
 /// Where slices are worked on.
 pub struct Station<'s> {
@@ -156,27 +158,14 @@ impl Station<'_> {
         let recipe = Recipe::new(settings).map_err(|faults| {
             anyhow::anyhow!(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
         })?;
-        let data = match self.shelf.of(&recipe) {
-            Ok(data) => data,
-            Err(error) => {
-                eprintln!("error: {}\nhint: {}", Chain(&error), error.hint());
-                return Ok(exit::MISSING);
-            }
-        };
-        let save_every = Duration::MAX;
-        let job = Job {
-            id: run.id,
-            recipe: &recipe,
-            seed: run.seed,
-            fold: run.fold,
-            data: &data,
-            test: None,
-            save_every,
-        };
         let mut log = Log { epoch: &mut |_| {}, save: &mut |_, _, _| true };
-        match train(&job, None, &Stop::after(STEPS), &mut log) {
-            Ok(_) => eprintln!("two batches of run {} are trained: all is well", run.id.short()),
-            Err(error) => {
+        let told = Told { begun: &mut || {}, log: &mut log };
+        match self.train_all(&run, &recipe, None, Some(STEPS), told) {
+            None => return Ok(exit::MISSING),
+            Some(Ok(_)) => {
+                eprintln!("two batches of run {} are trained: all is well", run.id.short());
+            }
+            Some(Err(error)) => {
                 eprintln!("error: run {} can't be trained: {}", run.id.short(), Chain(&error));
                 return Ok(exit::RUNS_FAILED);
             }
@@ -204,46 +193,21 @@ impl Station<'_> {
                 return self.end(run, failed(run, why), work);
             }
         };
-        let data = match self.shelf.of(&recipe) {
-            Ok(data) => data,
-            Err(error) => {
-                eprintln!("error: {}\nhint: {}", Chain(&error), error.hint());
-                return Ok(After::DataMissing);
-            }
-        };
-        let test = match self
-            .leave
-            .as_ref()
-            .map(|leave| self.shelf.get_test(&recipe.data, &data, leave))
-        {
-            None => None,
-            Some(Ok(test)) => Some(test),
-            Some(Err(error)) => {
-                eprintln!("error: {}\nhint: {}", Chain(&error), error.hint());
-                return Ok(After::DataMissing);
-            }
-        };
-        work.borrow_mut().start(run);
-        let checkpoints = CheckpointStore::new(&self.sweep.dir, &run.id);
-        let job = Job {
-            id: run.id,
-            recipe: &recipe,
-            seed: run.seed,
-            fold: run.fold,
-            data: &data,
-            test: test.as_deref(),
-            save_every: self.save_every(),
-        };
+        let checkpoints = self.checkpoints(run);
         let mut log = Log {
             epoch: &mut |end| note(run, end, work),
             save: &mut |epoch, step, bytes| save(&checkpoints, work, (epoch, step), bytes),
         };
+        let mut begun = || work.borrow_mut().start(run);
         let from = saved(&checkpoints, run);
-        let mut trained = train(&job, from.as_deref(), &self.stop, &mut log);
-        if let Err(error @ RunError::Checkpoint(_)) = &trained {
+        let told = Told { begun: &mut begun, log: &mut log };
+        let mut trained = self.train_all(run, &recipe, from.as_deref(), None, told);
+        if let Some(Err(error @ RunError::Checkpoint(_))) = &trained {
             eprintln!("warning: run {} begins anew: {}", run.id.short(), Chain(error));
-            trained = train(&job, None, &self.stop, &mut log);
+            let told = Told { begun: &mut || {}, log: &mut log };
+            trained = self.train_all(run, &recipe, None, None, told);
         }
+        let Some(trained) = trained else { return Ok(After::DataMissing) };
         let end = match trained {
             Ok(Trained { ending: Ending::Stopped { why, saved }, .. }) => {
                 return Ok(After::Stop { why, saved });
@@ -252,6 +216,10 @@ impl Station<'_> {
             Err(error) if error.is_lasting() => {
                 return Err(anyhow::Error::from(error)
                     .context(format!("the device failed at run {}", run.id.short())));
+            }
+            Err(error) if error.is_of_one_rank() && !ranks::here().is_alone() => {
+                self.end(run, failed(run, Chain(&error).to_string()), work)?;
+                anyhow::bail!("rank 1 failed, and leaves the others");
             }
             Err(error) => failed(run, Chain(&error).to_string()),
         };

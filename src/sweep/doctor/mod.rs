@@ -82,7 +82,9 @@ fn line(what: &str, verdict: Verdict, found: impl Into<String>, mend: Option<&st
 /// What the facts mean, one line a thing, in a fixed order.
 #[must_use]
 pub fn examine(facts: &Facts) -> Vec<Line> {
-    let mut lines = vec![worker_line(facts), cuda_line(facts), slurm_line(facts)];
+    let mut lines = vec![worker_line(facts), cuda_line(facts)];
+    lines.extend(mpi_line(facts));
+    lines.push(slurm_line(facts));
     lines.extend(facts.data.iter().map(data_line));
     lines.extend([cache_line(facts), current_line(facts), machine_line(facts)]);
     lines
@@ -124,6 +126,17 @@ fn cuda_line(facts: &Facts) -> Line {
             line("CUDA", Verdict::Warn, format!("{gpus}, no worker to use them"), None)
         }
     }
+}
+
+/// Who has no MPI half wants no ranks.
+fn mpi_line(facts: &Facts) -> Option<Line> {
+    let (_, about) = facts.worker.as_ref().ok().filter(|(_, about)| about.ranks)?;
+    Some(match &about.no_ranks {
+        None => line("MPI", Verdict::Ok, "a run may have several ranks", None),
+        Some(why) => {
+            line("MPI", Verdict::Warn, why.clone(), Some("module load <the MPI of `make mpi`>"))
+        }
+    })
 }
 
 fn slurm_line(facts: &Facts) -> Line {

@@ -7,7 +7,14 @@ fn system(kind: &str, shared: Shared, free: u64) -> FileSystem {
 }
 
 fn about(cuda: bool) -> (PathBuf, About) {
-    let about = About { dlgrid: "0.1.0".into(), libtorch: "2.11.0".into(), cuda, cuda_devices: 0 };
+    let about = About {
+        dlgrid: "0.1.0".into(),
+        libtorch: "2.11.0".into(),
+        cuda,
+        cuda_devices: 0,
+        ranks: false,
+        no_ranks: None,
+    };
     ("/bin/dlgrid-worker".into(), about)
 }
 
@@ -101,6 +108,20 @@ fn a_gpu_that_the_worker_cannot_use_is_a_warning() {
     };
     assert_eq!(verdict("CUDA", with(false)), Verdict::Warn);
     assert_eq!(verdict("CUDA", with(true)), Verdict::Ok);
+}
+
+#[test]
+fn mpi_is_told_of_where_the_worker_has_its_half() {
+    let said = |ranks, no_ranks: Option<&str>| {
+        let mut facts = well();
+        let (path, known) = about(false);
+        let no_ranks = no_ranks.map(str::to_owned);
+        facts.worker = Ok((path, About { ranks, no_ranks, ..known }));
+        examine(&facts).into_iter().find(|line| line.what == "MPI").map(|line| line.verdict)
+    };
+    assert_eq!(said(false, Some("`libdlgrid_mpi.so`, which ranks need, is not there")), None);
+    assert_eq!(said(true, None), Some(Verdict::Ok));
+    assert_eq!(said(true, Some("it can't be loaded")), Some(Verdict::Warn));
 }
 
 #[test]

@@ -27,6 +27,12 @@ pub struct About {
     /// How many GPUs it sees.
     #[serde(default)]
     pub cuda_devices: usize,
+    /// Whether it has the MPI half that ranks need; it may lack MPI itself here.
+    #[serde(default)]
+    pub ranks: bool,
+    /// Why runs can't have ranks here and now, if they can't.
+    #[serde(default)]
+    pub no_ranks: Option<String>,
 }
 
 /// Why there is no worker to train with.

@@ -23,6 +23,8 @@ pub struct Slot {
     pub device: String,
     /// Threads of the worker.
     pub threads: usize,
+    /// Words before the program, such as those of `mpirun`: what they start is signalled through it.
+    pub starter: Vec<OsString>,
     /// The GPUs that it may see, as `CUDA_VISIBLE_DEVICES`; nothing: those that this process sees.
     pub visible: Option<String>,
 }
@@ -126,6 +128,8 @@ struct Turn {
 #[derive(Debug, Clone, Copy)]
 struct Living {
     worker: u32,
+    /// Whether another program has started it, which hands SIGUSR2 on and would be ended by SIGTERM.
+    started: bool,
     /// The process group of the program that it runs, if it runs one.
     program: Option<u32>,
 }
@@ -216,7 +220,7 @@ impl Shared {
             if at_once {
                 living.end();
             } else {
-                host::signal_group(living.worker, host::Signal::Term);
+                living.ask();
             }
         }
     }
@@ -243,7 +247,9 @@ impl Shared {
         let now = usage::memory_kills();
         let more = now > *known;
         *known = now;
-        if more && status.signal() == Some(9) { Cause::Memory } else { Cause::Killed }
+        // Who starts ranks ends as the one that was killed, in the shell's way.
+        let killed = status.signal() == Some(9) || status.code() == Some(128 + 9);
+        if more && killed { Cause::Memory } else { Cause::Killed }
     }
 
     fn take(&self) -> Option<Turn> {
@@ -264,6 +270,12 @@ impl Shared {
 }
 
 impl Living {
+    /// Asks the worker to stop.
+    fn ask(self) {
+        let signal = if self.started { host::Signal::Usr2 } else { host::Signal::Term };
+        host::signal_group(self.worker, signal);
+    }
+
     /// Ends the worker, and the program that it runs, at once.
     fn end(self) {
         host::signal_group(self.worker, host::Signal::Kill);
@@ -282,9 +294,10 @@ fn serve(shared: &Shared, number: usize, slot: &Slot) -> std::io::Result<()> {
             shared.job.dir.logs().join(format!("local-{}-{number}-{generation}.log", host::pid()));
         let (mut child, stdout) = start(shared, slot, &log)?;
         let worker = child.id();
-        shared.living().push(Living { worker, program: None });
+        let living = Living { worker, started: !slot.starter.is_empty(), program: None };
+        shared.living().push(living);
         if shared.is_stopped() {
-            host::signal_group(worker, host::Signal::Term);
+            living.ask();
         }
         let (held, served) = feed(shared, &mut child, stdout, first, &log);
         let status = child.wait()?;
@@ -324,7 +337,15 @@ fn start(
         Print::ToLogs => crate::store::fs::create_log(log).map_err(std::io::Error::other)?.into(),
         Print::Through => Stdio::inherit(),
     };
-    let mut command = host::command(&job.worker.program);
+    let mut words = slot.starter.iter().map(OsString::as_os_str);
+    let mut command = match words.next() {
+        None => host::command(&job.worker.program),
+        Some(starter) => {
+            let mut command = host::command(starter);
+            command.args(words).arg(&job.worker.program);
+            command
+        }
+    };
     command
         .args(&job.worker.args)
         .arg("--sweep")
@@ -396,7 +417,8 @@ impl Shared {
             Report::Program(group) => Some(group),
             Report::Ready | Report::Done { .. } => None,
         };
-        for living in self.living().iter_mut().filter(|l| l.worker == worker) {
+        // One that another program has started may be on another machine.
+        for living in self.living().iter_mut().filter(|l| l.worker == worker && !l.started) {
             living.program = program;
         }
     }
@@ -430,6 +452,9 @@ fn describe(status: ExitStatus) -> String {
         return format!("was killed by signal {signal}{name}");
     }
     match status.code() {
+        Some(code) if code > 128 => {
+            format!("ended with exit code {code}: a rank was killed by signal {}", code - 128)
+        }
         Some(127) => "could not start: a program or library is missing".into(),
         Some(code) => format!("ended with exit code {code}"),
         None => "ended".into(),

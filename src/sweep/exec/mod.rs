@@ -4,5 +4,6 @@ pub mod feed;
 pub mod local;
 pub mod metrics;
 pub mod program;
+pub mod ranks;
 pub mod slurm;
 pub mod usage;

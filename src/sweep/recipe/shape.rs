@@ -26,8 +26,8 @@ pub enum Alone {
     #[error("`optimizer.kind: gd`")]
     OneStep,
     /// It multiplies in another precision.
-    #[error("`precision: bf16`")]
-    Precision,
+    #[error("`precision: {0}`")]
+    Precision(&'static str),
     /// Some of its layers stand still.
     #[error("`freeze`")]
     Frozen,
@@ -51,8 +51,10 @@ impl Shape {
         if recipe.at_once() < recipe.batch_size {
             return Err(Alone::OneStep);
         }
-        if recipe.precision != Precision::F32 && !gpu {
-            return Err(Alone::Precision);
+        match recipe.precision {
+            Precision::F64 => return Err(Alone::Precision("f64")),
+            Precision::Bf16 if !gpu => return Err(Alone::Precision("bf16")),
+            Precision::F32 | Precision::Bf16 => {}
         }
         if !recipe.start.freeze.is_empty() {
             return Err(Alone::Frozen);

@@ -35,6 +35,8 @@ pub struct Recipe {
     pub start: Start,
     /// In which numbers layers multiply.
     pub precision: Precision,
+    /// Whether batch norm goes by the samples of all ranks.
+    pub sync_batch_norm: bool,
     /// Whether its weights are kept when it is done.
     pub save_weights: bool,
 }
@@ -44,6 +46,8 @@ pub struct Recipe {
 pub enum Precision {
     /// Single precision.
     F32,
+    /// Double precision, as all else then is, weights included.
+    F64,
     /// bfloat16 (8 bits of precision, the range of single precision); all else is single
     /// precision, weights and their updates included (Micikevicius et al. 2018).
     Bf16,
@@ -143,8 +147,10 @@ impl Recipe {
             start: Start::of(settings),
             precision: match &*text(settings, "precision") {
                 "bf16" => Precision::Bf16,
+                "f64" => Precision::F64,
                 _ => Precision::F32,
             },
+            sync_batch_norm: flag(settings, "sync_batch_norm"),
             save_weights: flag(settings, "save_weights"),
         };
         let mut conflicts = recipe.conflicts();

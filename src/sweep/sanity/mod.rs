@@ -28,6 +28,7 @@ const OFF: &[&str] = &[
     "regularize",
     "save_weights",
     "schedule",
+    "sync_batch_norm",
 ];
 
 /// Whether a setting plays no part here.

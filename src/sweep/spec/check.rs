@@ -10,7 +10,9 @@ use super::parameters::{self, Declared, RuleSpans};
 use super::recipes;
 use super::section::{Mistakes, ticked};
 use super::yaml::{Entry, Kind, Node};
-use super::{Rounds, Spec, StageKind, Upkeep, duration, fuse, rounds, slurm, stages, upkeep};
+use super::{
+    Rounds, Spec, StageKind, Upkeep, duration, fuse, ranks, rounds, slurm, stages, upkeep,
+};
 use crate::space::{Base, Fault, Rule, Space};
 
 /// The keys of a spec.
@@ -89,6 +91,9 @@ pub(super) fn check(
     let fuse = find("fuse").map(|e| fuse::check(&e.value, &mut mistakes)).unwrap_or_default();
     let slurm =
         find("slurm").map(|e| slurm::check("slurm", &e.value, &mut mistakes)).unwrap_or_default();
+    if let Some(entry) = find("slurm") {
+        ranks::check(entry, &slurm, matches!(work.base, Base::Train(_)), &mut mistakes);
+    }
     let confirm =
         find("confirm").and_then(|e| stages::confirm(e, &seeds, folds, rigour, &mut mistakes));
     let upkeep = Upkeep { confirm: confirm.is_some(), ..upkeep::check(find, &mut mistakes) };

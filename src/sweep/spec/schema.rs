@@ -155,6 +155,7 @@ fn slurm() -> Json {
                     "pattern": "^[0-9]+[KMGTkmgt]?$",
                 }),
                 SlurmKind::Flag => json!({"type": ["boolean", "null"]}),
+                SlurmKind::RanksAs => json!({"enum": ["run", "slots", null]}),
             };
             schema["description"] = json!(doc);
             ((*name).to_owned(), schema)

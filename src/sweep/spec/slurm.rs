@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::duration;
 use super::mistake::Mistake;
+use super::ranks::As;
 use super::section::Mistakes;
 use super::upkeep;
 use super::yaml::{Kind, Node};
@@ -32,6 +33,8 @@ pub enum SlurmKind {
     Length,
     /// `true` or `false`.
     Flag,
+    /// `run` or `slots`.
+    RanksAs,
 }
 
 impl SlurmKind {
@@ -49,6 +52,7 @@ impl SlurmKind {
             Self::Memory => "memory such as `16G` or `2048M`",
             Self::Length => "a time such as `30s` or `20m`",
             Self::Flag => "true or false",
+            Self::RanksAs => "`run` or `slots`",
         }
     }
 }
@@ -61,7 +65,8 @@ pub const KEYS: &[(&str, SlurmKind, &str)] = &[
     (
         "cpus",
         SlurmKind::Count,
-        "cores of a task, shared by its workers; also threads of a local worker",
+        "cores of a task, shared by its workers, or of each of its ranks; also threads of a local \
+         worker",
     ),
     ("env", SlurmKind::Words, "names of further variables of yours that travel into jobs"),
     ("exclude", SlurmKind::Text, "nodes to keep away from"),
@@ -79,9 +84,12 @@ pub const KEYS: &[(&str, SlurmKind, &str)] = &[
     ),
     ("nice", SlurmKind::Whole, "how far to stand back"),
     ("nodelist", SlurmKind::Text, "nodes that tasks must run on"),
-    ("nodes", SlurmKind::Count, "nodes of a task"),
+    ("nodes", SlurmKind::Count, "nodes of a task with ranks"),
     ("partition", SlurmKind::Text, "the partition"),
     ("qos", SlurmKind::Text, "the quality of service"),
+    ("ranks", SlurmKind::Count, "processes of a task: they train each run together, by MPI"),
+    ("ranks_as", SlurmKind::RanksAs, "`run`: all ranks train one run; `slots`: each its own"),
+    ("ranks_per_node", SlurmKind::Count, "ranks on each node"),
     ("reservation", SlurmKind::Text, "the reservation"),
     ("run_time", SlurmKind::Length, "how long one run takes, such as `20m`: packs runs into tasks"),
     ("runs_per_task", SlurmKind::CountOrAuto, "runs of one task, or `auto`"),
@@ -241,6 +249,7 @@ fn admit(kind: SlurmKind, node: &Node) -> Option<String> {
             Kind::Bool(flag) => Some(flag.to_string()),
             _ => None,
         },
+        SlurmKind::RanksAs => text.filter(|t| As::WORDS.contains(t)).map(str::to_owned),
         SlurmKind::Words => match &node.kind {
             Kind::List(items) => {
                 let words: Option<Vec<&str>> = items.iter().map(Node::text).collect();

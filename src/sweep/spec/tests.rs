@@ -387,7 +387,7 @@ fn words_that_are_none_under_the_other_settings_are_mistakes() {
         ("init_skip: layers.3", "leaves nothing out without `init_from`"),
         ("init_from: a, init_skip: last", "`init_skip: last` is no parameter of this model"),
         ("precision: f16", "did you mean `bf16`?"),
-        ("precision: half", "must be `f32` or `bf16`"),
+        ("precision: half", "must be `f32`, `bf16` or `f64`"),
     ] {
         let said = facts(&spec(more)).join("\n");
         assert!(said.contains(says), "{more}\nsays: {said}\nnot: {says}");

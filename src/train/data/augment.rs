@@ -83,6 +83,12 @@ impl Augmenter {
         self.pass = Some(Pass { place, changes });
     }
 
+    /// Whether what is drawn for a sample depends on which samples are before it in its batch.
+    #[must_use]
+    pub fn draws_for_whole_batches(&self) -> bool {
+        self.recipe.noise > 0.0 || self.recipe.mixup > 0.0
+    }
+
     fn table(&self, drawn: impl Iterator<Item = Change>, device: Device) -> Tensor {
         let rows: Vec<f32> = drawn.flat_map(|change| change.row(self.image)).collect();
         Tensor::from_slice(&rows).view([-1, Change::NUMBERS]).to_device(device)

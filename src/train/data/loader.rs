@@ -1,4 +1,6 @@
 //! Serves samples in batches: selects rows on the device, where bytes are scaled.
+use std::ops::Range;
+
 use dlgrid_sweep::recipe;
 use tch::{Device, Kind, Tensor};
 
@@ -21,6 +23,21 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Some of its samples, by their place in it.
+    #[must_use]
+    fn of(&self, rows: &Range<usize>) -> Self {
+        let cut = |all: &Tensor| all.narrow(0, whole(rows.start), whole(rows.len()));
+        Self {
+            inputs: cut(&self.inputs),
+            labels: cut(&self.labels),
+            samples: rows.len(),
+            mixed: self
+                .mixed
+                .as_ref()
+                .map(|Mixed { labels, share }| Mixed { labels: cut(labels), share: *share }),
+        }
+    }
+
     /// The mean loss by that of labels: of mixed samples, of both labels by their shares.
     pub fn loss(&self, of: impl Fn(&Tensor) -> Tensor) -> Tensor {
         let own = of(&self.labels);
@@ -105,7 +122,17 @@ impl<'a> Loader<'a> {
     /// The batch of the pass's samples `from..to`. On the CPU its memory is the loader's: the
     /// next call overwrites it.
     pub fn load(&mut self, from: usize, to: usize) -> Batch {
-        let batch = u32::try_from(from / self.most.max(1)).unwrap_or(u32::MAX);
+        self.load_part(&(from..to), from..to)
+    }
+
+    /// Some samples of the batch of the pass's samples `all`, as they are in the whole of it.
+    pub fn load_part(&mut self, all: &Range<usize>, own: Range<usize>) -> Batch {
+        if own != *all && self.augmenter.as_ref().is_some_and(Augmenter::draws_for_whole_batches) {
+            let place = own.start - all.start..own.end - all.start;
+            return self.load(all.start, all.end).of(&place);
+        }
+        let batch = u32::try_from(all.start / self.most.max(1)).unwrap_or(u32::MAX);
+        let Range { start: from, end: to } = own;
         let at = (from, batch);
         let (inputs, labels) = match &self.order {
             Order::Host(rows) => {

@@ -7,10 +7,12 @@ use dlgrid_sweep::recipe::EarlyStop;
 use tch::{Kind, Tensor};
 
 use super::progress::unfinite;
+use super::share::{Share, Wish};
 use super::{EpochEnd, Named, Progress, Stop, Task, Training};
 use crate::model::Mode;
 use crate::parameters::Parameters;
 use crate::random::Place;
+use crate::ranks;
 
 /// How long to train.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,6 +27,8 @@ pub struct Plan<'a> {
     pub at_once: usize,
     /// How often to save while training goes on.
     pub save_every: Duration,
+    /// Whether batch norm goes by the samples of all ranks.
+    pub sync_batch_norm: bool,
 }
 
 /// Who is told what while training goes on.
@@ -66,17 +70,21 @@ pub fn fit<T: Task>(
     log: &mut Log<'_>,
 ) -> Ending {
     let mut saved = host::instant();
+    let ranks = ranks::here();
+    let mut share = Share::new(&training.parameters, plan, ranks);
     while !is_done(&training.progress, plan) {
         let place = Place { seed: training.seed, epoch: training.progress.epoch, rank: 0 };
         let mut clock = host::instant();
         task.begin(place);
         loop {
             // Between two steps: is it time to stop, or to save?
-            let why = stop.before_step();
-            if why.is_some() || saved.elapsed() >= plan.save_every {
+            let wish = Wish { stop: stop.before_step(), save: saved.elapsed() >= plan.save_every };
+            let wish = share.as_mut().map_or(wish, |share| share.agree(wish));
+            if wish.stop.is_some() || wish.save {
                 training.progress.train_for(lap(&mut clock));
-                let safe = (log.save)(training, &task.counted());
-                if let Some(why) = why {
+                share.iter().for_each(|share| share.settle(training));
+                let safe = (log.save)(training, &ranks.sum_counted(task.counted()));
+                if let Some(why) = wish.stop {
                     return Ending::Stopped { why, saved: safe };
                 }
                 (saved, clock) = (host::instant(), host::instant());
@@ -88,17 +96,31 @@ pub fn fit<T: Task>(
                 break;
             }
             // Load, forward, loss, backward.
-            let mode = |part| Mode::Train { place, batch: number + part };
+            let mode = |part| Mode::train(place, number + part);
             let parameters = &training.parameters;
-            let gradients = if to - from > plan.at_once {
-                summed_gradients(task, parameters, from..to, plan.at_once, mode)
-            } else {
-                gradients(task, parameters, from..to, mode(0))
+            let own;
+            let gradients = match &mut share {
+                Some(share) => {
+                    share.gradients(task, parameters, from..to, plan.at_once, (place, number))
+                }
+                None if to - from > plan.at_once => {
+                    own = summed_gradients(task, parameters, from..to, plan.at_once, mode);
+                    &own
+                }
+                None => {
+                    own = gradients(task, parameters, from..to, mode(0));
+                    &own
+                }
             };
             // Update.
-            training.optimizer.update(&mut training.parameters, &gradients);
+            training.optimizer.update(&mut training.parameters, gradients);
             training.progress.batch += 1;
             training.progress.samples += (to - from) as u64;
+        }
+        if let Some(share) = &share {
+            share.settle(training);
+            let all = ranks.sum_counted(task.counted());
+            task.recount(&all.into_iter().map(|(_, counted)| counted).collect::<Vec<_>>());
         }
         let end = end_epoch(task, training, plan, &mut clock);
         (log.epoch)(&end);

@@ -5,9 +5,12 @@ mod optimizer;
 mod progress;
 mod rates;
 mod schedule;
+mod share;
 mod stop;
 mod update;
 pub mod weights;
+
+use std::ops::Range;
 
 use dlgrid_sweep::store::record::Metrics;
 use tch::Tensor;
@@ -40,7 +43,12 @@ pub trait Task {
     fn begin(&mut self, place: Place);
 
     /// The samples `from..to` of the epoch's order.
-    fn load(&mut self, from: usize, to: usize) -> Self::Batch;
+    fn load(&mut self, from: usize, to: usize) -> Self::Batch {
+        self.load_part(&(from..to), from..to)
+    }
+
+    /// Some samples of the batch of all of these, as they are in the whole of it.
+    fn load_part(&mut self, all: &Range<usize>, own: Range<usize>) -> Self::Batch;
 
     /// What the model makes of a batch. `leaves` are [`Parameters::tensors`].
     fn forward(&self, leaves: &[Tensor], batch: &Self::Batch, mode: Mode) -> Tensor;

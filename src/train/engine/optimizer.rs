@@ -1,7 +1,7 @@
 //! The optimizers: their state is plain tensors beside the parameters, so that a checkpoint can
 //! hold it. A step is one pass over the flat buffer.
 use dlgrid_sweep::recipe::{Optimizer as Rule, Regularize, Schedule};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::Named;
 use super::rates::{Rates, Way};
@@ -93,7 +93,8 @@ impl Optimizer {
 
     /// One step down these gradients, one a leaf of the parameters and in its shape.
     pub fn update(&mut self, parameters: &mut Parameters, gradients: &[Tensor]) {
-        if parameters.flat().device() == Device::Cpu {
+        let flat = parameters.flat();
+        if flat.device() == Device::Cpu && flat.kind() == Kind::Float {
             let gradients: Vec<Tensor> = gradients.iter().map(Tensor::contiguous).collect();
             let numbers: Vec<&[f32]> = gradients.iter().map(raw::floats).collect();
             self.update_here(parameters, &numbers);
@@ -142,7 +143,7 @@ impl Optimizer {
         }
     }
 
-    /// On another device: the same formulas as operations on whole buffers.
+    /// On another device, or in double precision: the same formulas as operations on whole buffers.
     fn update_there(&mut self, parameters: &mut Parameters, gradients: &[Tensor]) {
         let rule = self.rule();
         let flat: Vec<Tensor> = gradients.iter().map(|g| g.reshape([-1])).collect();

@@ -3,10 +3,9 @@ use dlgrid_sweep::recipe::Activation;
 use tch::{Device, Tensor};
 
 use super::Mode;
-use super::layers::whole;
+use super::dropout::{drawn, rows, whole_size};
 use super::masks::{self, Use};
 use crate::random::{Purpose, Stream};
-use crate::raw;
 
 /// The slope that PReLU begins with for negative numbers, as PyTorch's (He et al. 2015).
 pub const FIRST_SLOPE: f64 = 0.25;
@@ -53,19 +52,19 @@ pub fn activate(activation: Activation, x: &Tensor, layer: u32, mode: Mode) -> T
 /// (libtorch's own comes through tch with 0 as the lower bound.)
 fn randomized(x: &Tensor, layer: u32, mode: Mode) -> Tensor {
     let (low, high) = SLOPES;
-    let Mode::Train { place, batch } = mode else {
+    let Mode::Train { place, batch, part } = mode else {
         return x.clamp_min(0.0) + x.clamp_max(0.0) * ((low + high) / 2.0);
     };
     let mut stream = place.stream(Purpose::Slopes { batch, layer });
-    let mut slopes = x.detach().contiguous().empty_like();
-    if x.device() == Device::Cpu {
-        draw_slopes(&mut stream, raw::floats_mut(&mut slopes));
+    let slopes = if x.device() == Device::Cpu {
+        drawn(x, part, &mut stream, draw_slopes)
     } else {
         // On another device slopes made here would have to wait for the copy, every step.
         let key = masks::one(masks::key(place, Use::Slopes, layer), x.device());
-        let drawn = masks::drawn(&key, batch, whole(x.numel()));
-        slopes = masks::uniform(&drawn, SLOPES).view_as(x);
-    }
+        let size = whole_size(x, part);
+        let drawn = masks::drawn(&key, batch, size.iter().product());
+        rows(&masks::uniform(&drawn, SLOPES).view(&*size), x, part)
+    };
     sloped(x, &slopes)
 }
 
@@ -123,9 +122,7 @@ mod tests {
     #[test]
     fn slopes_are_drawn_for_the_batch_within_their_bounds() {
         let x = Tensor::from_slice(&[-1.0f32; 1000]).set_requires_grad(true);
-        let train = |batch| {
-            activate(Activation::Rrelu, &x, 0, Mode::Train { place: Place::start(3), batch })
-        };
+        let train = |batch| activate(Activation::Rrelu, &x, 0, Mode::train(Place::start(3), batch));
         let y = train(0);
         assert_eq!(y, train(0));
         assert_ne!(y, train(1));

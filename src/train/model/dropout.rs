@@ -1,28 +1,60 @@
 //! Dropout with masks that are derived, not drawn from a shared generator.
 use tch::{Device, Kind, Tensor};
 
-use super::Mode;
-use super::layers::whole;
 use super::masks::{self, Use};
-use crate::random::Purpose;
+use super::{Mode, Part};
+use crate::random::{Purpose, Stream};
 use crate::raw;
 
 /// Drops a share of the outputs of hidden layer `layer` in a training step and scales the
 /// others up (inverted dropout, Srivastava et al. 2014); nothing otherwise.
 pub fn dropout(outputs: Tensor, probability: f64, layer: u32, mode: Mode) -> Tensor {
-    let Mode::Train { place, batch } = mode else { return outputs };
+    let Mode::Train { place, batch, part } = mode else { return outputs };
     if probability == 0.0 {
         return outputs;
     }
     if outputs.device() == Device::Cpu {
         let mut stream = place.stream(Purpose::Dropout { batch, layer });
-        let mut mask = Tensor::empty(outputs.size(), (outputs.kind(), Device::Cpu));
-        stream.fill_dropout(raw::floats_mut(&mut mask), probability);
+        let mask = drawn(&outputs, part, &mut stream, |stream, mask| {
+            stream.fill_dropout(mask, probability);
+        });
         return outputs * mask;
     }
     // On another device a mask made here would have to wait for the copy, every step.
     let key = masks::one(masks::key(place, Use::Dropout, layer), outputs.device());
     let share = Tensor::full([1], probability, (Kind::Float, outputs.device()));
-    let mask = masks::dropout(&masks::drawn(&key, batch, whole(outputs.numel())), &share);
-    &outputs * mask.view_as(&outputs)
+    let size = whole_size(&outputs, part);
+    let drawn = masks::drawn(&key, batch, size.iter().product());
+    let mask = masks::dropout(&drawn, &share).view(&*size);
+    &outputs * rows(&mask, &outputs, part)
+}
+
+/// Numbers drawn on the CPU for each of `like`: of a part of a batch those that its rows have in
+/// the whole.
+pub fn drawn(
+    like: &Tensor,
+    part: Part,
+    stream: &mut Stream,
+    draw: impl FnOnce(&mut Stream, &mut [f32]),
+) -> Tensor {
+    let size = like.size();
+    let mut numbers = Tensor::empty(&*size, (Kind::Float, Device::Cpu));
+    let a_row = size.iter().skip(1).product::<i64>();
+    stream.skip(part.from * usize::try_from(a_row).unwrap_or(0));
+    draw(stream, raw::floats_mut(&mut numbers));
+    numbers.to_kind(like.kind())
+}
+
+/// The size of the whole batch that a tensor is a part of.
+pub fn whole_size(of: &Tensor, part: Part) -> Vec<i64> {
+    let mut size = of.size();
+    if let (Some(rows), Some(first)) = (part.of, size.first_mut()) {
+        *first = i64::try_from(rows).unwrap_or(*first);
+    }
+    size
+}
+
+/// The rows of a whole batch that a tensor has.
+pub fn rows(batch: &Tensor, of: &Tensor, part: Part) -> Tensor {
+    batch.narrow(0, i64::try_from(part.from).unwrap_or(0), of.size()[0])
 }

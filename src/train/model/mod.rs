@@ -9,11 +9,12 @@ pub(crate) mod layers;
 pub(crate) mod masks;
 mod mlp;
 mod resnet;
+pub(crate) mod synced_norm;
 mod vgg;
 mod walk;
 
 use dlgrid_sweep::recipe::{self, Activation, Init, Precision};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::parameters::Declared;
 use crate::random::Place;
@@ -34,9 +35,35 @@ pub enum Mode {
         place: Place,
         /// The batch of the epoch, from 0.
         batch: u32,
+        /// Which of its rows are here.
+        part: Part,
     },
     /// Nothing is random, and batch norm goes by its running statistics.
     Eval,
+}
+
+impl Mode {
+    /// A step of training with all rows of a batch.
+    #[must_use]
+    pub const fn train(place: Place, batch: u32) -> Self {
+        Self::Train { place, batch, part: Part::ALL }
+    }
+}
+
+/// The rows of a batch that a process computes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// The first of them.
+    pub from: usize,
+    /// Rows of the whole batch, where not all of them are here.
+    pub of: Option<usize>,
+    /// Whether batch norm goes by the rows of all ranks.
+    pub synced: bool,
+}
+
+impl Part {
+    /// All rows.
+    pub const ALL: Self = Self { from: 0, of: None, synced: false };
 }
 
 /// A model of a recipe.
@@ -190,7 +217,11 @@ impl Model {
     /// and running statistics as declared; a step of training keeps the statistics up.
     pub fn forward(&self, tensors: &[Tensor], inputs: &Tensor, mode: Mode) -> Tensor {
         let walk = &mut Walk::new(tensors, mode, self.precision);
-        self.network.run(walk, inputs.shallow_clone())
+        let inputs = match self.precision {
+            Precision::F64 => inputs.to_kind(Kind::Double),
+            Precision::F32 | Precision::Bf16 => inputs.shallow_clone(),
+        };
+        self.network.run(walk, inputs)
     }
 }
 

@@ -36,7 +36,7 @@ fn images(samples: i64, features: i64) -> Tensor {
 }
 
 fn train(batch: u32) -> Mode {
-    Mode::Train { place: Place::start(3), batch }
+    Mode::train(Place::start(3), batch)
 }
 
 /// Ways to build every kind.

@@ -4,10 +4,11 @@ use std::fmt::Arguments;
 use dlgrid_sweep::recipe::{Activation, Precision};
 use tch::{Device, Kind, Tensor};
 
-use super::Mode;
 use super::activation::activate;
 use super::dropout::dropout;
 use super::layers::{Convolution, Layers, NEWEST, NORM_EPS, Pool, convolved, extent, whole};
+use super::{Mode, Part, synced_norm};
+use crate::ranks;
 
 /// Takes a network's parameters in the order in which it declared them.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ impl<'a> Walk<'a> {
         let weight = self.leaf();
         let bias = bias.then(|| self.leaf());
         match self.precision {
-            Precision::F32 => product(&x, weight, bias),
+            Precision::F32 | Precision::F64 => product(&x, weight, bias),
             Precision::Bf16 => {
                 let [x, weight] = [&x, weight].map(|all| all.to_kind(Kind::BFloat16));
                 let bias = bias.map(|all| all.to_kind(Kind::BFloat16));
@@ -66,8 +67,16 @@ impl Layers for Walk<'_> {
     fn norm(&mut self, _name: Arguments<'_>, x: Tensor) -> Tensor {
         let (weight, bias) = (self.leaf(), self.leaf());
         let (mean, variance) = (self.leaf(), self.leaf());
+        if let Mode::Train { part: Part { synced: true, .. }, .. } = self.mode
+            && weight.requires_grad()
+            && let Some(normed) =
+                synced_norm::norm(&x, [weight, bias], [mean, variance], ranks::here())
+        {
+            return normed;
+        }
         let several = x.numel() > usize::try_from(extent(&x, 1)).unwrap_or(0);
-        let train = self.mode != Mode::Eval && several && weight.requires_grad();
+        let synced = matches!(self.mode, Mode::Train { part: Part { synced: true, .. }, .. });
+        let train = self.mode != Mode::Eval && several && weight.requires_grad() && !synced;
         let statistics = (Some(mean), Some(variance));
         x.batch_norm(
             Some(weight),

@@ -1,6 +1,8 @@
 //! Classification: samples in, one of several classes out. The test set has no way in here.
 mod cohort;
 
+use std::ops::Range;
+
 use dlgrid_sweep::recipe::{Loss, Recipe, metric};
 use dlgrid_sweep::store::record::{Metrics, Number};
 use tch::{Device, Kind, Tensor};
@@ -15,7 +17,7 @@ use crate::data::{Batch, Dataset, Labels, Loader, Prepared, Split};
 use crate::engine::{self, Named};
 use crate::model::{Mode, Model};
 use crate::random::{Place, Purpose};
-use crate::raw;
+use crate::{ranks, raw};
 
 /// Classification by a model on a data set.
 #[derive(Debug)]
@@ -85,8 +87,8 @@ impl engine::Task for Classify<'_> {
         self.trainer.train(rows, place);
     }
 
-    fn load(&mut self, from: usize, to: usize) -> Batch {
-        self.trainer.load(from, to)
+    fn load_part(&mut self, all: &Range<usize>, own: Range<usize>) -> Batch {
+        self.trainer.load_part(all, own)
     }
 
     fn forward(&self, leaves: &[Tensor], batch: &Batch, mode: Mode) -> Tensor {
@@ -212,6 +214,10 @@ impl<'a> Exam<'a> {
         prefix: &str,
     ) -> (Metrics, Vec<u64>) {
         let Self { samples, tally, scores, .. } = self;
+        if let Some(Scores { kept, .. }) = scores {
+            // What other ranks judge adds nothing here.
+            let _ = kept.zero_();
+        }
         samples.each(|from, batch| {
             let logits = classifier.logits(leaves, &batch.inputs, Mode::Eval);
             let loss = CrossEntropy::judged(&logits, &batch.labels);
@@ -221,9 +227,10 @@ impl<'a> Exam<'a> {
                 kept.copy_(&(logits.select(1, 1) - logits.select(1, 0)));
             }
         });
+        tally.gather(ranks::here());
         let counts = tally.take();
         let auc = scores.as_ref().and_then(|scores| {
-            let kept = scores.kept.to_device(Device::Cpu);
+            let kept = ranks::here().sum(&scores.kept).to_device(Device::Cpu);
             auc(raw::floats(&kept), &scores.truths)
         });
         let further = Further { micro: true, auc };

@@ -1,5 +1,7 @@
-//! Samples that a model is judged on: rows of a data set, in batches of one size.
+//! Samples that a model is judged on: rows of a data set, in batches of one size, of which each rank
+//! takes its share.
 use crate::data::{Batch, Dataset, Loader, Prepared};
+use crate::ranks;
 
 /// Samples are judged in batches of this size, whatever the recipe's is, so that memory is bounded
 /// and runs of different batch sizes are judged alike.
@@ -22,10 +24,12 @@ impl<'a> Judge<'a> {
         Self { loader, samples }
     }
 
-    /// Shows every batch with the place of its first sample; no gradients are kept.
+    /// Shows every batch of this rank's with the place of its first sample; no gradients are kept.
     pub fn each(&mut self, mut look: impl FnMut(usize, &Batch)) {
+        let ranks = ranks::here();
+        let batches = (0..self.samples).step_by(AT_ONCE);
         tch::no_grad(|| {
-            for from in (0..self.samples).step_by(AT_ONCE) {
+            for from in batches.skip(ranks.rank()).step_by(ranks.size()) {
                 look(from, &self.loader.load(from, self.samples.min(from + AT_ONCE)));
             }
         });

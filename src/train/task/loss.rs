@@ -46,7 +46,7 @@ impl CrossEntropy {
 
     /// What training minimises: smoothed and weighed, a mean over the batch.
     pub fn trained(&self, logits: &Tensor, labels: &Tensor) -> Tensor {
-        let weights = self.weights.as_ref();
+        let weights = self.weights.as_ref().map(|weights| weights.to_kind(logits.kind()));
         logits.cross_entropy_loss(labels, weights, Reduction::Mean, IGNORED, self.smoothing)
     }
 
@@ -81,7 +81,7 @@ impl CrossEntropy {
     /// classes.
     pub fn mass(&self, labels: &Tensor) -> Tensor {
         match &self.weights {
-            Some(weights) => weights.index_select(0, labels).sum(Kind::Float),
+            Some(weights) => weights.index_select(0, labels).sum(Kind::Double),
             None => Tensor::full([], labels.numel() as i64, (Kind::Float, labels.device())),
         }
     }

@@ -1,6 +1,8 @@
 //! Regression: samples in, a number out. The test set has no way in here.
 mod cohort;
 
+use std::ops::Range;
+
 use dlgrid_sweep::recipe::Recipe;
 use dlgrid_sweep::store::record::Metrics;
 use tch::{Device, Reduction, Tensor};
@@ -13,7 +15,7 @@ use crate::data::{Batch, Dataset, Labels, Loader, Prepared, Split};
 use crate::engine::{self, Named};
 use crate::model::{Mode, Model};
 use crate::random::{Place, Purpose};
-use crate::raw;
+use crate::{ranks, raw};
 
 /// Regression by a model on a data set. The model learns the target less its mean, in its
 /// deviations, both over the training samples; metrics are in the target's own units.
@@ -82,8 +84,8 @@ impl engine::Task for Regress<'_> {
         self.trainer.train(rows, place);
     }
 
-    fn load(&mut self, from: usize, to: usize) -> Batch {
-        self.trainer.load(from, to)
+    fn load_part(&mut self, all: &Range<usize>, own: Range<usize>) -> Batch {
+        self.trainer.load_part(all, own)
     }
 
     fn forward(&self, leaves: &[Tensor], batch: &Batch, mode: Mode) -> Tensor {
@@ -93,7 +95,7 @@ impl engine::Task for Regress<'_> {
     fn loss(&self, output: &Tensor, batch: &Batch) -> Tensor {
         let (scale, offset) = self.units();
         let wanted = (&batch.labels - offset) / scale;
-        output.squeeze_dim(1).mse_loss(&wanted, Reduction::Mean)
+        output.squeeze_dim(1).mse_loss(&wanted.to_kind(output.kind()), Reduction::Mean)
     }
 
     fn mass(&self, batch: &Batch) -> Tensor {
@@ -174,6 +176,7 @@ impl<'a> Exam<'a> {
             let outputs = model.forward(leaves, &batch.inputs, Mode::Eval);
             tally.count(&outputs, &batch.labels, units);
         });
+        tally.gather(ranks::here());
         tally.take().metrics(prefix, &self.targets)
     }
 }

@@ -3,6 +3,7 @@ use dlgrid_sweep::recipe::metric::TOP;
 use tch::{Device, Kind, Tensor};
 
 use crate::engine::Named;
+use crate::ranks::Ranks;
 use crate::raw;
 
 /// The sum of losses, and how often each class was taken for each.
@@ -91,7 +92,7 @@ impl Tally {
                 {
                     *loss += mean_loss.double_value(&[]) * samples as f64;
                 }
-                let logits = logits.contiguous();
+                let logits = logits.to_kind(Kind::Float).contiguous();
                 let rows = raw::floats(&logits).chunks_exact(*classes);
                 for (row, &label) in rows.zip(raw::wholes(labels)) {
                     let label = usize::try_from(label).expect("a label is a byte");
@@ -159,6 +160,14 @@ impl Tally {
                     top.copy_(saved);
                 }
             }
+        }
+    }
+
+    /// Puts together what all ranks have counted.
+    pub fn gather(&mut self, ranks: &Ranks) {
+        if !ranks.is_alone() {
+            let all = ranks.sum_counted(self.tensors());
+            self.restore(&all.into_iter().map(|(_, tensor)| tensor).collect::<Vec<_>>());
         }
     }
 

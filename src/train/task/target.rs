@@ -5,6 +5,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::score::float;
 use crate::engine::Named;
+use crate::ranks::Ranks;
 use crate::raw;
 
 /// Where some targets lie, in their own units.
@@ -104,7 +105,7 @@ impl Tally {
     pub fn count(&mut self, outputs: &Tensor, targets: &Tensor, (scale, offset): (f64, f64)) {
         match self {
             Self::Here(errors) => {
-                let outputs = outputs.contiguous();
+                let outputs = outputs.to_kind(Kind::Float).contiguous();
                 for (&output, &target) in raw::floats(&outputs).iter().zip(raw::floats(targets)) {
                     errors.add(f64::from(output) * scale + offset - f64::from(target));
                 }
@@ -143,6 +144,14 @@ impl Tally {
         match self {
             Self::Here(errors) => *errors = errors_of(saved),
             Self::There(sums) => sums.copy_(saved),
+        }
+    }
+
+    /// Puts together what all ranks have counted.
+    pub fn gather(&mut self, ranks: &Ranks) {
+        if !ranks.is_alone() {
+            let all = ranks.sum_counted(self.tensors());
+            self.restore(&all.into_iter().map(|(_, tensor)| tensor).collect::<Vec<_>>());
         }
     }
 

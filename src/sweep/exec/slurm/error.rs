@@ -1,4 +1,5 @@
 //! What can go wrong between dlgrid and Slurm, as typed facts with a way out.
+use crate::spec::Contradiction;
 use crate::store::StoreError;
 
 /// Something could not be done with Slurm.
@@ -48,6 +49,12 @@ pub enum SlurmError {
     /// The sweep directory can't be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<Contradiction> for SlurmError {
+    fn from(Contradiction { fact, hint }: Contradiction) -> Self {
+        Self::asked(fact, hint)
+    }
 }
 
 impl SlurmError {

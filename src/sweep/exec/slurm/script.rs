@@ -7,8 +7,8 @@ use super::error::SlurmError;
 use super::site::{Limits, Site};
 use super::{gres, parse};
 use crate::host;
-use crate::spec::SlurmSettings;
 use crate::spec::duration;
+use crate::spec::{Ranks, SlurmSettings};
 
 /// The job script of a site without lines of its own is the same bytes for every sweep.
 const TEMPLATE: &str = include_str!("../../../../slurm/array.sbatch");
@@ -123,19 +123,26 @@ pub fn options(
     limits: &Limits,
     folder: &Path,
 ) -> Result<Vec<String>, SlurmError> {
-    refuse_unknown_ways(settings)?;
+    let ranks = Ranks::of(settings, true)?;
     let given = |key: &str| settings.given.get(key).map(String::as_str);
     let mut words = vec!["--parsable".to_owned()];
     words.push(if limits.requeue { "--requeue" } else { "--no-requeue" }.to_owned());
     words.extend(["--open-mode=append", "--export=ALL"].map(str::to_owned));
-    words.extend(["--nodes=1".to_owned(), "--ntasks=1".to_owned()]);
+    let (nodes, tasks) = ranks.map_or((1, 1), |ranks| (ranks.nodes, ranks.count));
+    words.extend([format!("--nodes={nodes}"), format!("--ntasks={tasks}")]);
+    if nodes > 1 {
+        words.push(format!("--ntasks-per-node={}", tasks / nodes));
+    }
     words.push(format!("--output={}", log_pattern(folder)?));
     words.push(format!("--signal=B:USR2@{}", grace(time_seconds(settings))));
     if let Some(seconds) = time_seconds(settings) {
         words.push(format!("--time={}", slurm_time(seconds)));
     }
     for (key, option) in OPTIONS {
-        words.extend(given(key).map(|value| format!("{option}={value}")));
+        match given(key) {
+            Some(_) if *key == "gpus" && nodes > 1 => words.push(gpus_per_node(settings, nodes)?),
+            value => words.extend(value.map(|value| format!("{option}={value}"))),
+        }
     }
     for word in extra(settings) {
         check_extra(word)?;
@@ -144,14 +151,22 @@ pub fn options(
     Ok(words)
 }
 
-fn refuse_unknown_ways(settings: &SlurmSettings) -> Result<(), SlurmError> {
-    if settings.given.get("nodes").is_some_and(|n| n != "1") {
-        return Err(SlurmError::asked(
-            "`slurm.nodes` must be 1: a task is one worker on one node",
-            "leave it out; many tasks run on many nodes at once by themselves",
-        ));
+/// GPUs of a task on several nodes, as many on each: Slurm would spread them as it likes.
+fn gpus_per_node(settings: &SlurmSettings, nodes: u64) -> Result<String, SlurmError> {
+    let parts: Option<Vec<String>> = gres::gpus(settings)
+        .iter()
+        .map(|one| {
+            let count = (one.count.is_multiple_of(nodes)).then(|| one.count / nodes)?;
+            Some(one.kind.as_ref().map_or(count.to_string(), |kind| format!("{kind}:{count}")))
+        })
+        .collect();
+    match parts {
+        Some(parts) => Ok(format!("--gpus-per-node={}", parts.join(","))),
+        None => Err(SlurmError::asked(
+            format!("`slurm.gpus` are of a whole task, and not as many on each of {nodes} nodes"),
+            "one a rank is usual: as many as `slurm.ranks`",
+        )),
     }
-    Ok(())
 }
 
 fn extra(settings: &SlurmSettings) -> impl Iterator<Item = &str> {
@@ -310,9 +325,26 @@ mod tests {
     }
 
     #[test]
+    fn ranks_are_tasks_of_slurm_as_many_on_each_node_with_as_many_gpus() {
+        let of = |pairs: &[(&str, &str)]| {
+            let words =
+                options(&settings(pairs), &Limits::default(), Path::new("/a")).expect("right");
+            let is_ours = |word: &String| {
+                ["--nodes", "--ntasks", "--gpus", "--cpus"].iter().any(|o| word.starts_with(o))
+            };
+            words.into_iter().filter(is_ours).collect::<Vec<_>>().join(" ")
+        };
+        let one = of(&[("ranks", "4"), ("gpus", "4"), ("cpus", "2")]);
+        assert_eq!(one, "--nodes=1 --ntasks=4 --cpus-per-task=2 --gpus=4");
+        let two = of(&[("ranks", "8"), ("ranks_per_node", "4"), ("gpus", "a100:8")]);
+        assert_eq!(two, "--nodes=2 --ntasks=8 --ntasks-per-node=4 --gpus-per-node=a100:4");
+    }
+
+    #[test]
     fn what_can_not_be_had_is_refused_in_words() {
         for (pairs, part) in [
-            (&[("nodes", "2")][..], "must be 1"),
+            (&[("nodes", "2")][..], "`slurm.ranks` is not given"),
+            (&[("ranks", "4"), ("nodes", "4"), ("gpus", "2")], "not as many on each of 4 nodes"),
             (&[("extra", "--array=0-3")], "sets itself"),
             (&[("extra", "--arr=0-3")], "sets itself"),
             (&[("extra", "-J x")], "sets itself"),

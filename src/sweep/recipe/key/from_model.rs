@@ -181,9 +181,10 @@ pub(super) const FROM_MODEL: &[Key] = &[
     },
     key(
         "precision",
-        Kind::Choice(&["f32", "bf16"]),
+        Kind::Choice(&["f32", "bf16", "f64"]),
         Lit::Text("f32"),
-        "in which numbers dense layers and convolutions multiply; weights and all else are f32",
+        "in which numbers dense layers and convolutions multiply; weights and all else are f32, or \
+         f64 too: that shows what rounding does to a result",
     ),
     key(
         "regularize.dropout",
@@ -259,6 +260,12 @@ pub(super) const FROM_MODEL: &[Key] = &[
         ),
         "schedule.kind",
         &["constant", "step", "cosine"],
+    ),
+    key(
+        "sync_batch_norm",
+        Kind::Bool,
+        Lit::Bool(true),
+        "whether batch norm goes by the samples of all ranks (`slurm.ranks`), not by each rank's own",
     ),
     key(
         "task",

@@ -92,7 +92,8 @@ impl<'a> Walk<'a> {
         let weight = self.leaf();
         let bias = bias.then(|| self.leaf());
         match self.precision {
-            Precision::F32 => product(x, weight, bias),
+            // Double precision is trained alone.
+            Precision::F32 | Precision::F64 => product(x, weight, bias),
             Precision::Bf16 => {
                 let [x, weight] = [x, weight].map(|all| all.to_kind(Kind::BFloat16));
                 let bias = bias.map(|all| all.to_kind(Kind::BFloat16));

@@ -84,13 +84,11 @@ fn eight_together_come_to_what_eight_come_to_alone() {
             let most = one.len() / 200;
             assert!(off <= most, "{more:?}: {off} weights of run {run} are off after a step");
         }
-        // Later steps amplify it: a pool's largest pixel may be another.
+        // Later steps amplify it, most where a rate is too large: the first epoch tells enough.
         let (all, own) = (by_device(&jobs, &[]), alone(&jobs, &[], Stop::default));
-        for (one, other) in all.epochs.iter().flatten().zip(own.epochs.iter().flatten()) {
-            for name in ["train/loss", "valid/loss"] {
-                let (one, other) = (one.metrics[name].0, other.metrics[name].0);
-                assert!((one - other).abs() < 0.1 * other, "{more:?}: {name} {one} {other}");
-            }
+        for (one, other) in all.epochs.iter().zip(&own.epochs) {
+            let [one, other] = [one, other].map(|epochs| epochs[0].metrics["train/loss"].0);
+            assert!((one - other).abs() < 5e-3 * other, "{more:?}: {one} {other}");
         }
     }
 }

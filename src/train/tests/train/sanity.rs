@@ -1,4 +1,5 @@
 //! One batch, overfitted: each verdict on a model that was made to deserve it.
+use std::ops::Range;
 use std::time::Duration;
 
 use dlgrid_sweep::recipe::{Recipe, Value};
@@ -139,8 +140,8 @@ impl Task for Reversed<'_> {
         self.0.begin(place);
     }
 
-    fn load(&mut self, from: usize, to: usize) -> Batch {
-        self.0.load(from, to)
+    fn load_part(&mut self, all: &Range<usize>, own: Range<usize>) -> Batch {
+        self.0.load_part(all, own)
     }
 
     fn forward(&self, leaves: &[Tensor], batch: &Batch, mode: Mode) -> Tensor {

@@ -3,8 +3,8 @@
 use super::super::error::SlurmError;
 use super::super::gres::{self, Gres};
 use super::super::nodes::{self, Node};
-use crate::spec::SlurmSettings;
 use crate::spec::slurm::memory_mib;
+use crate::spec::{Ranks, SlurmSettings};
 
 /// What a task asks of one node.
 struct Need {
@@ -16,11 +16,13 @@ struct Need {
 impl Need {
     fn of(settings: &SlurmSettings) -> Self {
         let memory = settings.given.get("memory").and_then(|text| memory_mib(text));
-        Self {
-            cpus: settings.cpus.unwrap_or(1),
-            memory: memory.unwrap_or(0),
-            gpus: gres::gpus(settings),
+        let ranks = Ranks::of(settings, true).ok().flatten();
+        let (nodes, each) = ranks.map_or((1, 1), |ranks| (ranks.nodes, ranks.per_node()));
+        let mut gpus = gres::gpus(settings);
+        if settings.given.contains_key("gpus") {
+            gpus.iter_mut().for_each(|one| one.count = one.count.div_ceil(nodes));
         }
+        Self { cpus: settings.cpus.unwrap_or(1) * each, memory: memory.unwrap_or(0), gpus }
     }
 
     fn has_gpus(&self, node: &Node) -> bool {

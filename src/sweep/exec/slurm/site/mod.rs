@@ -72,6 +72,10 @@ const HEAVY: &[&str] = &[
     "mail_user",
     "memory",
     "nodelist",
+    "nodes",
+    "ranks",
+    "ranks_as",
+    "ranks_per_node",
     "time",
 ];
 
