@@ -40,4 +40,14 @@ done
 if diff <(ends straight) <(ends stopped); then echo 'equal, bit for bit'; else
     fail 'a resumed run differs from one that was not stopped'
 fi
+echo '== together and alone, the same accuracies'
+sed -e 's/^name: demo/name: many/' -e 's/seeds: 2/seeds: 8/' "$experiments/demo.yaml" >many.yaml
+mean() { "$bin/dlgrid" report --root "$1" --format csv --top 3 2>/dev/null | tail -n 3 | cut -d, -f5 | awk '{s += $1} END {print s / NR}'; }
+"$bin/dlgrid" submit --local --slots 1 --root fused many.yaml
+grep -q '"cohort":[0-9]*[0-9][0-9]' fused/many-*/seg/*/*.jsonl || fail 'no ten runs were trained together'
+{ cat many.yaml; echo 'fuse: off'; } >off.yaml
+"$bin/dlgrid" submit --local --slots 1 --root off off.yaml
+awk -v a="$(mean fused)" -v b="$(mean off)" 'BEGIN {print "together " a ", alone " b; exit !(a - b < 0.01 && b - a < 0.01)}' ||
+    fail 'trained together, the best trials reach something else than alone'
+
 echo 'all is well'

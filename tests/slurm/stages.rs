@@ -40,8 +40,13 @@ fn what_can_not_learn_is_found_by_the_canary_and_nothing_of_it_is_trained() {
     on.here.write("toy.yaml", spec("1.0e-9, 0.01"));
     on.run(["submit", "toy.yaml"]).code(0).says("it tries one run first");
     on.drained();
+    // Slurm 22.05 loses the script of a job now and then, which is told, and put back.
+    while on.run(["status", "toy"]).says("canary").out.contains("gone without a word") {
+        on.run(["retry", "toy"]).code(0);
+        on.drained();
+    }
     assert_eq!(on.here.count("end"), 0);
-    on.run(["status", "toy"]).says("canary").says("can't learn one batch");
+    on.run(["status", "toy"]).says("can't learn one batch");
     on.here.write("toy.yaml", spec("0.02, 0.01"));
     on.run(["submit", "toy.yaml"]).code(0);
     on.wait(120, "the sound sweep to end", || on.here.count("end") == 2);

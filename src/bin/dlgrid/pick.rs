@@ -141,7 +141,8 @@ impl Picked {
         if self.ledger.entries.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(around::notes(&orders::read(&self.sweep.dir)?, &self.ledger, self.starts.all()))
+        let (orders, asked) = (orders::read(&self.sweep.dir)?, self.standing.as_deref());
+        Ok(around::notes(&orders, &self.ledger, self.starts.all(), asked))
     }
 
     /// Runs not ended that were ordered to be left out, each with its slice.

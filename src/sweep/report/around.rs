@@ -2,6 +2,7 @@
 use std::collections::HashMap;
 
 use crate::exec::slurm::ledger::{Kind, Ledger};
+use crate::exec::slurm::state::Standing;
 use crate::orders::{self, Order, Ordered};
 use crate::space::Condition;
 use crate::store::merge::Results;
@@ -18,9 +19,15 @@ pub struct Note {
     pub text: String,
 }
 
-/// What counts now: orders that nothing was submitted after, and jobs that failed.
+/// What counts now: orders that nothing was submitted after, and jobs that failed, or that Slurm has
+/// lost, where it was asked just now.
 #[must_use]
-pub fn notes(orders: &[Ordered], ledger: &Ledger, starts: &[TaskStart]) -> Vec<Note> {
+pub fn notes(
+    orders: &[Ordered],
+    ledger: &Ledger,
+    starts: &[TaskStart],
+    asked: Option<&Standing>,
+) -> Vec<Note> {
     let mut notes: Vec<Note> = Vec::new();
     let last = ledger.last();
     for ordered in orders {
@@ -44,10 +51,18 @@ pub fn notes(orders: &[Ordered], ledger: &Ledger, starts: &[TaskStart]) -> Vec<N
         notes.push(Note { about, text });
     }
     notes.extend([Kind::Canary, Kind::TopUp, Kind::Report].into_iter().filter_map(|kind| {
-        let newest = ledger.entries.iter().rfind(|e| e.intent.kind == kind)?.intent.number;
-        let start = starts.iter().rfind(|s| s.begin.intent == newest)?;
-        let why = start.end.as_ref()?.why.as_deref()?;
-        let text = format!("failed on {}: {why}", start.begin.node);
+        let newest = ledger.entries.iter().rfind(|e| e.intent.kind == kind)?;
+        let text = match starts.iter().rfind(|s| s.begin.intent == newest.intent.number) {
+            Some(start) => {
+                let why = start.end.as_ref()?.why.as_deref()?;
+                format!("failed on {}: {why}", start.begin.node)
+            }
+            None => {
+                let job = newest.job()?;
+                let is_gone = asked?.arrays.iter().all(|array| array.job != job);
+                is_gone.then(|| format!("job {job} is gone without a word: it never began"))?
+            }
+        };
         Some(Note { about: kind.word(), text })
     }));
     notes
@@ -115,8 +130,20 @@ mod tests {
             time: 0.0,
         };
         let start = TaskStart { begin, died: vec![], full: None, end: Some(end) };
-        let notes = notes(&orders, &ledger, &[start]);
+        let notes = notes(&orders, &ledger, &[start], None);
         notes.iter().map(|n| format!("{}: {}\n", n.about, n.text)).collect()
+    }
+
+    #[test]
+    fn a_job_that_slurm_has_lost_is_told_where_slurm_was_asked() {
+        let mut canary = entry(1, "", Some(Fate::Job(7)));
+        canary.intent.kind = Kind::Canary;
+        let ledger = Ledger { entries: vec![canary] };
+        let told = |asked: Option<&Standing>| notes(&[], &ledger, &[], asked);
+        assert_eq!(told(None), []);
+        let text = "job 7 is gone without a word: it never began".to_owned();
+        let lost = Standing::of(&ledger, &[], 0.0);
+        assert_eq!(told(Some(&lost)), [Note { about: "canary", text }]);
     }
 
     #[test]

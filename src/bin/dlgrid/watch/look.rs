@@ -198,7 +198,7 @@ impl Looker {
             |slice| if moved.contains(&slice) { Liveness::Alive } else { liveness(slice) };
         let ordered = orders::read(&sweep.dir)?;
         let left_out = around::left_out(sweep, results, &ordered, ledger);
-        let notes = around::notes(&ordered, ledger, &starts);
+        let notes = around::notes(&ordered, ledger, &starts, None);
         let starts = LazyStarts::new(Box::new(move || Starts::new(starts)));
         let subject = Subject::new(sweep, results, &liveness)
             .with_slurm(standing.as_deref())
