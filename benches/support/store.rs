@@ -64,6 +64,7 @@ pub fn end(index: u64) -> End {
         confusion: Some(
             (0..10).map(|row| (0..10).map(|c| (index + row * c) % 997).collect()).collect(),
         ),
+        mistakes: Vec::new(),
         weights: Some(50_890),
         cohort: None,
         from: None,
