@@ -11,7 +11,7 @@ use super::support::{blobs, recipe, text};
 
 /// What libtorch computes in another order differs in its last digits, and every step adds to it.
 const ROUNDING: f32 = 1e-3;
-/// By so much weights differ after a step at most, but for few.
+/// By so much weights differ after a step at most, but for few, against the largest.
 const STEP: f32 = 1e-5;
 
 fn number(path: &'static str, x: f64) -> (&'static str, Value) {
@@ -79,10 +79,16 @@ fn eight_together_come_to_what_eight_come_to_alone() {
         let (all, own) = (together_by(By::Device, &jobs, &[], &one()), alone(&jobs, &[], one));
         assert_eq!(all.sizes, [8; 8], "{more:?}");
         for (run, (one, other)) in weights(&all).into_iter().zip(weights(&own)).enumerate() {
-            let off = one.iter().zip(other).filter(|(a, b)| (*a - *b).abs() > STEP).count();
-            // Where a gradient is but rounding, Adam goes a whole step up or down.
-            let most = one.len() / 200;
-            assert!(off <= most, "{more:?}: {off} weights of run {run} are off after a step");
+            let largest = other.iter().fold(1.0f32, |most, w| most.max(w.abs()));
+            let is_off = |(a, b): &(&f32, &f32)| (*a - *b).abs() > STEP * largest;
+            let off = one.iter().zip(other).filter(is_off).count();
+            // Where a gradient is but rounding, Adam goes a whole step up or down; in a deep network
+            // a pool's largest pixel may be another, and many gradients differ a little.
+            let (few, by) = (off <= one.len() / 200, difference(one, other));
+            assert!(
+                few || by < ROUNDING,
+                "{more:?}: {off} weights of run {run} are off, by {by:e}"
+            );
         }
         // Later steps amplify it, most where a rate is too large: the first epoch tells enough.
         let (all, own) = (by_device(&jobs, &[]), alone(&jobs, &[], Stop::default));
