@@ -66,6 +66,14 @@ impl Place {
         Self { seed, epoch: 0, rank: 0 }
     }
 
+    /// The rows of an epoch in the order that is drawn for this place.
+    #[must_use]
+    pub fn order(self, rows: &[i64]) -> Vec<i64> {
+        let mut rows = rows.to_vec();
+        self.stream(Purpose::Order).shuffle(&mut rows);
+        rows
+    }
+
     /// The stream for a purpose.
     #[must_use]
     pub fn stream(self, purpose: Purpose) -> Stream {

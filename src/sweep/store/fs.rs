@@ -13,8 +13,9 @@ use rustix::io::Errno;
 use super::error::StoreError;
 use crate::host;
 use crate::mutant::{self, Mutant};
-use fault::Done;
+use done::Done;
 
+mod done;
 #[cfg(test)]
 pub(crate) mod fault;
 #[cfg(not(test))]

@@ -2,11 +2,11 @@
 //! [`Declare`] it says which parameters it has, run by [`Walk`] it computes with them.
 use std::fmt::Arguments;
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 pub use super::declare::Declare;
 pub use super::walk::Walk;
-use dlgrid_sweep::recipe::Activation;
+use dlgrid_sweep::recipe::{Activation, Precision};
 
 /// Weight of the newest batch in the running statistics of batch norm, as PyTorch's.
 pub const NEWEST: f64 = 0.1;
@@ -111,6 +111,30 @@ pub fn convolved(
         return seen.conv2d(weight, bias, [1, 1], [0, 0], [1, 1], groups);
     }
     x.conv2d(weight, bias, [stride; 2], [border; 2], [1, 1], groups)
+}
+
+/// A layer's product of inputs, weights and bias, computed in a precision; half of it comes back, and
+/// so do gradients, in single precision.
+pub fn multiplied(
+    precision: Precision,
+    (x, weight, bias): (&Tensor, &Tensor, Option<&Tensor>),
+    product: impl Fn(&Tensor, &Tensor, Option<&Tensor>) -> Tensor,
+) -> Tensor {
+    match precision {
+        Precision::F32 | Precision::F64 => product(x, weight, bias),
+        Precision::Bf16 => {
+            let [x, weight] = [x, weight].map(|all| all.to_kind(Kind::BFloat16));
+            let bias = bias.map(|all| all.to_kind(Kind::BFloat16));
+            product(&x, &weight, bias.as_ref()).to_kind(Kind::Float)
+        }
+    }
+}
+
+/// The largest of each square of pixels, from `[batch, channels, height, width]`.
+pub fn pooled(x: &Tensor, how: Pool) -> Tensor {
+    let Pool { size, stride } = how;
+    let (rounds_up, border) = (size % 2 == 0, whole((size - 1) / 2));
+    x.max_pool2d([whole(size); 2], [whole(stride); 2], [border; 2], [1, 1], rounds_up)
 }
 
 /// Numbers of an input or output of libtorch's.

@@ -21,7 +21,7 @@ fn text(word: &str) -> Value {
     Value::Text(word.into())
 }
 
-fn model(shape: [usize; 3], given: &[(&str, Value)]) -> Model {
+pub fn model(shape: [usize; 3], given: &[(&str, Value)]) -> Model {
     Model::new(&recipe(given), shape, 10).expect("it fits")
 }
 
@@ -40,7 +40,7 @@ fn train(batch: u32) -> Mode {
 }
 
 /// Ways to build every kind.
-fn recipes() -> Vec<Vec<(&'static str, Value)>> {
+pub fn recipes() -> Vec<Vec<(&'static str, Value)>> {
     let kind = |kind| ("model.kind", text(kind));
     let norm = ("model.batch_norm", Value::Bool(true));
     let prelu = ("model.activation", text("prelu"));

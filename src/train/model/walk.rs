@@ -2,11 +2,13 @@
 use std::fmt::Arguments;
 
 use dlgrid_sweep::recipe::{Activation, Precision};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use super::activation::activate;
 use super::dropout::dropout;
-use super::layers::{Convolution, Layers, NEWEST, NORM_EPS, Pool, convolved, extent, whole};
+use super::layers::{
+    Convolution, Layers, NEWEST, NORM_EPS, Pool, convolved, extent, multiplied, pooled, whole,
+};
 use super::{Mode, Part, synced_norm};
 use crate::ranks;
 
@@ -30,8 +32,7 @@ impl<'a> Walk<'a> {
         self.tensors.next().expect("a network takes the parameters that it declared")
     }
 
-    /// A layer's product of inputs, weights and bias, computed in the walk's precision; it comes
-    /// back, and so do gradients, in single precision.
+    /// A layer's product of inputs, weights and bias.
     fn product(
         &mut self,
         x: Tensor,
@@ -40,14 +41,7 @@ impl<'a> Walk<'a> {
     ) -> Tensor {
         let weight = self.leaf();
         let bias = bias.then(|| self.leaf());
-        match self.precision {
-            Precision::F32 | Precision::F64 => product(&x, weight, bias),
-            Precision::Bf16 => {
-                let [x, weight] = [&x, weight].map(|all| all.to_kind(Kind::BFloat16));
-                let bias = bias.map(|all| all.to_kind(Kind::BFloat16));
-                product(&x, &weight, bias.as_ref()).to_kind(Kind::Float)
-            }
-        }
+        multiplied(self.precision, (&x, weight, bias), product)
     }
 }
 
@@ -110,9 +104,7 @@ impl Layers for Walk<'_> {
     }
 
     fn pool_by(&mut self, x: Tensor, how: Pool) -> Tensor {
-        let Pool { size, stride } = how;
-        let (rounds_up, border) = (size % 2 == 0, whole((size - 1) / 2));
-        x.max_pool2d([whole(size); 2], [whole(stride); 2], [border; 2], [1, 1], rounds_up)
+        pooled(&x, how)
     }
 
     fn pool_all(&mut self, x: Tensor) -> Tensor {

@@ -14,7 +14,7 @@ use super::{Judgement, TaskError};
 use crate::data::{Batch, Dataset, Labels, Loader, Prepared, Split};
 use crate::engine::{self, Named};
 use crate::model::{Mode, Model};
-use crate::random::{Place, Purpose};
+use crate::random::Place;
 use crate::{ranks, raw};
 
 /// Regression by a model on a data set. The model learns the target less its mean, in its
@@ -79,9 +79,7 @@ impl engine::Task for Regress<'_> {
     }
 
     fn begin(&mut self, place: Place) {
-        let mut rows = self.split.train.clone();
-        place.stream(Purpose::Order).shuffle(&mut rows);
-        self.trainer.train(rows, place);
+        self.trainer.train(place.order(&self.split.train), place);
     }
 
     fn load_part(&mut self, all: &Range<usize>, own: Range<usize>) -> Batch {

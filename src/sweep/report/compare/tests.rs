@@ -2,6 +2,7 @@
 use super::*;
 use crate::judge::{Counts, State};
 use crate::report::RunRow;
+use crate::report::tests::of_rows;
 use crate::terminal::View;
 
 /// A trial whose runs have these objectives, by seeds from `seed` on.
@@ -33,28 +34,8 @@ fn row(rank: u64, lr: f64, kind: Option<&str>, seed: u64, objectives: &[f64]) ->
 }
 
 fn report(name: &str, parameters: &[&str], rows: Vec<Row>) -> Report {
-    Report {
-        sweep: Title { name: name.into(), id: "ab".repeat(16), dir: format!("runs/{name}") },
-        aim: Aim { metric: "valid/f1".into(), maximize: true, best: false },
-        parameters: parameters.iter().map(|p| (*p).to_owned()).collect(),
-        metrics: vec![],
-        seeds: 3,
-        folds: None,
-        comparison: None,
-        trials: rows.len() as u64,
-        rows,
-        filter: None,
-        counts: Counts::default(),
-        missing: 0,
-        open: (vec![], false),
-        causes: vec![],
-        damaged_lines: 0,
-        damage: vec![],
-        duplicate_ends: 0,
-        notes: vec![],
-        openings: vec![],
-        importance: None,
-    }
+    let sweep = Title { name: name.into(), id: "ab".repeat(16), dir: format!("runs/{name}") };
+    Report { sweep, ..of_rows(parameters, rows) }
 }
 
 /// The first varies the optimizer, too; the second has `adam` in its recipe.

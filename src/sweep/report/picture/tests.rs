@@ -3,7 +3,8 @@ use super::*;
 use crate::judge::{Counts, State};
 use crate::recipe::{Command, Value, Work};
 use crate::report::importance::{Importances, Pair, Share, Told};
-use crate::report::{Aim, Paired, Row, RunRow, Summary, Title};
+use crate::report::tests::of_rows;
+use crate::report::{Paired, Row, RunRow, Summary, Title};
 use crate::store::record::{Epoch, Number};
 use crate::trial::RunId;
 
@@ -42,31 +43,15 @@ fn report() -> Report {
         explained: 0.87,
         trials: 12,
     };
+    let rows = vec![
+        row(1, 0.01, [0.95, 0.96, 0.955], None),
+        row(2, 0.1, [0.94, 0.95, 0.96], Some(0.3)),
+        row(3, 1.0, [0.5, 0.6, 0.55], Some(0.001)),
+    ];
     Report {
         sweep: Title { name: "</svg><script>a()</script>".into(), ..Title::default() },
-        aim: Aim { metric: "valid/f1".into(), maximize: true, best: false },
-        parameters: vec!["optimizer.lr".into(), "model.<i>".into()],
-        metrics: vec![],
-        seeds: 3,
-        folds: None,
-        comparison: None,
-        rows: vec![
-            row(1, 0.01, [0.95, 0.96, 0.955], None),
-            row(2, 0.1, [0.94, 0.95, 0.96], Some(0.3)),
-            row(3, 1.0, [0.5, 0.6, 0.55], Some(0.001)),
-        ],
-        trials: 3,
-        filter: None,
-        counts: Counts::default(),
-        missing: 0,
-        open: (vec![], false),
-        causes: vec![],
-        damaged_lines: 0,
-        damage: vec![],
-        duplicate_ends: 0,
-        notes: vec![],
-        openings: vec![],
         importance: Some(Told { found: Some(found), left_out: 0 }),
+        ..of_rows(&["optimizer.lr", "model.<i>"], rows)
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
+pub(crate) use super::done::Done;
 use crate::store::error::StoreError;
 
 /// Which operations fail, and how.
@@ -26,19 +27,6 @@ pub(crate) struct Plan {
 /// What is thrown where the process is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Killed;
-
-/// An operation that was done.
-#[derive(Debug, Clone)]
-pub(crate) enum Done {
-    Create(PathBuf),
-    Write(PathBuf, Vec<u8>),
-    Sync(PathBuf),
-    Link(PathBuf, PathBuf),
-    Rename(PathBuf, PathBuf),
-    Unlink(PathBuf),
-    Mkdir(PathBuf),
-    SyncDir(PathBuf),
-}
 
 thread_local! {
     static PLAN: Cell<Option<Plan>> = const { Cell::new(None) };

@@ -1,20 +1,9 @@
 //! Outside tests no fault is injected: all of this is nothing.
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::done::Done;
 use crate::store::error::StoreError;
-
-#[expect(dead_code, reason = "what was done is noted by tests alone")]
-pub(super) enum Done {
-    Create(PathBuf),
-    Write(PathBuf, Vec<u8>),
-    Sync(PathBuf),
-    Link(PathBuf, PathBuf),
-    Rename(PathBuf, PathBuf),
-    Unlink(PathBuf),
-    Mkdir(PathBuf),
-    SyncDir(PathBuf),
-}
 
 #[expect(clippy::unnecessary_wraps, reason = "as in tests")]
 pub(super) const fn gate(_what: &'static str, _path: &Path) -> Result<(), StoreError> {

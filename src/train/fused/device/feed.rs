@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use crate::data::Prepared;
-use crate::random::{Place, Purpose};
+use crate::random::Place;
 
 /// A batch of every run.
 #[derive(Debug)]
@@ -107,9 +107,7 @@ fn shuffled(runs: &[(&[i64], Place)]) -> Vec<i32> {
         for (own, part) in runs.chunks(each).zip(table.chunks_mut(each * samples)) {
             scope.spawn(move || {
                 for ((rows, place), out) in own.iter().zip(part.chunks_exact_mut(samples)) {
-                    let mut rows = rows.to_vec();
-                    place.stream(Purpose::Order).shuffle(&mut rows);
-                    for (out, row) in out.iter_mut().zip(rows) {
+                    for (out, row) in out.iter_mut().zip(place.order(rows)) {
                         *out = i32::try_from(row).expect("fewer than 2^31 samples");
                     }
                 }
@@ -122,6 +120,7 @@ fn shuffled(runs: &[(&[i64], Place)]) -> Vec<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::Purpose;
 
     #[test]
     fn each_run_has_its_rows_in_its_own_order_and_its_own_scale() {

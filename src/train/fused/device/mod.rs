@@ -114,3 +114,6 @@ fn parameters<T: Fusable>(
     });
     (leaves.collect(), numbers, kept)
 }
+
+#[cfg(test)]
+mod tests;

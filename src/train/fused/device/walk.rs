@@ -6,12 +6,14 @@
 use std::fmt::Arguments;
 
 use dlgrid_sweep::recipe::{Activation, Precision};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::draws::Draws;
 use crate::model::Mode;
 use crate::model::activation::{SLOPES, activate, sloped};
-use crate::model::layers::{Convolution, Layers, NEWEST, NORM_EPS, Pool, convolved, extent, whole};
+use crate::model::layers::{
+    Convolution, Layers, NEWEST, NORM_EPS, Pool, convolved, extent, multiplied, pooled, whole,
+};
 use crate::model::masks::{self, Use};
 
 /// Rows or images of all runs.
@@ -82,7 +84,7 @@ impl<'a> Walk<'a> {
         self.kept.next().expect("a network takes the statistics that it declared")
     }
 
-    /// A product in the walk's precision; it comes back in single precision.
+    /// A layer's product of inputs, weights and bias.
     fn product(
         &mut self,
         x: &Tensor,
@@ -91,15 +93,7 @@ impl<'a> Walk<'a> {
     ) -> Tensor {
         let weight = self.leaf();
         let bias = bias.then(|| self.leaf());
-        match self.precision {
-            // Double precision is trained alone.
-            Precision::F32 | Precision::F64 => product(x, weight, bias),
-            Precision::Bf16 => {
-                let [x, weight] = [x, weight].map(|all| all.to_kind(Kind::BFloat16));
-                let bias = bias.map(|all| all.to_kind(Kind::BFloat16));
-                product(&x, &weight, bias.as_ref()).to_kind(Kind::Float)
-            }
-        }
+        multiplied(self.precision, (x, weight, bias), product)
     }
 
     /// Numbers drawn for each of `x`, in its layout, by what makes them from the runs' own.
@@ -210,10 +204,7 @@ impl Layers for Walk<'_> {
     }
 
     fn pool_by(&mut self, x: Value, how: Pool) -> Value {
-        let Pool { size, stride } = how;
-        let (rounds_up, border) = (size % 2 == 0, whole((size - 1) / 2));
-        let sides = ([whole(size); 2], [whole(stride); 2], [border; 2]);
-        Value::Images(x.image().max_pool2d(sides.0, sides.1, sides.2, [1, 1], rounds_up))
+        Value::Images(pooled(&x.image(), how))
     }
 
     fn pool_all(&mut self, x: Value) -> Value {
