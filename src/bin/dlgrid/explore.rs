@@ -108,18 +108,14 @@ fn look(root: &Path, args: &ExploreArgs) -> Result<Exploration, Refusal> {
 }
 
 fn known(set: &DataSet, folder: &Path) -> Result<Exploration, Refusal> {
-    let images = match set.form {
-        Form::Idx => Images::idx(folder, Some(set.classes as usize)),
-        Form::Cifar10 => Images::cifar(folder, false),
-        Form::Cifar100 => Images::cifar(folder, true),
-        Form::Table { columns, skip, target } => {
-            let table = Table::known(&folder.join(set.files[0].name), columns, skip, target);
-            let table = table.map_err(|e| told(&e, e.hint()))?;
-            let learnt = if target.is_some() { TARGET } else { CLASS };
-            let options = Options { target: Some(learnt.to_owned()), ..Options::default() };
-            return Ok(explore::table(set.name, &table, &options, set.class_names));
-        }
-    };
-    let images = images.map_err(|e| told(&e, e.hint()))?;
+    if let Form::Table { columns, skip, target } = set.form {
+        let table = Table::known(&folder.join(set.files[0].name), columns, skip, target);
+        let table = table.map_err(|e| told(&e, e.hint()))?;
+        let learnt = if target.is_some() { TARGET } else { CLASS };
+        let options = Options { target: Some(learnt.to_owned()), ..Options::default() };
+        return Ok(explore::table(set.name, &table, &options, set.class_names));
+    }
+    let images = Images::of(set.form, folder, Some(set.classes as usize));
+    let images = images.expect("what is no table is images").map_err(|e| told(&e, e.hint()))?;
     Ok(explore::images(set.name, &images, set.class_names))
 }

@@ -2,9 +2,9 @@
 //! read only with leave.
 use std::path::{Path, PathBuf};
 
-use super::Unsealed;
 use super::cifar::{self, CifarError};
 use super::idx::{self, IdxError};
+use super::{Form, Unsealed};
 
 /// Images and the class of each.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +86,23 @@ impl ImagesError {
 }
 
 impl Images {
+    /// Reads the training images of a folder that have this form; nothing of a table.
+    ///
+    /// # Errors
+    /// As [`Images::idx`] and [`Images::cifar`].
+    pub fn of(
+        form: Form,
+        folder: &Path,
+        classes: Option<usize>,
+    ) -> Option<Result<Self, ImagesError>> {
+        match form {
+            Form::Idx => Some(Self::idx(folder, classes)),
+            Form::Cifar10 => Some(Self::cifar(folder, false)),
+            Form::Cifar100 => Some(Self::cifar(folder, true)),
+            Form::Table { .. } => None,
+        }
+    }
+
     /// Reads the IDX files of a folder, plain or `.gz`. `classes` is what the catalogue says;
     /// without it there are as many as the largest label asks for.
     ///

@@ -39,6 +39,19 @@ impl State {
     }
 }
 
+/// Where the files of a recipe's data are: at its path, else where the set of the catalogue is fetched
+/// to. Nothing of a set that is in no catalogue and has no path.
+///
+/// # Errors
+/// As [`locate`].
+pub fn place(set: &str, path: Option<&str>) -> Result<Option<PathBuf>, LocateError> {
+    match (path, find(set)) {
+        (Some(path), _) => Ok(Some(PathBuf::from(path))),
+        (None, Some(known)) => locate(known.name).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
 /// Why a data set can't be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LocateError {

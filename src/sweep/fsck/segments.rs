@@ -65,7 +65,7 @@ pub(super) fn check(
             owner(&segment, &file, sweep, facts);
         }
         match fs::read(&dir.ends(&segment)) {
-            Ok(bytes) => seen.ends += ends(&segment, &bytes, tail, sweep, &mut ended, facts),
+            Ok(bytes) => seen.ends += ends(&segment, &file, &bytes, tail, sweep, &mut ended, facts),
             Err(gone) if gone.is_not_found() => {}
             Err(error) => facts.add(Kind::Unreadable, file, said(&error)),
         }
@@ -148,13 +148,13 @@ type Ended = HashMap<(u32, u32, u64), (String, String)>;
 /// Checks the ends of a segment; how many there are.
 fn ends(
     segment: &SegmentName,
+    file: &str,
     bytes: &[u8],
     tail: &Tail,
     sweep: Option<&Sweep>,
     ended: &mut Ended,
     facts: &mut Facts,
 ) -> u64 {
-    let file = format!("seg/{:02}/{segment}.jsonl", segment.slice / 256);
     let mut count = 0;
     let mut close: Option<(u64, Close)> = None;
     let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
@@ -163,11 +163,11 @@ fn ends(
         match content.ok().and_then(|content| serde_json::from_slice(content).ok()) {
             Some(Record::End(end)) => {
                 count += 1;
-                end_of_run(segment, &file, line, &end, sweep, facts);
-                twice(segment, &file, line, &end, ended, facts);
+                end_of_run(segment, file, line, &end, sweep, facts);
+                twice(segment, file, line, &end, ended, facts);
             }
             Some(Record::Start(start)) => {
-                known_run(&file, line, (start.index, start.run), sweep, facts);
+                known_run(file, line, (start.index, start.run), sweep, facts);
             }
             Some(Record::Close(last)) => close = Some((line, last)),
             _ => {}

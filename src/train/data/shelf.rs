@@ -1,5 +1,5 @@
 //! The data sets that a process has read, so that its runs share them.
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use dlgrid_sweep::dataset::images::Images;
@@ -143,11 +143,8 @@ fn wanted(data: &recipe::Data, numbers: bool) -> Result<Wanted, ShelfError> {
         },
         |set| set.form,
     );
-    let path = match (known, &data.path) {
-        (_, Some(path)) => Path::new(path).to_owned(),
-        (Some(set), None) => dataset::locate::locate(set.name)?,
-        (None, None) => return Err(ShelfError::NoPath(data.set.clone())),
-    };
+    let place = dataset::locate::place(&data.set, data.path.as_deref())?;
+    let path = place.ok_or_else(|| ShelfError::NoPath(data.set.clone()))?;
     let is_table = matches!(form, Form::Table { .. });
     let path = match known {
         Some(set) if is_table => path.join(set.files[0].name),
@@ -166,16 +163,11 @@ fn wanted(data: &recipe::Data, numbers: bool) -> Result<Wanted, ShelfError> {
 }
 
 fn read(wanted: &Wanted, device: Device) -> Result<Dataset, DataError> {
-    let images = match wanted.form {
-        Form::Idx => Images::idx(&wanted.path, wanted.classes)?,
-        Form::Cifar10 => Images::cifar(&wanted.path, false)?,
-        Form::Cifar100 => Images::cifar(&wanted.path, true)?,
-        Form::Table { .. } => {
-            let samples = table(wanted)?.samples(&options(wanted), wanted.numbers);
-            return Ok(Dataset::of_table(samples?.limited(wanted.limit), device));
-        }
+    let Some(images) = Images::of(wanted.form, &wanted.path, wanted.classes) else {
+        let samples = table(wanted)?.samples(&options(wanted), wanted.numbers);
+        return Ok(Dataset::of_table(samples?.limited(wanted.limit), device));
     };
-    Ok(Dataset::of_images(&images.limited(wanted.limit), device))
+    Ok(Dataset::of_images(&images?.limited(wanted.limit), device))
 }
 
 /// A limit is for training samples: of the test set all are read.

@@ -1,6 +1,4 @@
 //! The images that the best run took for something else most surely.
-use std::path::PathBuf;
-
 use super::RunResult;
 use crate::dataset::images::Images;
 use crate::dataset::{self, Form, locate};
@@ -47,17 +45,8 @@ fn images(sweep: &Sweep, index: u64) -> Option<Images> {
     let Work::Train(settings) = sweep.run(index)?.work else { return None };
     let data: Data = Recipe::new(&settings).ok()?.data;
     let known = dataset::find(&data.set);
-    let path = match (known, data.path) {
-        (_, Some(path)) => PathBuf::from(path),
-        (Some(set), None) => locate::locate(set.name).ok()?,
-        (None, None) => return None,
-    };
+    let folder = locate::place(&data.set, data.path.as_deref()).ok()??;
     let classes = known.and_then(|set| usize::try_from(set.classes).ok());
-    let images = match known.map_or(Form::Idx, |set| set.form) {
-        Form::Idx => Images::idx(&path, classes),
-        Form::Cifar10 => Images::cifar(&path, false),
-        Form::Cifar100 => Images::cifar(&path, true),
-        Form::Table { .. } => return None,
-    };
+    let images = Images::of(known.map_or(Form::Idx, |set| set.form), &folder, classes)?;
     Some(images.ok()?.limited(data.limit))
 }
