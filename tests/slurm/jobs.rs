@@ -29,10 +29,11 @@ fn program(on: &Place, name: &str, text: &str) {
 fn submitted(on: &Place, options: &[&str], name: &str, words: &[&str]) -> String {
     let mut sbatch = on.client("sbatch");
     sbatch.arg("--parsable").args(options).arg(repository().join("jobs").join(name)).args(words);
-    // What cargo tells the tests that it runs is not what a person's shell has.
+    // What make and cargo tell the tests that they run is not what a person's shell has.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if text.starts_with("CARGO") && text != "CARGO_HOME" {
+        let of_make = text.starts_with("MAKE") || ["MFLAGS", "FEATURES"].contains(&text.as_ref());
+        if of_make || text.starts_with("CARGO") && text != "CARGO_HOME" {
             sbatch.env_remove(&name);
         }
     }

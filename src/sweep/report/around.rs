@@ -52,15 +52,23 @@ pub fn notes(
     }
     notes.extend([Kind::Canary, Kind::TopUp, Kind::Report].into_iter().filter_map(|kind| {
         let newest = ledger.entries.iter().rfind(|e| e.intent.kind == kind)?;
-        let text = match starts.iter().rfind(|s| s.begin.intent == newest.intent.number) {
-            Some(start) => {
-                let why = start.end.as_ref()?.why.as_deref()?;
-                format!("failed on {}: {why}", start.begin.node)
+        let start = starts.iter().rfind(|s| s.begin.intent == newest.intent.number);
+        let text = match start.and_then(|s| s.end.as_ref()) {
+            Some(end) => {
+                format!("failed on {}: {}", start?.begin.node, end.why.as_deref()?)
             }
             None => {
                 let job = newest.job()?;
-                let is_gone = asked?.arrays.iter().all(|array| array.job != job);
-                is_gone.then(|| format!("job {job} is gone without a word: it never began"))?
+                if asked?.arrays.iter().any(|array| array.job == job) {
+                    return None;
+                }
+                match start {
+                    Some(start) => format!(
+                        "job {job} is gone without a word: it began on {}",
+                        start.begin.node
+                    ),
+                    None => format!("job {job} is gone without a word: it never began"),
+                }
             }
         };
         Some(Note { about: kind.word(), text })
@@ -139,11 +147,15 @@ mod tests {
         let mut canary = entry(1, "", Some(Fate::Job(7)));
         canary.intent.kind = Kind::Canary;
         let ledger = Ledger { entries: vec![canary] };
-        let told = |asked: Option<&Standing>| notes(&[], &ledger, &[], asked);
-        assert_eq!(told(None), []);
-        let text = "job 7 is gone without a word: it never began".to_owned();
+        let begin = Begin { intent: 1, node: "n3".into(), ..Begin::default() };
+        let began = TaskStart { begin, died: vec![], full: None, end: None };
         let lost = Standing::of(&ledger, &[], 0.0);
-        assert_eq!(told(Some(&lost)), [Note { about: "canary", text }]);
+        for (starts, how) in [(vec![], "it never began"), (vec![began], "it began on n3")] {
+            assert_eq!(notes(&[], &ledger, &starts, None), []);
+            let text = format!("job 7 is gone without a word: {how}");
+            let told = notes(&[], &ledger, &starts, Some(&lost));
+            assert_eq!(told, [Note { about: "canary", text }]);
+        }
     }
 
     #[test]
