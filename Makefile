@@ -12,7 +12,7 @@ TEST_ARGS ?=
 SLURM_ARGS ?=
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build mpi controller demo experiments test torture lint bench clean pictures set-up slurm-up slurm-down
+.PHONY: help build mpi controller demo experiments test torture uml lint bench clean pictures set-up slurm-up slurm-down
 
 help: ## show this list
 	@echo "dlgrid: make TARGET"
@@ -51,6 +51,13 @@ SECONDS ?= 60
 torture: ## lives of sweeps under faults drawn by seeds, for SECONDS=60 on all cores (no libtorch needed)
 	@. setup/env; DLGRID_TORTURE_SECONDS=$(SECONDS) DLGRID_TORTURE_SEED=$${DLGRID_TORTURE_SEED:-$$(date +%s)} \
 		cargo test --release --locked -p dlgrid-sweep --lib fsck::tests:: -- --nocapture
+
+# How many power failures: make uml CRASHES=100 SECONDS=1800.
+CRASHES ?= 10
+uml: ## power failures (CRASHES=10), and a real NFS for SECONDS=60 a version, in User-Mode Linux (no root, no libtorch)
+	@. setup/env; cargo build --release --locked
+	@tests/uml/power $(TARGET)/release/dlgrid $(CRASHES)
+	@tests/uml/soak $(TARGET)/release/dlgrid $(SECONDS)
 
 lint: set-up ## rustfmt, clippy with warnings as errors, and cargo-deny where it is installed
 	@. setup/env; cargo fmt --all --check

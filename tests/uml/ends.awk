@@ -9,6 +9,7 @@ file == 1 && $1 == "began" {
     if (alone && ($2 in acknowledged)) { twice++; print "trained after its end was acknowledged: " $2 }
     if (alone && $6 + 0 < kept[$2]) { lost_steps++; print "begun from step " $6 " of " kept[$2] ": " $2 }
 }
+file == 1 && $1 == "failed" { delete run[$3]; failed++ }
 file == 1 && $1 == "kept" { kept[$2] = $3 }
 file == 2 && /"t":"end"/ {
     match($0, /"run":"[0-9a-f]+"/); id = substr($0, RSTART + 7, RLENGTH - 8)
@@ -28,6 +29,6 @@ END {
         if (!((id, loss[id]) in drawn)) { wrong++; print "shown with a value that no attempt had: " id }
         if (alone && id in acknowledged && loss[id] != acknowledged[id]) { wrong++; print "shown with another value: " id }
     }
-    printf "done %d, acknowledged %d, lost %d, wrong %d, twice %d, steps lost %d\n", done, n, lost, wrong, twice, lost_steps
+    printf "done %d, failed attempts %d, acknowledged %d, lost %d, wrong %d, twice %d, steps lost %d\n", done, failed, n, lost, wrong, twice, lost_steps
     exit lost + wrong + twice + lost_steps + (runs && done != runs) > 0
 }

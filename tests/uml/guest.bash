@@ -15,4 +15,7 @@ modules() {
     echo /run/modprobe >/proc/sys/kernel/modprobe
     for module in "$@"; do /run/modprobe -d /run/modules "$module" || echo "no module $module"; done
 }
+# own COMMAND...: a program of the unpacked packages.
+LIBRARIES=$UML_ROOT/usr/lib/x86_64-linux-gnu:$UML_ROOT/lib/x86_64-linux-gnu
+own() { LD_LIBRARY_PATH=$LIBRARIES "$@"; }
 off() { "$UML_ROOT/bin/busybox" poweroff -f; }

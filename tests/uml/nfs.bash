@@ -20,7 +20,6 @@ mkdir -p /var/lib/nfs/{rpc_pipefs,sm,sm.bak,v4recovery,nfsdcld}
 touch /var/lib/nfs/{etab,rmtab,state}
 
 modules ext4 sunrpc nfsd nfs nfsv3 nfsv4 veth sch_netem lockd
-own() { LD_LIBRARY_PATH=$R/usr/lib/x86_64-linux-gnu:$R/lib/x86_64-linux-gnu "$@"; }
 ip link set lo up
 mount -t rpc_pipefs none /var/lib/nfs/rpc_pipefs
 mount -t nfsd nfsd /proc/fs/nfsd
@@ -30,7 +29,7 @@ echo 10 >/proc/fs/nfsd/nfsv4gracetime
 own "$R"/sbin/rpcbind -f &
 for _ in {1..50}; do own "$R"/usr/sbin/rpcinfo -p 127.0.0.1 >/dev/null 2>&1 && break; sleep 0.2; done
 own "$R"/usr/sbin/exportfs -r
-own "$R"/usr/sbin/rpc.mountd
+own "$R"/usr/sbin/rpc.mountd -p 20048
 own "$R"/usr/sbin/rpc.nfsd 4
 
 # on N COMMAND...: as client N, which has a network, a name and mounts of its own.
@@ -50,7 +49,7 @@ for n in 1 2; do
     on $n ip link set lo up
     mkdir -p /run/shared
     if [[ $PROTOCOL == 3 ]]; then
-        own on $n "$R"/sbin/mount.nfs 10.9.$n.1:/run/disk/x /run/shared -o vers=3,nolock
+        own on $n "$R"/sbin/mount.nfs 10.9.$n.1:/run/disk/x /run/shared -v -o vers=3,nolock,proto=tcp,port=2049,mountproto=tcp,mountport=20048
     else
         own on $n "$R"/sbin/mount.nfs4 10.9.$n.1:/ /run/shared -o vers="$PROTOCOL"
     fi

@@ -10,15 +10,16 @@ dlgrid() { local n=$1; shift; on "$n" sh -c 'cd "$0" && exec "$@"' $shared "$DLG
 
 # Looks at the sweep from a client until $stop is there, each time by another command, and notes which ends it sees first.
 watch_from() {
-    local n=$1 look=0 code seen=/run/seen.$1
+    local n=$1 look=0 code asked seen=/run/seen.$1
     : >$seen
     until [[ -e $stop ]]; do
         look=$((look + 1))
+        read -r asked _ </proc/uptime
         dlgrid "$n" export "$name" --format csv --out /run/looked.$n --force >/run/said.$n 2>&1 ||
             say "client $n: export during the work exits with $?: $(cat /run/said.$n)"
-        read -r told _ </proc/uptime
+        echo "looked $n $asked" >>"$LEDGER"
         awk -F, '$7 == "done" { print $2 }' /run/looked.$n/runs.csv | sort >$seen.new
-        comm -13 $seen $seen.new | sed "s/^/saw $n $told /" >>"$LEDGER"
+        comm -13 $seen $seen.new | sed "s/^/saw $n /" >>"$LEDGER"
         mv $seen.new $seen
         case $((look % 6)) in
         2) dlgrid "$n" status "$name" >/run/said.$n 2>&1 ;;
@@ -26,7 +27,7 @@ watch_from() {
         0) dlgrid "$n" fsck "$name" >/run/said.$n 2>&1 ;;
         esac
         code=$?
-        ((code == 0 || code == 6)) || say "client $n: look $look exits with $code: $(cat /run/said.$n)"
+        ((code == 0 || code == 3)) || say "client $n: look $look exits with $code: $(cat /run/said.$n)"
         sleep 1
     done
 }
@@ -100,9 +101,8 @@ YAML
     until (($(wc -l </run/seen.1) == RUNS && $(wc -l </run/seen.2) == RUNS)) || (($(cut -d. -f1 /proc/uptime) > ${all%.*} + 120)); do sleep 1; done
     touch $stop
     wait "${jobs[@]:0:2}"
-    check
+    check; cp "$LEDGER" "/run/out/ledger.$round"; sync
     awk -f "${0%/*}/seen.awk" "$LEDGER"
-    cp "$LEDGER" /run/out/ledger.$round
     ((round % 4)) || rm -rf /run/disk/x/runs
 done
 say "rounds $round, faults $faults, violations $bads, seconds $(($(cut -d. -f1 /proc/uptime) - ${begun%.*}))"
