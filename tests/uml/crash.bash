@@ -35,7 +35,7 @@ command: [$HERE/program]
 parameters: {x: {int: [$((sweep * RUNS + 1)), $((sweep * RUNS + RUNS))]}}
 objective: {minimize: loss}
 YAML
-    "$DLGRID" submit --slots 2 $name.yaml >/run/said 2>&1 || bad "submit exits with $?: $(cat /run/said)"
+    LD_PRELOAD=${PRELOAD:-} "$DLGRID" submit --slots 2 $name.yaml >/run/said 2>&1 || bad "submit exits with $?: $(cat /run/said)"
     check -v runs="$RUNS"
     echo "complete $name: $verdict"
     ((BOOT < 0)) && off

@@ -6,13 +6,12 @@
 //! `DISK` is the disk before the first write of the log. For each of COUNT power failures, drawn from the seed, `COMMAND` is
 //! run with the path of the disk that is left, and of a file with the marks of the log until then, a line a mark.
 //! Exit code 1 where a command fails. The form of the log: `drivers/md/dm-log-writes.c` of Linux, version 1.
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::process::{Command, ExitCode};
 
-const MAGIC: u64 = 0x6a73_6677_7368_72;
+const MAGIC: u64 = 0x006a_7366_7773_6872;
 const FLUSH: u64 = 1;
 const FUA: u64 = 2;
 const DISCARD: u64 = 4;
@@ -26,6 +25,13 @@ struct Entry {
     /// Where its bytes are in the log, and how many.
     data: (u64, usize),
     mark: String,
+}
+
+impl Entry {
+    /// Its mark as a line, with the spaces that a mark can't have; nothing of a write.
+    fn told(&self) -> String {
+        if self.flags & MARK == 0 { String::new() } else { self.mark.replace(':', " ") + "\n" }
+    }
 }
 
 fn number(bytes: &[u8], at: usize) -> u64 {
@@ -45,8 +51,8 @@ fn read_log(log: &File) -> io::Result<Vec<Entry>> {
         let mut block = vec![0; sector as usize];
         log.read_exact_at(&mut block, at)?;
         let [start, sectors, flags, length] = [0, 8, 16, 24].map(|field| number(&block, field));
-        let has_data = flags & (DISCARD | MARK) == 0;
-        let bytes = if has_data { sectors * sector } else { 0 };
+        // `nr_sectors` of these two is of no data in the log.
+        let bytes = if flags & (DISCARD | MARK) == 0 { sectors * sector } else { 0 };
         let mark = if flags & MARK == 0 { &[][..] } else { &block[32..32 + length as usize] };
         entries.push(Entry {
             flags,
@@ -68,10 +74,18 @@ fn draw(seed: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
-fn write(log: &File, entry: &Entry, disk: &File) -> io::Result<()> {
-    let mut bytes = vec![0; entry.data.1];
-    log.read_exact_at(&mut bytes, entry.data.0)?;
-    disk.write_all_at(&bytes, entry.at)
+fn write_all<'e>(
+    log: &File,
+    entries: impl Iterator<Item = &'e Entry>,
+    disk: &str,
+) -> io::Result<()> {
+    let disk = File::options().write(true).open(disk)?;
+    for entry in entries {
+        let mut bytes = vec![0; entry.data.1];
+        log.read_exact_at(&mut bytes, entry.data.0)?;
+        disk.write_all_at(&bytes, entry.at)?;
+    }
+    Ok(())
 }
 
 fn main() -> io::Result<ExitCode> {
@@ -88,40 +102,30 @@ fn main() -> io::Result<ExitCode> {
     if flushes.is_empty() {
         return Err(io::Error::other("the log has no flush"));
     }
-    let at: BTreeSet<usize> = (0..count)
-        .map(|_| (draw(&mut seed) % flushes.len() as u64) as usize)
-        .collect();
-    // The confirmed part grows from one power failure to the next.
+    // In order: the confirmed part grows from one power failure to the next.
+    let mut moments: Vec<usize> =
+        (0..count).map(|_| (draw(&mut seed) % flushes.len() as u64) as usize).collect();
+    moments.sort_unstable();
     let (confirmed, left, marks) =
         (format!("{disk}.confirmed"), format!("{disk}.left"), format!("{disk}.marks"));
     fs::copy(disk, &confirmed)?;
-    let (mut written, mut told, mut failures) = (0, String::new(), 0);
-    for flush in at {
-        let base = File::options().write(true).open(&confirmed)?;
-        for entry in &entries[written..=flushes[flush]] {
-            write(&log, entry, &base)?;
-            if entry.flags & MARK != 0 {
-                told += &format!("{}\n", entry.mark.replace(':', " "));
-            }
-        }
-        written = flushes[flush] + 1;
-        let open = written..flushes.get(flush + 1).copied().unwrap_or(entries.len());
-        fs::copy(&confirmed, &left)?;
-        let disk = File::options().write(true).open(&left)?;
-        let mut seen = told.clone();
-        let mut kept: Vec<&Entry> = entries[open].iter().filter(|_| draw(&mut seed) % 2 == 0).collect();
+    let (mut written, mut failures) = (0, 0);
+    for moment in moments {
+        let next = flushes[moment] + 1;
+        write_all(&log, entries[written..next].iter(), &confirmed)?;
+        written = next;
+        let open = written..flushes.get(moment + 1).copied().unwrap_or(entries.len());
+        let told: String = entries[..open.end].iter().map(Entry::told).collect();
+        fs::write(&marks, told)?;
+        let mut kept: Vec<&Entry> =
+            entries[open].iter().filter(|_| draw(&mut seed).is_multiple_of(2)).collect();
         for n in (1..kept.len()).rev() {
             kept.swap(n, (draw(&mut seed) % (n as u64 + 1)) as usize);
         }
-        for entry in kept {
-            write(&log, entry, &disk)?;
-            if entry.flags & MARK != 0 {
-                seen += &format!("{}\n", entry.mark.replace(':', " "));
-            }
-        }
-        fs::write(&marks, seen)?;
+        fs::copy(&confirmed, &left)?;
+        write_all(&log, kept.into_iter(), &left)?;
         if !Command::new(command).args(arguments).args([&left, &marks]).status()?.success() {
-            eprintln!("failed: after entry {} of the log", written);
+            eprintln!("failed: after entry {written} of the log");
             failures += 1;
         }
     }

@@ -32,6 +32,14 @@ watch_from() {
     done
 }
 
+# One command that lives as long as the work of client 1, seen from client 2; it ends by itself.
+watch_live() {
+    timeout 600 nsenter -t "${holder[2]}" -m -u -n sh -c "cd $shared && exec $DLGRID watch $name --lines" >/run/live 2>&1
+    local code=$?
+    # Where client 1's submit was killed nobody is at work for a while, and the sweep seems over.
+    ((round % 2)) || grep -q "$RUNS of $RUNS runs ended: $RUNS done" /run/live || bad "watch exits with $code: $(tail -n 2 /run/live)"
+}
+
 fault() { # begins, lasts and ends
     local kind=$((RANDOM % 3)) n=$((RANDOM % 2 + 1))
     sleep $((RANDOM % 15 + 5))
@@ -65,9 +73,10 @@ check() { # the round's sweep, seen by each client and on the server's disk
         bad "the clients read different bytes"
     say "$name: $verdict"
 }
-bad() { say "BAD: $*"; bads=$((bads + 1)); }
+bad() { say "BAD: $*"; echo >>/run/bads; }
 
-round=0 faults=0 bads=0
+round=0 faults=0
+: >/run/bads
 begun=$(now)
 until (($(cut -d. -f1 /proc/uptime) > ${begun%.*} + SECONDS_LONG)); do
     round=$((round + 1)) name=soak$round stop=/run/stop
@@ -88,10 +97,11 @@ YAML
         { seq $first -1 0; echo end; } | dlgrid 2 task --sweep "$(cd /run/disk/x && echo runs/$name-*)" --slices - >/run/task.$first.log 2>&1 &
         jobs+=($!)
     done
+    watch_live & live=$!
     fault
     if ((round % 2)); then
         say "client 1's submit is killed"
-        kill -KILL -- -$submit
+        kill -KILL -- -$submit 2>/dev/null
         pkill -KILL -f "dlgrid task --sweep.*--slices - --device" # its workers, in groups of their own
     fi
     sleep 30
@@ -101,8 +111,11 @@ YAML
     until (($(wc -l </run/seen.1) == RUNS && $(wc -l </run/seen.2) == RUNS)) || (($(cut -d. -f1 /proc/uptime) > ${all%.*} + 120)); do sleep 1; done
     touch $stop
     wait "${jobs[@]:0:2}"
-    check; cp "$LEDGER" "/run/out/ledger.$round"; sync
+    wait $live || true
+    check
+    cp "$LEDGER" "/run/out/ledger.$round"
+    sync
     awk -f "${0%/*}/seen.awk" "$LEDGER"
     ((round % 4)) || rm -rf /run/disk/x/runs
 done
-say "rounds $round, faults $faults, violations $bads, seconds $(($(cut -d. -f1 /proc/uptime) - ${begun%.*}))"
+say "rounds $round, faults $faults, violations $(wc -l </run/bads), seconds $(($(cut -d. -f1 /proc/uptime) - ${begun%.*}))"
