@@ -52,11 +52,13 @@ torture: ## lives of sweeps under faults drawn by seeds, for SECONDS=60 on all c
 	@. setup/env; DLGRID_TORTURE_SECONDS=$(SECONDS) DLGRID_TORTURE_SEED=$${DLGRID_TORTURE_SEED:-$$(date +%s)} \
 		cargo test --release --locked -p dlgrid-sweep --lib fsck::tests:: -- --nocapture
 
-# How many power failures: make uml CRASHES=100 SECONDS=1800.
+# How much: make uml CRASHES=100 DISKS=200 SECONDS=1800.
 CRASHES ?= 10
-uml: ## power failures (CRASHES=10), and a real NFS for SECONDS=60 a version, in User-Mode Linux (no root, no libtorch)
+DISKS ?= 20
+uml: ## power failures (CRASHES=10), reordered writes (DISKS=20) and a real NFS (SECONDS=60 a version), in User-Mode Linux
 	@. setup/env; cargo build --release --locked
 	@tests/uml/power $(TARGET)/release/dlgrid $(CRASHES)
+	@. setup/env; tests/uml/reorder $(TARGET)/release/dlgrid $(DISKS)
 	@tests/uml/soak $(TARGET)/release/dlgrid $(SECONDS)
 
 lint: set-up ## rustfmt, clippy with warnings as errors, and cargo-deny where it is installed

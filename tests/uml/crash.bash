@@ -27,7 +27,14 @@ sweep=$(grep -c '^complete ' /run/out/console)
 while :; do
     name=power$sweep
     verdict='none acknowledged yet'
-    if [[ -e $(echo runs/$name-*/SWEEP.json) ]]; then check; fi
+    folder=$(echo runs/$name-*)
+    if [[ -e $folder/SWEEP.json ]]; then
+        check
+    elif ledger | grep -q '^began '; then
+        bad "a sweep that had begun is gone"
+    elif [[ -e $folder ]]; then
+        "$DLGRID" fsck "$folder" >/run/said 2>&1 || bad "fsck of a sweep in the making exits with $?: $(cat /run/said)"
+    fi
     echo "checked $name at boot $BOOT: $verdict"
     cat >$name.yaml <<YAML
 name: $name
@@ -38,7 +45,7 @@ YAML
     LD_PRELOAD=${PRELOAD:-} "$DLGRID" submit --slots 2 $name.yaml >/run/said 2>&1 || bad "submit exits with $?: $(cat /run/said)"
     check -v runs="$RUNS"
     echo "complete $name: $verdict"
-    ((BOOT < 0)) && off
+    [[ $BOOT == last ]] && off
     rm -rf runs
     sync
     sweep=$((sweep + 1))
