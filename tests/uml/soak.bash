@@ -1,6 +1,6 @@
 # Sourced by nfs.bash: rounds of a sweep on both clients under faults of the network and the server, for SECONDS.
 # Each round: client 1 submits and works, two workers of client 2 take the same slices from the other end, as array tasks
-# would, both clients look at the sweep all the time; one client is cut off for 30 s, or the server restarts; client 1's
+# would, both clients look at the sweep all the time; one client is cut off for 30 s, and the server restarts; client 1's
 # submit is killed in every other round, and client 2 goes on. When the faults are over, the sweep must be complete.
 shared=/run/shared
 export LEDGER=/run/ledger BOOT=0 STEPS=1 PAUSE=0.2 DLGRID_LOCAL=1 DLGRID_ROOT=runs
@@ -40,11 +40,11 @@ watch_live() {
     ((round % 2)) || grep -q "$RUNS of $RUNS runs ended: $RUNS done" /run/live || bad "watch exits with $code: $(tail -n 2 /run/live)"
 }
 
-fault() { # begins, lasts and ends
-    local kind=$((RANDOM % 3)) n=$((RANDOM % 2 + 1))
-    sleep $((RANDOM % 15 + 5))
+fault() { # cut | restart
+    local n=$((RANDOM % 2 + 1))
+    sleep $((RANDOM % 10 + 5))
     echo "fault $(now)" >>"$LEDGER"
-    if ((kind < 2)); then
+    if [[ $1 == cut ]]; then
         say "fault: client $n is cut off for 30 s"
         ip link set v$n down
         sleep 30
@@ -98,13 +98,14 @@ YAML
         jobs+=($!)
     done
     watch_live & live=$!
-    fault
+    if ((RANDOM % 2)); then first=cut second=restart; else first=restart second=cut; fi
+    fault $first
     if ((round % 2)); then
         say "client 1's submit is killed"
         kill -KILL -- -$submit 2>/dev/null
         pkill -KILL -f "dlgrid task --sweep.*--slices - --device" # its workers, in groups of their own
     fi
-    sleep 30
+    fault $second
     wait "${jobs[@]:2}" $submit
     dlgrid 2 submit --take-over "$name.yaml" >/run/submit.log 2>&1 || bad "submit exits with $?: $(tail -n 5 /run/submit.log)"
     read -r all _ </proc/uptime
