@@ -78,9 +78,31 @@ pub fn read(source: &str) -> Result<Node, NotYaml> {
         budget: serde_saphyr::budget! { max_depth: MAX_DEPTH },
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
     };
-    serde_saphyr::from_str_with_options::<Spanned<Raw>>(source, options)
+    let tree = serde_saphyr::from_str_with_options::<Spanned<Raw>>(source, options)
         .map(|raw| node(raw, source))
-        .map_err(|error| not_yaml(&error, source))
+        .map_err(|error| not_yaml(&error, source))?;
+    match with_nul(&tree) {
+        None => Ok(tree),
+        Some(span) => Err(NotYaml {
+            fact: "a text holds a NUL, which no word, variable or path can".into(),
+            span: span.clone(),
+            hint: None,
+        }),
+    }
+}
+
+/// Where the first text with a NUL stands.
+fn with_nul(node: &Node) -> Option<&Range<usize>> {
+    let has = |text: &str| text.contains('\0');
+    match &node.kind {
+        Kind::Text(text) => has(text).then_some(&node.span),
+        Kind::List(items) => items.iter().find_map(with_nul),
+        Kind::Map(entries) => entries.iter().find_map(|entry| match has(&entry.key) {
+            true => Some(&entry.key_span),
+            false => with_nul(&entry.value),
+        }),
+        _ => None,
+    }
 }
 
 /// What can be refused before a parser is set to work: size, depth, tabs.

@@ -87,5 +87,8 @@ fn bombs_are_refused_fast() {
     assert!(read("a:\n\tb: 1\n").expect_err("tab").fact.contains("tab"));
     assert!(read("a: 1e400\n").is_err());
     assert!(read("a: !!python/object x\n").is_err());
+    for nul in ["a: [\"x\\0y\"]\n", "\"a\\x00\": 1\n"] {
+        assert!(read(nul).expect_err("NUL").fact.contains("NUL"), "{nul}");
+    }
     assert!(read("\u{feff}a: 1\r\nb: 2\r\n").is_ok());
 }
