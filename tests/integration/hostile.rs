@@ -2,7 +2,7 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::support::{HOSTILE, REPORT, Said, Sandbox, hostile, script};
 
@@ -161,22 +161,20 @@ fn files_are_for_the_user_and_the_group_whatever_the_umask_and_for_the_user_alon
     for (umask, forbidden) in [("000", 0o027), ("077", 0o077)] {
         let here = Sandbox::new();
         here.write("toy.yaml", script(2, REPORT));
-        let mut shell = here.command(["submit", "toy.yaml"]);
-        let words: Vec<_> = shell.get_args().map(ToOwned::to_owned).collect();
+        let plain = here.command(["submit", "toy.yaml"]);
+        let words: Vec<_> = plain.get_args().map(ToOwned::to_owned).collect();
         let mut under = Command::new("sh");
         under
             .args(["-c", &format!("umask {umask}; exec \"$@\""), "-", env!("CARGO_BIN_EXE_dlgrid")])
             .args(words);
-        under.current_dir(here.path());
-        for (name, value) in shell.get_envs() {
+        under.current_dir(here.path()).stdin(Stdio::null());
+        for (name, value) in plain.get_envs() {
             match value {
                 Some(value) => under.env(name, value),
                 None => under.env_remove(name),
             };
         }
-        drop(shell.stdin(std::process::Stdio::null()));
         Said::from(under.output().unwrap()).code(0);
-        // Logs and checkpoints are those of the program.
         for path in below(&here.sweeps()[0]) {
             let mode = path.symlink_metadata().unwrap().mode() & 0o7777;
             assert_eq!(mode & forbidden, 0, "umask {umask}: {} is {mode:o}", path.display());

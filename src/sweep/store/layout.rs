@@ -24,8 +24,8 @@ const FINISH: &str = "finish-";
 /// Whether a folder in a sweep's directory is called as a stage is.
 #[must_use]
 pub fn is_stage(name: &str) -> bool {
-    let number = name.strip_prefix(FINISH);
-    name == CONFIRM || number.is_some_and(|n| n.parse::<u32>().is_ok_and(|n| n > 0))
+    let number = name.strip_prefix(FINISH).filter(|n| !n.starts_with(['0', '+']));
+    name == CONFIRM || number.is_some_and(|n| n.parse::<u32>().is_ok())
 }
 
 impl SweepDir {
@@ -254,8 +254,8 @@ mod tests {
                 prop_assert_eq!(dir.claim(slice, attempt), dir.segment_folder(slice).join(&name));
             }
             if is_stage(&name) {
-                let stages = (0..1000).map(|n| dir.finish(n)).chain([dir.confirm()]);
-                prop_assert!(stages.into_iter().any(|stage| stage.path() == dir.path().join(&name)));
+                let mut stages = (1..1000).map(|n| dir.finish(n)).chain([dir.confirm()]);
+                prop_assert!(stages.any(|stage| stage.path() == dir.path().join(&name)));
             }
         }
     }
