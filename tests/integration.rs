@@ -25,6 +25,8 @@ mod faults;
 mod finish;
 #[path = "integration/fsck.rs"]
 mod fsck;
+#[path = "integration/hostile.rs"]
+mod hostile;
 #[path = "integration/life.rs"]
 mod life;
 #[cfg(feature = "torch")]

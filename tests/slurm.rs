@@ -10,6 +10,8 @@ mod blobs;
 mod cluster;
 #[path = "slurm/death.rs"]
 mod death;
+#[path = "slurm/hostile.rs"]
+mod hostile;
 #[path = "slurm/interrupted.rs"]
 mod interrupted;
 #[path = "slurm/jobs.rs"]
