@@ -103,7 +103,9 @@ fn the_page_shows_selects_and_lets_nothing_out() {
     let here = Sandbox::new();
     sweep(&here, 5, 2, 6);
     let browser = Browser::start();
+    browser.count_calls();
     browser.open(&page(&here), "");
+    assert_eq!(browser.unnamed(), Vec::<String>::new());
     let count = "document.getElementById('count').textContent";
     let first = "document.querySelector('#table tbody tr').dataset.trial";
     assert_eq!(browser.get(count), "200 trials");
@@ -169,6 +171,19 @@ fn the_page_shows_selects_and_lets_nothing_out() {
     browser.keys("[data-axis=width]", "\u{e013}");
     browser.wait("document.getElementById('count').textContent === '60 of 200 trials'");
     browser.wait("document.querySelector('#table .tools').textContent.includes('of 60')");
+    // The command for the terminal has the brush; shares of the variance are not of it.
+    browser.keys("[data-axis=kind]", "\u{e013}");
+    browser.wait("document.getElementById('count').textContent === '15 of 200 trials'");
+    browser.click("#command");
+    browser.wait("document.getElementById('count').textContent.includes('dlgrid report toy')");
+    let command = browser.get(count).as_str().unwrap().to_owned();
+    let (where_, end) = (command.find("--where '").unwrap() + 9, command.rfind('\'').unwrap());
+    let condition = command[where_..end].replace("'\\''", "'");
+    let told = here.run(["report", "toy", "--where", &condition, "--format", "json"]);
+    assert_eq!(told.code(3).json()["trials"], 15, "{condition}");
+    browser.keys("[data-axis=kind]", "\u{e00c}");
+    browser
+        .wait("document.querySelector('#influence').innerText.includes('not of the 60 selected')");
     browser.keys("[data-axis=width]", "\u{e00c}");
     browser.wait("document.getElementById('count').textContent === '200 trials'");
     browser.get("document.querySelector('.parallel').scrollIntoView({block: 'center'})");

@@ -25,11 +25,18 @@ enum ExportFormat {
     Tensorboard,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  dlgrid export toy --format csv --out results
+  dlgrid export toy --format tensorboard --out logs   then: tensorboard --logdir logs
+  dlgrid export toy/confirm --format jsonl --out results --where 'optimizer.lr < 1e-2'";
+
 /// Write runs, metrics and curves for other programs
 ///
 /// Every run that was begun, with its parameters, how it ended and each metric; and each epoch of
 /// its curve. Files of an earlier export are not replaced without `--force`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
     sweep: Option<String>,
