@@ -10,6 +10,7 @@ use dlgrid_sweep::text::plural;
 
 use super::pick::{AskSlurm, Picked, Queue, Root};
 use super::show::{note, wrong_input};
+use super::talk::next;
 
 /// In which form results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -95,7 +96,7 @@ pub fn run(args: Args) -> Result<u8> {
         note(&format!("{} of curves left out", plural(found.damaged, "damaged line")));
     }
     if form == Form::TensorBoard {
-        note(&format!("next: tensorboard --logdir '{out}'"));
+        next(&format!("tensorboard --logdir '{out}'"));
     }
     Ok(exit::OK)
 }
