@@ -8,6 +8,7 @@ use dlgrid_sweep::store::record::{Best, End, Epoch, Number, Outcome};
 use dlgrid_sweep::store::segment::{HeadFacts, SegmentWriter};
 use dlgrid_sweep::sweep::Sweep;
 
+#[cfg(feature = "torch")]
 use crate::blobs::{results, write_blobs};
 use crate::browser::{Browser, is_installed};
 use crate::support::Sandbox;
@@ -279,11 +280,8 @@ fn ten_thousand_trials_stay_small_and_fluent() {
 }
 
 #[test]
+#[cfg(feature = "torch")]
 fn the_images_that_the_best_run_takes_for_something_else_are_shown() {
-    if cfg!(not(feature = "torch")) {
-        eprintln!("skipped: no worker");
-        return;
-    }
     if !is_installed() {
         println!("skipped: chromium and chromedriver are not installed");
         return;
