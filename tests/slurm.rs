@@ -6,6 +6,8 @@
 mod around;
 #[path = "support/blobs.rs"]
 mod blobs;
+#[path = "slurm/chaos/mod.rs"]
+mod chaos;
 #[path = "slurm/cluster.rs"]
 mod cluster;
 #[path = "slurm/death.rs"]
