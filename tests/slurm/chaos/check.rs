@@ -85,7 +85,9 @@ impl Log {
 fn ends(on: &Place) -> BTreeSet<(u64, u64)> {
     let lines = on.here.lines().into_iter().filter(|line| line["t"] == "end");
     lines
-        .filter_map(|end| Some((end["index"].as_u64()?, end["metrics"]["loss"].as_f64()?.to_bits())))
+        .filter_map(|end| {
+            Some((end["index"].as_u64()?, end["metrics"]["loss"].as_f64()?.to_bits()))
+        })
         .collect()
 }
 
@@ -106,7 +108,8 @@ fn shown(report: &Value) -> BTreeMap<u64, Vec<f64>> {
 fn arrays(on: &Place) -> BTreeMap<u64, BTreeSet<u64>> {
     let mut arrays: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
     let Some(sweep) = on.here.sweeps().pop() else { return arrays };
-    for file in std::fs::read_dir(sweep.join("tasks")).into_iter().flatten() {
+    let folders = std::fs::read_dir(sweep.join("tasks")).into_iter().flatten();
+    for file in folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap()) {
         let text = std::fs::read_to_string(file.unwrap().path()).unwrap_or_default();
         let begins = text.lines().filter_map(|line| {
             let line: Value = serde_json::from_str(line.split('\t').next()?).ok()?;

@@ -163,19 +163,15 @@ impl Field {
                 self.cluster.act("start", &names);
             }
             for name in names {
-                self.client(&[
-                    "scontrol",
-                    "update",
-                    &format!("NodeName={name}"),
-                    "State=RESUME",
-                ]);
+                self.client(&["scontrol", "update", &format!("NodeName={name}"), "State=RESUME"]);
             }
             std::thread::sleep(Duration::from_secs(1));
         }
         let rows = self.client(&["squeue", "-h", "-r", "-t", "PD", "-o", "%F_%K|%r"]);
         for row in rows.unwrap_or_default().lines().filter(|row| row.contains("launch failed")) {
             let Some((task, _)) = row.split_once('|') else { continue };
-            figures.held_by_slurm += usize::from(self.client(&["scontrol", "release", task]).is_some());
+            figures.held_by_slurm +=
+                usize::from(self.client(&["scontrol", "release", task]).is_some());
         }
     }
 }
@@ -350,6 +346,7 @@ impl<'f> Round<'f> {
             if counts["done"] == report["trials"] {
                 // What interrupted submissions have left is cleared by the next one.
                 on.run(["submit", "toy.yaml"]);
+                self.drained(on, figures);
                 return;
             }
             if counts["failed"].as_u64() > Some(0) {
