@@ -44,6 +44,8 @@ mod sanity;
 mod seeing;
 #[path = "integration/stages.rs"]
 mod stages;
+#[path = "integration/storms.rs"]
+mod storms;
 #[path = "integration/watching.rs"]
 mod watching;
 #[cfg(feature = "torch")]

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 #![expect(clippy::print_stderr, reason = "a test that is skipped says why")]
 
+#[path = "slurm/answers.rs"]
+mod answers;
 #[path = "slurm/around.rs"]
 mod around;
 #[path = "support/blobs.rs"]
@@ -16,6 +18,8 @@ mod death;
 mod interrupted;
 #[path = "slurm/jobs.rs"]
 mod jobs;
+#[path = "slurm/killed.rs"]
+mod killed;
 #[path = "slurm/later.rs"]
 mod later;
 #[path = "slurm/limits.rs"]
