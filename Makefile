@@ -12,7 +12,7 @@ TEST_ARGS ?=
 SLURM_ARGS ?=
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build mpi controller demo experiments test torture lint bench clean pictures set-up slurm-up slurm-down
+.PHONY: help build mpi controller demo experiments test torture chaos lint bench clean pictures set-up slurm-up slurm-down
 
 help: ## show this list
 	@echo "dlgrid: make TARGET"
@@ -51,6 +51,11 @@ SECONDS ?= 60
 torture: ## lives of sweeps under faults drawn by seeds, for SECONDS=60 on all cores (no libtorch needed)
 	@. setup/env; DLGRID_TORTURE_SECONDS=$(SECONDS) DLGRID_TORTURE_SEED=$${DLGRID_TORTURE_SEED:-$$(date +%s)} \
 		cargo test --release --locked -p dlgrid-sweep --lib fsck::tests:: -- --nocapture
+
+chaos: ## sweeps on a real Slurm under drawn faults, for SECONDS=600 each (root; no libtorch needed)
+	@. setup/env; DLGRID_CHAOS_SECONDS=$(SECONDS) DLGRID_CHAOS_SEED=$${DLGRID_CHAOS_SEED:-$$(date +%s)} \
+		cargo test --locked --test slurm -- --nocapture chaos:: killed::
+	@. setup/env; DLGRID_CHAOS_ROUNDS=$$(($(SECONDS) / 10)) cargo test --locked --test integration -- --nocapture storms::
 
 lint: set-up ## rustfmt, clippy with warnings as errors, and cargo-deny where it is installed
 	@. setup/env; cargo fmt --all --check

@@ -8,6 +8,7 @@ mod architecture;
 #[cfg(feature = "torch")]
 #[path = "support/blobs.rs"]
 mod blobs;
+#[cfg(feature = "torch")]
 #[path = "support/browser.rs"]
 mod browser;
 #[cfg(feature = "torch")]
@@ -30,6 +31,7 @@ mod life;
 #[cfg(feature = "torch")]
 #[path = "support/mpi.rs"]
 mod mpi;
+#[cfg(feature = "torch")]
 #[path = "integration/page.rs"]
 mod page;
 #[cfg(feature = "torch")]

@@ -98,21 +98,34 @@ const ANSWERS: &[(&str, &str, i32, &str)] = &[
     ("refused without words", "exit 1", 4, "ends with exit code 1"),
 ];
 
-/// Puts such an sbatch before the real one.
-fn put_before(on: &Place, body: &str, other: &str) -> String {
-    let real = Command::new("sh").args(["-c", "command -v sbatch"]).output().unwrap();
+/// Puts a program before the real one that does something else the first time that its words fit.
+fn put_before(on: &Place, program: &str, fits: &str, body: &str, other: &str) -> String {
+    let real = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap();
     let real = String::from_utf8(real.stdout).unwrap();
     let folder = on.here.path().join("shim");
     drop(std::fs::create_dir(&folder));
+    drop(std::fs::remove_file(on.here.path().join("used")));
     let text = format!(
         "#!/bin/bash\nwords=(\"$@\")\nother={other}\nreal() {{ {} \"${{words[@]}}\"; }}\nused=\"${{0%/*}}/../used\"\n\
-         case \" $* \" in *' --test-only '*) real; exit;; esac\n[ -e \"$used\" ] && {{ real; exit; }}\n: > \"$used\"\n{body}\n",
+         case \" $* \" in *' {fits} '*) ;; *) real; exit;; esac\n[ -e \"$used\" ] && {{ real; exit; }}\n: > \"$used\"\n{body}\n",
         real.trim()
     );
-    let file = folder.join("sbatch");
+    let file = folder.join(program);
     std::fs::write(&file, text).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
     format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
+}
+
+/// As a controller answers that has just come back.
+#[test]
+fn a_controller_that_knows_no_partition_yet_is_asked_again() {
+    let Some(on) = place() else { return };
+    on.here.write("toy.yaml", spec(2, REPORT, "time: 5m"));
+    let path = put_before(&on, "scontrol", "partition", ":", "0");
+    let mut submit = on.command(["submit", "toy.yaml"]);
+    Said::from(submit.env("PATH", path).output().unwrap()).code(0);
+    on.drained();
+    on.each_ran_once(2);
 }
 
 #[test]
@@ -121,28 +134,32 @@ fn whatever_sbatch_answers_each_task_is_in_the_queue_once() {
     // Most of the time is waiting.
     std::thread::scope(|scope| {
         for part in ANSWERS.chunks(ANSWERS.len().div_ceil(4)) {
-            scope.spawn(|| part.iter().for_each(answered));
+            scope.spawn(|| {
+                let Some(on) = place() else { return };
+                let held = ["sbatch", "--parsable", "--hold", "-o", "/dev/null", "--wrap", "true"];
+                let other = on.slurm(held).code(0).out.trim().to_owned();
+                let settings = "time: 5m, runs_per_task: 1, max_running: 1";
+                on.here.write("toy.yaml", spec(4, &format!("sleep 60; {REPORT}"), settings));
+                part.iter().for_each(|answer| answered(&on, &other, answer));
+                on.slurm(["scancel", &other]).code(0);
+            });
         }
     });
 }
 
-fn answered((what, body, code, words): &(&str, &str, i32, &str)) {
-    let Some(on) = place() else { return };
-    let held = ["sbatch", "--parsable", "--hold", "-o", "/dev/null", "--wrap", "true"];
-    let other = on.slurm(held).code(0).out.trim().to_owned();
-    let settings = "time: 5m, runs_per_task: 1, max_running: 1";
-    on.here.write("toy.yaml", spec(4, &format!("sleep 60; {REPORT}"), settings));
-    let path = put_before(&on, body, &other);
+/// One answer, to the next `submit` of a sweep of which nothing is in the queue.
+fn answered(on: &Place, other: &str, (what, body, code, words): &(&str, &str, i32, &str)) {
+    let path = put_before(on, "sbatch", "--parsable", body, other);
     let mut submit = on.command(["submit", "toy.yaml"]);
     let said = Said::from(submit.env("PATH", path).output().unwrap());
     assert_eq!(said.code, *code, "{what}: {}", said.err);
     assert!(said.err.contains(words), "{what}: {}", said.err);
 
-    goes_on(&on, 4, what);
-    let reason = on.slurm(["squeue", "-h", "-j", &other, "-o", "%r"]).code(0).out;
+    goes_on(on, 4, what);
+    let reason = on.slurm(["squeue", "-h", "-j", other, "-o", "%r"]).code(0).out;
     assert_eq!(reason.trim(), "JobHeldUser", "{what}: the other's");
     on.run(["cancel"]).code(0);
-    on.slurm(["scancel", &other]).code(0);
+    on.drained();
 }
 
 /// Submits again: each of so many tasks is in the queue once, and is not held.

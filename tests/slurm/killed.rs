@@ -127,10 +127,10 @@ fn killed_at_calls_of(who: Who, sample: usize) {
 
 #[test]
 fn submit_killed_at_system_calls_has_each_task_once_in_the_queue() {
-    killed_at_calls_of(Who::Dlgrid, 10);
+    killed_at_calls_of(Who::Dlgrid, 5);
 }
 
 #[test]
 fn sbatch_killed_at_system_calls_has_each_task_once_in_the_queue() {
-    killed_at_calls_of(Who::Sbatch, 10);
+    killed_at_calls_of(Who::Sbatch, 5);
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::Figures;
-use super::field::{Field, jobs_of};
+use super::field::Field;
+use super::round::jobs_of;
 use crate::place::Place;
 
 /// Holds a sweep against the log that its programs kept outside of it.

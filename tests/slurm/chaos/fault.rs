@@ -3,7 +3,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::draw::Draw;
-use super::field::{Cure, Field, NODES, Round};
+use super::field::{Cure, Field, NODES};
+use super::round::Round;
 
 /// A fault, by what it is called in the figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,12 +4,14 @@ mod check;
 mod draw;
 mod fault;
 mod field;
+mod round;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use draw::Draw;
-use field::{Field, Size};
+use field::Field;
+use round::{Round, Size};
 
 /// What a round, or all of them, came to.
 #[derive(Debug, Default)]
@@ -72,7 +74,7 @@ fn sweeps_under_drawn_faults_lose_nothing_and_do_nothing_twice() {
     let first = number("DLGRID_CHAOS_SEED").unwrap_or(1);
     let (begun, mut all) = (Instant::now(), Figures::default());
     for seed in first.. {
-        let figures = field.round(size, &mut Draw::new(seed));
+        let figures = Round::lead(&field, size, &mut Draw::new(seed));
         if !figures.wrong.is_empty() {
             eprintln!("round of seed {seed}: {:#?}", figures.wrong);
         }

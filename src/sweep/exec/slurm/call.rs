@@ -213,12 +213,20 @@ impl Slurm {
         self.ask("scontrol", &["show", "config"])
     }
 
-    /// All partitions.
+    /// All partitions. Each cluster has one: where there is none, the controller has just come
+    /// back, and is asked again.
     ///
     /// # Errors
     /// If Slurm does not answer.
     pub fn partitions(&self) -> Result<Vec<parse::Partition>, SlurmError> {
-        Ok(parse::partitions(&self.ask("scontrol", &["--all", "--oneliner", "show", "partition"])?))
+        let mut backoff = Backoff::new(self.patience.min(NODES_ARE_BACK));
+        loop {
+            let words = ["--all", "--oneliner", "show", "partition"];
+            let all = parse::partitions(&self.ask("scontrol", &words)?);
+            if !all.is_empty() || !backoff.wait() {
+                return Ok(all);
+            }
+        }
     }
 
     /// All nodes, once for each of their partitions.
