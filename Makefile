@@ -12,7 +12,7 @@ TEST_ARGS ?=
 SLURM_ARGS ?=
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build mpi controller demo experiments test torture uml lint bench clean pictures set-up slurm-up slurm-down fuzz
+.PHONY: help build mpi controller demo experiments test torture uml lint bench clean pictures set-up slurm-up slurm-down fuzz chaos
 
 help: ## show this list
 	@echo "dlgrid: make TARGET"
@@ -70,6 +70,11 @@ uml: ## power failures (CRASHES=10), reordered writes (DISKS=20) and a real NFS 
 	@tests/uml/power $(TARGET)/release/dlgrid $(CRASHES)
 	@. setup/env; tests/uml/reorder $(TARGET)/release/dlgrid $(DISKS)
 	@tests/uml/soak $(TARGET)/release/dlgrid $(SECONDS)
+
+chaos: ## sweeps on a real Slurm under drawn faults, for SECONDS=600 each (root; no libtorch needed)
+	@. setup/env; DLGRID_CHAOS_SECONDS=$(SECONDS) DLGRID_CHAOS_SEED=$${DLGRID_CHAOS_SEED:-$$(date +%s)} \
+		cargo test --locked --test slurm -- --nocapture chaos:: killed::
+	@. setup/env; DLGRID_CHAOS_ROUNDS=$$(($(SECONDS) / 10)) cargo test --locked --test integration -- --nocapture storms::
 
 lint: set-up ## rustfmt, clippy with warnings as errors, and cargo-deny where it is installed
 	@. setup/env; cargo fmt --all --check
