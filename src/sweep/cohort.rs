@@ -1,6 +1,8 @@
 //! Which runs are trained together: by their recipes and their data, before either is touched.
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use crate::recipe::{Alone, Recipe, Shape, Work};
 use crate::spec::{Fuse, Ranks, Spec};
 
@@ -254,6 +256,17 @@ pub fn survey(spec: &Spec, per_slice: u64, gpu: bool) -> Option<Survey> {
         }
     }
     Some(found)
+}
+
+impl Survey {
+    /// `{runs, largest, alone [{why, runs}]}`.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let alone = self.alone.iter();
+        let alone = alone.map(|(why, runs)| json!({"why": why.to_string(), "runs": runs}));
+        json!({"runs": self.together, "largest": self.largest,
+               "alone": alone.collect::<Vec<_>>()})
+    }
 }
 
 /// `240 of 256 runs in cohorts of up to 16; 16 alone: `optimizer.kind: gd``.
