@@ -26,8 +26,6 @@ pub struct Terms {
     pub gpu: bool,
     /// Whether several ranks train each run.
     pub ranks: bool,
-    /// Whether runs are judged on the test set as well.
-    pub finishes: bool,
 }
 
 /// What is known of a run's data.
@@ -48,9 +46,6 @@ pub enum WhyAlone {
     /// Several ranks train it.
     #[error("`slurm.ranks` train one run at a time")]
     Ranks,
-    /// It is judged on the test set as well.
-    #[error("what finishes is trained alone")]
-    Finishes,
     /// Its recipe.
     #[error(transparent)]
     Recipe(#[from] Alone),
@@ -69,7 +64,7 @@ impl Terms {
     /// Those of a spec.
     #[must_use]
     pub fn of(spec: &Spec, gpu: bool, ranks: bool) -> Self {
-        Self { fuse: spec.fuse, gpu, ranks, finishes: spec.finishes() }
+        Self { fuse: spec.fuse, gpu, ranks }
     }
 
     /// Runs of a cohort at most.
@@ -91,7 +86,6 @@ impl Terms {
         match self {
             Self { fuse: Fuse::Off, .. } => Err(WhyAlone::Off),
             Self { ranks: true, .. } => Err(WhyAlone::Ranks),
-            Self { finishes: true, .. } => Err(WhyAlone::Finishes),
             _ => Ok(()),
         }
     }

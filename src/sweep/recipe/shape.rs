@@ -34,6 +34,9 @@ pub enum Alone {
     /// Its samples are changed at random.
     #[error("`augment`")]
     Augmented,
+    /// Its samples are mixed with others.
+    #[error("`augment.mixup`")]
+    Mixed,
 }
 
 impl Shape {
@@ -59,8 +62,11 @@ impl Shape {
         if !recipe.start.freeze.is_empty() {
             return Err(Alone::Frozen);
         }
-        if recipe.augment.is_on() {
+        if recipe.augment.is_on() && gpu {
             return Err(Alone::Augmented);
+        }
+        if recipe.augment.mixup > 0.0 {
+            return Err(Alone::Mixed);
         }
         Ok(Self {
             task: recipe.task,
@@ -149,7 +155,7 @@ mod tests {
             ("optimizer.kind", text("gd"), "`optimizer.kind: gd`"),
             ("precision", text("bf16"), "`precision: bf16`"),
             ("freeze", text("layers.0"), "`freeze`"),
-            ("augment.flip", Value::Bool(true), "`augment`"),
+            ("augment.mixup", Value::Float(0.2), "`augment.mixup`"),
         ] {
             let given = [(path, value)];
             let told = shape(&given).expect_err(path);
@@ -158,6 +164,9 @@ mod tests {
             let fits = matches!(path, "model.kind" | "precision");
             assert_eq!(on_gpu.is_ok(), fits, "{path}");
         }
+        let flipped = [("augment.flip", Value::Bool(true))];
+        assert_eq!(shape(&flipped), usual, "a sample that was changed has the same shape");
+        assert_eq!(shape_on(true, &flipped), Err(Alone::Augmented));
     }
 
     #[test]

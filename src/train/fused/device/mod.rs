@@ -9,7 +9,7 @@ use std::fmt;
 
 use tch::{Device, Kind, Tensor};
 
-use super::{Fusable, Losses, Member, Program, whole};
+use super::{Fusable, Losses, Member, Program, is_one_order, whole};
 use crate::data::Prepared;
 use draws::Draws;
 use feed::{Batches, Feed};
@@ -55,7 +55,8 @@ impl<T: Fusable> Program<T> for Cohort<T::Losses> {
         let Some(first) = members.first() else { return };
         let steps = first.task.samples().div_ceil(first.plan.batch_size);
         let made = first.training.progress.batch as usize;
-        self.feed.begin(members.iter().map(|m| (m.task.rows(), m.place())).collect());
+        let shown = if is_one_order(members) { &members[..1] } else { &*members };
+        self.feed.begin(shown.iter().map(|m| (m.task.rows(), m.order())).collect());
         self.draws.begin(members.iter().map(Member::place).collect());
         self.update.begin(members, steps.saturating_sub(made));
     }

@@ -4,7 +4,7 @@ mod walk;
 
 use tch::{Device, Kind, Tensor};
 
-use super::{Fusable, Member, Program, Slopes, whole};
+use super::{Fusable, Member, Program, Slopes, is_one_order, whole};
 use crate::data::Batch;
 use crate::raw;
 use walk::{Step, Walk};
@@ -18,13 +18,15 @@ pub struct Cohort {
     kept: Vec<Tensor>,
     /// `[runs, most, features]`.
     inputs: Tensor,
+    /// Whether the runs see the same batches in this epoch: they lie where those of the first do.
+    shared: bool,
 }
 
 impl<T: Fusable> Program<T> for Cohort {
     fn gather(members: &mut [Member<'_, T>]) -> Self {
         let runs = whole(members.len());
         let Some(first) = members.first() else {
-            return Self { leaves: Vec::new(), kept: Vec::new(), inputs: Tensor::new() };
+            return Self { leaves: Vec::new(), kept: Vec::new(), inputs: Tensor::new(), shared: false };
         };
         let (trained, statistics) = first.training.parameters.shapes();
         let numbers = whole(first.training.parameters.count());
@@ -49,10 +51,11 @@ impl<T: Fusable> Program<T> for Cohort {
             start += len;
             leaf.detach().set_requires_grad(true)
         });
-        Self { leaves: leaves.collect(), kept, inputs }
+        Self { leaves: leaves.collect(), kept, inputs, shared: false }
     }
 
     fn begin(&mut self, members: &mut [Member<'_, T>]) {
+        self.shared = is_one_order(members);
         for member in members {
             let place = member.place();
             member.task.begin(place);
@@ -62,8 +65,7 @@ impl<T: Fusable> Program<T> for Cohort {
     fn step(&mut self, members: &mut [Member<'_, T>], from: usize, to: usize) {
         let steps: Vec<Step> = members.iter().map(step).collect();
         // Load.
-        let batches: Vec<Batch> = members.iter_mut().map(|m| m.task.load(from, to)).collect();
-        let inputs = self.inputs.narrow(1, 0, whole(to - from));
+        let (inputs, batches) = self.load(members, from, to);
         // Forward.
         let Some(first) = members.first() else { return };
         let mut walk = Walk::new(&self.leaves, &self.kept, &steps);
@@ -82,6 +84,27 @@ impl<T: Fusable> Program<T> for Cohort {
             member.task.count(batch, &scores.select(0, at), &loss);
             member.training.progress.batch += 1;
             member.training.progress.samples += (to - from) as u64;
+        }
+    }
+}
+
+impl Cohort {
+    /// The samples `from..to` of each run's epoch: inputs `[runs, batch, features]`, and the batches.
+    fn load<T: Fusable>(
+        &self,
+        members: &mut [Member<'_, T>],
+        from: usize,
+        to: usize,
+    ) -> (Tensor, Vec<Batch>) {
+        let inputs = self.inputs.narrow(1, 0, whole(to - from));
+        match members.split_first_mut() {
+            Some((first, others)) if self.shared => {
+                let batch = first.task.load(from, to);
+                let mut batches: Vec<Batch> = others.iter().map(|_| batch.share()).collect();
+                batches.push(batch);
+                (inputs.narrow(0, 0, 1).expand_as(&inputs), batches)
+            }
+            _ => (inputs, members.iter_mut().map(|m| m.task.load(from, to)).collect()),
         }
     }
 }

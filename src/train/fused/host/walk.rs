@@ -1,9 +1,9 @@
 //! Runs a network of dense layers on the batches of several runs at once, and back: values are
 //! `[runs, batch, features]`, one batched product a layer.
 //!
-//! Gradients of the layers are written out, those of what stands between two layers are
-//! libtorch's: so the products are those of a run alone, operand for operand, and on a CPU the
-//! bits are the same.
+//! Gradients of the layers are written out, those of ReLU and dropout too; those of what else stands
+//! between two layers are libtorch's: so the products are those of a run alone, operand for operand,
+//! and on a CPU the bits are the same.
 use std::fmt::Arguments;
 
 use dlgrid_sweep::recipe::Activation;
@@ -46,12 +46,21 @@ struct Dense {
     /// The leaves of its weights and of its biases.
     weight: usize,
     bias: Option<usize>,
-    /// What went out; what follows begins here.
-    output: Tensor,
-    /// Whether something followed before the next layer.
-    changed: bool,
+    /// What followed of which the way back is written out, first to last.
+    steps: Vec<Passed>,
+    /// Where libtorch has followed from, if it has: all after it, up to the next layer.
+    traced: Option<Tensor>,
     /// The leaves that were taken by what followed.
     after: Vec<usize>,
+}
+
+/// What followed a layer.
+#[derive(Debug)]
+enum Passed {
+    /// ReLU, by what it made.
+    Relu(Tensor),
+    /// A product with a mask.
+    Mask(Tensor),
 }
 
 impl<'a> Walk<'a> {
@@ -80,9 +89,18 @@ impl<'a> Walk<'a> {
 
     /// The layer before, of which what comes now changes the output.
     fn last(&mut self) -> &mut Dense {
-        let last = self.layers.last_mut().expect("a network begins with a layer");
-        last.changed = true;
-        last
+        self.layers.last_mut().expect("a network begins with a layer")
+    }
+
+    /// The same value, followed by libtorch from here on.
+    fn traced(&mut self, x: Tensor) -> Tensor {
+        let last = self.last();
+        if last.traced.is_some() {
+            return x;
+        }
+        let x = x.set_requires_grad(true);
+        last.traced = Some(x.shallow_clone());
+        x
     }
 
     /// The way back: what the loss changes with each leaf, `[runs, …]` in the order of the leaves,
@@ -91,8 +109,8 @@ impl<'a> Walk<'a> {
         let mut found: Vec<Option<Tensor>> = self.leaves.iter().map(|_| None).collect();
         let (mut top, mut gradient) = (output.shallow_clone(), gradient);
         for (at, layer) in self.layers.iter().enumerate().rev() {
-            if layer.changed {
-                let mut inputs = vec![&layer.output];
+            if let Some(start) = &layer.traced {
+                let mut inputs = vec![start];
                 inputs.extend(layer.after.iter().map(|&leaf| &self.leaves[leaf]));
                 let through = top.reshape([-1]).dot(&gradient.reshape([-1]));
                 let mut slopes = Tensor::run_backward(&[through], &inputs, false, false);
@@ -100,6 +118,12 @@ impl<'a> Walk<'a> {
                     found[leaf] = Some(slope.contiguous());
                 }
                 gradient = slopes.remove(0);
+            }
+            for step in layer.steps.iter().rev() {
+                gradient = match step {
+                    Passed::Relu(made) => made.threshold_backward(&gradient, 0.0),
+                    Passed::Mask(mask) => gradient * mask,
+                };
             }
             let input = layer.input.detach();
             found[layer.weight] = Some(gradient.transpose(1, 2).bmm(&input));
@@ -139,13 +163,12 @@ impl Layers for Walk<'_> {
             Some((_, biases)) => biases.detach().unsqueeze(1).baddbmm(&input, &transposed, 1, 1),
             None => input.bmm(&transposed),
         };
-        let output = output.set_requires_grad(true);
         self.layers.push(Dense {
             input: x,
             weight,
             bias: bias.map(|(at, _)| at),
-            output: output.shallow_clone(),
-            changed: false,
+            steps: Vec::new(),
+            traced: None,
             after: Vec::new(),
         });
         output
@@ -157,6 +180,7 @@ impl Layers for Walk<'_> {
 
     /// All features of all runs are normed as the features of one batch.
     fn norm(&mut self, _name: Arguments<'_>, x: Tensor) -> Tensor {
+        let x = self.traced(x);
         let (weight, bias) = (self.between(), self.between());
         let (mean, variance) = (self.statistic(), self.statistic());
         let (runs, batch, features) = (extent(&x, 0), extent(&x, 1), extent(&x, 2));
@@ -175,12 +199,18 @@ impl Layers for Walk<'_> {
     }
 
     fn activate(&mut self, _name: Arguments<'_>, x: Tensor, activation: Activation) -> Tensor {
+        if activation == Activation::Relu && self.last().traced.is_none() {
+            let mut x = x;
+            let made = x.relu_();
+            self.last().steps.push(Passed::Relu(made.shallow_clone()));
+            return made;
+        }
+        let x = self.traced(x);
         if activation == Activation::Prelu {
             let slope = self.between();
             let runs = extent(&x, 0);
             return x.view([1, runs, -1]).prelu(&slope.reshape([-1])).view_as(&x);
         }
-        self.last();
         let layer = self.activated;
         self.activated += 1;
         match activation {
@@ -195,7 +225,6 @@ impl Layers for Walk<'_> {
         if self.steps.iter().all(|step| step.dropout == 0.0) {
             return x;
         }
-        self.last();
         let mut mask = Tensor::empty(x.size(), (Kind::Float, x.device()));
         let of_a_run = x.numel() / self.steps.len();
         let parts = raw::floats_mut(&mut mask).chunks_exact_mut(of_a_run);
@@ -207,7 +236,11 @@ impl Layers for Walk<'_> {
             let purpose = Purpose::Dropout { batch: step.batch, layer };
             step.place.stream(purpose).fill_dropout(part, step.dropout);
         }
-        x * mask
+        let made = &x * &mask;
+        if self.last().traced.is_none() {
+            self.last().steps.push(Passed::Mask(mask));
+        }
+        made
     }
 
     fn pool(&mut self, _x: Tensor) -> Tensor {

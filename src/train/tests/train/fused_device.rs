@@ -94,6 +94,18 @@ fn eight_together_come_to_what_eight_come_to_alone() {
     }
 }
 
+#[test]
+fn runs_of_one_order_see_the_batches_that_each_sees_alone() {
+    let (recipes, data) = (eight(&base(&[("shared_order", Value::Bool(true))])), images());
+    let jobs = jobs(&recipes, &data);
+    let one = || Stop::after(1);
+    let (all, own) = (together_by(By::Device, &jobs, &[], &one()), alone(&jobs, &[], one));
+    for (run, (one, other)) in weights(&all).into_iter().zip(weights(&own)).enumerate() {
+        let off = one.iter().zip(other).filter(|(a, b)| (*a - *b).abs() > 1e-4).count();
+        assert!(off <= one.len() / 200, "{off} weights of run {run} are off after a step");
+    }
+}
+
 /// Through so many layers rounding grows: a pool's largest pixel may be another, and rules that
 /// divide by the gradient's size make a step of it. So plain steps are compared.
 #[test]
