@@ -328,11 +328,12 @@ fn is_one_order<T: Fusable>(members: &[Member<'_, T>]) -> bool {
 /// stand at the same batch.
 fn alike<'j, T: Fusable>(members: Vec<Member<'j, T>>) -> Vec<Vec<Member<'j, T>>> {
     let mut groups: Vec<Vec<Member<'j, T>>> = Vec::new();
-    let key = |m: &Member<'_, T>| {
-        (m.training.progress.batch, m.task.samples(), m.training.parameters.shapes())
+    let key = |m: &Member<'_, T>| (m.training.progress.batch, m.task.samples());
+    let is_like = |one: &Member<'_, T>, other: &Member<'_, T>| {
+        key(one) == key(other) && one.training.parameters.is_like(&other.training.parameters)
     };
     for member in members {
-        match groups.iter_mut().find(|group| key(&group[0]) == key(&member)) {
+        match groups.iter_mut().find(|group| is_like(&group[0], &member)) {
             Some(group) => group.push(member),
             None => groups.push(vec![member]),
         }

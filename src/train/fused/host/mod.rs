@@ -12,10 +12,9 @@ use walk::{Step, Walk};
 /// What several runs compute with.
 #[derive(Debug)]
 pub struct Cohort {
-    /// One a trained parameter, `[runs, …]`, views of the buffer `[runs, numbers]`.
-    leaves: Vec<Tensor>,
-    /// One a running statistic, `[runs, …]`.
-    kept: Vec<Tensor>,
+    /// One a parameter, `[runs, …]`, in the order of declaration; the trained ones take gradients,
+    /// and are views of the buffer `[runs, numbers]`.
+    parameters: Vec<Tensor>,
     /// `[runs, most, features]`.
     inputs: Tensor,
     /// Whether the runs see the same batches in this epoch: they lie where those of the first do.
@@ -26,9 +25,9 @@ impl<T: Fusable> Program<T> for Cohort {
     fn gather(members: &mut [Member<'_, T>]) -> Self {
         let runs = whole(members.len());
         let Some(first) = members.first() else {
-            return Self { leaves: Vec::new(), kept: Vec::new(), inputs: Tensor::new(), shared: false };
+            return Self { parameters: Vec::new(), inputs: Tensor::new(), shared: false };
         };
-        let (trained, statistics) = first.training.parameters.shapes();
+        let (_, statistics) = first.training.parameters.shapes();
         let numbers = whole(first.training.parameters.count());
         let floats = (Kind::Float, Device::Cpu);
         let stacked = |shape: &[i64]| [&[runs], shape].concat();
@@ -39,19 +38,13 @@ impl<T: Fusable> Program<T> for Cohort {
         let features = whole(first.features);
         let inputs = rows(runs, most * features).view([runs, most, features]);
         let labels = Tensor::zeros([runs, most], (first.labels.kind(), Device::Cpu));
+        let parameters = first.training.parameters.of_several(&flat, &kept);
         for (at, member) in (0..).zip(members) {
             let own = kept.iter().map(|all| all.select(0, at)).collect();
             member.training.parameters.move_to(flat.select(0, at), own);
             member.task.serve_in(inputs.select(0, at), labels.select(0, at));
         }
-        let mut start = 0;
-        let leaves = trained.iter().map(|shape| {
-            let len = shape.iter().product();
-            let leaf = flat.narrow(1, start, len).view(stacked(shape).as_slice());
-            start += len;
-            leaf.detach().set_requires_grad(true)
-        });
-        Self { leaves: leaves.collect(), kept, inputs, shared: false }
+        Self { parameters, inputs, shared: false }
     }
 
     fn begin(&mut self, members: &mut [Member<'_, T>]) {
@@ -68,7 +61,7 @@ impl<T: Fusable> Program<T> for Cohort {
         let (inputs, batches) = self.load(members, from, to);
         // Forward.
         let Some(first) = members.first() else { return };
-        let mut walk = Walk::new(&self.leaves, &self.kept, &steps);
+        let mut walk = Walk::new(&self.parameters, &steps);
         let output = first.task.model().run(&mut walk, inputs);
         // Loss.
         let tasks: Vec<&T> = members.iter().map(|member| &member.task).collect();

@@ -29,8 +29,7 @@ pub struct Step {
 /// A walk forward through a network, by which the way back is found.
 #[derive(Debug)]
 pub struct Walk<'a> {
-    leaves: &'a [Tensor],
-    kept: std::slice::Iter<'a, Tensor>,
+    parameters: &'a [Tensor],
     steps: &'a [Step],
     taken: usize,
     dropped: u32,
@@ -43,14 +42,14 @@ pub struct Walk<'a> {
 struct Dense {
     /// What came in, with all that made it since the layer before.
     input: Tensor,
-    /// The leaves of its weights and of its biases.
+    /// The places of its weights and of its biases among the parameters.
     weight: usize,
     bias: Option<usize>,
     /// What followed of which the way back is written out, first to last.
     steps: Vec<Passed>,
     /// Where libtorch has followed from, if it has: all after it, up to the next layer.
     traced: Option<Tensor>,
-    /// The leaves that were taken by what followed.
+    /// The places of the trained parameters that were taken by what followed.
     after: Vec<usize>,
 }
 
@@ -64,27 +63,30 @@ enum Passed {
 }
 
 impl<'a> Walk<'a> {
-    /// A walk with these leaves and statistics, `[runs, …]` each, in the order of declaration.
-    pub fn new(leaves: &'a [Tensor], kept: &'a [Tensor], steps: &'a [Step]) -> Self {
+    /// A walk with these parameters, `[runs, …]` each, in the order of declaration; those that are
+    /// trained take gradients.
+    pub fn new(parameters: &'a [Tensor], steps: &'a [Step]) -> Self {
         let layers = Vec::new();
-        Self { leaves, kept: kept.iter(), steps, taken: 0, dropped: 0, activated: 0, layers }
+        Self { parameters, steps, taken: 0, dropped: 0, activated: 0, layers }
     }
 
-    fn leaf(&mut self) -> (usize, &'a Tensor) {
+    fn next(&mut self) -> (usize, &'a Tensor) {
         let at = self.taken;
         self.taken += 1;
-        (at, self.leaves.get(at).expect("a network takes the parameters that it declared"))
+        (at, self.parameters.get(at).expect("a network takes the parameters that it declared"))
     }
 
-    fn statistic(&mut self) -> &'a Tensor {
-        self.kept.next().expect("a network takes the statistics that it declared")
-    }
-
-    /// A leaf of what stands between two layers.
+    /// A parameter of what stands between two layers.
     fn between(&mut self) -> &'a Tensor {
-        let (at, leaf) = self.leaf();
-        self.last().after.push(at);
-        leaf
+        let (at, parameter) = self.next();
+        if parameter.requires_grad() {
+            self.last().after.push(at);
+        }
+        parameter
+    }
+
+    fn is_trained(&self, at: usize) -> bool {
+        self.parameters.get(at).is_some_and(Tensor::requires_grad)
     }
 
     /// The layer before, of which what comes now changes the output.
@@ -103,19 +105,25 @@ impl<'a> Walk<'a> {
         x
     }
 
-    /// The way back: what the loss changes with each leaf, `[runs, …]` in the order of the leaves,
+    /// The way back: how the loss changes with each trained parameter, `[runs, …]` in their order,
     /// from how it changes with the network's output.
     pub fn back(self, output: &Tensor, gradient: Tensor) -> Vec<Tensor> {
-        let mut found: Vec<Option<Tensor>> = self.leaves.iter().map(|_| None).collect();
+        let mut found: Vec<Option<Tensor>> = self.parameters.iter().map(|_| None).collect();
         let (mut top, mut gradient) = (output.shallow_clone(), gradient);
-        for (at, layer) in self.layers.iter().enumerate().rev() {
+        // Below the first that is trained nothing is asked.
+        let has_trained = |layer: &Dense| {
+            let own = [layer.weight].into_iter().chain(layer.bias);
+            !layer.after.is_empty() || own.into_iter().any(|at| self.is_trained(at))
+        };
+        let first = self.layers.iter().position(has_trained).unwrap_or(self.layers.len());
+        for (at, layer) in self.layers.iter().enumerate().skip(first).rev() {
             if let Some(start) = &layer.traced {
                 let mut inputs = vec![start];
-                inputs.extend(layer.after.iter().map(|&leaf| &self.leaves[leaf]));
+                inputs.extend(layer.after.iter().map(|&own| &self.parameters[own]));
                 let through = top.reshape([-1]).dot(&gradient.reshape([-1]));
                 let mut slopes = Tensor::run_backward(&[through], &inputs, false, false);
-                for (&leaf, slope) in layer.after.iter().zip(slopes.drain(1..)) {
-                    found[leaf] = Some(slope.contiguous());
+                for (&own, slope) in layer.after.iter().zip(slopes.drain(1..)) {
+                    found[own] = Some(slope.contiguous());
                 }
                 gradient = slopes.remove(0);
             }
@@ -126,17 +134,19 @@ impl<'a> Walk<'a> {
                 };
             }
             let input = layer.input.detach();
-            found[layer.weight] = Some(gradient.transpose(1, 2).bmm(&input));
-            if let Some(bias) = layer.bias {
+            if self.is_trained(layer.weight) {
+                found[layer.weight] = Some(gradient.transpose(1, 2).bmm(&input));
+            }
+            if let Some(bias) = layer.bias.filter(|at| self.is_trained(*at)) {
                 found[bias] = Some(gradient.sum_dim_intlist(1, false, Kind::Float));
             }
-            if at > 0 {
-                gradient = gradient.bmm(&self.leaves[layer.weight].detach());
+            if at > first {
+                gradient = gradient.bmm(&self.parameters[layer.weight].detach());
                 top = layer.input.shallow_clone();
             }
         }
-        let all = found.into_iter();
-        all.map(|slope| slope.expect("every leaf was passed on the way forward")).collect()
+        let all = self.parameters.iter().zip(found).filter(|(own, _)| own.requires_grad());
+        all.map(|(_, slope)| slope.expect("each was passed on the way forward")).collect()
     }
 
     fn randomized(&self, x: &Tensor, layer: u32) -> Tensor {
@@ -156,8 +166,8 @@ impl Layers for Walk<'_> {
     type Value = Tensor;
 
     fn dense(&mut self, _name: Arguments<'_>, x: Tensor, _outputs: usize, bias: bool) -> Tensor {
-        let (weight, weights) = self.leaf();
-        let bias = bias.then(|| self.leaf());
+        let (weight, weights) = self.next();
+        let bias = bias.then(|| self.next());
         let (input, transposed) = (x.detach(), weights.detach().transpose(1, 2));
         let output = match bias {
             Some((_, biases)) => biases.detach().unsqueeze(1).baddbmm(&input, &transposed, 1, 1),
@@ -182,7 +192,7 @@ impl Layers for Walk<'_> {
     fn norm(&mut self, _name: Arguments<'_>, x: Tensor) -> Tensor {
         let x = self.traced(x);
         let (weight, bias) = (self.between(), self.between());
-        let (mean, variance) = (self.statistic(), self.statistic());
+        let [(_, mean), (_, variance)] = [self.next(), self.next()];
         let (runs, batch, features) = (extent(&x, 0), extent(&x, 1), extent(&x, 2));
         let side_by_side = x.permute([1, 0, 2]).reshape([batch, runs * features]);
         let normed = side_by_side.batch_norm(
@@ -190,7 +200,8 @@ impl Layers for Walk<'_> {
             Some(bias.reshape([-1])),
             Some(mean.view([-1])),
             Some(variance.view([-1])),
-            batch > 1,
+            // A frozen one goes by its statistics, as if it judged.
+            batch > 1 && weight.requires_grad(),
             NEWEST,
             NORM_EPS,
             true,

@@ -156,6 +156,8 @@ fn eight_together_are_to_the_bit_the_same_eight_alone() {
         vec![flag("model.batch_norm")],
         vec![number("regularize.dropout", 0.3), ("model.init", text("xavier"))],
         vec![("model.activation", text("prelu")), flag("model.batch_norm")],
+        vec![("freeze", text("layers.0")), flag("model.batch_norm")],
+        vec![("freeze", text("layers.1"))],
         vec![("model.activation", text("rrelu")), number("regularize.dropout", 0.2)],
         vec![("model.kind", text("linear"))],
         vec![("model.kind", text("perceptron")), ("model.activation", text("tanh"))],

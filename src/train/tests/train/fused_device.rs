@@ -66,6 +66,7 @@ fn eight_together_come_to_what_eight_come_to_alone() {
         vec![],
         vec![flag("model.batch_norm"), number("label_smoothing", 0.1)],
         vec![("model.activation", text("prelu")), flag("balance")],
+        vec![("freeze", text("layers.0")), flag("model.batch_norm")],
         vec![("model.kind", text("linear")), number("label_smoothing", 0.2), flag("balance")],
         vec![("model.kind", text("perceptron")), ("model.activation", text("tanh"))],
         cnn(&[]),
