@@ -31,7 +31,6 @@ const LAYERS: [[i64; 2]; 4] = [[784, 64], [64, 64], [64, 64], [64, 10]];
 type Way<'a> = (&'static str, Box<dyn Fn() -> f64 + 'a>);
 
 fn main() {
-    let word = |name: &str| std::env::args().find_map(|a| a.strip_prefix(name)?.parse().ok());
     let rounds = word("--rounds=").unwrap_or(5);
     let threads: Vec<i32> = word("--threads=").map_or(vec![1, 2], |n| vec![n]);
     let (images, labels) = noise();
@@ -48,6 +47,10 @@ fn main() {
     if let Err(why) = python {
         println!("skipped: the loop of PyTorch: {why}");
     }
+}
+
+fn word<T: std::str::FromStr>(name: &str) -> Option<T> {
+    std::env::args().find_map(|word| word.strip_prefix(name)?.parse().ok())
 }
 
 /// Takes all ways in turn and prints what each makes.
