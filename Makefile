@@ -12,7 +12,7 @@ TEST_ARGS ?=
 SLURM_ARGS ?=
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build mpi controller demo experiments test torture uml lint bench clean pictures set-up slurm-up slurm-down fuzz chaos
+.PHONY: help build mpi controller demo experiments test torture uml lint bench clean pictures set-up slurm-up slurm-down fuzz chaos bench-fused
 
 help: ## show this list
 	@echo "dlgrid: make TARGET"
@@ -93,6 +93,9 @@ slurm-down: ## end that Slurm, with all that runs there
 
 bench: set-up ## run the benchmarks
 	@. setup/env; cargo bench $(TORCH) --bench train --bench fused --bench store --bench sweep
+
+bench-fused: set-up ## measure runs trained together on this CPU, also against PyTorch (PYTHON=…/python3 that has it)
+	@. setup/env; cargo bench $(TORCH) --bench cohort
 
 pictures: build ## make the pictures of docs/ and README.md from a real sweep (needs chromium and tmux)
 	@docs/pictures/make --dlgrid $(TARGET)/release/dlgrid --worker $(TARGET)/release/dlgrid-worker
