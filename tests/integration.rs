@@ -5,7 +5,6 @@ mod support;
 
 #[path = "integration/architecture.rs"]
 mod architecture;
-#[cfg_attr(not(feature = "torch"), expect(dead_code, reason = "only the worker trains on it"))]
 #[path = "support/blobs.rs"]
 mod blobs;
 #[path = "support/browser.rs"]
