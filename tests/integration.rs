@@ -7,6 +7,7 @@ mod support;
 mod architecture;
 #[path = "support/blobs.rs"]
 mod blobs;
+#[cfg(feature = "torch")]
 #[path = "support/browser.rs"]
 mod browser;
 #[cfg(feature = "torch")]
@@ -31,6 +32,7 @@ mod life;
 #[cfg(feature = "torch")]
 #[path = "support/mpi.rs"]
 mod mpi;
+#[cfg(feature = "torch")]
 #[path = "integration/page.rs"]
 mod page;
 #[cfg(feature = "torch")]
@@ -45,6 +47,8 @@ mod sanity;
 mod seeing;
 #[path = "integration/stages.rs"]
 mod stages;
+#[path = "integration/storms.rs"]
+mod storms;
 #[path = "integration/watching.rs"]
 mod watching;
 #[cfg(feature = "torch")]
