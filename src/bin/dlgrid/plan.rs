@@ -2,6 +2,7 @@
 use std::path::PathBuf;
 
 use clap_complete::engine::ArgValueCandidates;
+use dlgrid_sweep::cohort::Survey;
 use dlgrid_sweep::exec::slurm::parse;
 use dlgrid_sweep::pack::Cut;
 use dlgrid_sweep::plan::{self, Place, Plan};
@@ -160,13 +161,7 @@ fn to_json(plan: &Plan) -> serde_json::Value {
             Place::Slurm { tasks, .. } => Some(tasks),
             Place::Here { .. } => None,
         },
-        "fused": plan.fused.as_ref().map(|fused| json!({
-            "runs": fused.together,
-            "largest": fused.largest,
-            "alone": fused.alone.iter().map(|(why, runs)| {
-                json!({"why": why.to_string(), "runs": runs})
-            }).collect::<Vec<_>>(),
-        })),
+        "fused": plan.fused.as_ref().map(Survey::to_json),
         "axes": plan.shape.iter().map(|block| {
             block.iter().map(|(name, len)| json!({"parameter": name, "values": len})).collect::<Vec<_>>()
         }).collect::<Vec<_>>(),

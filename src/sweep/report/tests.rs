@@ -41,6 +41,8 @@ fn done(point: u64, seed: u64, objective: f64) -> Fact<'static> {
         metrics: vec![],
         #[expect(clippy::cast_precision_loss, reason = "small numbers")]
         seconds: 61.5 + point as f64,
+        cohort: None,
+        samples_per_s: None,
         why: None,
         kind: None,
         node: None,
@@ -857,30 +859,4 @@ fn what_matters_is_told_in_each_form() {
     let none = Report { importance: Some(none), ..few };
     assert!(table::render(&none, WIDE).contains("what matters can't be told"));
     assert!(json::render(&none).contains("\"importance\":null"));
-}
-
-/// A report of these rows and nothing else, of three seeds: for tests of its forms.
-pub(super) fn of_rows(parameters: &[&str], rows: Vec<Row>) -> Report {
-    Report {
-        sweep: Title::default(),
-        aim: Aim { metric: "valid/f1".into(), maximize: true, best: false },
-        parameters: parameters.iter().map(|p| (*p).to_owned()).collect(),
-        metrics: vec![],
-        seeds: 3,
-        folds: None,
-        comparison: None,
-        trials: rows.len() as u64,
-        rows,
-        filter: None,
-        counts: Counts::default(),
-        missing: 0,
-        open: (vec![], false),
-        causes: vec![],
-        damaged_lines: 0,
-        damage: vec![],
-        duplicate_ends: 0,
-        notes: vec![],
-        openings: vec![],
-        importance: None,
-    }
 }

@@ -235,7 +235,7 @@ fn read_file(
 }
 
 /// Nothing for a damaged line, nothing in it for a run that was not asked for.
-fn read_line(line: &[u8], runs: Option<&HashSet<u64>>) -> Option<Option<Epoch>> {
+pub(super) fn read_line(line: &[u8], runs: Option<&HashSet<u64>>) -> Option<Option<Epoch>> {
     let content = unframe(line).ok()?;
     if let Some(few) = runs.filter(|runs| runs.len() <= FEW) {
         let peek: Peek = serde_json::from_slice(content).ok()?;

@@ -31,6 +31,8 @@ fn row(point: u64, mean: f64, sd: f64) -> Row {
         metrics: vec![],
         seconds: 30.0,
         seconds_mean: 10.0,
+        cohort: None,
+        samples_per_s: None,
         counts,
         runs: vec![],
     }
@@ -76,6 +78,8 @@ fn status() -> Status {
         running: vec![],
         arrays: vec![array],
         pace: None,
+        fused: None,
+        together: None,
         causes: vec![cause],
         pauses: vec![],
         last_lines: vec![],

@@ -238,6 +238,7 @@ fn provenance(page: &Page<'_>) -> Vec<(&'static str, String)> {
     facts.push(("spec hash", manifest.spec_hash.clone()));
     let spent: f64 = page.report.rows.iter().map(|row| row.seconds).sum();
     facts.push(("training", duration(spent)));
+    facts.extend(page.report.together.map(|together| ("trained together", together.to_string())));
     facts
         .push(("page made", format!("{} by dlgrid {}", date(page.now), env!("CARGO_PKG_VERSION"))));
     facts
