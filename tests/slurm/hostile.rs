@@ -1,10 +1,11 @@
 //! Values and folders that are made to do harm, through the real sbatch.
 use crate::place::place;
-use crate::support::{HOSTILE, Said, hostile};
+use crate::support::{HOSTILE, Said, Sandbox, hostile};
 
 #[test]
 fn hostile_values_pass_through_sbatch_as_they_are_and_stand_nowhere_in_slurm() {
-    let Some(on) = place() else { return };
+    let Some(mut on) = place() else { return };
+    on.here = Sandbox::named("dl grid's %A %j $HOME `");
     let spec = hostile();
     on.here.write("toy.yaml", format!("{spec}slurm: {{time: 5m, runs_per_task: 4}}\n"));
     let mut submit = on.command(["submit", "toy.yaml"]);

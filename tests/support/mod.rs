@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// A folder with spaces, quotes, a dollar and a per cent sign in its name, and what a test does there.
+/// A folder with spaces, quotes and a dollar sign in its name, and what a test does there.
 pub struct Sandbox {
     tmp: tempfile::TempDir,
 }
@@ -18,8 +18,12 @@ pub struct Said {
 
 impl Sandbox {
     pub fn new() -> Self {
-        let tmp = tempfile::Builder::new().prefix("dl grid's $HOME %A `").tempdir().unwrap();
-        Self { tmp }
+        Self::named("dl grid's $HOME `")
+    }
+
+    /// One whose folder's name begins so.
+    pub fn named(prefix: &str) -> Self {
+        Self { tmp: tempfile::Builder::new().prefix(prefix).tempdir().unwrap() }
     }
 
     pub fn path(&self) -> &Path {

@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// Longest head that is read: what the format itself allows.
 const LONGEST: u64 = 100_000_000;
@@ -25,14 +26,15 @@ pub(super) fn check(bytes: &[u8], key: &str) -> Result<Option<String>, String> {
         return Err(format!("says that its head has {length} bytes"));
     }
     let (head, data) = rest.split_at(usize::try_from(length).map_err(|e| e.to_string())?);
-    let mut head: BTreeMap<String, serde_json::Value> = serde_json::from_slice(head)
+    let mut head: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(head)
         .map_err(|cause| format!("has a head that is no JSON: {cause}"))?;
-    let about = head.remove("__metadata__").map(serde_json::from_value::<BTreeMap<String, String>>);
+    let about = head.remove("__metadata__");
+    let about = about.map(|raw| serde_json::from_str::<BTreeMap<String, String>>(raw.get()));
     let about =
         about.transpose().map_err(|cause| format!("has metadata that is no text: {cause}"))?;
     let mut spans = Vec::new();
     for (name, value) in head {
-        let tensor: Tensor = serde_json::from_value(value)
+        let tensor: Tensor = serde_json::from_str(value.get())
             .map_err(|cause| format!("does not describe `{name}`: {cause}"))?;
         let (start, end) = tensor.data_offsets;
         let bytes = size(&tensor).ok_or_else(|| format!("has no size for `{name}`"))?;
