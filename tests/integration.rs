@@ -8,7 +8,6 @@ mod architecture;
 #[cfg(feature = "torch")]
 #[path = "support/blobs.rs"]
 mod blobs;
-#[cfg(feature = "torch")]
 #[path = "support/browser.rs"]
 mod browser;
 #[cfg(feature = "torch")]
@@ -33,7 +32,6 @@ mod life;
 #[cfg(feature = "torch")]
 #[path = "support/mpi.rs"]
 mod mpi;
-#[cfg(feature = "torch")]
 #[path = "integration/page.rs"]
 mod page;
 #[cfg(feature = "torch")]
