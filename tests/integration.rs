@@ -7,7 +7,6 @@ mod support;
 mod architecture;
 #[path = "support/blobs.rs"]
 mod blobs;
-#[cfg(feature = "torch")]
 #[path = "support/browser.rs"]
 mod browser;
 #[cfg(feature = "torch")]
@@ -32,7 +31,6 @@ mod life;
 #[cfg(feature = "torch")]
 #[path = "support/mpi.rs"]
 mod mpi;
-#[cfg(feature = "torch")]
 #[path = "integration/page.rs"]
 mod page;
 #[cfg(feature = "torch")]
