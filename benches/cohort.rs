@@ -36,7 +36,9 @@ fn main() {
     let (images, labels) = noise();
     let data = Dataset::new(&images, &labels, CLASSES, Device::Cpu);
     let python = python();
-    println!("one epoch of {TRAINED} samples a run, 784-64-64-64-10, Adam; samples/s over all runs");
+    println!(
+        "one epoch of {TRAINED} samples a run, 784-64-64-64-10, Adam; samples/s over all runs"
+    );
     println!("x: against the plain loop; %: of what its products alone take (254 kFLOP a sample)");
     for threads in threads {
         tch::set_num_threads(threads);
@@ -59,18 +61,33 @@ fn compare(data: &Dataset, batch: i64, threads: i32, rounds: usize, python: Resu
     let clock = Clock(threads);
     let plain = Plain::new(data);
     let mut ways: Vec<Way<'_>> = vec![
-        ("plain loop of tch", Box::new(|| clock.rate(FEW, || (0..FEW).for_each(|_| plain.epoch(batch))))),
-        ("dlgrid, fuse: off", Box::new(|| clock.rate(FEW, || jobs(&own, data, FEW).iter().for_each(one)))),
+        (
+            "plain loop of tch",
+            Box::new(|| clock.rate(FEW, || (0..FEW).for_each(|_| plain.epoch(batch)))),
+        ),
+        (
+            "dlgrid, fuse: off",
+            Box::new(|| clock.rate(FEW, || jobs(&own, data, FEW).iter().for_each(one))),
+        ),
         (
             "dlgrid, fused, 1 run",
             Box::new(|| clock.rate(FEW, || jobs(&own, data, FEW).chunks(1).for_each(together))),
         ),
-        ("dlgrid, fused, 32 runs", Box::new(|| clock.rate(RUNS, || together(&jobs(&own, data, RUNS))))),
-        ("  and shared_order", Box::new(|| clock.rate(RUNS, || together(&jobs(&shared, data, RUNS))))),
+        (
+            "dlgrid, fused, 32 runs",
+            Box::new(|| clock.rate(RUNS, || together(&jobs(&own, data, RUNS)))),
+        ),
+        (
+            "  and shared_order",
+            Box::new(|| clock.rate(RUNS, || together(&jobs(&shared, data, RUNS)))),
+        ),
         ("products alone", Box::new(|| products(batch, clock))),
     ];
     if let Ok(python) = python {
-        ways.push(("PyTorch, DataLoader", Box::new(move || loop_of_pytorch(python, batch, threads))));
+        ways.push((
+            "PyTorch, DataLoader",
+            Box::new(move || loop_of_pytorch(python, batch, threads)),
+        ));
     }
     let mut rates: Vec<Vec<f64>> = vec![Vec::new(); ways.len()];
     for round in 0..=rounds {

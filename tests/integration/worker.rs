@@ -319,7 +319,8 @@ fn a_run_that_diverges_or_stops_early_leaves_the_others_as_they_are() {
         );
         here.run(["submit", "mixed.yaml", "--slots", "1"]).code(0).says("2 diverged");
         let ends = results(&here);
-        ends.into_iter().map(|(run, end)| (run, end["epochs"].clone(), end["metrics"].clone()))
+        ends.into_iter()
+            .map(|(run, end)| (run, end["epochs"].clone(), end["metrics"].clone()))
             .collect::<Vec<_>>()
     };
     let (all, some) = (outcome("8"), outcome("3"));

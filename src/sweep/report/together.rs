@@ -48,7 +48,8 @@ impl fmt::Display for Together {
             clippy::cast_sign_loss,
             reason = "a speed in whole samples"
         )]
-        self.samples_per_s.map_or(Ok(()), |speed| write!(f, ", each {} samples/s", grouped(speed as u64)))
+        self.samples_per_s
+            .map_or(Ok(()), |speed| write!(f, ", each {} samples/s", grouped(speed as u64)))
     }
 }
 

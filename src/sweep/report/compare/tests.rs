@@ -15,7 +15,8 @@ fn row(rank: u64, lr: f64, kind: Option<&str>, seed: u64, objectives: &[f64]) ->
         objective: Some(*y),
         metrics: vec![],
         seconds: 1.0,
-        cohort: None, samples_per_s: None,
+        cohort: None,
+        samples_per_s: None,
         why: None,
     });
     let kind = kind.map(|kind| Some(Value::Text(kind.into())));

@@ -17,7 +17,8 @@ fn row(rank: u64, lr: f64, objectives: [f64; 3], p: Option<f64>) -> Row {
         objective: Some(y),
         metrics: vec![],
         seconds: 1.0,
-        cohort: None, samples_per_s: None,
+        cohort: None,
+        samples_per_s: None,
         why: None,
     });
     let versus = p.map(|p| Paired { pairs: 3, difference: None, interval: None, p: Some(p) });
