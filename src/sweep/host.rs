@@ -246,7 +246,13 @@ pub fn remove_scratch(path: &Path) {
 
 /// What git answers in the current folder; nothing where there is no git or no repository.
 fn git(words: &[&str]) -> Option<Vec<u8>> {
-    let output = command("git").args(words).stderr(Stdio::null()).stdin(Stdio::null()).output();
+    // A look takes no lock that the user's own git would wait for.
+    let output = command("git")
+        .arg("--no-optional-locks")
+        .args(words)
+        .stderr(Stdio::null())
+        .stdin(Stdio::null())
+        .output();
     output.ok().filter(|o| o.status.success()).map(|o| o.stdout)
 }
 

@@ -98,6 +98,69 @@ impl Browser {
         self.ask("POST", &format!("/session/{}{path}", self.session), body)
     }
 
+    /// A command of Chromium's own protocol (DevTools), and what it answers.
+    pub fn devtools(&self, command: &str, parameters: &Value) -> Value {
+        self.post("/goog/cdp/execute", &json!({"cmd": command, "params": parameters}))
+    }
+
+    /// From now on it is counted which functions of a page are called.
+    pub fn count_calls(&self) {
+        self.devtools("Profiler.enable", &json!({}));
+        let wanted = json!({"callCount": true, "detailed": false});
+        self.devtools("Profiler.startPreciseCoverage", &wanted);
+    }
+
+    /// The functions that the page's last script declares after `mark` and that nobody has called.
+    pub fn never_called(&self, mark: &str) -> Vec<String> {
+        let text = self.get("[...document.scripts].at(-1).textContent");
+        let (before, own) = text.as_str().unwrap().split_once(mark).expect("it has the mark");
+        let from = before.encode_utf16().count() as i64;
+        let is_declared = |name: &str| {
+            let arrow = own.split_once(&format!("const {name} = ")).is_some_and(|(_, after)| {
+                let head = after.split("=>").next().unwrap_or_default();
+                !head.contains(['[', ';', '\n'])
+            });
+            arrow || own.contains(&format!("function {name}("))
+        };
+        let found = self.devtools("Profiler.takePreciseCoverage", &json!({}));
+        let scripts = found["result"].as_array().unwrap().iter();
+        let own = scripts.filter(|script| script["url"].as_str().unwrap().starts_with("file://"));
+        let mut calls = std::collections::BTreeMap::new();
+        for function in own.flat_map(|script| script["functions"].as_array().unwrap()) {
+            let name = function["functionName"].as_str().unwrap();
+            if function["ranges"][0]["startOffset"].as_i64().unwrap() > from && is_declared(name) {
+                *calls.entry(name).or_insert(0) += function["ranges"][0]["count"].as_i64().unwrap();
+            }
+        }
+        assert!(calls.len() > 50, "calls are counted: {calls:?}");
+        calls.into_iter().filter(|(_, n)| *n == 0).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// What a screen reader could not name: roles of nodes that need a name and have none.
+    pub fn unnamed(&self) -> Vec<String> {
+        const NEED: [&str; 12] = [
+            "button",
+            "checkbox",
+            "columnheader",
+            "combobox",
+            "figure",
+            "heading",
+            "image",
+            "link",
+            "region",
+            "rowheader",
+            "table",
+            "textbox",
+        ];
+        self.devtools("Accessibility.enable", &json!({}));
+        let tree = self.devtools("Accessibility.getFullAXTree", &json!({}));
+        let nodes = tree["nodes"].as_array().unwrap().iter();
+        let seen = nodes.filter(|node| node["ignored"] != true);
+        let bare = seen.filter(|node| node["name"]["value"].as_str().is_none_or(str::is_empty));
+        let roles = bare.filter_map(|node| node["role"]["value"].as_str());
+        roles.filter(|role| NEED.contains(role) || *role == "Canvas").map(str::to_owned).collect()
+    }
+
     pub fn open(&self, file: &Path, hash: &str) {
         let path = file.display().to_string().replace('%', "%25").replace(' ', "%20");
         self.post("/url", &json!({"url": format!("file://{}{hash}", path.replace('#', "%23"))}));

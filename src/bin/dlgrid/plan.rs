@@ -19,8 +19,15 @@ use crate::show::{Format, Terminal, print, wrong_input};
 use crate::talk::next;
 use crate::{check, cluster, site, slurm, work};
 
+const EXAMPLES: &str = "\
+Examples:
+  dlgrid plan sweep.yaml               runs, tasks and hours of the next submit
+  dlgrid plan sweep.yaml --script      the job script and each sbatch line as submit would have them
+  dlgrid plan sweep.yaml --test-only   whether Slurm would take it, and when it would start";
+
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The spec, a YAML file; `-` reads standard input
     pub file: PathBuf,

@@ -67,6 +67,9 @@ kinds! {
     /// A creation that was cut short: no sweep yet.
     Unfinished "unfinished" Harmless
         "the command that made it goes on where it stopped";
+    /// Slurm gave the number of an earlier array again, as after a loss of its state.
+    JobNumberAgain "job_number_again" Harmless
+        "nothing to do: a job counts only under its array's name";
     /// An array whose fate is not written: its submission was cut short, or goes on.
     IntentOpen "intent_open" Harmless
         "`dlgrid submit` with the same spec finds out what became of it";
@@ -193,8 +196,8 @@ kinds! {
     /// A file of the submission that must be there is not.
     SubmitMissing "submit_missing" Damage
         "restore it; `squeue --me` shows what Slurm has under the names of `submit/*.intent`";
-    /// Two arrays are the same job, or have the same name.
-    JobTwice "job_twice" Damage
+    /// Two arrays have the same name.
+    NameTwice "name_twice" Damage
         "`squeue --me` shows whose it is; `dlgrid cancel` ends neither without checking its name";
     /// A program that tasks run was changed.
     ProgramChanged "program_changed" Damage

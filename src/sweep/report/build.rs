@@ -174,7 +174,9 @@ fn entries(source: &Source<'_>, places: &[usize]) -> Vec<Entry> {
             numbers.clear();
             numbers.extend(facts().filter_map(|f| f.objective));
             let ended = facts().filter(|f| f.state.is_ended()).count();
-            let seconds: f64 = facts().filter(|f| f.state.is_ended()).map(|f| f.seconds).sum();
+            let seconds = facts().filter(|f| f.state.is_ended()).map(|f| f.seconds);
+            // Of no numbers the sum is -0.0.
+            let seconds = seconds.sum::<f64>() + 0.0;
             let standing = Standing {
                 objective: Summary::of(&numbers),
                 seconds: mean(seconds, ended),

@@ -8,6 +8,8 @@ pub mod compare;
 pub mod csv;
 pub mod efficiency;
 pub mod fate;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 pub mod importance;
 pub mod json;
 pub mod list;

@@ -11,6 +11,8 @@ pub mod backoff;
 pub mod bad_nodes;
 pub mod call;
 pub mod error;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 pub mod gres;
 pub mod install;
 pub mod lanes;

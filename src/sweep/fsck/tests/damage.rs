@@ -364,14 +364,14 @@ const SUBMISSION: &[Damage] = &[
         Kind::SubmitMissing,
     ),
     (
-        "one job twice",
+        "one number twice",
         |d| drop(std::fs::copy(submit(d, "array-000001.fate"), submit(d, "array-000002.fate"))),
-        Kind::JobTwice,
+        Kind::JobNumberAgain,
     ),
     (
         "one name twice",
         |d| replace(&submit(d, "array-000002.intent"), "dlg-2", "dlg-1"),
-        Kind::JobTwice,
+        Kind::NameTwice,
     ),
     (
         "a void one let go",
@@ -510,6 +510,13 @@ fn attempts_that_differ_are_told_and_are_no_damage() {
     record(&to, 0, |r| head(r).attempt = 2);
     std::fs::write(store.dir().claim(0, 2), "").expect("written");
     assert_eq!(kinds(store.dir()), [(Kind::EndsDisagree, 1)].into());
+}
+
+#[test]
+fn a_record_with_a_number_far_ahead_is_told_at_once() {
+    let store = Store::new();
+    std::fs::write(store.dir().opening(u32::MAX), "{}").expect("written");
+    assert!(kinds(store.dir())[&Kind::OpeningDamaged] >= 1000);
 }
 
 #[test]

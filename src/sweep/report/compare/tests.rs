@@ -2,7 +2,7 @@
 use super::*;
 use crate::judge::{Counts, State};
 use crate::report::RunRow;
-use crate::report::tests::of_rows;
+use crate::report::fuzz::of_rows;
 use crate::terminal::View;
 
 /// A trial whose runs have these objectives, by seeds from `seed` on.

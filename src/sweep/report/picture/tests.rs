@@ -2,8 +2,8 @@
 use super::*;
 use crate::judge::{Counts, State};
 use crate::recipe::{Command, Value, Work};
+use crate::report::fuzz::of_rows;
 use crate::report::importance::{Importances, Pair, Share, Told};
-use crate::report::tests::of_rows;
 use crate::report::{Paired, Row, RunRow, Summary, Title};
 use crate::store::record::{Epoch, Number};
 use crate::trial::RunId;
