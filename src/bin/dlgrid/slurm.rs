@@ -16,7 +16,7 @@ use dlgrid_sweep::exec::slurm::request::{REQUEST_SCHEMA, Request};
 use dlgrid_sweep::exec::slurm::script;
 use dlgrid_sweep::exec::slurm::site::Site;
 use dlgrid_sweep::exec::slurm::submit::{self as queue, Report};
-use dlgrid_sweep::exec::slurm::{SlurmError, state};
+use dlgrid_sweep::exec::slurm::{SlurmError, settle, state};
 use dlgrid_sweep::pack::Load;
 use dlgrid_sweep::spec::slurm::memory_mib;
 use dlgrid_sweep::spec::{As, Ranks, SlurmSettings, Upkeep};
@@ -135,9 +135,8 @@ fn conclude(sweep: &Sweep, slurm: &Slurm, upkeep: &Upkeep) -> anyhow::Result<()>
     if complete::is_concluded(&sweep.dir, upkeep)? {
         return Ok(());
     }
-    let ledger = Ledger::read(&sweep.dir)?;
-    let standing = state::Standing::of(&ledger, &slurm.queue()?, host::now());
-    if standing.arrays.is_empty() {
+    // What an interrupted submission has left in the queue goes, too.
+    if settle::settle(&sweep.dir, slurm)?.standing.arrays.is_empty() {
         complete::conclude(sweep, upkeep)?;
     }
     Ok(())
@@ -147,12 +146,7 @@ fn conclude(sweep: &Sweep, slurm: &Slurm, upkeep: &Upkeep) -> anyhow::Result<()>
 pub fn put(sweep: &Sweep, slurm: &Slurm, request: &Request) -> anyhow::Result<()> {
     let dir = absolute(&sweep.dir)?;
     let mut say = |text: &str| talk(&format!("{text}\n"));
-    let over = || {
-        let results = read::load(&sweep.dir, &sweep.manifest.id)?;
-        let left = work::slices_left(sweep, &results, request.again);
-        let is_over = |slice: &u32| left.binary_search(slice).is_err();
-        Ok(request.slices.iter().copied().filter(is_over).collect())
-    };
+    let over = || request.over(sweep);
     let report = queue::submit(&dir, &sweep.manifest.id, slurm, request, &over, &mut say)?;
     talk(&told(sweep, request, &report));
     Ok(())

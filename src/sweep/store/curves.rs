@@ -75,7 +75,7 @@ impl CurvesWriter {
     pub(super) fn flush(&mut self, nonce: &str) {
         if self.try_flush(nonce).is_err() {
             self.file = None;
-        } else if self.synced.elapsed() > SYNC_EVERY {
+        } else if host::since(self.synced) > SYNC_EVERY {
             self.sync_now();
         }
     }

@@ -13,6 +13,7 @@ use super::parse::{self, Row};
 use super::preflight::accounts::{self, Association};
 use super::ranges;
 use crate::host;
+use crate::mutant::{self, Mutant};
 
 /// Variables of the caller that Slurm's programs, and by way of sbatch the jobs, get; all
 /// others stay here: no secret travels, and no `SBATCH_*` or `SLURM_*` of an outer job acts.
@@ -369,6 +370,9 @@ impl Slurm {
     /// # Errors
     /// If Slurm does not answer or refuses.
     pub fn cancel(&self, array: u64, token: &str) -> Result<(), SlurmError> {
+        if mutant::is(Mutant::CancelByNumber) {
+            return self.ask("scancel", &[&array.to_string()]).map(drop);
+        }
         let name = format!("--name={token}");
         self.ask("scancel", &[&name, &array.to_string()]).map(drop)
     }

@@ -148,8 +148,8 @@ impl Entry {
     }
 
     /// Whether some process is submitting it now, as far as can be told at `now` (seconds since
-    /// the Unix epoch): one of another machine is given ten minutes. A wrong guess does no harm,
-    /// for the array is held until its fate is written.
+    /// the Unix epoch): one of another machine is given ten minutes, by clocks that may differ by as
+    /// much. A wrong guess does no harm, for the array is held until its fate is written.
     #[must_use]
     pub fn is_under_way(&self, now: f64) -> bool {
         const ELSEWHERE_SECONDS: f64 = 600.0;
@@ -157,7 +157,12 @@ impl Entry {
             && match claim::standing(&self.intent.by) {
                 Standing::Alive => true,
                 Standing::Gone => false,
-                Standing::Elsewhere => now - self.intent.by.time < ELSEWHERE_SECONDS,
+                // A clock that is ahead of this one tells nothing.
+                Standing::Elsewhere => {
+                    let age = now - self.intent.by.time;
+                    age < ELSEWHERE_SECONDS
+                        && (age > -ELSEWHERE_SECONDS || mutant::is(Mutant::ClockTrusted))
+                }
             }
     }
 }
@@ -380,6 +385,7 @@ pub(crate) mod tests {
     fn a_submission_elsewhere_is_under_way_for_ten_minutes() {
         let open = entry(1, "0", None);
         assert!(open.is_under_way(599.0) && !open.is_under_way(601.0));
+        assert!(open.is_under_way(-599.0) && !open.is_under_way(-86_400.0), "its clock is ahead");
         assert!(!entry(1, "0", Some(Fate::Job(1))).is_under_way(1.0));
     }
 }

@@ -17,6 +17,7 @@ use super::request::{Call, Request};
 use super::settle::settle;
 use super::{ranges, state};
 use crate::exec::claim::Claim;
+use crate::mutant::{self, Mutant};
 use crate::orders;
 use crate::store::StoreError;
 use crate::store::layout::SweepDir;
@@ -361,6 +362,9 @@ impl Work<'_> {
             (self.say)(&format!("sbatch says: {words}; looking whether it has the job"));
             if !backoff.wait() {
                 return Err(SlurmError::Unreachable { program: "sbatch", words });
+            }
+            if mutant::is(Mutant::BlindRetry) {
+                continue;
             }
             let rows = self.slurm.queue()?;
             if let Some(job) = state::arrays_named(&rows, &intent.token).first() {

@@ -9,6 +9,7 @@ use crate::store::read;
 use crate::store::record::Cause;
 use crate::store::tasks::Granted;
 use crate::sweep::Sweep;
+use crate::mutant::{self, Mutant};
 use crate::{exit, host, orders};
 
 /// The array task that this process is.
@@ -57,6 +58,7 @@ impl ArrayTask {
     /// If the sweep directory can't be read or written, or the array has no such task.
     pub fn assigned(&self, dir: &SweepDir, intent: &Intent) -> Result<Assigned, SlurmError> {
         match ledger::decide(dir, intent.number, Fate::Job(self.array))? {
+            _ if mutant::is(Mutant::TaskUnelected) => {}
             Fate::Job(job) if job != self.array => {
                 return Ok(Assigned::Nothing(format!(
                     "array {} has this work, and this is array {}",

@@ -1,0 +1,215 @@
+//! Lives of sweeps in worlds that a seed decides: a storm of faults over commands typed on two machines
+//! and tasks on three; then calm, in which the same commands lead to the end. What was acknowledged
+//! is there, each run once, nothing is in the queue, and nothing of others was touched.
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::time::Duration;
+
+use super::life::{self, Failure, RUNS};
+use super::stage::Stage;
+use super::{Draw, Habits, LOGINS, Node, Witness, World, with};
+use crate::fsck;
+use crate::host;
+use crate::judge::Liveness;
+use crate::report::collect::Subject;
+use crate::report::{Query, csv};
+use crate::store::merge::Results;
+use crate::store::read;
+use crate::store::record::Outcome;
+use crate::sweep::Sweep;
+
+/// Machines that work.
+const WORKERS: usize = 3;
+/// How long a storm may last, and what comes after it until nothing believes what was before, in
+/// seconds.
+const STORM: f64 = 2000.0;
+const CALM: f64 = 700.0;
+/// Commands in the calm until all is done, at most.
+const MOST_ROUNDS: u32 = 6;
+
+fn world(seed: u64) -> World {
+    let mut draw = Draw(seed);
+    let names = ["login1", "login2", "n1", "n2", "n3"];
+    assert_eq!(names.len(), LOGINS + WORKERS);
+    let node = |name: &&str| Node { name: (*name).to_owned(), ..Node::default() };
+    let often = |draw: &mut Draw, of: [u64; 4]| of[draw.below(4) as usize];
+    let habits = Habits {
+        switch: often(&mut draw, [1, 2, 4, 16]),
+        refuse: often(&mut draw, [0, 0, 300, 60]),
+        lose: often(&mut draw, [0, 0, 100, 20]),
+        hold: !draw.one_in(4),
+    };
+    let mut due: Vec<u64> = (0..draw.below(7)).map(|_| 1 + draw.below(1200)).collect();
+    due.sort_unstable_by(|a, b| b.cmp(a));
+    let mut world = World {
+        draw,
+        now: 0.0,
+        operations: 0,
+        begun: host::instant(),
+        nodes: names.iter().map(node).collect(),
+        processes: Vec::new(),
+        current: None,
+        server: super::files::Server::default(),
+        slurm: super::slurm::Controller::default(),
+        habits,
+        stormy: true,
+        due,
+        witness: Witness::default(),
+        last_look: false,
+        born: Vec::new(),
+    };
+    world.server.make_root(Path::new(life::ROOT));
+    for node in 0..names.len() {
+        if world.draw.one_in(3) {
+            world.nodes[node].skew = world.draw.seconds(200_000.0) - 100_000.0;
+        }
+    }
+    world
+}
+
+/// A command that somebody types on a machine, after so many seconds.
+fn types(node: usize, after: f64, command: fn() -> Result<(), Failure>) {
+    with(|world| {
+        let body = move || {
+            let _its_exit_code = command();
+        };
+        let pid = world.spawn(node, Vec::new(), Box::new(body));
+        world.processes[pid].wakes += after;
+    });
+}
+
+fn first_submit() -> Result<(), Failure> {
+    life::submit(read::RetryPolicy::default())
+}
+
+/// What people type in the storm.
+fn storm() {
+    types(0, 0.0, first_submit);
+    types(1, 1.0, life::watch);
+    for _ in 0..with(|world| world.draw.below(5)) {
+        let (node, after, what) = with(|world| {
+            let after = world.draw.seconds(300.0) * if world.draw.one_in(3) { 0.01 } else { 1.0 };
+            (world.draw.below(LOGINS as u64) as usize, after, world.draw.below(7))
+        });
+        types(node, after, match what {
+            0..3 => first_submit,
+            3 => life::retry,
+            4 => life::cancel,
+            _ => life::report,
+        });
+    }
+}
+
+/// Leads the life of a seed; the faults that befell it.
+fn lead(seed: u64) -> u64 {
+    let mut stage = Stage::new(world(seed));
+    storm();
+    stage.run(STORM);
+    with(|world| {
+        world.stormy = false;
+        world.due.clear();
+        world.nodes.iter_mut().for_each(|node| node.frozen = 0.0);
+    });
+    stage.run(CALM);
+    let mut rounds = 0;
+    while !is_over() {
+        rounds += 1;
+        assert!(rounds <= MOST_ROUNDS, "it comes to no end: {:?}", ends());
+        types(0, 0.0, life::retry);
+        types(1, 500.0, life::report);
+        stage.run(CALM);
+    }
+    with(|world| world.last_look = true);
+    types(0, 70.0, life::report);
+    stage.run(200.0);
+    hold();
+    stage.close().witness.faults
+}
+
+fn results() -> Option<(Sweep, Results)> {
+    let sweep = Sweep::open(life::dir()).ok()?;
+    let results = read::load(&sweep.dir, &sweep.manifest.id).expect("nothing fails");
+    Some((sweep, results))
+}
+
+fn ends() -> BTreeMap<u64, Option<Outcome>> {
+    let runs = results().map(|(_, results)| results.runs).unwrap_or_default();
+    runs.into_iter().map(|(index, run)| (index, run.end.map(|end| end.outcome))).collect()
+}
+
+/// Whether all runs are done, and nothing works any more.
+fn is_over() -> bool {
+    let ends = ends();
+    let done = ends.values().filter(|end| **end == Some(Outcome::Done)).count() as u64;
+    done == RUNS && with(|world| world.left_in_queue().is_empty())
+}
+
+/// What must be true once all is over.
+fn hold() {
+    let (sweep, results) = results().expect("a sweep");
+    let checked = fsck::check(&sweep.dir).expect("listed");
+    assert!(checked.is_well(), "{:#?}", checked.facts);
+    let acknowledged = with(|world| world.witness.acknowledged.clone());
+    for (index, attempt, bits) in &acknowledged {
+        let end = results.end(*index).expect("each acknowledged end is there");
+        assert_eq!(end.outcome, Outcome::Done, "run {index}");
+        assert!(end.at.attempt >= *attempt, "run {index}: the later attempt counts");
+        let loss = results.names.id("valid/loss").and_then(|id| end.metric(id));
+        let of_this = acknowledged.iter().filter(|(i, a, _)| (i, *a) == (index, end.at.attempt));
+        if of_this.clone().count() == 1 && end.at.attempt == *attempt {
+            assert_eq!(loss.map(f64::to_bits), Some(*bits), "run {index}: bits of the end");
+        }
+    }
+    let subject = Subject::new(&sweep, &results, &|_| Liveness::Gone);
+    let report = subject.report(Query::default()).expect("a report");
+    assert_eq!(csv::render_runs(&report).lines().count() as u64, 1 + RUNS, "each run once");
+    let mut worked: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
+    let (pairs, trespasses, files) = with(|world| {
+        (world.witness.worked.clone(), world.slurm.trespasses.clone(), world.server.files())
+    });
+    pairs.into_iter().for_each(|(intent, array)| drop(worked.entry(intent).or_default().insert(array)));
+    assert!(worked.values().all(|arrays| arrays.len() == 1), "two jobs of one intent: {worked:?}");
+    assert!(trespasses.is_empty(), "{trespasses:?}");
+    assert!(files < 600, "{files} files");
+}
+
+/// By `DLGRID_SIMULATION_SEEDS` and `DLGRID_SIMULATION_FIRST`, or so many and from 1.
+fn number(variable: &str, default: u64) -> u64 {
+    host::env(variable).and_then(|n| n.to_str()?.parse().ok()).unwrap_or(default)
+}
+
+/// How long seeds are tried at most, where it is not said how many.
+const AT_MOST: Duration = Duration::from_secs(25);
+
+#[test]
+fn no_world_loses_an_end_or_does_anything_twice() {
+    let first = number("DLGRID_SIMULATION_FIRST", 1);
+    let seeds = number("DLGRID_SIMULATION_SEEDS", 0);
+    let threads = host::cores().clamp(1, 64) as u64;
+    let begun = host::instant();
+    let total: Vec<(u64, u64)> = std::thread::scope(|scope| {
+        let racers: Vec<_> = (0..threads)
+            .map(|thread| scope.spawn(move || {
+                let (mut led, mut faults) = (0, 0);
+                for seed in (first + thread..).step_by(threads as usize) {
+                    let over = if seeds > 0 { seed >= first + seeds } else { begun.elapsed() > AT_MOST };
+                    if over {
+                        break;
+                    }
+                    let life = catch_unwind(AssertUnwindSafe(|| lead(seed)));
+                    faults += life.unwrap_or_else(|thrown| {
+                        eprintln!("again: DLGRID_SIMULATION_SEEDS=1 DLGRID_SIMULATION_FIRST={seed} make torture");
+                        std::panic::resume_unwind(thrown)
+                    });
+                    led += 1;
+                }
+                (led, faults)
+            }))
+            .collect();
+        let joined = racers.into_iter().map(|racer| racer.join());
+        joined.map(|one| one.unwrap_or_else(|thrown| std::panic::resume_unwind(thrown))).collect()
+    });
+    let (led, faults) = total.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    eprintln!("simulated: {led} lives from seed {first} on, {faults} faults, 0 lost, 0 twice");
+}
