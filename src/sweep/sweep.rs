@@ -199,9 +199,8 @@ impl Sweep {
     /// Slices that have a run to train.
     #[must_use]
     pub fn slices_left(&self, results: &Results, again: RetryPolicy) -> Vec<u32> {
-        let is_left = |slice: &u32| {
-            self.slice_runs(*slice).any(|index| again.is_left(results.end(index)))
-        };
+        let is_left =
+            |slice: &u32| self.slice_runs(*slice).any(|index| again.is_left(results.end(index)));
         let slices = 0..u32::try_from(self.manifest.slices.len()).unwrap_or(u32::MAX);
         slices.filter(is_left).collect()
     }

@@ -129,14 +129,13 @@ pub fn submit(
     Ok(exit::OK)
 }
 
-/// Concludes a sweep whose job for that never came into the queue: a limit kept it out, or the
-/// submission was cut short.
+/// Settles what was begun, and concludes a sweep whose job for that never came into the queue: a
+/// limit kept it out, or the submission was cut short.
 fn conclude(sweep: &Sweep, slurm: &Slurm, upkeep: &Upkeep) -> anyhow::Result<()> {
-    if complete::is_concluded(&sweep.dir, upkeep)? {
-        return Ok(());
-    }
     // What an interrupted submission has left in the queue goes, too.
-    if settle::settle(&sweep.dir, slurm)?.standing.arrays.is_empty() {
+    let is_in_queue = !Ledger::read(&sweep.dir)?.entries.is_empty()
+        && !settle::settle(&sweep.dir, slurm)?.standing.arrays.is_empty();
+    if !is_in_queue && !complete::is_concluded(&sweep.dir, upkeep)? {
         complete::conclude(sweep, upkeep)?;
     }
     Ok(())

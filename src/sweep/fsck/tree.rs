@@ -88,7 +88,8 @@ fn special(file: &str, about: &About, kept_by_program: bool, facts: &mut Facts) 
 
 fn rights(file: &str, about: &About, facts: &mut Facts) {
     if about.mode & EVERYBODY_WRITES != 0
-        && (about.kind == FileKind::Plain || about.mode & STICKY == 0) {
+        && (about.kind == FileKind::Plain || about.mode & STICKY == 0)
+    {
         let mode = about.mode & 0o7777;
         facts.add(Kind::WorldWritable, file, format!("everybody may write to it (mode {mode:o})"));
     }

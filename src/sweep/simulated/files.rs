@@ -182,7 +182,6 @@ impl World {
 #[derive(Debug)]
 pub struct Open {
     inode: usize,
-    path: PathBuf,
     /// What it held when it was opened for reading.
     seen: Vec<u8>,
     /// Where it is written next, where it is.
@@ -192,7 +191,7 @@ pub struct Open {
 }
 
 impl Open {
-    fn of(world: &World, path: &Path, inode: usize, end: Option<usize>) -> Self {
+    fn of(world: &World, inode: usize, end: Option<usize>) -> Self {
         let on = world.node().map(|node| (node, world.nodes[node].boots));
         let mut seen = match &world.server.inodes[inode] {
             Inode::File { bytes, .. } if end.is_none() => bytes.clone(),
@@ -205,7 +204,7 @@ impl Open {
                 seen[*offset..offset + bytes.len()].copy_from_slice(bytes);
             }
         }
-        Self { inode, path: path.to_owned(), seen, end, on }
+        Self { inode, seen, end, on }
     }
 
     pub fn length(&self) -> io::Result<u64> {
@@ -298,12 +297,12 @@ pub fn create(path: &Path, flags: OFlags) -> Result<Open> {
                 return Err(Errno::EXIST);
             }
             let end = world.server.about(path).map(|about| about.length as usize);
-            return Ok(Open::of(world, path, inode, end));
+            return Ok(Open::of(world, inode, end));
         }
         world.server.inodes.push(Inode::File { bytes: Vec::new(), links: 0 });
         let inode = world.server.inodes.len() - 1;
         world.server.add(path, inode)?;
-        Ok(Open::of(world, path, inode, Some(0)))
+        Ok(Open::of(world, inode, Some(0)))
     })
 }
 
@@ -312,7 +311,7 @@ pub fn open(path: &Path) -> Result<Open> {
     refused(false)?;
     with(|world| {
         let inode = world.find(path)?;
-        Ok(Open::of(world, path, inode, None))
+        Ok(Open::of(world, inode, None))
     })
 }
 
@@ -328,7 +327,11 @@ pub fn link(from: &Path, to: &Path) -> Result<()> {
         world.server.add(to, inode)
     })?;
     // It is asked again, and finds what it did itself.
-    if lost() { Err(if with(|w| w.draw.one_in(2)) { Errno::EXIST } else { Errno::IO }) } else { Ok(()) }
+    if lost() {
+        Err(if with(|w| w.draw.one_in(2)) { Errno::EXIST } else { Errno::IO })
+    } else {
+        Ok(())
+    }
 }
 
 pub fn rename(from: &Path, to: &Path) -> Result<()> {

@@ -117,10 +117,10 @@ pub fn watch() -> Result<(), Failure> {
         let polled = reader.poll();
         if last && polled.is_ok() {
             let fresh = read::load(&sweep.dir, &sweep.manifest.id)?;
-            let ends = |results: &crate::store::merge::Results| {
-                results.runs.values().map(|run| run.end.clone()).collect::<Vec<_>>()
-            };
-            assert_eq!(ends(reader.results()), ends(&fresh), "what was read bit by bit");
+            for index in 0..RUNS {
+                let (known, fresh) = (reader.results().end(index), fresh.end(index));
+                assert_eq!(known, fresh, "run {index}, read bit by bit and at once");
+            }
             return Ok(());
         }
         host::sleep(Duration::from_secs(150));
@@ -201,7 +201,14 @@ fn train(
         host::sleep(Duration::from_secs(20));
         let metrics = [("valid/loss".to_owned(), Number(0.5))].into();
         let (seconds, samples_per_s) = (20.0, None);
-        work.epoch(&Epoch { run: run.id, index: run.index, epoch, metrics, seconds, samples_per_s });
+        work.epoch(&Epoch {
+            run: run.id,
+            index: run.index,
+            epoch,
+            metrics,
+            seconds,
+            samples_per_s,
+        });
         // One run of them all has checkpoints.
         if run.index == 1
             && let Ok(saved) = store.save(epoch, u64::from(epoch) * 10, work.attempt(), &bytes)

@@ -92,12 +92,16 @@ fn storm() {
             let after = world.draw.seconds(300.0) * if world.draw.one_in(3) { 0.01 } else { 1.0 };
             (world.draw.below(LOGINS as u64) as usize, after, world.draw.below(7))
         });
-        types(node, after, match what {
-            0..3 => first_submit,
-            3 => life::retry,
-            4 => life::cancel,
-            _ => life::report,
-        });
+        types(
+            node,
+            after,
+            match what {
+                0..3 => first_submit,
+                3 => life::retry,
+                4 => life::cancel,
+                _ => life::report,
+            },
+        );
     }
 }
 
@@ -163,12 +167,14 @@ fn hold() {
     }
     let subject = Subject::new(&sweep, &results, &|_| Liveness::Gone);
     let report = subject.report(Query::default()).expect("a report");
-    assert_eq!(csv::render_runs(&report).lines().count() as u64, 1 + RUNS, "each run once");
+    assert_eq!(csv::render(&report).lines().count() as u64, 1 + RUNS, "each run once");
     let mut worked: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
     let (pairs, trespasses, files) = with(|world| {
         (world.witness.worked.clone(), world.slurm.trespasses.clone(), world.server.files())
     });
-    pairs.into_iter().for_each(|(intent, array)| drop(worked.entry(intent).or_default().insert(array)));
+    for (intent, array) in pairs {
+        worked.entry(intent).or_default().insert(array);
+    }
     assert!(worked.values().all(|arrays| arrays.len() == 1), "two jobs of one intent: {worked:?}");
     assert!(trespasses.is_empty(), "{trespasses:?}");
     assert!(files < 600, "{files} files");

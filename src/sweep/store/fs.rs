@@ -455,7 +455,10 @@ pub fn is_file(path: &Path) -> bool {
 
 /// Does something with each of these, many at once: a network file system answers late, and many
 /// at once.
-pub(super) fn each<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> Option<R> + Send + Sync) -> Vec<R> {
+pub(super) fn each<T: Sync, R: Send>(
+    all: &[T],
+    work: impl Fn(&T) -> Option<R> + Send + Sync,
+) -> Vec<R> {
     if os::is_simulated() {
         return all.iter().filter_map(work).collect();
     }

@@ -3,13 +3,13 @@
 use super::call::Slurm;
 use super::error::SlurmError;
 use super::ledger::{self, Fate, Intent, Kind};
+use crate::mutant::{self, Mutant};
 use crate::store::layout::SweepDir;
 use crate::store::merge::LastEvent;
 use crate::store::read;
 use crate::store::record::Cause;
 use crate::store::tasks::Granted;
 use crate::sweep::Sweep;
-use crate::mutant::{self, Mutant};
 use crate::{exit, host, orders};
 
 /// The array task that this process is.
