@@ -50,7 +50,7 @@ test: set-up ## fetch the data sets of the tests, build and run all tests
 SECONDS ?= 60
 torture: ## lives of sweeps under faults drawn by seeds, for SECONDS=60 on all cores (no libtorch needed)
 	@. setup/env; DLGRID_TORTURE_SECONDS=$(SECONDS) DLGRID_TORTURE_SEED=$${DLGRID_TORTURE_SEED:-$$(date +%s)} \
-		cargo test --release --locked -p dlgrid-sweep --lib fsck::tests:: -- --nocapture
+		cargo test --release --locked -p dlgrid-sweep --lib -- fsck::tests:: simulated:: --nocapture
 
 lint: set-up ## rustfmt, clippy with warnings as errors, and cargo-deny where it is installed
 	@. setup/env; cargo fmt --all --check

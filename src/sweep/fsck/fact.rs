@@ -76,6 +76,9 @@ kinds! {
     /// A segment under another name that is there under its own, too.
     SegmentCopy "segment_copy" Harmless
         "may be deleted: what it holds is read under its own name";
+    /// Two arrays of different names have the same job number.
+    JobNumberAgain "job_number_again" Harmless
+        "a controller that has lost a job gives its number again: dlgrid goes by names";
     /// A file that dlgrid did not write.
     ForeignFile "foreign_file" Harmless
         "dlgrid does not read it; move it elsewhere if it is in the way";
@@ -193,7 +196,7 @@ kinds! {
     /// A file of the submission that must be there is not.
     SubmitMissing "submit_missing" Damage
         "restore it; `squeue --me` shows what Slurm has under the names of `submit/*.intent`";
-    /// Two arrays are the same job, or have the same name.
+    /// Two arrays have the same name.
     JobTwice "job_twice" Damage
         "`squeue --me` shows whose it is; `dlgrid cancel` ends neither without checking its name";
     /// A program that tasks run was changed.

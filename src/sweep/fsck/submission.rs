@@ -170,7 +170,7 @@ fn no_job_twice(events: &Events, facts: &mut Facts) {
         let Some(Fate::Job(job)) = fate else { continue };
         if let Some(first) = jobs.insert(*job, *number) {
             let text = format!("is job {job}, as array {first} is");
-            facts.add(Kind::JobTwice, format!("submit/array-{number:06}.fate"), text);
+            facts.add(Kind::JobNumberAgain, format!("submit/array-{number:06}.fate"), text);
         }
     }
 }

@@ -198,12 +198,18 @@ pub fn sleep(time: Duration) -> bool {
 
 /// Lets the scheduler choose who goes on; a process that was killed meanwhile ends here.
 fn give_way() {
-    if is_dead() || std::thread::panicking() {
+    end_if_dead();
+    if std::thread::panicking() {
         return;
     }
     #[expect(deprecated, reason = "it is the one that can be called from the depth of other code")]
     generator::yield_with(());
-    if is_dead() {
+    end_if_dead();
+}
+
+/// Ends the process that runs if it was killed, unless it is ending already.
+fn end_if_dead() {
+    if is_dead() && !std::thread::panicking() {
         std::panic::resume_unwind(Box::new(Killed));
     }
 }
@@ -214,6 +220,7 @@ fn step() -> Result<(), Errno> {
     if of(|world| world.current).flatten().is_none() {
         return Ok(());
     }
+    end_if_dead();
     if is_dead() {
         return Err(Errno::IO);
     }

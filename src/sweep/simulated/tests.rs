@@ -180,42 +180,48 @@ fn hold() {
     assert!(files < 600, "{files} files");
 }
 
-/// By `DLGRID_SIMULATION_SEEDS` and `DLGRID_SIMULATION_FIRST`, or so many and from 1.
+/// A number that an environment variable gives, or this one.
 fn number(variable: &str, default: u64) -> u64 {
     host::env(variable).and_then(|n| n.to_str()?.parse().ok()).unwrap_or(default)
 }
 
-/// How long seeds are tried at most, where it is not said how many.
-const AT_MOST: Duration = Duration::from_secs(25);
+/// Seconds for which seeds are tried, where it is not said how many or how long.
+const SECONDS: u64 = 25;
+
+/// Leads the lives of seeds; how many, and how many faults befell them.
+fn race(seeds: impl Iterator<Item = u64>, goes_on: impl Fn(u64) -> bool) -> (u64, u64) {
+    let (mut led, mut faults) = (0, 0);
+    for seed in seeds.take_while(|seed| goes_on(*seed)) {
+        let life = catch_unwind(AssertUnwindSafe(|| lead(seed)));
+        faults += life.unwrap_or_else(|thrown| {
+            let again = format!("DLGRID_SIMULATION_SEEDS=1 DLGRID_TORTURE_SEED={seed}");
+            eprintln!("again: {again} make torture SECONDS=1");
+            std::panic::resume_unwind(thrown)
+        });
+        led += 1;
+    }
+    (led, faults)
+}
 
 #[test]
 fn no_world_loses_an_end_or_does_anything_twice() {
-    let first = number("DLGRID_SIMULATION_FIRST", 1);
+    let first = number("DLGRID_TORTURE_SEED", 1);
     let seeds = number("DLGRID_SIMULATION_SEEDS", 0);
-    let threads = host::cores().clamp(1, 64) as u64;
-    let begun = host::instant();
-    let total: Vec<(u64, u64)> = std::thread::scope(|scope| {
-        let racers: Vec<_> = (0..threads)
-            .map(|thread| scope.spawn(move || {
-                let (mut led, mut faults) = (0, 0);
-                for seed in (first + thread..).step_by(threads as usize) {
-                    let over = if seeds > 0 { seed >= first + seeds } else { begun.elapsed() > AT_MOST };
-                    if over {
-                        break;
-                    }
-                    let life = catch_unwind(AssertUnwindSafe(|| lead(seed)));
-                    faults += life.unwrap_or_else(|thrown| {
-                        eprintln!("again: DLGRID_SIMULATION_SEEDS=1 DLGRID_SIMULATION_FIRST={seed} make torture");
-                        std::panic::resume_unwind(thrown)
-                    });
-                    led += 1;
-                }
-                (led, faults)
-            }))
-            .collect();
-        let joined = racers.into_iter().map(|racer| racer.join());
-        joined.map(|one| one.unwrap_or_else(|thrown| std::panic::resume_unwind(thrown))).collect()
+    let seconds = Duration::from_secs(number("DLGRID_TORTURE_SECONDS", SECONDS));
+    let (threads, begun) = (host::cores().clamp(1, 64), host::instant());
+    let goes_on = |seed: u64| match seeds {
+        0 => begun.elapsed() < seconds,
+        _ => seed < first + seeds,
+    };
+    let total = std::thread::scope(|scope| {
+        let racer =
+            |thread: u64| scope.spawn(move || race((first + thread..).step_by(threads), goes_on));
+        let racers: Vec<_> = (0..threads as u64).map(racer).collect();
+        racers.into_iter().map(|racer| racer.join()).fold((0, 0), |sum, one| {
+            let (led, faults) = one.unwrap_or_else(|thrown| std::panic::resume_unwind(thrown));
+            (sum.0 + led, sum.1 + faults)
+        })
     });
-    let (led, faults) = total.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    let (led, faults) = total;
     eprintln!("simulated: {led} lives from seed {first} on, {faults} faults, 0 lost, 0 twice");
 }

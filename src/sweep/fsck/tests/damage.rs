@@ -366,7 +366,7 @@ const SUBMISSION: &[Damage] = &[
     (
         "one job twice",
         |d| drop(std::fs::copy(submit(d, "array-000001.fate"), submit(d, "array-000002.fate"))),
-        Kind::JobTwice,
+        Kind::JobNumberAgain,
     ),
     (
         "one name twice",
