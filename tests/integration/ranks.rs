@@ -111,6 +111,18 @@ fn several_ranks_come_to_what_one_does_with_augmented_images_and_batch_norm() {
     );
 }
 
+/// A network of several buckets: 24 steps sum them beside the backward pass and after it in turn, and
+/// then the faster way, while batch norm has sums of its own.
+#[test]
+fn sums_beside_the_backward_pass_come_to_what_one_rank_does() {
+    one_two_and_three_agree(
+        "  model: {layers: 3, width: 600, batch_norm: true}\n  precision: f64\n  epochs: 3\n  batch_size: 34\n",
+        "parameters: {optimizer.kind: [adam]}\n",
+        1,
+        1e-12,
+    );
+}
+
 /// With this rate the weights after one step are its gradient, but for a millionth part.
 #[test]
 fn a_gradient_of_several_ranks_is_that_of_one() {

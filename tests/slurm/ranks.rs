@@ -4,6 +4,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::blobs::{results, write_blobs};
 use crate::cluster::Cluster;
 use crate::lives::spec;
@@ -94,6 +96,10 @@ fn a_rank_that_dies_and_a_task_that_is_put_back_are_no_end() {
     let begun = Instant::now();
     on.wait(40, "the run to begin again", || on.here.count("start") > starts);
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    let deaths = deaths(&on.here);
+    assert_eq!(deaths.len(), 1, "{deaths:?}");
+    assert_eq!(deaths[0]["cause"], "killed", "{deaths:?}");
+    assert!(deaths[0]["how"].as_str().unwrap().contains("rank"), "{deaths:?}");
     let saved = on.here.count("checkpoint");
     on.wait(60, "another checkpoint", || on.here.count("checkpoint") > saved);
     let task = on.queue().iter().find(|row| row.contains("|RUNNING|")).cloned().unwrap();
@@ -101,6 +107,19 @@ fn a_rank_that_dies_and_a_task_that_is_put_back_are_no_end() {
     on.slurm(["scontrol", "requeue", &task]).code(0);
     on.drained();
     on.run(["status"]).code(0).says("2 done");
+}
+
+/// What tasks have written of the deaths of their workers.
+fn deaths(here: &Sandbox) -> Vec<Value> {
+    let tasks = here.sweeps().pop().unwrap().join("tasks");
+    let folders = std::fs::read_dir(tasks).unwrap().map(|folder| folder.unwrap().path());
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let lines = files.flat_map(|file| {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let records = text.lines().filter_map(|line| line.split('\t').next()?.parse().ok());
+        records.collect::<Vec<Value>>()
+    });
+    lines.filter(|record| record["t"] == "died").collect()
 }
 
 #[test]

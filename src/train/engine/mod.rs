@@ -2,8 +2,10 @@
 pub mod checkpoint;
 mod fit;
 mod optimizer;
+mod pace;
 mod progress;
 mod rates;
+mod reduction;
 mod schedule;
 mod share;
 mod stop;

@@ -2,10 +2,11 @@
 //! update by the sum of their gradients.
 use std::ops::Range;
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
+use super::reduction::Reduction;
 use super::{Plan, Task, Training};
-use crate::model::{Mode, Part, synced_norm};
+use crate::model::{Mode, Part, cuts};
 use crate::parameters::Parameters;
 use crate::random::Place;
 use crate::ranks::Ranks;
@@ -24,21 +25,15 @@ pub(super) struct Wish {
 pub(super) struct Share {
     ranks: &'static Ranks,
     synced: bool,
-    /// Gradients of this rank's samples, and of all: `[numbers]`, one parameter after the other.
-    own: Tensor,
-    all: Tensor,
-    /// The same in memory that MPI reads, where it does not read the device's.
-    passed: Option<[Tensor; 2]>,
-    /// Views of `all`, one a parameter and in its shape.
-    gradients: Vec<Tensor>,
+    reduction: Reduction,
     wish: Wish,
     agreed: Wish,
 }
 
-/// What a rank's part of a batch comes to.
-struct Found {
-    /// How the loss, times its mass, changes with each leaf.
-    gradients: Vec<Tensor>,
+/// A rank's part of a batch, on its way forward.
+struct Forward {
+    /// The loss, times its mass.
+    loss: Tensor,
     /// What the loss is divided by.
     mass: f64,
 }
@@ -49,23 +44,9 @@ impl Share {
         if ranks.is_alone() {
             return None;
         }
-        let (own, all) = (parameters.flat().zeros_like(), parameters.flat().zeros_like());
-        let device = own.device();
-        let passed = (device != Device::Cpu && !ranks.takes_gpu_memory()).then(|| {
-            [&own, &all].map(|like| {
-                Tensor::zeros(like.size(), (like.kind(), Device::Cpu)).pin_memory(device)
-            })
-        });
-        let mut start = 0;
-        let gradients = parameters.declared().iter().map(|declared| {
-            let len = i64::try_from(declared.len()).expect("a model's size is an i64");
-            start += len;
-            all.narrow(0, start - len, len).view(declared.shape.as_slice())
-        });
-        let gradients = gradients.collect();
+        let reduction = Reduction::new(parameters, ranks);
         let (wish, agreed) = (Wish::default(), Wish::default());
-        let synced = plan.sync_batch_norm;
-        Some(Self { ranks, synced, own, all, passed, gradients, wish, agreed })
+        Some(Self { ranks, synced: plan.sync_batch_norm, reduction, wish, agreed })
     }
 
     /// What all ranks do now, where this one wants this: what any of them wanted before the step
@@ -85,38 +66,53 @@ impl Share {
         step: (Place, u32),
     ) -> &[Tensor] {
         let (place, number) = step;
+        let (ranks, leaves) = (self.ranks, parameters.leaves());
         let mut sums: Vec<Tensor> = Vec::new();
         let mut mass = 0.0;
         for (number, from) in (number..).zip(samples.clone().step_by(at_once)) {
             let batch = from..samples.end.min(from + at_once);
-            let own = self.part_gradients(task, parameters, &batch, (place, number));
+            let is_last = batch.end == samples.end;
+            let bucket = if is_last { self.reduction.bucket() } else { None };
+            let own = self.forward(task, parameters, &batch, (place, number), bucket);
             mass += own.mass;
-            if sums.is_empty() {
-                sums = own.gradients;
+            if is_last {
+                let scale = Tensor::from(1.0 / self.tell(mass));
+                let scale = scale.to_kind(own.loss.kind()).to_device(own.loss.device());
+                cuts::walk_back(&own.loss, leaves, ranks, &mut |first, mut found| {
+                    add(&mut found, sums.get(first..).unwrap_or(&[]));
+                    self.reduction.put(first, &found, &scale);
+                });
             } else {
-                for (sum, own) in sums.iter_mut().zip(&own.gradients) {
-                    let _ = sum.g_add_(own);
-                }
+                let mut found = cuts::gradients(&own.loss, leaves, ranks);
+                add(&mut found, &sums);
+                sums = found;
             }
         }
+        self.reduction.end()
+    }
+
+    /// The mass of all ranks' samples. What else they must know of each other goes with it.
+    fn tell(&mut self, mass: f64) -> f64 {
         let flag = |wanted: bool| f64::from(u8::from(wanted));
-        let told = [mass, flag(self.wish.stop.is_some()), flag(self.wish.save)];
+        let [beside, after] = self.reduction.told();
+        let told = [mass, flag(self.wish.stop.is_some()), flag(self.wish.save), beside, after];
         let all = self.ranks.sum_f64(&told);
         let stop = self.wish.stop.unwrap_or("another rank was asked to stop");
         self.agreed = Wish { stop: (all[1] > 0.0).then_some(stop), save: all[2] > 0.0 };
-        self.reduce(&sums, 1.0 / all[0]);
-        &self.gradients
+        self.reduction.begin([all[3], all[4]]);
+        all[0]
     }
 
-    /// Those of this rank's part of a batch. A batch of fewer samples than ranks is the first rank's
-    /// alone: the others compute it, too, so that all of them norm by the same samples.
-    fn part_gradients<T: Task>(
+    /// This rank's part of a batch. A batch of fewer samples than ranks is the first rank's alone: the
+    /// others compute it, too, so that all of them norm by the same samples.
+    fn forward<T: Task>(
         &self,
         task: &mut T,
         parameters: &Parameters,
         batch: &Range<usize>,
         (place, number): (Place, u32),
-    ) -> Found {
+        bucket: Option<usize>,
+    ) -> Forward {
         let divided = batch.len() >= self.ranks.size();
         let own = if divided { self.ranks.part(batch) } else { batch.clone() };
         let counts = divided || self.ranks.is_first();
@@ -124,39 +120,17 @@ impl Share {
             from: own.start - batch.start,
             of: divided.then(|| batch.len()),
             synced: divided && self.synced,
+            bucket,
         };
         let mode = Mode::Train { place, batch: number, part };
         let loaded = task.load_part(batch, own);
         let output = task.forward(parameters.tensors(), &loaded, mode);
         let loss = task.loss(&output, &loaded);
         let mass = if counts { task.mass(&loaded).double_value(&[]) } else { 0.0 };
-        let gradients = synced_norm::gradients(&(&loss * mass), parameters.leaves(), self.ranks);
         if counts {
             task.count(&loaded, &output, &loss);
         }
-        Found { gradients, mass }
-    }
-
-    /// Puts gradients one after the other, each times `scale`, and sums them over all ranks.
-    fn reduce(&mut self, gradients: &[Tensor], scale: f64) {
-        tch::no_grad(|| {
-            let scale = Tensor::from(scale).to_kind(self.own.kind()).to_device(self.own.device());
-            let mut start = 0;
-            for gradient in gradients {
-                let len = i64::try_from(gradient.numel()).expect("a model's size is an i64");
-                let place = self.own.narrow(0, start, len).view(gradient.size().as_slice());
-                let _written = gradient.mul_out(&place, &scale);
-                start += len;
-            }
-        });
-        match &mut self.passed {
-            None => self.ranks.sum_into(&self.own, &mut self.all),
-            Some([own, all]) => {
-                own.copy_(&self.own);
-                self.ranks.sum_into(own, all);
-                self.all.copy_(all);
-            }
-        }
+        Forward { loss: loss * mass, mass }
     }
 
     /// Puts together what the ranks have come to one by one, at the end of an epoch or before a
@@ -186,5 +160,12 @@ impl Share {
             "the weights of the ranks differ after step {}: their norms are {norms:?}",
             training.optimizer.steps()
         );
+    }
+}
+
+/// Adds gradients to gradients; those of no part before it are none.
+fn add(gradients: &mut [Tensor], more: &[Tensor]) {
+    for (sum, more) in gradients.iter_mut().zip(more) {
+        let _ = sum.g_add_(more);
     }
 }

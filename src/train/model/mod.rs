@@ -2,6 +2,7 @@
 pub(crate) mod activation;
 mod alexnet;
 mod cnn;
+pub(crate) mod cuts;
 mod declare;
 mod dropout;
 mod googlenet;
@@ -9,7 +10,7 @@ pub(crate) mod layers;
 pub(crate) mod masks;
 mod mlp;
 mod resnet;
-pub(crate) mod synced_norm;
+mod synced_norm;
 mod vgg;
 mod walk;
 
@@ -59,11 +60,14 @@ pub struct Part {
     pub of: Option<usize>,
     /// Whether batch norm goes by the rows of all ranks.
     pub synced: bool,
+    /// Numbers of parameters after which the graph is cut, so that their gradients are known before
+    /// the others'; none where it stays whole.
+    pub bucket: Option<usize>,
 }
 
 impl Part {
     /// All rows.
-    pub const ALL: Self = Self { from: 0, of: None, synced: false };
+    pub const ALL: Self = Self { from: 0, of: None, synced: false, bucket: None };
 }
 
 /// A model of a recipe.

@@ -3,22 +3,16 @@
 //!
 //! Forward, the ranks put their means and squares together. Backward, the gradient of an input
 //! depends on two sums over all ranks, in the middle of the pass, where libtorch lets nobody in. So
-//! the graph is cut at each such layer: its output is a leaf, and [`gradients`] goes back piece by
-//! piece, from the last cut to the first.
-use std::cell::RefCell;
-
+//! the graph is cut at each such layer.
 use tch::{Kind, Tensor};
 
+use super::cuts::{self, Back};
 use super::layers::{NEWEST, NORM_EPS};
 use crate::ranks::Ranks;
 
-/// A layer at which the graph is cut.
+/// What a layer keeps for the way back.
 #[derive(Debug)]
-struct Cut {
-    /// What went in, `[batch, channels, …]`, with its graph.
-    input: Tensor,
-    /// What came out, a leaf.
-    output: Tensor,
+pub struct Norm {
     weight: Tensor,
     bias: Tensor,
     /// Over all ranks, `[channels]`.
@@ -27,12 +21,6 @@ struct Cut {
     scale: Tensor,
     /// Numbers a channel over all ranks.
     count: f64,
-}
-
-thread_local! {
-    /// The cuts of the forward pass under way, in its order: the graph that libtorch keeps for a
-    /// thread ends at them.
-    static CUTS: RefCell<Vec<Cut>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Numbers a channel over all ranks, and their mean and variance, `[channels]`.
@@ -65,18 +53,14 @@ pub fn norm(
         let (mean, variance) = (Some(&all.mean), Some(&all.variance));
         x.batch_norm(Some(weight), Some(bias), mean, variance, false, NEWEST, NORM_EPS, true)
     });
-    let output = output.detach().set_requires_grad(true);
-    let cut = Cut {
-        input: x.shallow_clone(),
-        output: output.shallow_clone(),
+    let norm = Norm {
         weight: weight.shallow_clone(),
         bias: bias.shallow_clone(),
         scale: (all.variance + NORM_EPS).rsqrt(),
         mean: all.mean,
         count: all.count,
     };
-    CUTS.with_borrow_mut(|cuts| cuts.push(cut));
-    Some(output)
+    Some(cuts::cut(x, &output, Back::Norm(norm)))
 }
 
 /// The mean of each rank and the squares around it, put together as Chan et al. (1979) do, in double
@@ -109,37 +93,24 @@ fn statistics(x: &Tensor, ranks: &Ranks) -> Statistics {
     Statistics { count: total, mean: tensor(&means, x), variance: tensor(&variances, x) }
 }
 
-/// How a loss changes with each leaf, through all cuts of the forward pass that made it. All ranks
-/// come here with as many cuts.
-pub fn gradients(loss: &Tensor, leaves: &[Tensor], ranks: &Ranks) -> Vec<Tensor> {
-    let mut cuts = CUTS.take();
-    if cuts.is_empty() {
-        return Tensor::run_backward(&[loss], leaves, false, false);
-    }
-    let mut sums = Sums::new(leaves, &cuts);
-    sums.add(&[loss.shallow_clone()]);
-    while let Some(cut) = cuts.pop() {
-        let gradient = sums.cuts.pop().flatten();
-        let gradient = gradient.unwrap_or_else(|| cut.output.zeros_like());
-        let _last = sums.outputs.pop();
-        sums.add(&cut.heads(&gradient, ranks));
-    }
-    let zeros = |(sum, leaf): (Option<Tensor>, &Tensor)| sum.unwrap_or_else(|| leaf.zeros_like());
-    sums.leaves.into_iter().zip(leaves).map(zeros).collect()
-}
-
-impl Cut {
-    /// Sums whose gradients are what comes out of this layer backward, where `gradient` goes in.
-    fn heads(&self, gradient: &Tensor, ranks: &Ranks) -> Vec<Tensor> {
+impl Norm {
+    /// What comes out of this layer backward where `gradient` goes in: for what went in forward
+    /// (`input`), for the weight and the bias.
+    pub fn back<'a>(
+        &'a self,
+        input: &'a Tensor,
+        gradient: &Tensor,
+        ranks: &Ranks,
+    ) -> [(&'a Tensor, Tensor); 3] {
         let channel = |all: &Tensor| {
-            let mut size = vec![1; self.input.dim()];
+            let mut size = vec![1; input.dim()];
             size[1] = -1;
             all.view(size.as_slice())
         };
-        let dims = others(&self.input);
+        let dims = others(input);
         let sum = |x: &Tensor| x.sum_dim_intlist(dims.as_slice(), false, x.kind());
         let (own_bias, own_weight, inner) = tch::no_grad(|| {
-            let input = self.input.detach();
+            let input = input.detach();
             let normed = (&input - channel(&self.mean)) * channel(&self.scale);
             let (bias, weight) = (sum(gradient), sum(&(gradient * &normed)));
             let both = ranks.sum_f64(&[numbers(&bias), numbers(&weight)].concat());
@@ -150,51 +121,7 @@ impl Cut {
             let inner = gradient - all_bias - normed * all_weight;
             (bias, weight, inner * channel(&(&self.weight * &self.scale)))
         });
-        let pairs = [(&self.input, &inner), (&self.weight, &own_weight), (&self.bias, &own_bias)];
-        pairs
-            .into_iter()
-            .filter(|(with_graph, _)| with_graph.requires_grad())
-            .map(|(with_graph, gradient)| (with_graph * gradient).sum(gradient.kind()))
-            .collect()
-    }
-}
-
-/// Gradients gathered from several passes back.
-struct Sums<'a> {
-    parameters: &'a [Tensor],
-    leaves: Vec<Option<Tensor>>,
-    /// The outputs of the cuts that are left.
-    outputs: Vec<Tensor>,
-    cuts: Vec<Option<Tensor>>,
-}
-
-impl<'a> Sums<'a> {
-    fn new(parameters: &'a [Tensor], cuts: &[Cut]) -> Self {
-        Self {
-            parameters,
-            leaves: parameters.iter().map(|_| None).collect(),
-            outputs: cuts.iter().map(|cut| cut.output.shallow_clone()).collect(),
-            cuts: cuts.iter().map(|_| None).collect(),
-        }
-    }
-
-    /// Goes back from these sums as far as the graph reaches.
-    fn add(&mut self, heads: &[Tensor]) {
-        if heads.is_empty() {
-            return;
-        }
-        let inputs: Vec<&Tensor> = self.parameters.iter().chain(&self.outputs).collect();
-        // Two pieces may share a part of the graph, where a shortcut passes a cut.
-        let found = Tensor::run_backward(heads, &inputs, true, false);
-        for (sum, new) in self.leaves.iter_mut().chain(&mut self.cuts).zip(found) {
-            match sum {
-                // What no piece has reached has no gradient.
-                _ if !new.defined() => {}
-                None => *sum = Some(new),
-                // Gradients may share memory with each other: a new tensor.
-                Some(old) => *sum = Some(&*old + new),
-            }
-        }
+        [(input, inner), (&self.weight, own_weight), (&self.bias, own_bias)]
     }
 }
 
@@ -243,7 +170,7 @@ mod tests {
                 let output = norm(&(first.square() + &hidden), 2) + &first + hidden.exp();
                 let loss = (output * x.cos()).square().sum(Kind::Double);
                 let found = if own {
-                    gradients(&loss, &leaves, ranks::here())
+                    cuts::gradients(&loss, &leaves, ranks::here())
                 } else {
                     Tensor::run_backward(&[&loss], &leaves, false, false)
                 };
@@ -253,6 +180,5 @@ mod tests {
                 assert!(ours.allclose(&theirs, 1e-9, 1e-12, false), "{ours:?} {theirs:?}");
             }
         }
-        assert!(CUTS.take().is_empty());
     }
 }

@@ -278,3 +278,33 @@ fn images_too_small_for_the_pools_are_refused() {
         Model::new(&recipe, [3, least, least], 10).expect("it fits");
     }
 }
+
+/// The last leaves' gradients are known first, none twice, and no bit differs.
+#[test]
+fn a_graph_that_is_cut_at_every_seam_has_the_gradients_of_the_whole() {
+    for given in recipes() {
+        let model = model([3, 32, 32], &given);
+        let mut pieces = 0;
+        let found = [None, Some(1)].map(|bucket| {
+            let parameters = drawn(&model);
+            let Mode::Train { place, batch, part } = train(2) else { unreachable!() };
+            let mode = Mode::Train { place, batch, part: Part { bucket, ..part } };
+            let output = model.forward(parameters.tensors(), &images(2, 3072), mode);
+            let loss = output.square().mean(Kind::Float);
+            let (leaves, mut all) = (parameters.leaves(), Vec::new());
+            let mut known = leaves.len();
+            cuts::walk_back(&loss, leaves, crate::ranks::here(), &mut |first, mut found| {
+                assert_eq!(first + found.len(), known, "the ones before those told last");
+                known = first;
+                pieces += 1;
+                found.append(&mut all);
+                all = found;
+            });
+            assert_eq!(known, 0);
+            all
+        });
+        assert!(found[0].iter().zip(&found[1]).all(|(a, b)| a.equal(b)), "{given:?}");
+        // A network of one layer has no seam.
+        assert!(pieces > 2 || found[0].len() < 4, "{given:?}: {pieces}");
+    }
+}

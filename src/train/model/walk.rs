@@ -5,6 +5,7 @@ use dlgrid_sweep::recipe::{Activation, Precision};
 use tch::{Device, Tensor};
 
 use super::activation::activate;
+use super::cuts::{self, Back};
 use super::dropout::dropout;
 use super::layers::{
     Convolution, Layers, NEWEST, NORM_EPS, Pool, convolved, extent, multiplied, pooled, whole,
@@ -20,16 +21,41 @@ pub struct Walk<'a> {
     precision: Precision,
     dropped: u32,
     activated: u32,
+    /// Values that flow beside this one.
+    branches: usize,
+    /// Leaves taken so far, and the numbers in them since the graph was cut.
+    leaves: usize,
+    numbers: usize,
 }
 
 impl<'a> Walk<'a> {
     /// A walk through a network with these tensors, in the order of declaration.
     pub fn new(tensors: &'a [Tensor], mode: Mode, precision: Precision) -> Self {
-        Self { tensors: tensors.iter(), mode, precision, dropped: 0, activated: 0 }
+        let (dropped, activated, branches) = (0, 0, 0);
+        let (tensors, leaves, numbers) = (tensors.iter(), 0, 0);
+        Self { tensors, mode, precision, dropped, activated, branches, leaves, numbers }
     }
 
     fn leaf(&mut self) -> &'a Tensor {
-        self.tensors.next().expect("a network takes the parameters that it declared")
+        let leaf = self.tensors.next().expect("a network takes the parameters that it declared");
+        if leaf.requires_grad() {
+            self.leaves += 1;
+            self.numbers += leaf.numel();
+        }
+        leaf
+    }
+
+    /// Cuts the graph where all of it runs through `x` and enough parameters lie behind.
+    fn seam(&mut self, x: Tensor) -> Tensor {
+        match self.mode {
+            Mode::Train { part: Part { bucket: Some(bucket), .. }, .. }
+                if self.branches == 0 && self.numbers >= bucket && x.requires_grad() =>
+            {
+                self.numbers = 0;
+                cuts::cut(&x, &x, Back::Seam(self.leaves))
+            }
+            _ => x,
+        }
     }
 
     /// A layer's product of inputs, weights and bias.
@@ -39,6 +65,7 @@ impl<'a> Walk<'a> {
         bias: bool,
         product: impl Fn(&Tensor, &Tensor, Option<&Tensor>) -> Tensor,
     ) -> Tensor {
+        let x = self.seam(x);
         let weight = self.leaf();
         let bias = bias.then(|| self.leaf());
         multiplied(self.precision, (&x, weight, bias), product)
@@ -128,14 +155,18 @@ impl Layers for Walk<'_> {
     }
 
     fn fork(&mut self, x: Tensor) -> (Tensor, Tensor) {
+        let x = self.seam(x);
+        self.branches += 1;
         (x.shallow_clone(), x)
     }
 
     fn concat(&mut self, parts: [Tensor; 4]) -> Tensor {
+        self.branches -= parts.len() - 1;
         Tensor::cat(&parts, 1)
     }
 
     fn add(&mut self, x: Tensor, y: Tensor) -> Tensor {
+        self.branches -= 1;
         x + y
     }
 }

@@ -3,28 +3,36 @@
 //!
 //! MPI is loaded and begun only where a run is to have several ranks. A process has one MPI, so
 //! [`here`] is one for the process, like the device.
+mod beside;
 mod plugin;
 
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use dlgrid_sweep::host;
 use tch::{Cuda, Device, Tensor};
 
 use crate::engine::Named;
-use plugin::Plugin;
+use plugin::{Begun, Caller, Plugin};
 
+pub use beside::Beside;
 pub use plugin::{FILE, VARIABLE};
 
 /// Numbers that are summed in one call: larger ones cost 2.7 times as much (11 million numbers,
 /// two ranks on one machine, Open MPI 4.1).
-const PART: usize = 1 << 18;
+pub(crate) const PART: usize = 1 << 18;
+
+/// The variable that is `off` where sums are to wait for the backward pass.
+pub const BESIDE: &str = "DLGRID_SUMS_BESIDE";
 
 /// The ranks of this process's runs.
 #[derive(Debug)]
 pub struct Ranks {
     rank: usize,
     size: usize,
+    /// Whether a second thread may sum beside the first.
+    threads: bool,
     plugin: Option<Plugin>,
 }
 
@@ -84,7 +92,7 @@ impl RanksError {
     }
 }
 
-static ALONE: Ranks = Ranks { rank: 0, size: 1, plugin: None };
+static ALONE: Ranks = Ranks { rank: 0, size: 1, threads: false, plugin: None };
 static BEGUN: OnceLock<Ranks> = OnceLock::new();
 
 /// The ranks of this process: one alone, unless they were begun.
@@ -112,11 +120,11 @@ pub fn check() -> Result<(), RanksError> {
 /// Where MPI isn't there, or was started with another number of processes.
 pub fn begin(asked: usize) -> Result<&'static Ranks, RanksError> {
     let plugin = plugin::load(&plugin::place())?;
-    let (rank, size) = plugin.begin().ok_or(RanksError::Begun)?;
+    let Begun { rank, size, threads } = plugin.begin().ok_or(RanksError::Begun)?;
     if size != asked {
         return Err(RanksError::Size { asked, found: size });
     }
-    Ok(BEGUN.get_or_init(|| Ranks { rank, size, plugin: Some(plugin) }))
+    Ok(BEGUN.get_or_init(|| Ranks { rank, size, threads, plugin: Some(plugin) }))
 }
 
 impl Ranks {
@@ -173,13 +181,20 @@ impl Ranks {
     /// The sums over all ranks of contiguous tensors on the CPU, or on a GPU where MPI takes its
     /// memory. Waits for the device.
     pub fn sum_into(&self, own: &Tensor, sums: &mut Tensor) {
-        if let Device::Cuda(index) = own.device() {
-            Cuda::synchronize(i64::try_from(index).unwrap_or(0));
-        }
+        await_device(own.device());
         match &self.plugin {
-            Some(plugin) => plugin.sum(own, sums, PART),
+            Some(plugin) => plugin.sum(Caller::First, own, sums, PART),
             None => sums.copy_(own),
         }
+    }
+
+    /// A thread that sums beside this one; nothing where MPI lets only one thread call it, there is
+    /// no room for a thread, or [`BESIDE`] forbids it.
+    #[must_use]
+    pub fn beside(&self) -> Option<Beside> {
+        let plugin = self.plugin.filter(|_| self.threads)?;
+        let wanted = host::env(BESIDE).is_none_or(|said| said != "off");
+        wanted.then(|| Beside::new(plugin).ok()).flatten()
     }
 
     /// The sum over all ranks of a tensor of any device, f32, f64 or i64. Waits for the device.
@@ -223,6 +238,13 @@ impl Ranks {
         let mut all = vec![0.0; self.size];
         all[self.rank] = own;
         self.sum_f64(&all)
+    }
+}
+
+/// Waits until a device has done what it was asked to.
+pub(crate) fn await_device(device: Device) {
+    if let Device::Cuda(index) = device {
+        Cuda::synchronize(i64::try_from(index).unwrap_or(0));
     }
 }
 

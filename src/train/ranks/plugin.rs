@@ -13,9 +13,29 @@ pub const FILE: &str = "libdlgrid_mpi.so";
 /// The variable that names it where it is elsewhere.
 pub const VARIABLE: &str = "DLGRID_MPI";
 /// The version of its interface that is understood.
-const INTERFACE: u32 = 1;
+const INTERFACE: u32 = 2;
 
-type Sum<T> = unsafe extern "C" fn(*const T, *mut T, usize);
+type Sum<T> = unsafe extern "C" fn(*const T, *mut T, usize, u32);
+
+/// Who calls: MPI keeps the sums of two threads apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// The thread that trains.
+    First,
+    /// One beside it, where [`Begun::threads`] says that it may.
+    Second,
+}
+
+/// What this process is among the ranks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begun {
+    /// Its number, from 0.
+    pub rank: usize,
+    /// How many there are.
+    pub size: usize,
+    /// Whether a second thread may sum beside the first.
+    pub threads: bool,
+}
 
 /// The calls of the library.
 #[derive(Debug, Clone, Copy)]
@@ -76,12 +96,13 @@ pub fn load(path: &Path) -> Result<Plugin, RanksError> {
 }
 
 impl Plugin {
-    /// Begins MPI: this process's number and how many there are.
-    pub fn begin(&self) -> Option<(usize, usize)> {
+    /// Begins MPI; nothing where it has begun before.
+    pub fn begin(&self) -> Option<Begun> {
         let (mut rank, mut size) = (0, 0);
         // SAFETY: both pointers lead to this function's own numbers.
         let begun = unsafe { (self.begin)(&raw mut rank, &raw mut size) };
-        Some((usize::try_from(rank).ok()?, usize::try_from(size).ok()?)).filter(|_| begun == 1)
+        let (rank, size) = (usize::try_from(rank).ok()?, usize::try_from(size).ok()?);
+        (begun != 0).then_some(Begun { rank, size, threads: begun == 2 })
     }
 
     /// Ends MPI.
@@ -93,7 +114,7 @@ impl Plugin {
     pub fn sum_f64(&self, own: &[f64]) -> Vec<f64> {
         let mut sums = vec![0.0; own.len()];
         // SAFETY: two slices of one length that don't overlap.
-        unsafe { (self.sum_f64)(own.as_ptr(), sums.as_mut_ptr(), own.len()) };
+        unsafe { (self.sum_f64)(own.as_ptr(), sums.as_mut_ptr(), own.len(), 0) };
         sums
     }
 
@@ -101,7 +122,7 @@ impl Plugin {
     pub fn sum_i64(&self, own: &[i64]) -> Vec<i64> {
         let mut sums = vec![0; own.len()];
         // SAFETY: two slices of one length that don't overlap.
-        unsafe { (self.sum_i64)(own.as_ptr(), sums.as_mut_ptr(), own.len()) };
+        unsafe { (self.sum_i64)(own.as_ptr(), sums.as_mut_ptr(), own.len(), 0) };
         sums
     }
 
@@ -109,7 +130,7 @@ impl Plugin {
     ///
     /// # Panics
     /// If the tensors are not such, or of a device that MPI can't read: a bug of the caller.
-    pub fn sum(&self, own: &Tensor, sums: &mut Tensor, part: usize) {
+    pub fn sum(&self, caller: Caller, own: &Tensor, sums: &mut Tensor, part: usize) {
         assert!(
             own.is_contiguous() && sums.is_contiguous() && own.numel() == sums.numel(),
             "sums need contiguous tensors of one size"
@@ -118,9 +139,9 @@ impl Plugin {
         let here = own.device() == Device::Cpu;
         assert!(here || self.cuda_aware, "MPI reads memory of the host alone");
         match own.kind() {
-            Kind::Float => parts(self.sum_f32, own, sums, part),
-            Kind::Double => parts(self.sum_f64, own, sums, part),
-            Kind::Int64 => parts(self.sum_i64, own, sums, part),
+            Kind::Float => parts(self.sum_f32, caller, (own, sums), part),
+            Kind::Double => parts(self.sum_f64, caller, (own, sums), part),
+            Kind::Int64 => parts(self.sum_i64, caller, (own, sums), part),
             other => panic!("numbers of kind {other:?} are not summed"),
         }
     }
@@ -132,13 +153,15 @@ impl Plugin {
     }
 }
 
-fn parts<T>(call: Sum<T>, own: &Tensor, sums: &mut Tensor, part: usize) {
+fn parts<T>(call: Sum<T>, caller: Caller, (own, sums): (&Tensor, &mut Tensor), part: usize) {
     let (from, to): (*const T, *mut T) =
         (own.data_ptr().cast_const().cast(), sums.data_ptr().cast());
     let len = own.numel();
+    let second = u32::from(caller == Caller::Second);
     for start in (0..len).step_by(part.max(1)) {
+        let now = part.min(len - start);
         // SAFETY: `sum` has checked that both are contiguous, of `len` numbers of this type, and in
-        // memory that MPI reads; they are two tensors, and borrowed while this runs.
-        unsafe { call(from.add(start), to.add(start), part.min(len - start)) };
+        // memory that MPI reads; they are two tensors, and nobody else touches them while this runs.
+        unsafe { call(from.add(start), to.add(start), now, second) };
     }
 }
