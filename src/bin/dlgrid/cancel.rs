@@ -25,7 +25,6 @@ use crate::completion;
 use crate::pick::{self, Root};
 use crate::retry;
 use crate::talk::{next, refuse, talk};
-use crate::work;
 
 /// Arguments of `cancel`.
 #[derive(Debug, clap::Args)]

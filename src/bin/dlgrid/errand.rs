@@ -28,7 +28,6 @@ use crate::sanity;
 use crate::slurm;
 use crate::stage;
 use crate::talk::talk;
-use crate::work;
 
 /// Tries one run: two batches where dlgrid trains; a program until it has reported once. Why it
 /// could not, if it could not.

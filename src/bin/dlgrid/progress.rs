@@ -11,7 +11,6 @@ use dlgrid_sweep::sweep::Sweep;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::talk::{duration, style, talk};
-use crate::work;
 
 /// Follows a sweep while it runs.
 pub struct Progress<'s> {

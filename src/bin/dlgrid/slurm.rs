@@ -14,9 +14,10 @@ use dlgrid_sweep::exec::slurm::ledger::{Kind, Ledger};
 use dlgrid_sweep::exec::slurm::preflight;
 use dlgrid_sweep::exec::slurm::request::{REQUEST_SCHEMA, Request};
 use dlgrid_sweep::exec::slurm::script;
+use dlgrid_sweep::exec::slurm::settle::settle;
 use dlgrid_sweep::exec::slurm::site::Site;
 use dlgrid_sweep::exec::slurm::submit::{self as queue, Report};
-use dlgrid_sweep::exec::slurm::{SlurmError, settle, state};
+use dlgrid_sweep::exec::slurm::{SlurmError, state};
 use dlgrid_sweep::pack::Load;
 use dlgrid_sweep::spec::slurm::memory_mib;
 use dlgrid_sweep::spec::{As, Ranks, SlurmSettings, Upkeep};
@@ -98,6 +99,7 @@ pub fn submit(
     }
     let results = read::load(&sweep.dir, &sweep.manifest.id)?;
     if wishes.iter().all(|wish| wish.slices.is_empty()) {
+        clear(sweep, &found.slurm)?;
         conclude(sweep, &found.slurm, upkeep)?;
         return Ok(work::conclude(sweep, &results, false));
     }
@@ -129,13 +131,33 @@ pub fn submit(
     Ok(exit::OK)
 }
 
-/// Settles what was begun, and concludes a sweep whose job for that never came into the queue: a
-/// limit kept it out, or the submission was cut short.
+/// Ends what interrupted submissions have left in the queue of a sweep that has nothing to submit.
+fn clear(sweep: &Sweep, slurm: &Slurm) -> anyhow::Result<()> {
+    if Ledger::read(&sweep.dir)?.entries.is_empty() {
+        return Ok(());
+    }
+    let settled = settle(&sweep.dir, slurm)?;
+    for job in &settled.cancelled {
+        talk(&format!("{}\n", queue::cancelled(*job)));
+    }
+    talk(&let_go(&settled.adopted));
+    Ok(())
+}
+
+/// Arrays that were let go although they had been submitted before, in words.
+fn let_go(arrays: &[u64]) -> String {
+    arrays.iter().map(|job| format!("let array {job} go, which was held\n")).collect()
+}
+
+/// Concludes a sweep whose job for that never came into the queue: a limit kept it out, or the
+/// submission was cut short.
 fn conclude(sweep: &Sweep, slurm: &Slurm, upkeep: &Upkeep) -> anyhow::Result<()> {
-    // What an interrupted submission has left in the queue goes, too.
-    let is_in_queue = !Ledger::read(&sweep.dir)?.entries.is_empty()
-        && !settle::settle(&sweep.dir, slurm)?.standing.arrays.is_empty();
-    if !is_in_queue && !complete::is_concluded(&sweep.dir, upkeep)? {
+    if complete::is_concluded(&sweep.dir, upkeep)? {
+        return Ok(());
+    }
+    let ledger = Ledger::read(&sweep.dir)?;
+    let standing = state::Standing::of(&ledger, &slurm.queue()?, host::now());
+    if standing.arrays.is_empty() {
         complete::conclude(sweep, upkeep)?;
     }
     Ok(())
@@ -322,9 +344,7 @@ fn told(sweep: &Sweep, request: &Request, report: &Report) -> String {
             Kind::Report => format!("submitted job {}: it concludes the sweep\n", one.job),
         });
     }
-    for job in &report.adopted {
-        text.push_str(&format!("let array {job} go, which an interrupted submission had left\n"));
-    }
+    text.push_str(&let_go(&report.adopted));
     let slices = request.slices.len();
     if report.queued > 0 {
         text.push_str(&format!("{} of {slices} slices were in the queue\n", report.queued));
