@@ -12,7 +12,7 @@ TEST_ARGS ?=
 SLURM_ARGS ?=
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build mpi controller demo experiments test torture lint bench clean pictures set-up slurm-up slurm-down
+.PHONY: help build mpi controller demo experiments test torture uml lint bench clean pictures set-up slurm-up slurm-down fuzz chaos bench-fused
 
 help: ## show this list
 	@echo "dlgrid: make TARGET"
@@ -50,7 +50,31 @@ test: set-up ## fetch the data sets of the tests, build and run all tests
 SECONDS ?= 60
 torture: ## lives of sweeps under faults drawn by seeds, for SECONDS=60 on all cores (no libtorch needed)
 	@. setup/env; DLGRID_TORTURE_SECONDS=$(SECONDS) DLGRID_TORTURE_SEED=$${DLGRID_TORTURE_SEED:-$$(date +%s)} \
-		cargo test --release --locked -p dlgrid-sweep --lib -- fsck::tests:: simulated:: --nocapture
+		PROPTEST_CASES=$$((100 * $(SECONDS))) \
+		cargo test --release --locked -p dlgrid-sweep --lib -- --nocapture fsck::tests:: fuzz::tests:: simulated::
+
+fuzz: ## draw bytes for each reader of files and words, for SECONDS=60 each (needs cargo-fuzz and a nightly Rust)
+	@. setup/env; if ! cargo +nightly fuzz --version >/dev/null 2>&1; then \
+		echo "skipped: cargo-fuzz and a nightly Rust are not installed (docs/security.md)" >&2; exit; fi; \
+	for target in $$(cargo +nightly fuzz list); do \
+		mkdir -p fuzz/work/$$target; \
+		cargo +nightly fuzz run --sanitizer none $$target fuzz/work/$$target fuzz/corpus/$$target \
+			-- -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=1024; \
+	done
+
+# How much: make uml CRASHES=100 DISKS=200 SECONDS=1800.
+CRASHES ?= 10
+DISKS ?= 20
+uml: ## power failures (CRASHES=10), reordered writes (DISKS=20) and a real NFS (SECONDS=60 a version), in User-Mode Linux
+	@. setup/env; cargo build --release --locked
+	@tests/uml/power $(TARGET)/release/dlgrid $(CRASHES)
+	@. setup/env; tests/uml/reorder $(TARGET)/release/dlgrid $(DISKS)
+	@tests/uml/soak $(TARGET)/release/dlgrid $(SECONDS)
+
+chaos: ## sweeps on a real Slurm under drawn faults, for SECONDS=600 each (root; no libtorch needed)
+	@. setup/env; DLGRID_CHAOS_SECONDS=$(SECONDS) DLGRID_CHAOS_SEED=$${DLGRID_CHAOS_SEED:-$$(date +%s)} \
+		cargo test --locked --test slurm -- --nocapture chaos:: killed::
+	@. setup/env; DLGRID_CHAOS_ROUNDS=$$(($(SECONDS) / 10)) cargo test --locked --test integration -- --nocapture storms::
 
 lint: set-up ## rustfmt, clippy with warnings as errors, and cargo-deny where it is installed
 	@. setup/env; cargo fmt --all --check
@@ -69,6 +93,9 @@ slurm-down: ## end that Slurm, with all that runs there
 
 bench: set-up ## run the benchmarks
 	@. setup/env; cargo bench $(TORCH) --bench train --bench fused --bench store --bench sweep
+
+bench-fused: set-up ## measure runs trained together on this CPU, also against PyTorch (PYTHON=…/python3 that has it)
+	@. setup/env; cargo bench $(TORCH) --bench cohort
 
 pictures: build ## make the pictures of docs/ and README.md from a real sweep (needs chromium and tmux)
 	@docs/pictures/make --dlgrid $(TARGET)/release/dlgrid --worker $(TARGET)/release/dlgrid-worker

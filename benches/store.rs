@@ -22,7 +22,7 @@ fn peak() -> Option<u64> {
 fn store(c: &mut Criterion) {
     let keep = tempfile::tempdir().expect("temporary folder");
     let dir = SweepDir::new(keep.path().join("sweep"));
-    support::generate(&dir, support::SWEEP, SLICES, RUNS).expect("the segments are written");
+    support::generate(&dir, support::SWEEP, SLICES, RUNS, 0).expect("the segments are written");
     let before = peak();
     let results = load(&dir, support::SWEEP).expect("the store is read");
     assert_eq!(results.runs.len() as u64, u64::from(SLICES) * RUNS);

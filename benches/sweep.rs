@@ -1,11 +1,12 @@
-//! How fast a spec becomes a checked grid, and how fast a finished sweep becomes a leaderboard.
+//! How fast a spec becomes a checked grid, and how fast a finished sweep becomes a leaderboard and a page.
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dlgrid_sweep::judge::Liveness;
 use dlgrid_sweep::pack::Cut;
 use dlgrid_sweep::report::collect::Subject;
-use dlgrid_sweep::report::{Query, table};
+use dlgrid_sweep::report::fate::Starts;
+use dlgrid_sweep::report::{Query, page, table};
 use dlgrid_sweep::store::read::load;
 use dlgrid_sweep::store::segment::{HeadFacts, SegmentWriter};
 use dlgrid_sweep::sweep::Sweep;
@@ -66,7 +67,8 @@ fn leaderboard(c: &mut Criterion) {
     let (wide, _) = spec::read("wide.yaml", SPEC.as_bytes(), 100_000).expect("spec");
     let sweep =
         Sweep::create(keep.path(), wide, SPEC.as_bytes(), &Cut::Slots(8)).expect("sweep").sweep;
-    support::generate(&sweep.dir, &sweep.manifest.id, 200, 500).expect("the segments are written");
+    support::generate(&sweep.dir, &sweep.manifest.id, 200, 500, 0)
+        .expect("the segments are written");
     let gone = |_: u32| Liveness::Gone;
     let mut group = c.benchmark_group("report");
     group.sample_size(10);
@@ -80,6 +82,32 @@ fn leaderboard(c: &mut Criterion) {
                 &report,
                 dlgrid_sweep::terminal::View { width: Some(100), color: false },
             ))
+        });
+    });
+    group.finish();
+}
+
+/// From the files of 10,000 trials of 20 epochs, with eight metrics each, to the page's text.
+fn pages(c: &mut Criterion) {
+    let keep = tempfile::tempdir().expect("temporary folder");
+    let text = SPEC.replace("[1, 10]", "[1, 5]").replace("seeds: 5", "seeds: 1");
+    let (spec, _) = spec::read("wide.yaml", text.as_bytes(), 100_000).expect("spec");
+    let sweep =
+        Sweep::create(keep.path(), spec, text.as_bytes(), &Cut::Slots(2)).expect("sweep").sweep;
+    support::generate(&sweep.dir, &sweep.manifest.id, 2, 5_000, 20)
+        .expect("the segments are written");
+    let gone = |_: u32| Liveness::Gone;
+    let mut group = c.benchmark_group("report");
+    group.sample_size(10);
+    group.bench_function("page of 10,000 trials", |b| {
+        b.iter(|| {
+            let results = load(&sweep.dir, &sweep.manifest.id).expect("read");
+            let subject = Subject::new(&sweep, &results, &gone);
+            let query = page::query(&sweep, &results, Query::default());
+            let report = subject.report(query).expect("report");
+            let starts = Starts::default();
+            let page = page::gather(&sweep, &results, &subject, &starts, report, 1.7e9);
+            black_box(page::render(&page))
         });
     });
     group.finish();
@@ -104,5 +132,5 @@ fn segments(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, expansion, leaderboard, segments);
+criterion_group!(benches, expansion, leaderboard, pages, segments);
 criterion_main!(benches);

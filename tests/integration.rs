@@ -8,6 +8,7 @@ mod architecture;
 #[cfg(feature = "torch")]
 #[path = "support/blobs.rs"]
 mod blobs;
+#[cfg(feature = "torch")]
 #[path = "support/browser.rs"]
 mod browser;
 #[cfg(feature = "torch")]
@@ -25,11 +26,14 @@ mod faults;
 mod finish;
 #[path = "integration/fsck.rs"]
 mod fsck;
+#[path = "integration/hostile.rs"]
+mod hostile;
 #[path = "integration/life.rs"]
 mod life;
 #[cfg(feature = "torch")]
 #[path = "support/mpi.rs"]
 mod mpi;
+#[cfg(feature = "torch")]
 #[path = "integration/page.rs"]
 mod page;
 #[cfg(feature = "torch")]
@@ -44,6 +48,8 @@ mod sanity;
 mod seeing;
 #[path = "integration/stages.rs"]
 mod stages;
+#[path = "integration/storms.rs"]
+mod storms;
 #[path = "integration/watching.rs"]
 mod watching;
 #[cfg(feature = "torch")]

@@ -2,18 +2,26 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 #![expect(clippy::print_stderr, reason = "a test that is skipped says why")]
 
+#[path = "slurm/answers.rs"]
+mod answers;
 #[path = "slurm/around.rs"]
 mod around;
 #[path = "support/blobs.rs"]
 mod blobs;
+#[path = "slurm/chaos/mod.rs"]
+mod chaos;
 #[path = "slurm/cluster.rs"]
 mod cluster;
 #[path = "slurm/death.rs"]
 mod death;
+#[path = "slurm/hostile.rs"]
+mod hostile;
 #[path = "slurm/interrupted.rs"]
 mod interrupted;
 #[path = "slurm/jobs.rs"]
 mod jobs;
+#[path = "slurm/killed.rs"]
+mod killed;
 #[path = "slurm/later.rs"]
 mod later;
 #[path = "slurm/limits.rs"]

@@ -3,18 +3,25 @@ use std::collections::BTreeMap;
 
 use dlgrid_sweep::store::StoreError;
 use dlgrid_sweep::store::layout::SweepDir;
-use dlgrid_sweep::store::record::{Best, End, Number, Outcome};
+use dlgrid_sweep::store::record::{Best, End, Epoch, Metrics, Number, Outcome};
 use dlgrid_sweep::store::segment::{HeadFacts, SegmentWriter};
 use dlgrid_sweep::trial::RunId;
 
 /// The sweep that the segments are of.
 pub const SWEEP: &str = "00112233445566778899aabbccddeeff";
 
-/// Writes, for the sweep with this id, `slices` segments of `runs` ended runs each.
+/// Writes, for the sweep with this id, `slices` segments of `runs` ended runs each, with curves of
+/// so many epochs.
 ///
 /// # Errors
 /// What the system refused.
-pub fn generate(dir: &SweepDir, sweep: &str, slices: u32, runs: u64) -> Result<(), StoreError> {
+pub fn generate(
+    dir: &SweepDir,
+    sweep: &str,
+    slices: u32,
+    runs: u64,
+    epochs: u32,
+) -> Result<(), StoreError> {
     for slice in 0..slices {
         let facts = HeadFacts {
             sweep: sweep.into(),
@@ -25,10 +32,28 @@ pub fn generate(dir: &SweepDir, sweep: &str, slices: u32, runs: u64) -> Result<(
         let mut writer = SegmentWriter::begin(dir, slice, facts)?;
         let first = u64::from(slice) * runs;
         let ends: Vec<End> = (first..first + runs).map(end).collect();
+        ends.iter().flat_map(|end| curve(end, epochs)).for_each(|epoch| writer.epoch(&epoch));
         writer.end_all(&ends)?;
         writer.close()?;
     }
     Ok(())
+}
+
+/// A curve that leads to an end.
+fn curve(end: &End, epochs: u32) -> impl Iterator<Item = Epoch> {
+    (1..=epochs).map(move |epoch| {
+        let way = 1.0 - (-f64::from(epoch) / 3.0).exp();
+        let metrics: Metrics =
+            end.metrics.iter().map(|(name, x)| (name.clone(), Number(x.0 * way))).collect();
+        Epoch {
+            run: end.run,
+            index: end.index,
+            epoch,
+            metrics,
+            seconds: 1.5,
+            samples_per_s: end.samples_per_s,
+        }
+    })
 }
 
 /// The end of a run with eight metrics and ten classes, in numbers with all their digits.

@@ -77,6 +77,8 @@ mod talk;
 mod task;
 #[path = "dlgrid/throttle.rs"]
 mod throttle;
+#[path = "dlgrid/usage.rs"]
+mod usage;
 #[path = "dlgrid/watch/mod.rs"]
 mod watch;
 #[path = "dlgrid/work.rs"]
@@ -95,13 +97,13 @@ Examples:
   dlgrid report                    the leaderboard of the newest sweep
 
 Exit codes:
-  0 all well                       4 something is missing on this machine
-  1 unexpected                     5 another dlgrid works on the same sweep
-  2 your input is wrong            6 stopped on request; submit again goes on
-  3 some runs failed or are missing  7 a trial can't learn one batch (sanity)
-                                   8 a sweep directory is damaged (fsck)
+  0 all well                        4 something is missing on this machine
+  1 unexpected                      5 another dlgrid works on the same sweep
+  2 your input is wrong             6 stopped on request; submit again goes on
+  3 some runs failed or are missing 7 a trial can't learn one batch (sanity)
+                                    8 a sweep directory is damaged (fsck)
 
-`dlgrid COMMAND --help` says more of each.";
+`dlgrid help COMMAND` says more of each.";
 
 /// Deep-learning hyperparameter sweeps: one YAML file, two commands, no server.
 #[derive(Debug, Parser)]
@@ -164,6 +166,8 @@ enum Command {
     Completions(manual::CompletionsArgs),
     /// Print the manual page of dlgrid or of a command, or write all of them
     Man(manual::ManArgs),
+    /// Print the help of a command
+    Help(usage::HelpArgs),
     /// Work on slices of a `command` sweep (dlgrid starts this itself)
     #[command(hide = true)]
     Task(task::Args),
@@ -184,6 +188,9 @@ fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
+            let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+            let words: Vec<String> = words.collect();
+            let error = usage::explained(error, &words, &Arguments::command());
             let _printed = error.print();
             return ExitCode::from(if error.use_stderr() { exit::INPUT } else { exit::OK });
         }
@@ -221,6 +228,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => manual::completions(&args),
         Command::Man(args) => manual::man(&args, Arguments::command()),
+        Command::Help(args) => usage::help(&args, Arguments::command()),
         Command::Task(args) => task::run(&args),
         Command::ArrayTask(args) => array_task::run(&args),
     }

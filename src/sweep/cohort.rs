@@ -1,6 +1,8 @@
 //! Which runs are trained together: by their recipes and their data, before either is touched.
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use crate::recipe::{Alone, Recipe, Shape, Work};
 use crate::spec::{Fuse, Ranks, Spec};
 
@@ -24,8 +26,6 @@ pub struct Terms {
     pub gpu: bool,
     /// Whether several ranks train each run.
     pub ranks: bool,
-    /// Whether runs are judged on the test set as well.
-    pub finishes: bool,
 }
 
 /// What is known of a run's data.
@@ -46,9 +46,6 @@ pub enum WhyAlone {
     /// Several ranks train it.
     #[error("`slurm.ranks` train one run at a time")]
     Ranks,
-    /// It is judged on the test set as well.
-    #[error("what finishes is trained alone")]
-    Finishes,
     /// Its recipe.
     #[error(transparent)]
     Recipe(#[from] Alone),
@@ -67,7 +64,7 @@ impl Terms {
     /// Those of a spec.
     #[must_use]
     pub fn of(spec: &Spec, gpu: bool, ranks: bool) -> Self {
-        Self { fuse: spec.fuse, gpu, ranks, finishes: spec.finishes() }
+        Self { fuse: spec.fuse, gpu, ranks }
     }
 
     /// Runs of a cohort at most.
@@ -89,7 +86,6 @@ impl Terms {
         match self {
             Self { fuse: Fuse::Off, .. } => Err(WhyAlone::Off),
             Self { ranks: true, .. } => Err(WhyAlone::Ranks),
-            Self { finishes: true, .. } => Err(WhyAlone::Finishes),
             _ => Ok(()),
         }
     }
@@ -254,6 +250,17 @@ pub fn survey(spec: &Spec, per_slice: u64, gpu: bool) -> Option<Survey> {
         }
     }
     Some(found)
+}
+
+impl Survey {
+    /// `{runs, largest, alone [{why, runs}]}`.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let alone = self.alone.iter();
+        let alone = alone.map(|(why, runs)| json!({"why": why.to_string(), "runs": runs}));
+        json!({"runs": self.together, "largest": self.largest,
+               "alone": alone.collect::<Vec<_>>()})
+    }
 }
 
 /// `240 of 256 runs in cohorts of up to 16; 16 alone: `optimizer.kind: gd``.

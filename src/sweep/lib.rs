@@ -12,6 +12,8 @@ pub mod export;
 pub mod file_system;
 pub mod find;
 pub mod fsck;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 pub mod host;
 pub mod html;
 pub mod judge;

@@ -80,12 +80,8 @@ mutants! {
     AbsenceBelieved "absence_believed";
     /// The clock of another machine is trusted, however far it is ahead.
     ClockTrusted "clock_trusted";
-    /// The number of an attempt is taken from a listing alone.
-    AttemptByListing "attempt_by_listing";
     /// A task works although its job is not the intent's.
     TaskUnelected "task_unelected";
-    /// A job is cancelled by its number alone.
-    CancelByNumber "cancel_by_number";
 }
 
 /// Whether this variant is on.

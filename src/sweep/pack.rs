@@ -146,8 +146,7 @@ impl Cut {
     /// machine's own nothing is.
     #[must_use]
     pub fn on_gpu(&self, spec: &Spec) -> bool {
-        matches!(self, Self::Tasks(_))
-            && ["gpus", "gres"].iter().any(|key| spec.slurm.given.contains_key(*key))
+        matches!(self, Self::Tasks(_)) && spec.slurm.asks_for_gpus()
     }
 }
 

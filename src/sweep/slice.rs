@@ -12,6 +12,7 @@ use crate::store::patience::patiently;
 use crate::store::read::{self, RetryPolicy};
 use crate::store::record::{Cause, End, Epoch, Outcome, Stop};
 use crate::store::segment::{HeadFacts, SegmentWriter};
+use crate::store::trust;
 use crate::sweep::Sweep;
 use crate::trial::{Run, RunId};
 
@@ -66,13 +67,15 @@ impl<'s> SliceWork<'s> {
     /// hour.
     ///
     /// # Errors
-    /// If the slice's segments can't be read or a new one can't be written.
+    /// If others could put something into the sweep's directory, the slice's segments can't be read,
+    /// or a new one can't be written.
     pub fn begin(
         sweep: &'s Sweep,
         slice: u32,
         terms: &Terms<'_>,
         wait: &'s Wait<'s>,
     ) -> Result<Self, StoreError> {
+        trust::check(&sweep.dir)?;
         let results = read::load_slice(&sweep.dir, slice, &sweep.manifest.id)?;
         let facts = HeadFacts {
             sweep: sweep.manifest.id.clone(),

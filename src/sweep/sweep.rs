@@ -13,7 +13,7 @@ use crate::store::merge::Results;
 use crate::store::read::RetryPolicy;
 use crate::store::record::{End, Epoch, Outcome};
 use crate::store::segment::HeadFacts;
-use crate::store::{StoreError, adopt, curves, ends, fs, read};
+use crate::store::{StoreError, adopt, curves, ends, fs, read, trust};
 use crate::trial::{Run, RunId};
 
 /// A sweep that exists.
@@ -119,7 +119,7 @@ impl Sweep {
     /// Creates a sweep in just this directory, as [`Sweep::create`] does.
     ///
     /// # Errors
-    /// If the directory can't be written.
+    /// If the directory can't be written, or others could put something into it.
     pub fn create_in(
         dir: SweepDir,
         root: &Path,
@@ -127,6 +127,7 @@ impl Sweep {
         bytes: &[u8],
         cut: &Cut,
     ) -> Result<Created, SweepError> {
+        trust::check(&dir)?;
         match Manifest::read(&dir) {
             Ok(_) => return Self::open(dir).and_then(|sweep| sweep.gone_on_with(root)),
             Err(error) if error.is_not_found() => {}

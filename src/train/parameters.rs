@@ -162,6 +162,30 @@ impl Parameters {
         self.flat = flat;
     }
 
+    /// All parameters of several runs, `[runs, …]` in the order of declaration: the trained ones are
+    /// views of the buffer `flat`, `[runs, numbers]`, and take gradients; the kept ones are these.
+    pub(crate) fn of_several(&self, flat: &Tensor, kept: &[Tensor]) -> Vec<Tensor> {
+        let runs = flat.size().first().copied().unwrap_or(0);
+        let (mut kept, mut start) = (kept.iter(), 0);
+        let of_one = |declared: &Declared| {
+            if declared.role == Role::Kept {
+                return kept.next().expect("each that is kept was given").shallow_clone();
+            }
+            let len = i64::try_from(declared.len()).expect("a model's size is an i64");
+            let shape = [&[runs], declared.shape.as_slice()].concat();
+            let view = flat.narrow(1, start, len).view(shape.as_slice());
+            start += len;
+            view.detach().set_requires_grad(true)
+        };
+        self.all.iter().map(of_one).collect()
+    }
+
+    /// Whether the same ones are trained and kept here as there, in the same shapes.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let form = |declared: &Declared| (declared.shape.clone(), declared.role == Role::Kept);
+        self.all.iter().map(form).eq(other.all.iter().map(form))
+    }
+
     /// The shapes of the trained ones, in the order of the flat buffer, and those of the kept ones.
     pub(crate) fn shapes(&self) -> (Vec<Vec<i64>>, Vec<Vec<i64>>) {
         let shapes = |kept: bool| {

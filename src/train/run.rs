@@ -45,7 +45,10 @@ impl Job<'_> {
     pub(crate) fn split(&self) -> Result<Split, SplitError> {
         match self.test {
             Some(_) => Ok(Split::all(self.data)),
-            None => Split::of(self.data, &self.recipe.data, self.seed, self.fold),
+            None => {
+                let seed = self.recipe.order_seed(self.seed);
+                Split::of(self.data, &self.recipe.data, seed, self.fold)
+            }
         }
     }
 }
@@ -233,15 +236,7 @@ fn learn<T: Task>(
             },
         },
     );
-    let done = ending == Ending::Done;
-    let trained = trained(ending, &task, &training, floors, job);
-    let Some(test) = job.test.filter(|_| done) else { return Ok(trained) };
-    let Judgement { metrics, confusion } = task.judge(training.parameters.tensors(), test, "test");
-    Ok(Trained {
-        confusion,
-        metrics: trained.metrics.into_iter().chain(metrics).collect(),
-        ..trained
-    })
+    Ok(trained(ending, &task, &training, floors, job))
 }
 
 /// A training as its checkpoint left it, or at its beginning; and what its result must beat.
@@ -304,7 +299,7 @@ pub(crate) fn begin(job: &Job<'_>, task: &impl Task) -> Result<Training, RunErro
     Ok(Training { seed: job.seed, parameters, optimizer, progress: Progress::default() })
 }
 
-/// What became of a run.
+/// What became of a run; of one that is done and finishes, also on the test set.
 pub(crate) fn trained(
     ending: Ending,
     task: &impl Task,
@@ -312,9 +307,17 @@ pub(crate) fn trained(
     floors: Metrics,
     job: &Job<'_>,
 ) -> Trained {
-    let progress = training.progress.clone();
+    let mut progress = training.progress.clone();
     let done = ending == Ending::Done;
-    let confusion = task.confusion().filter(|_| done);
+    let confusion = match job.test.filter(|_| done) {
+        Some(test) => {
+            let leaves = training.parameters.tensors();
+            let Judgement { metrics, confusion } = task.judge(leaves, test, "test");
+            progress.metrics.extend(metrics);
+            confusion
+        }
+        None => task.confusion().filter(|_| done),
+    };
     let mistakes = if done { task.mistakes(training.parameters.tensors()) } else { Vec::new() };
     let file = (job.recipe.save_weights && done).then(|| weights::encode(&training.parameters));
     Trained {

@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["cohort", "store", "plan", "pack", "explore", "sanity"],
     &["sweep", "slice", "orders", "stage"],
     &["exec", "judge"],
-    &["report", "find", "doctor", "export", "fsck"],
+    &["report", "find", "doctor", "export", "fsck", "fuzz"],
 ];
 
 fn floor(module: &str) -> usize {
@@ -100,6 +100,17 @@ fn files_say_what_they_are_for_and_stay_small() {
         }
     }
     assert!(long.is_empty(), "{long:#?}");
+}
+
+/// What others may write to, too, and where names can be foreseen.
+#[test]
+fn nothing_goes_to_a_folder_of_all() {
+    for path in sources(&root()).iter().filter(|path| !is_test(path)) {
+        let text = code(path);
+        let found =
+            ["temp_dir(", "\"/tmp", "\"/var/tmp"].into_iter().find(|word| text.contains(word));
+        assert_eq!(found, None, "{}", path.display());
+    }
 }
 
 #[test]

@@ -38,6 +38,19 @@ fn a_sweep_is_well_then_damaged_then_mended() {
 }
 
 #[test]
+fn a_spec_that_has_its_name_from_its_file_is_well() {
+    let here = Sandbox::new();
+    here.write("toy.yaml", script(2, REPORT).replace("name: toy\n", ""));
+    here.run(["submit", "toy.yaml"]).code(0);
+    here.run(["fsck"]).code(0).says("all is well");
+    // Also where no manifest says it.
+    let sweep = here.sweeps().remove(0);
+    std::fs::remove_file(sweep.join("SWEEP.json")).unwrap();
+    let found = here.run(["fsck", sweep.to_str().unwrap(), "--format", "json"]).code(8).json();
+    assert_eq!(found["counts"], serde_json::json!({"manifest_missing": 1}), "{found}");
+}
+
+#[test]
 fn a_sweep_whose_processes_were_killed_is_well_and_goes_on() {
     let here = Sandbox::new();
     here.write("toy.yaml", script(6, &format!("sleep 0.2; {REPORT}")));

@@ -4,7 +4,6 @@ use std::{
     io::{Read as _, Write as _},
     process::{Child, ChildStdin, Command, Stdio},
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use crate::support::{REPORT, Sandbox, script};
@@ -51,59 +50,87 @@ fn a_reader_that_goes_away_ends_the_lines() {
     worker.wait().unwrap();
 }
 
-/// `dlgrid watch` in a terminal of its own, which `script` of util-linux makes.
+/// `dlgrid watch` in a terminal of its own, which `script` of util-linux makes and `vt100` reads.
 #[cfg(feature = "tui")]
 struct Screen {
     child: Child,
     input: ChildStdin,
-    drawn: Arc<Mutex<String>>,
+    terminal: Arc<Mutex<vt100::Parser>>,
 }
 
 #[cfg(feature = "tui")]
 impl Screen {
+    const SIZE: (u16, u16) = (24, 80);
+
     fn new(here: &Sandbox) -> Self {
         let program = env!("CARGO_BIN_EXE_dlgrid");
-        let watch = format!("stty rows 24 cols 80; echo $$ > pid; exec '{program}' watch toy");
+        let (rows, columns) = Self::SIZE;
+        let watch =
+            format!("stty rows {rows} cols {columns}; echo $$ > pid; exec '{program}' watch toy");
         let mut command = Command::new("script");
         command.args(["--quiet", "--return", "--command", &watch, "/dev/null"]);
         command.current_dir(here.path()).env("TERM", "xterm").env("NO_COLOR", "1");
         command.env_remove("COLUMNS").stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        let drawn = Arc::new(Mutex::new(String::new()));
-        let all = Arc::clone(&drawn);
+        let terminal = Arc::new(Mutex::new(vt100::Parser::new(some(rows), some(columns), 0)));
+        let shown = Arc::clone(&terminal);
         std::thread::spawn(move || {
             let mut part = [0; 4096];
-            let mut bytes = Vec::new();
             while let Ok(n @ 1..) = output.read(&mut part) {
-                bytes.extend_from_slice(&part[..n]);
-                *all.lock().unwrap() = String::from_utf8_lossy(&bytes).into_owned();
+                shown.lock().unwrap().process(&part[..n]);
             }
         });
-        Self { child, input, drawn }
+        Self { child, input, terminal }
     }
 
-    fn drawn(&self) -> String {
-        self.drawn.lock().unwrap().clone()
+    /// What stands on the terminal now.
+    fn shows(&self) -> String {
+        self.terminal.lock().unwrap().screen().contents()
     }
 
-    /// Waits until a text is drawn, then types.
+    #[track_caller]
+    fn wait(&self, here: &Sandbox, text: &str) {
+        here.wait(&format!("`{text}` on the screen"), || self.shows().contains(text));
+    }
+
+    /// Waits until a text is shown, then types.
+    #[track_caller]
     fn then(&mut self, here: &Sandbox, text: &str, keys: &str) {
-        here.wait(&format!("`{text}` on the screen"), || self.drawn().contains(text));
+        self.wait(here, text);
         self.input.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Makes the terminal's window larger or smaller, as a hand with a mouse does.
+    fn resize(&self, here: &Sandbox, rows: u16, columns: u16) {
+        self.terminal.lock().unwrap().screen_mut().set_size(some(rows), some(columns));
+        let terminal = format!("/proc/{}/fd/0", pid(here));
+        let (rows, columns) = (rows.to_string(), columns.to_string());
+        let mut stty = Command::new("stty");
+        stty.args(["-F", &terminal, "rows", &rows, "cols", &columns]);
+        assert!(stty.status().unwrap().success());
     }
 
     /// Its exit code, and what stands on the terminal once its screen is gone.
     fn ends(&mut self, here: &Sandbox) -> (Option<i32>, String) {
         here.wait("its end", || self.child.try_wait().unwrap().is_some());
-        let (enter, leave) = ("\x1b[?1049h", "\x1b[?1049l");
-        here.wait("the screen behind it", || self.drawn().contains(leave));
-        std::thread::sleep(Duration::from_millis(100));
-        let drawn = self.drawn();
-        assert!(drawn.find(enter) < drawn.rfind(leave), "{drawn}");
-        assert!(drawn.rfind("\x1b[?25l") < drawn.rfind("\x1b[?25h"), "the cursor is back: {drawn}");
-        (self.child.wait().unwrap().code(), drawn.rsplit(leave).next().unwrap().to_owned())
+        self.wait(here, "next: ");
+        let terminal = self.terminal.lock().unwrap();
+        let screen = terminal.screen();
+        assert!(!screen.alternate_screen() && !screen.hide_cursor(), "the terminal is as before");
+        (self.child.wait().unwrap().code(), screen.contents())
     }
+}
+
+#[cfg(feature = "tui")]
+fn some(cells: u16) -> std::num::NonZero<u16> {
+    std::num::NonZero::new(cells).unwrap()
+}
+
+/// The process of the live view.
+#[cfg(feature = "tui")]
+fn pid(here: &Sandbox) -> String {
+    std::fs::read_to_string(here.path().join("pid")).unwrap().trim().to_owned()
 }
 
 #[test]
@@ -116,11 +143,45 @@ fn the_live_view_is_drawn_and_leaves_the_terminal_as_it_was() {
     screen.then(&here, "complete", "3");
     screen.then(&here, "exit code 3: no such layer", "l");
     screen.then(&here, "PgUp", "q?");
-    screen.then(&here, "any key", " q");
+    screen.then(&here, "any key", " ");
+    // Larger, everything stands side by side; smaller, what does not fit ends in `…`.
+    screen.resize(&here, 40, 140);
+    screen.wait(&here, "what happened");
+    screen.resize(&here, 20, 30);
+    screen.wait(&here, "loss: each run, and the best …");
+    let formatted = screen.terminal.lock().unwrap().screen().contents_formatted();
+    assert!(!formatted.contains("\x1b[31"), "NO_COLOR is honoured");
+    screen.resize(&here, 24, 80);
+    screen.then(&here, "? help", "q");
     let (code, after) = screen.ends(&here);
     assert_eq!(code, Some(0));
     assert!(after.contains("next: dlgrid logs toy --failed"), "{after}");
-    assert!(!screen.drawn().contains("\x1b[31m"), "NO_COLOR is honoured");
+}
+
+#[test]
+#[cfg(feature = "tui")]
+fn keys_cancel_a_sweep_and_go_on_with_it() {
+    let here = Sandbox::new();
+    let go = here.path().join("go");
+    let body = format!("until [ -e '{}' ]; do sleep 0.1; done; {REPORT}", go.display());
+    here.write("toy.yaml", script(3, &body));
+    let mut worker = here.start(["submit", "toy.yaml", "--slots", "1"]);
+    here.wait("the sweep", || here.count("start") > 0);
+    let mut screen = Screen::new(&here);
+    screen.then(&here, "on this machine", "c");
+    screen.then(&here, "stop the sweep? 3 runs stay open", "n");
+    screen.then(&here, "cancel: not done", "c");
+    screen.then(&here, "y yes, n no", "y");
+    assert_eq!(worker.wait().unwrap().code(), Some(6), "it was asked to stop");
+    std::fs::write(go, "").unwrap();
+    screen.wait(&here, "stopped");
+    screen.then(&here, "nothing works on it", "r");
+    screen.then(&here, "train again 3 missing?", "y");
+    screen.then(&here, "3 of 3 runs", "q");
+    let (code, after) = screen.ends(&here);
+    assert_eq!(code, Some(0));
+    assert!(after.contains("toy: 3 done"), "{after}");
+    assert_eq!(here.count("end"), 3);
 }
 
 #[test]
@@ -131,9 +192,8 @@ fn a_signal_ends_the_live_view_and_not_the_sweep() {
     let mut worker = here.start(["submit", "toy.yaml", "--slots", "1"]);
     here.wait("the sweep", || here.count("start") > 0);
     let mut screen = Screen::new(&here);
-    screen.then(&here, "on this machine", "");
-    let watch = std::fs::read_to_string(here.path().join("pid")).unwrap();
-    assert!(Command::new("kill").args(["-TERM", watch.trim()]).status().unwrap().success());
+    screen.wait(&here, "on this machine");
+    assert!(Command::new("kill").args(["-TERM", &pid(&here)]).status().unwrap().success());
     let (code, after) = screen.ends(&here);
     assert_eq!(code, Some(6));
     assert!(after.contains("next: dlgrid watch toy"), "{after}");

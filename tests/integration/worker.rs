@@ -261,3 +261,69 @@ fn runs_trained_together_come_to_what_they_come_to_alone() {
     let (none, _) = trained("8", "kind: cnn, channels: 4, ");
     assert_eq!(none, [None; 8], "convolutions are not trained together");
 }
+
+#[test]
+fn who_is_trained_together_is_told_and_written_down() {
+    let here = sandbox(2, "5m");
+    let text = spec(2, "5m").replace("kind: [adam, sgd]", "kind: [adam, gd]");
+    here.write("blobs.yaml", text + "fuse: 4\nslurm: {runs_per_task: 8}\n");
+    let together = "4 of 8 runs in cohorts of up to 4";
+    let planned = format!("{together}; 4 alone: `optimizer.kind: gd`");
+    here.run(["plan", "blobs.yaml"]).code(0).says(&planned);
+    here.run(["submit", "blobs.yaml", "--slots", "1"]).code(0).says("8 of 8 runs done");
+    let told = here.run(["status"]).code(0).says(&planned);
+    told.says(&format!("so far {together}, each "));
+    let status = here.run(["status", "--format", "json"]).code(0).json();
+    assert_eq!(status["fused"]["alone"][0]["why"], "`optimizer.kind: gd`");
+    assert_eq!(status["together"]["runs"], 4);
+    here.run(["report"]).code(0).says(&format!("trained together: {together}, each "));
+    let report = here.run(["report", "--format", "json", "--runs"]).code(0).json();
+    for row in report["rows"].as_array().unwrap() {
+        let fused = row["parameters"]["optimizer.kind"] == "adam";
+        assert_eq!(row["cohort"].as_u64(), fused.then_some(4), "{row:#}");
+        assert!(row["samples_per_s"].as_f64().unwrap() > 0.0);
+        assert_eq!(row["runs"][0]["cohort"].as_u64(), fused.then_some(4), "{row:#}");
+    }
+    let csv = here.run(["report", "--format", "csv"]).code(0).out;
+    assert!(csv.lines().next().unwrap().ends_with(",cohort,samples_per_s"), "{csv}");
+    here.run(["export", "--format", "csv", "--out", "out"]).code(0);
+    let runs = std::fs::read_to_string(here.path().join("out/runs.csv")).unwrap();
+    assert!(runs.lines().next().unwrap().contains(",why,cohort,samples_per_s,"), "{runs}");
+    here.run(["show", "blobs", "0"]).code(0).says("in a cohort of 4");
+}
+
+#[test]
+fn what_is_confirmed_and_finished_is_trained_together() {
+    let here = sandbox(2, "5m");
+    let rest = "fuse: 8\nconfirm: {top: 2, seeds: 3}\nslurm: {runs_per_task: 8}\n";
+    here.write("blobs.yaml", spec(2, "5m") + rest);
+    here.run(["submit", "blobs.yaml", "--slots", "1"]).code(0).says("6 of 6 runs done");
+    here.run(["finish", "blobs", "--seeds", "3", "--slots", "1"]).code(0);
+    for (stage, runs) in [("blobs/confirm", 6), ("blobs/finish", 3)] {
+        let status = here.run(["status", stage, "--format", "json"]).code(0).json();
+        let told = &status["together"];
+        assert_eq!((&told["runs"], &told["ended"]), (&runs.into(), &runs.into()), "{stage}");
+    }
+    let report = here.run(["report", "blobs/finish", "--format", "json"]).code(0).json();
+    assert!(report["rows"][0]["objective"]["mean"].as_f64().unwrap() > 0.9, "{report:#}");
+}
+
+#[test]
+fn a_run_that_diverges_or_stops_early_leaves_the_others_as_they_are() {
+    let outcome = |fuse: &str| {
+        let here = Sandbox::new();
+        write_blobs(&here.path().join("blobs"), 400, 80);
+        here.write(
+            "mixed.yaml",
+            format!("train:\n  data: {{set: idx, path: blobs, scale: [-1, 1]}}\n  model: {{layers: 2, width: 16}}\n  optimizer: {{kind: sgd, momentum: 0.9}}\n  early_stop: {{patience: 2}}\n  epochs: 40\n  batch_size: 16\nparameters: {{optimizer.lr: [0.001, 0.01, 1.0e+12, 0.1]}}\nseeds: 2\nfuse: {fuse}\nslurm: {{runs_per_task: 8}}\n"),
+        );
+        here.run(["submit", "mixed.yaml", "--slots", "1"]).code(0).says("2 diverged");
+        let ends = results(&here);
+        ends.into_iter()
+            .map(|(run, end)| (run, end["epochs"].clone(), end["metrics"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let (all, some) = (outcome("8"), outcome("3"));
+    assert_eq!(all, some, "with whom a run is trained changes nothing");
+    assert!(all.iter().any(|(_, epochs, _)| epochs.as_u64() < Some(40)), "none stops early");
+}

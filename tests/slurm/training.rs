@@ -212,3 +212,31 @@ fn at_the_time_limit_it_saves_and_every_bit_is_the_same() {
     assert_eq!(results(&on.here), alone.results());
     assert_eq!(on.jobs().len(), 1, "nobody submitted anything again");
 }
+
+#[test]
+fn a_cohort_requeued_and_killed_goes_on_together_and_one_by_one_and_every_bit_is_the_same() {
+    if no_worker() {
+        return;
+    }
+    let Some(on) = place() else { return };
+    let alone = Alone::start(400, 4);
+    write(&on.here, 400, "0.2s", 4, "time: 10m, memory: 1G, runs_per_task: 8");
+    on.run(["submit", "blobs.yaml"]).code(0);
+    let brake = Brake::on(&on, 20, 100);
+    let saved = || on.here.count("checkpoint");
+    on.wait(60, "a checkpoint of each run", || saved() >= 8);
+    on.slurm(["scontrol", "requeue", &format!("{}_0", on.jobs()[0])]).code(0);
+    on.wait(120, "all to be begun again, together", || on.here.count("start") == 16);
+    let before = saved();
+    on.wait(120, "a checkpoint of each run, once more", || saved() >= before + 8);
+    // Whoever is at work when a worker dies is suspected, and tried alone.
+    signal("-KILL", &workers_below(on.here.path()));
+    on.wait(120, "one to be begun alone", || on.here.count("start") > 16);
+    drop(brake);
+    on.drained();
+    on.run(["status"]).code(0).says("8 done");
+    each_went_on_where_it_was(&on.here);
+    assert_eq!(results(&on.here), alone.results());
+    let ends = on.here.lines().into_iter().filter(|line| line["t"] == "end");
+    assert!(ends.map(|end| end["cohort"].as_u64()).all(|size| size == Some(1)), "one by one");
+}

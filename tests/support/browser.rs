@@ -98,6 +98,68 @@ impl Browser {
         self.ask("POST", &format!("/session/{}{path}", self.session), body)
     }
 
+    /// A command of Chromium's own protocol (DevTools), and what it answers.
+    pub fn devtools(&self, command: &str, parameters: &Value) -> Value {
+        self.post("/goog/cdp/execute", &json!({"cmd": command, "params": parameters}))
+    }
+
+    /// From now on it is counted which functions of a page are called.
+    pub fn count_calls(&self) {
+        self.devtools("Profiler.enable", &json!({}));
+        let wanted = json!({"callCount": true, "detailed": false});
+        self.devtools("Profiler.startPreciseCoverage", &wanted);
+    }
+
+    /// The functions with a name, after `mark` in the page's last script, that nobody has called.
+    pub fn never_called(&self, mark: &str) -> Vec<String> {
+        let text = "[...document.scripts].at(-1).textContent";
+        let from = self.get(&format!("{text}.indexOf({})", Value::from(mark)));
+        let from = from.as_i64().filter(|at| *at >= 0).expect("the script has the mark");
+        let found = self.devtools("Profiler.takePreciseCoverage", &json!({}));
+        let mut calls = std::collections::BTreeMap::new();
+        for function in found["result"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|script| script["functions"].as_array().unwrap())
+        {
+            let (name, range) =
+                (function["functionName"].as_str().unwrap(), &function["ranges"][0]);
+            let begins = range["startOffset"].as_i64().unwrap();
+            if begins > from && !name.is_empty() {
+                *calls.entry((begins, name)).or_insert(0) += range["count"].as_i64().unwrap();
+            }
+        }
+        assert!(calls.len() > 50, "calls are counted: {calls:?}");
+        calls.retain(|_, count| *count == 0);
+        calls.into_keys().map(|(_, name)| name.to_owned()).collect()
+    }
+
+    /// What a screen reader could not name: roles of nodes that need a name and have none.
+    pub fn unnamed(&self) -> Vec<String> {
+        const NEED: [&str; 12] = [
+            "button",
+            "checkbox",
+            "columnheader",
+            "combobox",
+            "figure",
+            "heading",
+            "image",
+            "link",
+            "region",
+            "rowheader",
+            "table",
+            "textbox",
+        ];
+        self.devtools("Accessibility.enable", &json!({}));
+        let tree = self.devtools("Accessibility.getFullAXTree", &json!({}));
+        let nodes = tree["nodes"].as_array().unwrap().iter();
+        let seen = nodes.filter(|node| node["ignored"] != true);
+        let bare = seen.filter(|node| node["name"]["value"].as_str().is_none_or(str::is_empty));
+        let roles = bare.filter_map(|node| node["role"]["value"].as_str());
+        roles.filter(|role| NEED.contains(role) || *role == "Canvas").map(str::to_owned).collect()
+    }
+
     pub fn open(&self, file: &Path, hash: &str) {
         let path = file.display().to_string().replace('%', "%25").replace(' ', "%20");
         self.post("/url", &json!({"url": format!("file://{}{hash}", path.replace('#', "%23"))}));

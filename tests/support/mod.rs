@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// A folder with spaces, quotes and a dollar sign in its name, and what a test does there.
+/// A folder with spaces, quotes, a dollar and a per cent sign in its name, and what a test does there.
 pub struct Sandbox {
     tmp: tempfile::TempDir,
 }
@@ -18,7 +18,7 @@ pub struct Said {
 
 impl Sandbox {
     pub fn new() -> Self {
-        let tmp = tempfile::Builder::new().prefix("dl grid's $HOME `").tempdir().unwrap();
+        let tmp = tempfile::Builder::new().prefix("dl grid's $HOME %A `").tempdir().unwrap();
         Self { tmp }
     }
 
@@ -154,3 +154,38 @@ pub fn script(n: u32, body: &str) -> String {
 
 /// The line by which a script reports.
 pub const REPORT: &str = "echo \"{\\\"loss\\\": $DLGRID_PARAM_X}\" >> \"$DLGRID_METRICS\"";
+
+/// Values that act where somebody takes them for more than text.
+pub const HOSTILE: &[&str] = &[
+    "$(touch pwned)",
+    "`touch pwned`",
+    "; touch pwned #",
+    "x' ; touch pwned ; '",
+    "x\" ; touch pwned ; \"",
+    "x\ntouch pwned\n#SBATCH --output=pwned",
+    "-rf",
+    "--help",
+    "%A_%a %j",
+    "{x} {{x}}",
+    "\\n \\\\",
+    "*",
+    "../../pwned",
+    "a,b=c",
+    "=cmd|' /C calc'!A0",
+    "</script><script>window.hacked=1</script>",
+    "|a|`b`|",
+    "\u{1b}[2J\u{1b}]0;owned\u{7}",
+    "\u{202e}gpj.exe",
+    " ",
+];
+
+/// A sweep of a script over [`HOSTILE`]: it keeps what it was given as a word and as a variable.
+pub fn hostile() -> String {
+    let values: Vec<String> =
+        HOSTILE.iter().map(|value| serde_json::Value::from(*value).to_string()).collect();
+    let body = r#"printf "%s\001%s" "$1" "$DLGRID_PARAM_X" > "out.$DLGRID_RUN"; echo "{\"loss\": 1}" >> "$DLGRID_METRICS""#;
+    format!(
+        "name: toy\ncommand: [sh, -c, '{body}', '-', '{{x}}']\nparameters:\n  x: [{}]\nobjective: {{minimize: loss}}\n",
+        values.join(", ")
+    )
+}

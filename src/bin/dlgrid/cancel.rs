@@ -26,8 +26,14 @@ use crate::pick::{self, Root};
 use crate::retry;
 use crate::talk::{next, refuse, talk};
 
+const EXAMPLES: &str = "\
+Examples:
+  dlgrid cancel toy                                 what is at work is saved; submit goes on with it
+  dlgrid cancel toy --where 'optimizer.lr > 0.05'   leaves those runs out, the others go on";
+
 /// Arguments of `cancel`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
     #[arg(add = ArgValueCandidates::new(completion::sweeps))]

@@ -9,8 +9,14 @@ use anyhow::Context as _;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::spec::{self, Spec};
 
+const EXAMPLES: &str = "\
+Examples:
+  dlgrid check sweep.yaml       all mistakes at once, each with its line and a way out
+  dlgrid check - < sweep.yaml   what another program wrote";
+
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The spec, a YAML file; `-` reads standard input
     pub file: PathBuf,

@@ -19,11 +19,17 @@ enum Format {
     Json,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  dlgrid compare toy toy-wide   what differs, trial by trial, and the best of each
+  dlgrid compare toy toy-wide --where 'optimizer.lr < 1e-2' --format json";
+
 /// Compare two sweeps: trials of the same parameters, and the best of each
 ///
 /// Says which settings differ, and of each pair of trials the difference (the second sweep's less
 /// the first's), its 95 % interval and p by a paired t test over runs of the same seed and fold.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The first sweep: a name, its beginning, an id or a path
     first: String,

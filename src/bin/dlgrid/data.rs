@@ -23,8 +23,15 @@ use crate::talk::{next, talk};
 /// Version of the JSON that `data list` prints.
 const SCHEMA: u32 = 1;
 
+const EXAMPLES: &str = "\
+Examples:
+  dlgrid data list               every data set, and whether it is here
+  dlgrid data fetch mnist iris   brings two here
+  dlgrid data explore mnist      classes, ranges, what is odd";
+
 /// Fetch, list and verify data sets.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct DataArgs {
     #[command(subcommand)]
     action: Action,

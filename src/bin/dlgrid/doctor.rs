@@ -14,8 +14,14 @@ use crate::talk::next;
 /// Version of the JSON that `doctor` prints.
 const SCHEMA: u32 = 1;
 
+const EXAMPLES: &str = "\
+Examples:
+  dlgrid doctor                 what is here, what is missing, and what mends it
+  dlgrid doctor --format json   the same for a program";
+
 /// Check this machine: libtorch, CUDA, Slurm, data, cache, file system.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct DoctorArgs {
     /// Format of the output
     #[arg(long, value_enum, default_value_t = Format::Table)]

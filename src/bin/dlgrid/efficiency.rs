@@ -11,6 +11,10 @@ use super::talk::next;
 use crate::completion;
 
 const WORDS: &str = "\
+Examples:
+  dlgrid efficiency toy            what the tasks of toy took, and what to ask for next time
+  dlgrid efficiency --format csv   of the newest sweep, one line a resource
+
 Made of what each task wrote of itself when it ended; Slurm's accounting is not needed.
 Time and memory to ask for: what 95 of 100 starts took, with room above; cores: the
 mean that were busy. Wasted is the time of tasks that were killed and left no result,

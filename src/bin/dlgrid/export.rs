@@ -10,6 +10,7 @@ use dlgrid_sweep::text::plural;
 
 use super::pick::{AskSlurm, Picked, Queue, Root};
 use super::show::{note, wrong_input};
+use super::talk::next;
 
 /// In which form results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -25,11 +26,18 @@ enum ExportFormat {
     Tensorboard,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  dlgrid export toy --format csv --out results
+  dlgrid export toy --format tensorboard --out logs   then: tensorboard --logdir logs
+  dlgrid export toy/confirm --format jsonl --out results --where 'optimizer.lr < 1e-2'";
+
 /// Write runs, metrics and curves for other programs
 ///
 /// Every run that was begun, with its parameters, how it ended and each metric; and each epoch of
 /// its curve. Files of an earlier export are not replaced without `--force`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
     sweep: Option<String>,
@@ -88,7 +96,7 @@ pub fn run(args: Args) -> Result<u8> {
         note(&format!("{} of curves left out", plural(found.damaged, "damaged line")));
     }
     if form == Form::TensorBoard {
-        note(&format!("next: tensorboard --logdir '{out}'"));
+        next(&format!("tensorboard --logdir '{out}'"));
     }
     Ok(exit::OK)
 }

@@ -5,6 +5,7 @@ use dlgrid_sweep::find::FindError;
 use dlgrid_sweep::spec::SpecErrors;
 use dlgrid_sweep::store::StoreError;
 use dlgrid_sweep::sweep::SweepError;
+use dlgrid_sweep::text::clean;
 
 use crate::show::Refusal;
 use crate::talk::{style, talk};
@@ -29,7 +30,8 @@ pub fn tell(error: &anyhow::Error) -> u8 {
     if let Some(hint) = hint {
         text.push_str(&format!("hint: {hint}\n"));
     }
-    talk(&text);
+    // Names, paths and words of other programs stand in it.
+    talk(&text.lines().map(|line| format!("{}\n", clean(line))).collect::<String>());
     code
 }
 

@@ -23,6 +23,11 @@ use crate::stage::{Crew, begin, best, open_runs};
 use crate::talk::{refuse, talk};
 use crate::work::{self, LocalArgs};
 
+const EXAMPLES: &str = "\
+Examples:
+  dlgrid finish toy           the best trial on all training samples, five seeds; opens the test set
+  dlgrid finish toy --top 3   the best three";
+
 /// Train the best of a sweep on all training samples, and open the test set
 ///
 /// The best trials are those that `dlgrid report` shows first: by the stage `confirm` where the spec
@@ -31,6 +36,7 @@ use crate::work::{self, LocalArgs};
 /// many seeds as asked for, and judged on the test set at its end. That the set was opened is written
 /// down first, and every later report says so: choosing by a test set spoils it.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
     #[arg(add = ArgValueCandidates::new(completion::sweeps))]

@@ -12,6 +12,10 @@ use super::pick::{Root, folder};
 use super::show::{Format, Terminal, print, wrong_input};
 
 const WORDS: &str = "\
+Examples:
+  dlgrid fsck toy            reads every file of the sweep called toy
+  dlgrid fsck toy --repair   adds what can be made again, then checks once more
+
 Reads every file of the sweep and of its stages, and holds them against one another.
 What a killed process leaves (a line cut off, a file in the making) is harmless and no
 damage. `--repair` only ever adds files: claims, segments under their own names, ends

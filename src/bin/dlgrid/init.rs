@@ -5,8 +5,14 @@ use std::path::PathBuf;
 use crate::talk::{next, refuse, talk};
 use dlgrid_sweep::exit;
 
+const EXAMPLES: &str = "\
+Examples:
+  dlgrid init                       a sweep of the built-in trainer, as sweep.yaml
+  dlgrid init --command mine.yaml   one of a program of your own";
+
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The file to write
     #[arg(default_value = "sweep.yaml")]

@@ -12,8 +12,14 @@ use super::pick::{AskSlurm, Picked, Queue, Root};
 use super::show::{Format, Terminal, note, print, wrong_input};
 use super::talk::next;
 
+const EXAMPLES: &str = "\
+Examples:
+  dlgrid list   all sweeps, the newest first
+  dlgrid list --root /scratch/me/runs --format json";
+
 /// List the sweeps, newest first
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct ListArgs {
     #[command(flatten)]
     root: Root,

@@ -6,10 +6,11 @@ use dlgrid_sweep::exit;
 use dlgrid_sweep::store::fs;
 
 use crate::completion;
-use crate::show::{print, print_bytes, wrong_input};
+use crate::show::{print, print_bytes};
+use crate::usage;
 
 const SHELLS: &str = "\
-Put one of these lines into the file that your shell reads at its start:
+Examples, each a line of the file that your shell reads at its start:
   source <(dlgrid completions bash)        ~/.bashrc
   source <(dlgrid completions zsh)         ~/.zshrc, after compinit
   dlgrid completions fish | source         ~/.config/fish/config.fish
@@ -26,9 +27,9 @@ pub struct CompletionsArgs {
 
 const PAGES: &str = "\
 Examples:
-  dlgrid man | man -l -                              the page of dlgrid
-  dlgrid man submit | man -l -                       that of a command
-  dlgrid man --dir ~/.local/share/man/man1           all of them, for `man dlgrid-submit`";
+  dlgrid man | man -l -                      the page of dlgrid
+  dlgrid man submit | man -l -               that of a command
+  dlgrid man --dir ~/.local/share/man/man1   all of them, for `man dlgrid-submit`";
 
 /// Arguments of `man`.
 #[derive(Debug, clap::Args)]
@@ -55,15 +56,7 @@ pub fn man(args: &ManArgs, mut command: clap::Command) -> anyhow::Result<u8> {
         return Ok(exit::OK);
     }
     command.build();
-    let mut page = &command;
-    for name in &args.of {
-        let known = || page.get_subcommands().filter(|c| !c.is_hide_set());
-        page = known().find(|c| c.get_name() == name).ok_or_else(|| {
-            let names: Vec<&str> = known().map(clap::Command::get_name).collect();
-            let hint = if names.is_empty() { "leave it out".into() } else { names.join(", ") };
-            wrong_input(format!("there is no command `{name}`"), hint)
-        })?;
-    }
+    let page = usage::named(&command, &args.of)?;
     let mut out = Vec::new();
     clap_mangen::Man::new(page.clone()).render(&mut out)?;
     print_bytes(&out)?;

@@ -2,6 +2,7 @@
 use std::path::PathBuf;
 
 use clap_complete::engine::ArgValueCandidates;
+use dlgrid_sweep::cohort::Survey;
 use dlgrid_sweep::exec::slurm::parse;
 use dlgrid_sweep::pack::Cut;
 use dlgrid_sweep::plan::{self, Place, Plan};
@@ -18,8 +19,15 @@ use crate::show::{Format, Terminal, print, wrong_input};
 use crate::talk::next;
 use crate::{check, cluster, site, slurm, work};
 
+const EXAMPLES: &str = "\
+Examples:
+  dlgrid plan sweep.yaml               runs, tasks and hours of the next submit
+  dlgrid plan sweep.yaml --script      the job script and each sbatch line as submit would have them
+  dlgrid plan sweep.yaml --test-only   whether Slurm would take it, and when it would start";
+
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The spec, a YAML file; `-` reads standard input
     pub file: PathBuf,
@@ -153,13 +161,7 @@ fn to_json(plan: &Plan) -> serde_json::Value {
             Place::Slurm { tasks, .. } => Some(tasks),
             Place::Here { .. } => None,
         },
-        "fused": plan.fused.as_ref().map(|fused| json!({
-            "runs": fused.together,
-            "largest": fused.largest,
-            "alone": fused.alone.iter().map(|(why, runs)| {
-                json!({"why": why.to_string(), "runs": runs})
-            }).collect::<Vec<_>>(),
-        })),
+        "fused": plan.fused.as_ref().map(Survey::to_json),
         "axes": plan.shape.iter().map(|block| {
             block.iter().map(|(name, len)| json!({"parameter": name, "values": len})).collect::<Vec<_>>()
         }).collect::<Vec<_>>(),

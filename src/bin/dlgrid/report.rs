@@ -22,6 +22,14 @@ use crate::completion;
 /// Trials that a table shows unless asked for more.
 const TOP: usize = 20;
 
+const EXAMPLES: &str = "\
+Examples:
+  dlgrid report                    the leaderboard of the newest sweep
+  dlgrid report toy --where 'optimizer.lr < 1e-2' --sort -valid/f1
+  dlgrid report toy --html         one page with all charts, toy.html
+  dlgrid report toy --importance   which parameters matter
+  dlgrid report toy --format markdown --pictures pictures >> README.md";
+
 /// Rank the trials of a sweep
 ///
 /// Trials are ranked by the mean of the objective over the seeds that are done; of equal means
@@ -30,6 +38,7 @@ const TOP: usize = 20;
 /// Trials with seeds missing stand where their mean puts them, marked `2 of 3`; trials without
 /// a finite objective come last. Further metrics are those after the last epoch.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct ReportArgs {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
     #[arg(add = ArgValueCandidates::new(completion::sweeps))]

@@ -27,8 +27,15 @@ use crate::stage::{self, Crew};
 use crate::talk::{refuse, talk};
 use crate::work::{self, LocalArgs};
 
+const EXAMPLES: &str = "\
+Examples:
+  dlgrid retry toy         what failed or is missing
+  dlgrid retry toy --oom   only what ran out of memory, with more of it
+  dlgrid retry toy --where 'optimizer.lr < 1e-3 and seed == 0'";
+
 /// Arguments of `retry`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
     #[arg(add = ArgValueCandidates::new(completion::sweeps))]

@@ -3,8 +3,14 @@ use dlgrid_sweep::{exit, spec};
 
 use crate::show::{Format, print, wrong_input};
 
+const EXAMPLES: &str = "\
+Examples:
+  dlgrid schema > sweep.schema.json   completion and checks in an editor
+  dlgrid schema --format markdown     all settings of `train`, in a table";
+
 /// Arguments of `schema`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// How to print it: json (a JSON Schema) or markdown (every setting in a table)
     #[arg(long, value_enum, default_value_t = Format::Json)]

@@ -17,8 +17,15 @@ use crate::completion;
 use crate::show::{Format, Terminal, print, print_bytes, wrong_input};
 use crate::talk::{next, refuse, talk};
 
+const EXAMPLES: &str = "\
+Examples:
+  dlgrid site detect --write    a profile of this cluster, to edit
+  dlgrid site list              yours, and those built in
+  dlgrid site show my-cluster   what it says";
+
 /// Arguments of `site`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(subcommand)]
     action: Action,

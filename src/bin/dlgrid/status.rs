@@ -14,8 +14,14 @@ use crate::completion;
 /// Last lines of the first cause's example that are shown.
 const LAST_LINES: usize = 2;
 
+const EXAMPLES: &str = "\
+Examples:
+  dlgrid status                     the newest sweep: how far, what fails, why and where
+  dlgrid status toy --format json   the same for a program";
+
 /// Show how a sweep is getting on
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct StatusArgs {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
     #[arg(add = ArgValueCandidates::new(completion::sweeps))]

@@ -18,8 +18,15 @@ use crate::stage::{self, Crew};
 use crate::talk::talk;
 use crate::work::{self, LocalArgs};
 
+const EXAMPLES: &str = "\
+Examples:
+  dlgrid submit sweep.yaml                     into Slurm's queue, or run here; again: only what is missing or new
+  dlgrid submit sweep.yaml --local --slots 2   here, two runs at a time
+  dlgrid submit sweep.yaml --site my-cluster   with the profile of that site";
+
 /// Arguments of `submit`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The spec, a YAML file
     pub file: PathBuf,

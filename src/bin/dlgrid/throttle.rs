@@ -14,8 +14,14 @@ use crate::completion;
 use crate::pick::{self, Root};
 use crate::talk::{next, refuse, talk};
 
+const EXAMPLES: &str = "\
+Examples:
+  dlgrid throttle toy 10     ten tasks at once from now on
+  dlgrid throttle toy none   as many as Slurm starts";
+
 /// Arguments of `throttle`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The sweep: a name, its beginning, an id or a path
     #[arg(add = ArgValueCandidates::new(completion::sweeps))]

@@ -13,7 +13,7 @@ use dlgrid_train::data::Inputs;
 use dlgrid_train::engine::Ending;
 use dlgrid_train::fused;
 use dlgrid_train::ranks;
-use dlgrid_train::run::{Job, Trained};
+use dlgrid_train::run::{Job, RunError, Trained};
 use dlgrid_train::tch::Device;
 
 use crate::ends::{Chain, with_hint};
@@ -92,16 +92,24 @@ impl Station<'_> {
         let Some(data) = data.filter(|_| recipes.len() == runs.len()) else {
             return Ok(Together::Trained { left: runs.to_vec() });
         };
+        let test = match (&self.leave, recipes.first()) {
+            (Some(leave), Some(recipe)) => {
+                let Ok(test) = self.shelf.get_test(&recipe.data, &data, leave) else {
+                    return Ok(Together::Trained { left: runs.to_vec() });
+                };
+                Some(test)
+            }
+            _ => None,
+        };
         let save_every = self.save_every();
         let job = |(run, recipe): (&&Run, _)| {
             let (id, seed, fold) = (run.id, run.seed, run.fold);
-            Job { id, recipe, seed, fold, data: &data, test: None, save_every }
+            Job { id, recipe, seed, fold, data: &data, test: test.as_deref(), save_every }
         };
         let jobs: Vec<Job<'_>> = runs.iter().zip(&recipes).map(job).collect();
         let store = |run: &&Run| CheckpointStore::new(&self.sweep.dir, &run.id);
         let checkpoints: Vec<CheckpointStore> = runs.iter().map(store).collect();
-        let from: Vec<Option<Vec<u8>>> =
-            runs.iter().zip(&checkpoints).map(|(run, own)| saved(own, run)).collect();
+        let from = |at: usize| saved(&checkpoints[at], runs[at]);
 
         let mut left: Vec<bool> = vec![true; runs.len()];
         let (mut trouble, mut why_stopped, mut unsaved) = (None, None, 0);
@@ -128,7 +136,10 @@ impl Station<'_> {
                 trouble.is_none()
             },
         };
-        let trained = fused::train(&jobs, &from, &self.stop, &mut log);
+        let refused = |runs: usize, error: &RunError| {
+            eprintln!("warning: {runs} runs together: {}", Chain(error));
+        };
+        let trained = fused::train_halving(&jobs, from, &self.stop, &mut log, refused);
         if let Some(error) = trouble {
             return Err(error);
         }
@@ -139,23 +150,8 @@ impl Station<'_> {
             eprintln!("stopped: {why}; {} runs trained together, {kept}", runs.len());
             return Ok(Together::Stopped);
         }
-        match trained {
-            Err(error) if error.is_lasting() => {
-                Err(anyhow::Error::from(error).context("the device failed"))
-            }
-            Err(error) if left.len() > 1 => {
-                eprintln!("warning: {} runs together: {}", left.len(), Chain(&error));
-                let mut alone = Vec::new();
-                for half in left.chunks(left.len().div_ceil(2)) {
-                    match self.train_together(half, work)? {
-                        Together::Trained { left } => alone.extend(left),
-                        Together::Stopped => return Ok(Together::Stopped),
-                    }
-                }
-                Ok(Together::Trained { left: alone })
-            }
-            Ok(()) | Err(_) => Ok(Together::Trained { left }),
-        }
+        trained.map_err(|error| anyhow::Error::from(error).context("the device failed"))?;
+        Ok(Together::Trained { left })
     }
 
     fn end_together(

@@ -293,6 +293,20 @@ mod tests {
     }
 
     #[test]
+    fn a_link_in_the_cache_is_replaced_and_not_written_through() {
+        let root = tempfile::tempdir().unwrap();
+        let from = source(root.path(), ["abc"; 4]);
+        let (dir, other) = (root.path().join("data/small"), root.path().join("other"));
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(&other, "mine").unwrap();
+        std::os::unix::fs::symlink(&other, dir.join("b")).unwrap();
+        fetch(&SET, &dir, Some(&from), &mut |_| {}).unwrap();
+        assert_eq!(verify::verify(&dir, &SET), []);
+        assert!(dir.join("b").symlink_metadata().unwrap().is_file());
+        assert_eq!(std::fs::read_to_string(&other).unwrap(), "mine");
+    }
+
+    #[test]
     fn two_at_once_do_no_harm() {
         let root = tempfile::tempdir().unwrap();
         let from = source(root.path(), ["abc"; 4]);

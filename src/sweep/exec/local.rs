@@ -13,8 +13,8 @@ use super::feed::{Given, Report};
 use super::usage;
 use crate::host;
 use crate::store::layout::SweepDir;
-use crate::store::read;
 use crate::store::record::Cause;
+use crate::store::{StoreError, fs, read};
 
 /// Where one worker runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -289,10 +289,8 @@ impl Living {
 fn serve(shared: &Shared, number: usize, slot: &Slot) -> std::io::Result<()> {
     let mut generation = 0;
     while let Some(first) = shared.take() {
-        generation += 1;
-        let log =
-            shared.job.dir.logs().join(format!("local-{}-{number}-{generation}.log", host::pid()));
-        let (mut child, stdout) = start(shared, slot, &log)?;
+        let (talk, log) = talk_of(&shared.job, number, &mut generation)?;
+        let (mut child, stdout) = start(&shared.job, slot, talk, &log)?;
         let worker = child.id();
         let living = Living { worker, started: !slot.starter.is_empty(), program: None };
         shared.living().push(living);
@@ -327,16 +325,30 @@ fn is_refusal(status: ExitStatus) -> bool {
     status.code().is_some()
 }
 
+/// Where the talk of a slot's next worker goes, and the name of its log. A process of the same id may have left
+/// logs: before this machine was started again, in another container, or on another machine.
+fn talk_of(job: &Job, number: usize, generation: &mut u32) -> std::io::Result<(Stdio, PathBuf)> {
+    loop {
+        *generation += 1;
+        let name = format!("local-{}-{number}-{generation}.log", host::pid());
+        let log = job.dir.logs().join(name);
+        if job.print == Print::Through {
+            return Ok((Stdio::inherit(), log));
+        }
+        match fs::create_log(&log) {
+            Ok(file) => return Ok((file.into(), log)),
+            Err(StoreError::Exists { .. }) => {}
+            Err(error) => return Err(std::io::Error::other(error)),
+        }
+    }
+}
+
 fn start(
-    shared: &Shared,
+    job: &Job,
     slot: &Slot,
+    talk: Stdio,
     log: &std::path::Path,
 ) -> std::io::Result<(Child, std::process::ChildStdout)> {
-    let job = &shared.job;
-    let errors: Stdio = match job.print {
-        Print::ToLogs => crate::store::fs::create_log(log).map_err(std::io::Error::other)?.into(),
-        Print::Through => Stdio::inherit(),
-    };
     let mut words = slot.starter.iter().map(OsString::as_os_str);
     let mut command = match words.next() {
         None => host::command(&job.worker.program),
@@ -359,7 +371,7 @@ fn start(
         .env("OMP_WAIT_POLICY", "passive")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(errors)
+        .stderr(talk)
         .process_group(0);
     if job.print == Print::ToLogs {
         command.env("DLGRID_LOG", log.file_name().unwrap_or_default());
@@ -458,5 +470,31 @@ fn describe(status: ExitStatus) -> String {
         Some(127) => "could not start: a program or library is missing".into(),
         Some(code) => format!("ended with exit code {code}"),
         None => "ended".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a process of this id left before the machine was started again is no obstacle, and stays as it is.
+    #[test]
+    fn the_log_of_an_earlier_process_of_the_same_id_is_left_alone() {
+        let folder = tempfile::tempdir().expect("folder");
+        let job = Job {
+            dir: SweepDir::new(folder.path()),
+            sweep: String::new(),
+            slices: Vec::new(),
+            slots: Vec::new(),
+            worker: Worker { program: PathBuf::new(), args: Vec::new() },
+            extra: Vec::new(),
+            environment: Vec::new(),
+            print: Print::ToLogs,
+        };
+        let first_log = |generation: &mut u32| talk_of(&job, 0, generation).expect("a log").1;
+        let (mut before, mut now) = (0, 0);
+        let left = first_log(&mut before);
+        assert_ne!(first_log(&mut now), left);
+        assert_eq!((before, now), (1, 2));
     }
 }

@@ -2,7 +2,8 @@
 
 /// Columns that every table of runs has before the parameters, and after them.
 pub(super) const BEFORE: [&str; 5] = ["run", "id", "trial", "seed", "fold"];
-pub(super) const AFTER: [&str; 6] = ["state", "objective", "epochs", "seconds", "ended", "why"];
+pub(super) const AFTER: [&str; 8] =
+    ["state", "objective", "epochs", "seconds", "ended", "why", "cohort", "samples_per_s"];
 
 /// The names of the columns of parameters and of metrics; one that another column has already gets
 /// `parameter.` or `metric.` in front.

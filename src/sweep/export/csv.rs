@@ -20,6 +20,8 @@ pub(super) fn runs(export: &Export) -> String {
         cells.push(number(run.seconds));
         cells.push(optional(run.ended));
         cells.push(text(run.why.as_deref().unwrap_or_default()));
+        cells.push(run.cohort.map_or_else(String::new, |runs| runs.to_string()));
+        cells.push(optional(run.samples_per_s));
         cells.extend(run.metrics.iter().map(|x| optional(*x)));
         cells
     };

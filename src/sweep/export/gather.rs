@@ -53,6 +53,8 @@ pub fn gather(
             seconds: run.seconds,
             ended: end.map(|end| end.time),
             why: run.why.clone(),
+            cohort: run.cohort,
+            samples_per_s: run.samples_per_s,
             curve: Vec::new(),
         }
     };

@@ -23,6 +23,8 @@ pub(super) fn runs(export: &Export) -> String {
         object["seconds"] = finite(run.seconds);
         object["ended"] = run.ended.map_or(Json::Null, finite);
         object["why"] = run.why.clone().into();
+        object["cohort"] = run.cohort.into();
+        object["samples_per_s"] = run.samples_per_s.map_or(Json::Null, finite);
         object["metrics"] = metrics.into();
         format!("{object}\n")
     };

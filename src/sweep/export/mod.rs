@@ -77,6 +77,10 @@ pub struct Run {
     pub ended: Option<f64>,
     /// Why it did not end well.
     pub why: Option<String>,
+    /// Runs that were trained together with it, itself included, when it ended.
+    pub cohort: Option<u32>,
+    /// Training samples a second; of a run trained with others, those of all of them.
+    pub samples_per_s: Option<f64>,
     /// Its epochs in order.
     pub curve: Vec<Epoch>,
 }

@@ -33,6 +33,8 @@ pub(super) fn runs(export: &Export) -> Vec<u8> {
         numbers(&all, |run| Some(run.seconds)),
         numbers(&all, |run| run.ended),
         text(&all, |run| run.why.as_deref().map(Cow::Borrowed)),
+        counts(&all, |run| run.cohort.map(u64::from)),
+        numbers(&all, |run| run.samples_per_s),
     ];
     columns.extend(AFTER.map(str::to_owned).into_iter().zip(after));
     let named = metrics.into_iter().enumerate();

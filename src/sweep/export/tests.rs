@@ -30,6 +30,8 @@ pub(super) fn export() -> Export {
         seconds: 5.0,
         ended: Some(1_795_600_005.0),
         why: None,
+        cohort: Some(16),
+        samples_per_s: Some(210_000.0),
         curve: vec![epoch(3, 1, 0.5), epoch(3, 2, 0.25)],
     };
     let diverged = Run {
@@ -45,6 +47,8 @@ pub(super) fn export() -> Export {
         objective: None,
         metrics: vec![None, Some(f64::NAN)],
         why: Some("@loss is \"NaN\"\nin epoch 1".into()),
+        cohort: None,
+        samples_per_s: None,
         curve: vec![epoch(4, 1, f64::NAN)],
         ..done.clone()
     };

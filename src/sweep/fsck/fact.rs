@@ -67,6 +67,9 @@ kinds! {
     /// A creation that was cut short: no sweep yet.
     Unfinished "unfinished" Harmless
         "the command that made it goes on where it stopped";
+    /// Slurm gave the number of an earlier array again, as after a loss of its state.
+    JobNumberAgain "job_number_again" Harmless
+        "nothing to do: a job counts only under its array's name";
     /// An array whose fate is not written: its submission was cut short, or goes on.
     IntentOpen "intent_open" Harmless
         "`dlgrid submit` with the same spec finds out what became of it";
@@ -76,9 +79,6 @@ kinds! {
     /// A segment under another name that is there under its own, too.
     SegmentCopy "segment_copy" Harmless
         "may be deleted: what it holds is read under its own name";
-    /// Two arrays of different names have the same job number.
-    JobNumberAgain "job_number_again" Harmless
-        "a controller that has lost a job gives its number again: dlgrid goes by names";
     /// A file that dlgrid did not write.
     ForeignFile "foreign_file" Harmless
         "dlgrid does not read it; move it elsewhere if it is in the way";
@@ -197,7 +197,7 @@ kinds! {
     SubmitMissing "submit_missing" Damage
         "restore it; `squeue --me` shows what Slurm has under the names of `submit/*.intent`";
     /// Two arrays have the same name.
-    JobTwice "job_twice" Damage
+    NameTwice "name_twice" Damage
         "`squeue --me` shows whose it is; `dlgrid cancel` ends neither without checking its name";
     /// A program that tasks run was changed.
     ProgramChanged "program_changed" Damage

@@ -17,8 +17,9 @@ pub(super) struct Opened {
 }
 
 pub(super) fn open(dir: &SweepDir, facts: &mut Facts) -> Result<Opened, StoreError> {
-    let spec = read_spec(dir, facts);
-    let manifest = read_manifest(dir, spec.is_some(), facts)?;
+    let named = Manifest::read(dir);
+    let spec = read_spec(dir, named.as_ref().ok(), facts);
+    let manifest = read_manifest(dir, named, spec.is_some(), facts)?;
     let id = manifest.as_ref().map(|m| m.id.clone()).or(spec.as_ref().map(|s| s.hash.clone()));
     let (Some(manifest), Some(spec)) = (manifest, spec) else {
         return Ok(Opened { id, sweep: None });
@@ -39,7 +40,8 @@ pub(super) fn open(dir: &SweepDir, facts: &mut Facts) -> Result<Opened, StoreErr
     Ok(Opened { id, sweep: Some(Sweep { dir: dir.clone(), manifest, spec }) })
 }
 
-fn read_spec(dir: &SweepDir, facts: &mut Facts) -> Option<Spec> {
+/// A spec without a `name` has that of the file that was submitted: the manifest keeps it, and the folder.
+fn read_spec(dir: &SweepDir, manifest: Option<&Manifest>, facts: &mut Facts) -> Option<Spec> {
     let bytes = match fs::read(&dir.spec()) {
         Ok(bytes) => bytes,
         Err(gone) if gone.is_not_found() => {
@@ -54,7 +56,10 @@ fn read_spec(dir: &SweepDir, facts: &mut Facts) -> Option<Spec> {
             return None;
         }
     };
-    match spec::read_again("spec.yaml", &bytes) {
+    let folder = dir.label();
+    let of_folder = folder.rsplit_once('-').map_or("spec", |(name, _)| name);
+    let name = manifest.map_or(of_folder, |manifest| &manifest.name);
+    match spec::read_again(&format!("{name}.yaml"), &bytes) {
         Ok(spec) => Some(spec),
         Err(errors) => {
             facts.add(Kind::SpecRefused, "spec.yaml", errors.to_string());
@@ -65,10 +70,11 @@ fn read_spec(dir: &SweepDir, facts: &mut Facts) -> Option<Spec> {
 
 fn read_manifest(
     dir: &SweepDir,
+    read: Result<Manifest, StoreError>,
     has_spec: bool,
     facts: &mut Facts,
 ) -> Result<Option<Manifest>, StoreError> {
-    let error = match Manifest::read(dir) {
+    let error = match read {
         Ok(manifest) => return Ok(Some(manifest)),
         Err(error) => error,
     };

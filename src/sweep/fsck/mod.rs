@@ -1,6 +1,8 @@
 //! Checks a sweep directory against what its invariants promise. Reads only; [`repair`] adds files.
 mod checkpoints;
 pub mod fact;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod manifest;
 mod output;
 pub mod repair;

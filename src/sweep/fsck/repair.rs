@@ -153,19 +153,16 @@ fn salvage(dir: &SweepDir, id: &str, added: &mut Vec<Added>) -> Result<(), Store
 fn whole_ends(line: &[u8]) -> Vec<End> {
     const START: &[u8] = b"{\"v\":";
     let starts = (0..line.len()).filter(|at| line[*at..].starts_with(START));
-    let stops: Vec<usize> =
-        (0..line.len()).filter(|at| line[*at] == b'\t').map(|at| at + 9).collect();
-    let mut found = Vec::new();
-    for start in starts {
-        let sound = stops.iter().filter(|stop| **stop > start).find_map(|stop| {
-            let content = unframe(line.get(start..*stop)?).ok()?;
-            serde_json::from_slice::<Record>(content).ok()
-        });
-        if let Some(Record::End(end)) = sound {
-            found.push(*end);
+    let end = |start: usize| {
+        // A record has no tab in it: the first one stands before its checksum.
+        let tab = line[start..].iter().position(|byte| *byte == b'\t')?;
+        let content = unframe(line.get(start..start + tab + 9)?).ok()?;
+        match serde_json::from_slice(content).ok()? {
+            Record::End(end) => Some(*end),
+            _ => None,
         }
-    }
-    found
+    };
+    starts.filter_map(end).collect()
 }
 
 /// Writes down openings again whose finish is there.

@@ -27,7 +27,9 @@ pub(super) fn check(bytes: &[u8], key: &str) -> Result<Option<String>, String> {
     let (head, data) = rest.split_at(usize::try_from(length).map_err(|e| e.to_string())?);
     let mut head: BTreeMap<String, serde_json::Value> = serde_json::from_slice(head)
         .map_err(|cause| format!("has a head that is no JSON: {cause}"))?;
-    let about = head.remove("__metadata__");
+    let about = head.remove("__metadata__").map(serde_json::from_value::<BTreeMap<String, String>>);
+    let about =
+        about.transpose().map_err(|cause| format!("has metadata that is no text: {cause}"))?;
     let mut spans = Vec::new();
     for (name, value) in head {
         let tensor: Tensor = serde_json::from_value(value)
@@ -50,7 +52,7 @@ pub(super) fn check(bytes: &[u8], key: &str) -> Result<Option<String>, String> {
     if before != data.len() as u64 {
         return Err(format!("has {} bytes of tensors, its head {before}", data.len()));
     }
-    Ok(about.and_then(|about| Some(about.get(key)?.as_str()?.to_owned())))
+    Ok(about.and_then(|mut about| about.remove(key)))
 }
 
 /// Bytes of a tensor.
@@ -105,6 +107,7 @@ mod tests {
             ("[8,11]", "[9,12]"),
             ("[0,8]", "[8,0]"),
             ("\"a\"", "a"),
+            ("\"{\\\"run\\\":\\\"x\\\"}\"", "7"),
         ] {
             with(from, to).expect_err(&format!("{from} {to}"));
         }

@@ -39,7 +39,7 @@ pub(super) fn check(sweep: &Sweep, facts: &mut Facts) -> Result<(), StoreError> 
         numbered(&format!("request-{number:06}.json"), *number, numbers.next(), facts);
     }
     after_an_intent(&events, facts);
-    no_job_twice(&events, facts);
+    no_name_twice(&events, facts);
     Ok(())
 }
 
@@ -156,20 +156,20 @@ fn after_an_intent(events: &Events, facts: &mut Facts) {
     }
 }
 
-fn no_job_twice(events: &Events, facts: &mut Facts) {
+fn no_name_twice(events: &Events, facts: &mut Facts) {
     let mut tokens: HashMap<&str, u32> = HashMap::new();
     for (number, intent) in &events.intents {
         let Some(intent) = intent else { continue };
         if let Some(first) = tokens.insert(&intent.token, *number) {
             let text = format!("has the name of array {first}");
-            facts.add(Kind::JobTwice, format!("submit/array-{number:06}.intent"), text);
+            facts.add(Kind::NameTwice, format!("submit/array-{number:06}.intent"), text);
         }
     }
     let mut jobs: HashMap<u64, u32> = HashMap::new();
     for (number, fate) in &events.fates {
         let Some(Fate::Job(job)) = fate else { continue };
         if let Some(first) = jobs.insert(*job, *number) {
-            let text = format!("is job {job}, as array {first} is");
+            let text = format!("is job {job}, as array {first} was");
             facts.add(Kind::JobNumberAgain, format!("submit/array-{number:06}.fate"), text);
         }
     }

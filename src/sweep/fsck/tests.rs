@@ -4,6 +4,7 @@
 mod damage;
 mod faults;
 mod fixture;
+mod golden;
 mod life;
 mod mend;
 mod mutants;

@@ -8,12 +8,9 @@ use crate::host;
 use crate::store::StoreError;
 use crate::store::fs::{self, About, FileKind};
 use crate::store::layout::{SegmentName, SweepDir, is_stage, parse_claim};
+use crate::store::trust::is_open_to_all;
 use crate::sweep::Sweep;
 use crate::trial::RunId;
-
-/// Bits of a mode.
-const EVERYBODY_WRITES: u32 = 0o002;
-const STICKY: u32 = 0o1000;
 
 pub(super) fn check(
     dir: &SweepDir,
@@ -87,9 +84,7 @@ fn special(file: &str, about: &About, kept_by_program: bool, facts: &mut Facts) 
 }
 
 fn rights(file: &str, about: &About, facts: &mut Facts) {
-    if about.mode & EVERYBODY_WRITES != 0
-        && (about.kind == FileKind::Plain || about.mode & STICKY == 0)
-    {
+    if is_open_to_all(about) {
         let mode = about.mode & 0o7777;
         facts.add(Kind::WorldWritable, file, format!("everybody may write to it (mode {mode:o})"));
     }

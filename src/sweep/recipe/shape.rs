@@ -13,6 +13,8 @@ pub struct Shape {
     binary: bool,
     precision: Precision,
     batch_size: u32,
+    /// What stands still.
+    freeze: Vec<String>,
     data: Data,
 }
 
@@ -28,20 +30,19 @@ pub enum Alone {
     /// It multiplies in another precision.
     #[error("`precision: {0}`")]
     Precision(&'static str),
-    /// Some of its layers stand still.
-    #[error("`freeze`")]
-    Frozen,
     /// Its samples are changed at random.
     #[error("`augment`")]
     Augmented,
+    /// Its samples are mixed with others.
+    #[error("`augment.mixup`")]
+    Mixed,
 }
 
 impl Shape {
     /// The shape of a recipe's tensors, of runs on a GPU or on the CPU.
     ///
     /// # Errors
-    /// Why it can't be trained with others: in batches, all of its layers, on samples as they are;
-    /// on the CPU, which gains nothing by the others, only models of dense layers in single
+    /// Why it can't be trained with others: in batches, on a GPU on samples as they are; on the CPU, which gains nothing by the others, only models of dense layers in single
     /// precision.
     pub fn of(recipe: &Recipe, gpu: bool) -> Result<Self, Alone> {
         let dense = matches!(recipe.model.net, Net::Linear | Net::Perceptron | Net::Mlp { .. });
@@ -56,11 +57,11 @@ impl Shape {
             Precision::Bf16 if !gpu => return Err(Alone::Precision("bf16")),
             Precision::F32 | Precision::Bf16 => {}
         }
-        if !recipe.start.freeze.is_empty() {
-            return Err(Alone::Frozen);
-        }
-        if recipe.augment.is_on() {
+        if recipe.augment.is_on() && gpu {
             return Err(Alone::Augmented);
+        }
+        if recipe.augment.mixup > 0.0 {
+            return Err(Alone::Mixed);
         }
         Ok(Self {
             task: recipe.task,
@@ -69,6 +70,7 @@ impl Shape {
             binary: matches!(recipe.loss, Loss::BinaryCrossEntropy { .. }),
             precision: recipe.precision,
             batch_size: recipe.batch_size,
+            freeze: recipe.start.freeze.clone(),
             // How samples are encoded is each run's own affair.
             data: Data {
                 scale: (0.0, 1.0),
@@ -140,6 +142,7 @@ mod tests {
             ("batch_size", Value::Int(17)),
             ("data.valid", Value::Float(0.3)),
             ("data.limit", Value::Int(1000)),
+            ("freeze", text("layers.0")),
         ] {
             let other = [other];
             assert!(shape(&other).is_ok_and(|shape| Ok(shape) != usual), "{other:?}");
@@ -148,8 +151,7 @@ mod tests {
             ("model.kind", text("cnn"), "`model.kind: cnn`"),
             ("optimizer.kind", text("gd"), "`optimizer.kind: gd`"),
             ("precision", text("bf16"), "`precision: bf16`"),
-            ("freeze", text("layers.0"), "`freeze`"),
-            ("augment.flip", Value::Bool(true), "`augment`"),
+            ("augment.mixup", Value::Float(0.2), "`augment.mixup`"),
         ] {
             let given = [(path, value)];
             let told = shape(&given).expect_err(path);
@@ -158,6 +160,9 @@ mod tests {
             let fits = matches!(path, "model.kind" | "precision");
             assert_eq!(on_gpu.is_ok(), fits, "{path}");
         }
+        let flipped = [("augment.flip", Value::Bool(true))];
+        assert_eq!(shape(&flipped), usual, "a sample that was changed has the same shape");
+        assert_eq!(shape_on(true, &flipped), Err(Alone::Augmented));
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub struct Recipe {
     pub start: Start,
     /// In which numbers layers multiply.
     pub precision: Precision,
+    /// Whether runs of all seeds hold the same samples back and see the same batches.
+    pub shared_order: bool,
     /// Whether batch norm goes by the samples of all ranks.
     pub sync_batch_norm: bool,
     /// Whether its weights are kept when it is done.
@@ -150,6 +152,7 @@ impl Recipe {
                 "f64" => Precision::F64,
                 _ => Precision::F32,
             },
+            shared_order: flag(settings, "shared_order"),
             sync_batch_norm: flag(settings, "sync_batch_norm"),
             save_weights: flag(settings, "save_weights"),
         };
@@ -157,6 +160,13 @@ impl Recipe {
         conflicts.extend(EarlyStop::conflict(settings, recipe.task));
         conflicts.extend(recipe.start.conflict(&recipe.model));
         if conflicts.is_empty() { Ok(recipe) } else { Err(conflicts) }
+    }
+
+    /// The seed by which samples are held back and the others ordered, in a run of this seed: one
+    /// for all runs where they share their order.
+    #[must_use]
+    pub const fn order_seed(&self, seed: u64) -> u64 {
+        if self.shared_order { 0 } else { seed }
     }
 
     /// Samples of one forward pass at most: where all samples make one step, its gradient is summed

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use super::result::FLOOR;
 use super::{
     Comparison, Fact, Paired, Plan, Query, RANGES, Range, Report, ReportError, Row, RunRow, Source,
-    Standing, Summary, cause, ranges, rank,
+    Standing, Summary, Together, cause, ranges, rank, together,
 };
 use crate::judge::{Counts, State};
 use crate::spec::draw;
@@ -96,6 +96,7 @@ fn frame(source: &Source<'_>, plan: &Plan, rows: Vec<Row>, trials: u64) -> Repor
         missing: source.missing,
         open: open_runs(source),
         causes: cause::group(&source.facts),
+        together: Together::of(&source.facts),
         damaged_lines: source.damaged_lines,
         damage: source.damage.clone(),
         duplicate_ends: source.duplicate_ends,
@@ -173,7 +174,9 @@ fn entries(source: &Source<'_>, places: &[usize]) -> Vec<Entry> {
             numbers.clear();
             numbers.extend(facts().filter_map(|f| f.objective));
             let ended = facts().filter(|f| f.state.is_ended()).count();
-            let seconds: f64 = facts().filter(|f| f.state.is_ended()).map(|f| f.seconds).sum();
+            let seconds = facts().filter(|f| f.state.is_ended()).map(|f| f.seconds);
+            // Of no numbers the sum is -0.0.
+            let seconds = seconds.sum::<f64>() + 0.0;
             let standing = Standing {
                 objective: Summary::of(&numbers),
                 seconds: mean(seconds, ended),
@@ -212,6 +215,8 @@ fn row(source: &Source<'_>, plan: &Plan, places: &[usize], entry: &Entry) -> Row
         metrics,
         seconds: entry.seconds,
         seconds_mean: entry.standing.seconds,
+        cohort: facts().filter_map(|f| f.cohort).max(),
+        samples_per_s: together::mean(facts().filter_map(|f| f.samples_per_s)),
         counts,
         runs,
     }
@@ -239,6 +244,8 @@ fn run_row(source: &Source<'_>, fact: &Fact<'_>, metrics: usize) -> RunRow {
         objective: fact.objective,
         metrics: fact.metrics.iter().take(metrics).copied().collect(),
         seconds: fact.seconds,
+        cohort: fact.cohort,
+        samples_per_s: fact.samples_per_s,
         why: fact.why.as_deref().map(str::to_owned),
     }
 }

@@ -125,7 +125,18 @@ mod tests {
     fn fact(index: u64, state: State, why: Option<&str>) -> Fact<'_> {
         let why = why.map(Into::into);
         let (metrics, seconds) = (vec![], 1.0);
-        Fact { index, state, objective: None, metrics, seconds, why, kind: None, node: None }
+        Fact {
+            index,
+            state,
+            objective: None,
+            metrics,
+            seconds,
+            cohort: None,
+            samples_per_s: None,
+            why,
+            kind: None,
+            node: None,
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::fate::{self, LazyStarts, Starts};
 use super::result::RunResult;
 use super::status::{Running, Status};
 use super::{Aim, Fact, Plan, Query, Report, ReportError, Source, Title, build, list};
+use crate::cohort::{self, Survey};
 use crate::dataset;
 use crate::exec::claim;
 use crate::exec::slurm::bad_nodes;
@@ -120,7 +121,7 @@ impl Subject<'_> {
     /// How it is getting on at `now`, in seconds since the Unix epoch.
     #[must_use]
     pub fn status(&self, now: f64) -> Status {
-        self.status_of(self.facts(&[]), now)
+        Status { fused: self.survey(), ..self.status_of(self.facts(&[]), now) }
     }
 
     pub(super) fn status_of(&self, facts: Vec<Fact<'_>>, now: f64) -> Status {
@@ -133,6 +134,13 @@ impl Subject<'_> {
             let bad_nodes = bad_nodes::bad_nodes(self.starts().all());
             Status { bad_nodes, ..Status::of(source, running, arrays) }
         })
+    }
+
+    /// How its runs are to be trained together, by its spec and its slices, and what is asked of
+    /// Slurm.
+    fn survey(&self) -> Option<Survey> {
+        let per_slice = self.slices.iter().copied().max().unwrap_or(1);
+        cohort::survey(self.spec, per_slice, self.spec.slurm.asks_for_gpus())
     }
 
     /// What its array tasks were given and took, by what they wrote of themselves.
@@ -291,6 +299,8 @@ impl Subject<'_> {
                         .and_then(|(id, end)| objective(end, id, &self.spec.objective)),
                     metrics: metrics.iter().map(metric).collect(),
                     seconds: end.map_or(0.0, |end| end.seconds),
+                    cohort: end.and_then(|end| end.cohort),
+                    samples_per_s: end.and_then(|end| end.samples_per_s),
                     why,
                     kind,
                     node,

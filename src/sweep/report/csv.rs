@@ -20,6 +20,7 @@ pub fn render(report: &Report) -> String {
     head.extend(crate::judge::STATES.map(|state| state.key().to_owned()));
     head.extend(report.comparison.iter().flat_map(|_| COMPARED.map(str::to_owned)));
     head.extend(report.folds.map(|_| "folds".to_owned()));
+    head.extend(report.together.iter().flat_map(|_| SPEED.map(str::to_owned)));
     write(std::iter::once(head).chain(report.rows.iter().map(|row| line(row, report))))
 }
 
@@ -38,7 +39,16 @@ fn line(row: &Row, report: &Report) -> Vec<String> {
     cells.extend(row.counts.iter().map(|(_, runs)| runs.to_string()));
     cells.extend(report.comparison.iter().flat_map(|first| compared(row, first)));
     cells.extend(report.folds.map(|folds| folds.to_string()));
+    cells.extend(report.together.iter().flat_map(|_| speed(row.cohort, row.samples_per_s)));
     cells
+}
+
+/// How many runs were trained together, and how fast: the last columns, where any was.
+const SPEED: [&str; 2] = ["cohort", "samples_per_s"];
+
+fn speed(cohort: Option<u32>, samples_per_s: Option<f64>) -> [String; 2] {
+    let cohort = cohort.map_or_else(String::new, |runs| runs.to_string());
+    [cohort, samples_per_s.map_or_else(String::new, number)]
 }
 
 /// How a row compares with the first; the columns come last, where trials have several runs.
@@ -77,6 +87,7 @@ pub fn render_runs(report: &Report) -> String {
     head.extend(report.parameters.iter().map(|p| text(p)));
     head.extend(["state".to_owned(), text(&report.aim.metric), "seconds".into(), "why".into()]);
     head.extend(report.folds.map(|_| "fold".to_owned()));
+    head.extend(report.together.iter().flat_map(|_| SPEED.map(str::to_owned)));
     let lines = report.rows.iter().flat_map(|row| {
         row.runs.iter().map(move |run| {
             let mut cells = vec![
@@ -95,6 +106,7 @@ pub fn render_runs(report: &Report) -> String {
             });
             cells.push(text(run.why.as_deref().unwrap_or("")));
             cells.extend(run.fold.map(|fold| fold.number.to_string()));
+            cells.extend(report.together.iter().flat_map(|_| speed(run.cohort, run.samples_per_s)));
             cells
         })
     });

@@ -8,6 +8,8 @@
 //! that no process will get to; `open`: ranges `{first, last}` of the indices of runs not
 //! ended, with `open_truncated`; `failures`: by cause, `{state, why, runs, example, kind,
 //! nodes}`, `kind` (`memory`, `time`, `killed`, …) null where it is not known;
+//! `together {runs, ended, largest, samples_per_s}`: of the runs that ended, those trained
+//! together, where any was;
 //! `damaged_lines` and `damage`; `duplicate_ends`; `notes`; `openings` of the test set, see
 //! [`tested`]; `importance`, where asked for: `{trials, left_out, explained, parameters, pairs}` with
 //! the share of each parameter and pair and its sd (null where it can't be told).
@@ -15,7 +17,8 @@
 //! A row: `rank` (null without a finite objective), `trial` and `trial_id`, `parameters`: path
 //! to value, without those that do not exist at that trial; `objective {mean, sd, n, state}`;
 //! `metrics`: name to the same; `seconds` (all its runs) and `seconds_mean` (one);
-//! `counts`; `runs` where asked for. Where there is a `comparison`: `pairs` (runs of the same
+//! `cohort` (runs trained together with one of its runs, at most) and `samples_per_s` (the mean of
+//! its runs; of a run trained with others, those of all of them), where known; `counts`; `runs` where asked for. Where there is a `comparison`: `pairs` (runs of the same
 //! seed and fold), `difference` (of the means, less the first's) with the ends of its 95 %
 //! interval, `difference_low` and `difference_high`, `p`, and `tied_with_first` (null without a
 //! finite objective). A number that is not finite is null, and `state` says why:
@@ -55,6 +58,7 @@ pub fn render(report: &Report) -> String {
         ("notes", json!(report.notes).to_string()),
         ("openings", tested::json(&report.openings).to_string()),
     ];
+    fields.extend(report.together.map(|together| ("together", together.to_json().to_string())));
     if let Some(told) = &report.importance {
         let json = importance::json(told, &report.parameters);
         fields.push(("importance", json.to_string()));
@@ -97,6 +101,8 @@ fn row(row: &Row, report: &Report) -> String {
         ("seconds_mean", finite(row.seconds_mean).to_string()),
         ("counts", counts(&row.counts).to_string()),
     ];
+    fields.extend(row.cohort.map(|runs| ("cohort", runs.to_string())));
+    fields.extend(row.samples_per_s.map(|speed| ("samples_per_s", finite(speed).to_string())));
     if let Some(first) = &report.comparison {
         fields.extend(compared(row, first));
     }
@@ -137,6 +143,12 @@ fn run(run: &RunRow) -> Json {
     });
     if let Some(fold) = run.fold {
         object["fold"] = fold.number.into();
+    }
+    if let Some(runs) = run.cohort {
+        object["cohort"] = runs.into();
+    }
+    if let Some(speed) = run.samples_per_s {
+        object["samples_per_s"] = finite(speed);
     }
     if let Some(why) = &run.why {
         object["why"] = why.as_str().into();

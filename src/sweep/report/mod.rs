@@ -8,6 +8,8 @@ pub mod compare;
 pub mod csv;
 pub mod efficiency;
 pub mod fate;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 pub mod importance;
 pub mod json;
 pub mod list;
@@ -24,6 +26,7 @@ pub mod result;
 pub mod status;
 pub mod table;
 pub mod tested;
+pub mod together;
 
 use std::borrow::Cow;
 
@@ -38,6 +41,7 @@ pub use paired::Paired;
 pub use query::{Plan, Query, ReportError};
 pub use ranges::Range;
 pub use rank::{Standing, Summary};
+pub use together::Together;
 
 /// Version of the JSON of `dlgrid report`; fields are added, never changed or taken away.
 pub const REPORT_SCHEMA: &str = "dlgrid.report/1";
@@ -80,6 +84,10 @@ pub struct Fact<'a> {
     pub metrics: Vec<Option<f64>>,
     /// Seconds of training.
     pub seconds: f64,
+    /// Runs that were trained together with it, itself included, when it ended.
+    pub cohort: Option<u32>,
+    /// Training samples a second; of a run trained with others, those of all of them.
+    pub samples_per_s: Option<f64>,
     /// The cause, where it did not end well.
     pub why: Option<Cow<'a, str>>,
     /// What kind of cause that is, where it is known.
@@ -165,6 +173,8 @@ pub struct Report {
     pub open: (Vec<Range>, bool),
     /// Runs that did not end well, by cause; the most frequent first.
     pub causes: Vec<Cause>,
+    /// How many of the runs that ended were trained together, where any was.
+    pub together: Option<Together>,
     /// Lines of segments that could not be read.
     pub damaged_lines: u64,
     /// What is wrong with the first of them, a line each.
@@ -213,6 +223,10 @@ pub struct Row {
     pub seconds: f64,
     /// Mean seconds of a run that ended.
     pub seconds_mean: f64,
+    /// Runs that were trained together with one of its runs at most, where they were.
+    pub cohort: Option<u32>,
+    /// Mean training samples a second; of runs trained with others, those of all of them.
+    pub samples_per_s: Option<f64>,
     /// Its runs by state.
     pub counts: Counts,
     /// Its runs, where they were asked for.
@@ -236,6 +250,10 @@ pub struct RunRow {
     pub metrics: Vec<Option<f64>>,
     /// Seconds of training.
     pub seconds: f64,
+    /// Runs that were trained together with it, itself included, when it ended.
+    pub cohort: Option<u32>,
+    /// Training samples a second; of a run trained with others, those of all of them.
+    pub samples_per_s: Option<f64>,
     /// The cause, where it did not end well.
     pub why: Option<String>,
 }

@@ -97,6 +97,9 @@ pub fn text(result: &RunResult, view: View) -> String {
     if let Some(weights) = end.weights {
         let _ = write!(out, "  {} weights", grouped(weights));
     }
+    if let Some(runs) = end.cohort {
+        let _ = write!(out, "  in a cohort of {}", grouped(runs.into()));
+    }
     out.push('\n');
     let parameters: Vec<String> =
         result.parameters.iter().map(|(path, value)| format!("{path}={value}")).collect();
@@ -207,7 +210,7 @@ fn aligned(out: &mut String, rows: &[Vec<String>], view: View) {
 
 /// Renders JSON, on one line: `schema`, `sweep {name, id, dir}`, `objective {metric, goal, at}`,
 /// `run`, `id`, `trial`, `trial_id`, `seed`, `state`, `why`, `cause`, `parameters` by path,
-/// `epochs`, `seconds`, `samples_per_s`, `weights`; `metrics` after the last epoch by name, `best
+/// `epochs`, `seconds`, `samples_per_s`, `weights`, `cohort`; `metrics` after the last epoch by name, `best
 /// {value, epoch}` by name, `floors`: by kind (`untrained`; `majority` or `mean`) and metric;
 /// `classes [{class, name, precision, recall, f1, support, predicted}]` and `confusion`, `[true
 /// class][predicted class]`, both null where nothing is classified. A number that is not finite is
@@ -245,6 +248,7 @@ pub fn render_json(result: &RunResult) -> String {
         ("seconds", json::finite(end.seconds).to_string()),
         ("samples_per_s", json!(end.samples_per_s.map(json::finite)).to_string()),
         ("weights", json!(end.weights).to_string()),
+        ("cohort", json!(end.cohort).to_string()),
         ("metrics", Json::Object(metrics).to_string()),
         ("best", Json::Object(best.collect()).to_string()),
         ("floors", json!(floors(&end.metrics)).to_string()),

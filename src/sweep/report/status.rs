@@ -5,7 +5,8 @@ mod trouble;
 
 use super::around::Note;
 use super::table::parameter;
-use super::{Aim, Cause, Range, Row, Source, Summary, Title, ranges};
+use super::{Aim, Cause, Range, Row, Source, Summary, Title, Together, ranges};
+use crate::cohort::Survey;
 use crate::exec::slurm::bad_nodes::BadNode;
 use crate::exec::slurm::state::Array;
 use crate::judge::{Counts, State};
@@ -49,6 +50,10 @@ pub struct Status {
     pub arrays: Vec<Array>,
     /// How fast it goes.
     pub pace: Option<Pace>,
+    /// How its runs are to be trained together; nothing of programs, and where that was not asked.
+    pub fused: Option<Survey>,
+    /// How many of the runs that ended were trained together, where any was.
+    pub together: Option<Together>,
     /// Runs that did not end well, by cause.
     pub causes: Vec<Cause>,
     /// Runs that are interrupted, by cause.
@@ -85,6 +90,8 @@ impl Status {
             running,
             arrays,
             pace: Pace::of(&counts, seconds_a_run),
+            fused: None,
+            together: Together::of(&source.facts),
             causes: super::cause::group(&source.facts),
             pauses: super::cause::pauses(&source.facts),
             last_lines: Vec::new(),
@@ -182,6 +189,7 @@ pub fn render(status: &Status, view: View) -> String {
         );
         lines.push(item(view, "pace", &text));
     }
+    lines.extend(fused(status, view));
     if !status.open.0.is_empty() {
         let runs = format!("runs {}", ranges::words(&status.open.0, status.open.1));
         lines.push(item(view, "open", &runs));
@@ -227,6 +235,17 @@ fn bar(counts: &Counts, view: View) -> String {
     }
     let open: String = std::iter::repeat_n('░', cells - drawn).collect();
     out + &view.paint(Tone::Less, &open)
+}
+
+/// How runs are trained together, as `plan` says it, and how those were that have ended.
+fn fused(status: &Status, view: View) -> Vec<String> {
+    let planned = status.fused.as_ref().map(ToString::to_string);
+    let so_far = status.together.as_ref().map(|together| format!("so far {together}"));
+    let texts = planned.into_iter().chain(so_far).enumerate();
+    let room = view.room(9);
+    texts
+        .map(|(n, text)| item(view, if n == 0 { "fused" } else { "" }, &cut(&clean(&text), room)))
+        .collect()
 }
 
 fn best(status: &Status, view: View) -> Vec<String> {

@@ -238,6 +238,7 @@ fn foot(report: &Report, view: View) -> String {
         let rest = report.causes.len() - CAUSES;
         lines.push(format!("and {} more (see: --format json)", plural(rest as u64, "cause")));
     }
+    lines.extend(report.together.map(|together| format!("trained together: {together}")));
     lines.extend(damage(report, view));
     lines.extend(report.notes.iter().map(|note| format!("note: {}", clean(note))));
     lines.extend(tested::line(&report.openings));

@@ -41,6 +41,8 @@ fn done(point: u64, seed: u64, objective: f64) -> Fact<'static> {
         metrics: vec![],
         #[expect(clippy::cast_precision_loss, reason = "small numbers")]
         seconds: 61.5 + point as f64,
+        cohort: None,
+        samples_per_s: None,
         why: None,
         kind: None,
         node: None,
@@ -876,6 +878,7 @@ pub(super) fn of_rows(parameters: &[&str], rows: Vec<Row>) -> Report {
         missing: 0,
         open: (vec![], false),
         causes: vec![],
+        together: None,
         damaged_lines: 0,
         damage: vec![],
         duplicate_ends: 0,

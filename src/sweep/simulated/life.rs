@@ -198,7 +198,7 @@ fn train(
     work.start(run);
     let bytes = crate::fsck::sample_weights(&run.id.to_string());
     for epoch in from + 1..=2 {
-        host::sleep(Duration::from_secs(20));
+        host::sleep(Duration::from_secs(1 + with(|world| world.draw.below(20))));
         let metrics = [("valid/loss".to_owned(), Number(0.5))].into();
         let (seconds, samples_per_s) = (20.0, None);
         work.epoch(&Epoch {

@@ -16,8 +16,8 @@ use crate::mutant::{self, Mutant};
 use crate::report::collect::Subject;
 use crate::report::{Query, csv};
 use crate::store::merge::Results;
-use crate::store::read;
 use crate::store::record::Outcome;
+use crate::store::{fs, read};
 use crate::sweep::Sweep;
 
 /// Machines that work.
@@ -100,7 +100,11 @@ fn storm() {
                 0..3 => first_submit,
                 3 => life::retry,
                 4 => life::cancel,
-                _ => life::report,
+                _ => {
+                    types(node, after + 20.0, life::report);
+                    types(node, after + 40.0, life::report);
+                    life::report
+                }
             },
         );
     }
@@ -225,4 +229,33 @@ fn no_world_loses_an_end_or_does_anything_twice() {
     });
     let (led, faults) = total;
     eprintln!("simulated: {led} lives from seed {first} on, {faults} faults, 0 lost, 0 twice");
+}
+
+fn folder() -> std::path::PathBuf {
+    Path::new(life::ROOT).join("above/folder")
+}
+
+fn looks_twice() -> Result<(), Failure> {
+    assert!(fs::list_dir(&folder())?.is_empty(), "not there yet");
+    host::sleep(Duration::from_secs(10));
+    assert_eq!(fs::list_dir(&folder())?, ["file"]);
+    Ok(())
+}
+
+fn makes_it() -> Result<(), Failure> {
+    Ok(fs::publish(&folder().join("file"), b"")?)
+}
+
+#[test]
+fn a_folder_that_was_not_there_is_seen_as_soon_as_it_is() {
+    let _none_or_one = mutant::is(Mutant::NoSync);
+    for seed in 0..20 {
+        let mut world = world(seed);
+        (world.stormy, world.due) = (false, Vec::new());
+        let mut stage = Stage::new(world);
+        types(1, 0.0, looks_twice);
+        types(0, 5.0, makes_it);
+        stage.run(60.0);
+        drop(stage.close());
+    }
 }

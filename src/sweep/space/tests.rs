@@ -177,6 +177,38 @@ proptest! {
         prop_assert_eq!(points, expected);
     }
 
+    /// Values that are appended to an axis leave the points that were there in their order, and on
+    /// the first axis with their numbers.
+    #[test]
+    fn appended_values_leave_the_order(
+        sizes in proptest::collection::vec(1_i64..5, 1..4), wider in 0_usize..3, limit in 2_i64..8
+    ) {
+        let wider = wider % sizes.len();
+        let names: Vec<String> = (0..sizes.len()).map(|i| format!("p{i}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let rule = format!("{} > {limit}", names.join(" + "));
+        let of = |grown: usize| {
+            let grown = |p: usize, n: i64| ints(p, n + i64::from(p == wider && grown > 0) * 2);
+            let axes = sizes.iter().enumerate().map(|(p, n)| grown(p, *n)).collect();
+            let excludes = vec![Exclude::Condition(Condition::new(&rule).expect("condition"))];
+            command(&names, vec![Plot { axes, whens: vec![], excludes }])
+        };
+        let (old, new) = (of(0), of(1));
+        let points = |space: &Space| -> Vec<(u64, Vec<Option<Value>>)> {
+            let all = space.walk(0, space.points());
+            all.map(|point| (point, space.values(point).expect("a point"))).collect()
+        };
+        let (old, mut new) = (points(&old), points(&new));
+        new.retain(|(_, values)| old.iter().any(|(_, known)| known == values));
+        let values = |all: &[(u64, Vec<Option<Value>>)]| -> Vec<_> {
+            all.iter().map(|(_, values)| values.clone()).collect()
+        };
+        prop_assert_eq!(values(&old), values(&new));
+        if wider == 0 {
+            prop_assert_eq!(old, new);
+        }
+    }
+
     /// Counting by parts and walking agree, whatever conditions tie together; samples show
     /// every pair of the coupled axes that some point has.
     #[test]

@@ -5,6 +5,8 @@ mod domain;
 pub mod duration;
 mod folds;
 mod fuse;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 pub mod metric;
 pub mod mistake;
 mod objective;

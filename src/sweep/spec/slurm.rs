@@ -117,6 +117,12 @@ pub struct SlurmSettings {
 }
 
 impl SlurmSettings {
+    /// Whether GPUs are asked for.
+    #[must_use]
+    pub fn asks_for_gpus(&self) -> bool {
+        ["gpus", "gres"].iter().any(|key| self.given.contains_key(*key))
+    }
+
     /// Settings of these keys; what is read from them follows.
     #[must_use]
     pub fn of(given: BTreeMap<String, String>, removed: BTreeSet<String>) -> Self {

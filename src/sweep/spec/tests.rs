@@ -404,5 +404,6 @@ fn words_that_are_none_under_the_other_settings_are_mistakes() {
 }
 
 mod folds;
+mod meaning;
 mod scale;
 mod tasks;

@@ -75,11 +75,34 @@ pub fn read(source: &str) -> Result<Node, NotYaml> {
         underscored_numbers_as_strings: true,
         reject_unsupported_tags: true,
         with_snippet: false,
+        budget: serde_saphyr::budget! { max_depth: MAX_DEPTH },
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
     };
-    serde_saphyr::from_str_with_options::<Spanned<Raw>>(source, options)
+    let tree = serde_saphyr::from_str_with_options::<Spanned<Raw>>(source, options)
         .map(|raw| node(raw, source))
-        .map_err(|error| not_yaml(&error, source))
+        .map_err(|error| not_yaml(&error, source))?;
+    match with_nul(&tree) {
+        None => Ok(tree),
+        Some(span) => Err(NotYaml {
+            fact: "a text holds a NUL, which no word, variable or path can".into(),
+            span: span.clone(),
+            hint: None,
+        }),
+    }
+}
+
+/// Where the first text with a NUL stands.
+fn with_nul(node: &Node) -> Option<&Range<usize>> {
+    let has = |text: &str| text.contains('\0');
+    match &node.kind {
+        Kind::Text(text) => has(text).then_some(&node.span),
+        Kind::List(items) => items.iter().find_map(with_nul),
+        Kind::Map(entries) => entries.iter().find_map(|entry| match has(&entry.key) {
+            true => Some(&entry.key_span),
+            false => with_nul(&entry.value),
+        }),
+        _ => None,
+    }
 }
 
 /// What can be refused before a parser is set to work: size, depth, tabs.
@@ -117,7 +140,8 @@ fn refuse_early(source: &str) -> Option<NotYaml> {
     too_deep(source)
 }
 
-/// Counts brackets and indentation: cheap, and enough to stop a file of 300,000 `[`.
+/// Counts brackets: cheap, and enough to stop a file of 300,000 `[`. Of other nesting the parser
+/// keeps count.
 fn too_deep(source: &str) -> Option<NotYaml> {
     let mut depth = 0_usize;
     for (at, byte) in source.bytes().enumerate() {
@@ -176,6 +200,11 @@ fn own_words(error: &serde_saphyr::Error) -> Option<(String, String)> {
                 "describe long lists by a range, such as `{log: [1e-4, 1e-1], steps: 7}`",
             )
         }
+        // So it says where an alias nests.
+        _ if error.to_string().starts_with("budget breached") => (
+            "the file refers to itself more than dlgrid reads".to_owned(),
+            "describe long lists by a range, such as `{log: [1e-4, 1e-1], steps: 7}`",
+        ),
         _ => return None,
     };
     Some((fact, hint.to_owned()))

@@ -1,8 +1,7 @@
 //! Curves: the metrics of each epoch, beside the segments; the leaderboard never reads them.
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use rayon::prelude::*;
 use serde::Deserialize;
 
 use super::error::StoreError;
@@ -10,8 +9,9 @@ use super::fs::{self, AppendFile};
 use super::layout::{SegmentName, SweepDir};
 use super::line::{frame, unframe};
 use super::read::segment_names;
-use super::record::{Epoch, SEGMENT_SCHEMA};
+use super::record::{Epoch, Metrics, SEGMENT_SCHEMA};
 use crate::host;
+use crate::trial::RunId;
 
 /// Bytes that are kept back before they are written.
 const BUFFER: usize = 64 << 10;
@@ -166,25 +166,50 @@ pub fn curves_of(
     let mut files = segment_names(dir, None, ".curves")?;
     files.retain(|name| name.attempt == 0 || slices(name.slice));
     files.sort_by_key(|name| (name.attempt, name.nonce.clone(), name.slice));
-    let read: Vec<_> = files.par_iter().map(|name| read_file(dir, name, runs)).collect();
-    let mut merged: HashMap<u64, BTreeMap<u32, Epoch>> = HashMap::new();
+    let read: Vec<_> = fs::each(&files, |name| Some(read_file(dir, name, runs)));
+    let mut merged: HashMap<u64, Vec<Epoch>> = HashMap::new();
     let mut damaged = 0;
     for part in read {
         let (epochs, bad) = part?;
         damaged += bad;
         for epoch in epochs {
-            // Files come by rising attempt: the last one stays.
-            merged.entry(epoch.index).or_default().insert(epoch.epoch, epoch);
+            merged.entry(epoch.index).or_default().push(epoch);
         }
     }
-    let runs = merged.into_iter().map(|(run, epochs)| (run, epochs.into_values().collect()));
-    Ok(Curves { runs: runs.collect(), damaged })
+    merged.values_mut().for_each(in_order);
+    Ok(Curves { runs: merged, damaged })
 }
+
+/// Puts epochs in order. They came by rising attempt: of several attempts at one the last stays.
+fn in_order(epochs: &mut Vec<Epoch>) {
+    if epochs.is_sorted_by(|a, b| a.epoch < b.epoch) {
+        return;
+    }
+    epochs.reverse();
+    epochs.sort_by_key(|epoch| epoch.epoch);
+    epochs.dedup_by_key(|epoch| epoch.epoch);
+}
+
+/// So many runs are looked for line by line; of more, most lines are theirs.
+const FEW: usize = 16;
 
 #[derive(Deserialize)]
 struct Peek {
     v: u32,
     index: Option<u64>,
+}
+
+/// A line as it stands: an epoch with the version of its form.
+#[derive(Deserialize)]
+struct Line {
+    v: u32,
+    run: RunId,
+    index: u64,
+    epoch: u32,
+    metrics: Metrics,
+    seconds: f64,
+    #[serde(default)]
+    samples_per_s: Option<f64>,
 }
 
 fn read_file(
@@ -209,12 +234,17 @@ fn read_file(
 }
 
 /// Nothing for a damaged line, nothing in it for a run that was not asked for.
-fn read_line(line: &[u8], runs: Option<&HashSet<u64>>) -> Option<Option<Epoch>> {
+pub(super) fn read_line(line: &[u8], runs: Option<&HashSet<u64>>) -> Option<Option<Epoch>> {
     let content = unframe(line).ok()?;
-    let peek: Peek =
-        serde_json::from_slice(content).ok().filter(|p: &Peek| p.v <= SEGMENT_SCHEMA)?;
-    if runs.is_some_and(|wanted| !peek.index.is_some_and(|index| wanted.contains(&index))) {
-        return Some(None);
+    if let Some(few) = runs.filter(|runs| runs.len() <= FEW) {
+        let peek: Peek = serde_json::from_slice(content).ok()?;
+        if peek.v <= SEGMENT_SCHEMA && !peek.index.is_some_and(|index| few.contains(&index)) {
+            return Some(None);
+        }
     }
-    serde_json::from_slice(content).ok().map(Some)
+    let line: Line = serde_json::from_slice(content).ok()?;
+    let Line { v, run, index, epoch, metrics, seconds, samples_per_s } = line;
+    let is_asked = runs.is_none_or(|wanted| wanted.contains(&index));
+    let epoch = Epoch { run, index, epoch, metrics, seconds, samples_per_s };
+    (v <= SEGMENT_SCHEMA).then(|| is_asked.then_some(epoch))
 }

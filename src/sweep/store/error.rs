@@ -59,6 +59,14 @@ pub enum StoreError {
         /// The version that wrote it.
         by: String,
     },
+    /// Others could put something there that this user then runs.
+    #[error("`{}` {why}: what is run there can be another's", path.display())]
+    Untrusted {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A record that was merged is no longer where it was.
     #[error("line {n} of segment `{segment}` is gone or damaged")]
     Gone {
@@ -116,6 +124,11 @@ impl StoreError {
                 "restore the file from a backup, or start the sweep anew with `dlgrid submit`".into(),
             ),
             Self::LaterSchema { by, .. } => Some(format!("use dlgrid {by} or later for this sweep")),
+            Self::Untrusted { .. } => Some(
+                "have sweeps in a folder of your own (`--root DIR`), where others may not write \
+                 (`chmod o-w DIR`)"
+                    .into(),
+            ),
             Self::Gone { .. } => {
                 Some("files of the sweep were changed or purged; read the sweep again".into())
             }

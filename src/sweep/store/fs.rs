@@ -440,17 +440,25 @@ pub fn about(path: &Path) -> io::Result<About> {
     os::about(path, false)
 }
 
+/// As [`about`], of what a link leads to.
+///
+/// # Errors
+/// What the system refused.
+pub fn about_behind(path: &Path) -> io::Result<About> {
+    os::about(path, true)
+}
+
 /// Whether there is a folder of that name. On a network file system the answer may be out of
 /// date: nothing waits for it.
 #[must_use]
 pub fn is_dir(path: &Path) -> bool {
-    os::about(path, true).is_ok_and(|about| about.kind == FileKind::Folder)
+    about_behind(path).is_ok_and(|about| about.kind == FileKind::Folder)
 }
 
 /// Whether there is a file of that name; as [`is_dir`] otherwise.
 #[must_use]
 pub fn is_file(path: &Path) -> bool {
-    os::about(path, true).is_ok_and(|about| about.kind == FileKind::Plain)
+    about_behind(path).is_ok_and(|about| about.kind == FileKind::Plain)
 }
 
 /// Does something with each of these, many at once: a network file system answers late, and many

@@ -25,8 +25,8 @@ const FINISH: &str = "finish-";
 /// Whether a folder in a sweep's directory is called as a stage is.
 #[must_use]
 pub fn is_stage(name: &str) -> bool {
-    let number = name.strip_prefix(FINISH);
-    name == CONFIRM || number.is_some_and(|n| n.parse::<u32>().is_ok_and(|n| n > 0))
+    let number = name.strip_prefix(FINISH).filter(|n| !n.starts_with(['0', '+']));
+    name == CONFIRM || number.is_some_and(|n| n.parse::<u32>().is_ok())
 }
 
 impl SweepDir {
@@ -138,7 +138,7 @@ impl SweepDir {
     /// The file whose creation makes an attempt's number taken.
     #[must_use]
     pub fn claim(&self, slice: u32, attempt: u32) -> PathBuf {
-        self.segment_folder(slice).join(format!("c{slice:06}.a{attempt}.claim"))
+        self.segment_folder(slice).join(claim_name(slice, attempt))
     }
 
     /// The folder of a run's checkpoints.
@@ -216,16 +216,50 @@ impl SegmentName {
     }
 }
 
-/// Reads the name of a claim (`c000012.a2.claim`): slice and attempt.
+/// Reads the name of a claim (`c000012.a2.claim`): slice and attempt; nothing for another spelling.
 #[must_use]
 pub(crate) fn parse_claim(file_name: &str) -> Option<(u32, u32)> {
     let (slice, attempt) = file_name.strip_suffix(".claim")?.split_once('.')?;
-    Some((slice.strip_prefix('c')?.parse().ok()?, attempt.strip_prefix('a')?.parse().ok()?))
+    let slice: u32 = slice.strip_prefix('c')?.parse().ok()?;
+    let attempt: u32 = attempt.strip_prefix('a')?.parse().ok()?;
+    (claim_name(slice, attempt) == file_name).then_some((slice, attempt))
+}
+
+fn claim_name(slice: u32, attempt: u32) -> String {
+    format!("c{slice:06}.a{attempt}.claim")
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// A name that is read is written the same, and is of one file in its folder.
+        #[test]
+        fn names_that_are_read_are_those_that_are_written(
+            name in prop_oneof![
+                "[ca0-9.]{0,9}[a-f0-9./]{0,9}(jsonl|curves|claim)?",
+                "c[0-9+]{1,7}\\.a[0-9+]{1,3}\\.([0-9a-f/]{8}\\.jsonl|claim)",
+                "(finish-|confirm)[0-9+-]{0,3}",
+                ".*",
+            ]
+        ) {
+            if let Some(read) = SegmentName::parse(&name) {
+                let written = [format!("{read}.jsonl"), format!("{read}.curves")];
+                prop_assert!(written.contains(&name));
+            }
+            let dir = SweepDir::new("s");
+            if let Some((slice, attempt)) = parse_claim(&name) {
+                prop_assert_eq!(dir.claim(slice, attempt), dir.segment_folder(slice).join(&name));
+            }
+            if is_stage(&name) {
+                let mut stages = (1..1000).map(|n| dir.finish(n)).chain([dir.confirm()]);
+                prop_assert!(stages.any(|stage| stage.path() == dir.path().join(&name)));
+            }
+        }
+    }
 
     #[test]
     fn segment_names_read_back_and_others_do_not() {

@@ -1,4 +1,6 @@
 //! `SWEEP.json`: what a sweep is, written once when it is created.
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
@@ -92,17 +94,21 @@ impl Manifest {
     /// It is not there ([`StoreError::is_not_found`]), is no manifest, or has a later schema.
     pub fn read(dir: &SweepDir) -> Result<Self, StoreError> {
         let path = dir.manifest();
-        let bytes = fs::read(&path)?;
-        let malformed = |cause| StoreError::Malformed { path: path.clone(), cause };
-        let version: Version = serde_json::from_slice(&bytes).map_err(malformed)?;
+        Self::parse(&fs::read(&path)?, &path)
+    }
+
+    /// Reads the bytes of the file at `path`.
+    pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Self, StoreError> {
+        let malformed = |cause| StoreError::Malformed { path: path.to_owned(), cause };
+        let version: Version = serde_json::from_slice(bytes).map_err(malformed)?;
         if version.schema > MANIFEST_SCHEMA {
             return Err(StoreError::LaterSchema {
-                path,
+                path: path.to_owned(),
                 found: version.schema,
                 known: MANIFEST_SCHEMA,
                 by: version.dlgrid,
             });
         }
-        serde_json::from_slice(&bytes).map_err(malformed)
+        serde_json::from_slice(bytes).map_err(malformed)
     }
 }

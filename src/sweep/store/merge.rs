@@ -69,6 +69,8 @@ pub struct Merged {
     pub samples_per_s: Option<f64>,
     /// Trainable numbers of the model.
     pub weights: Option<u64>,
+    /// Runs that were trained together with it, itself included, when it ended.
+    pub cohort: Option<u32>,
     /// The sweep that trained it, where it was taken over.
     pub from: Option<Box<str>>,
     /// Seconds since the Unix epoch.

@@ -10,6 +10,8 @@ pub mod curves;
 pub mod ends;
 pub mod error;
 pub mod fs;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 pub mod layout;
 pub(crate) mod line;
 pub mod manifest;
@@ -22,6 +24,7 @@ pub mod read;
 pub mod record;
 pub mod segment;
 pub mod tasks;
+pub mod trust;
 pub mod weights;
 
 pub use error::StoreError;

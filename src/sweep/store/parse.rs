@@ -60,6 +60,7 @@ struct Raw<'a> {
     seconds: Option<f64>,
     samples_per_s: Option<f64>,
     weights: Option<u64>,
+    cohort: Option<u32>,
     #[serde(borrow, default)]
     from: Option<Text<'a>>,
     time: Option<f64>,
@@ -280,6 +281,7 @@ impl Part {
             seconds: need(raw.seconds, "seconds")?,
             samples_per_s: raw.samples_per_s,
             weights: raw.weights,
+            cohort: raw.cohort,
             from: raw.from.map(Text::boxed),
             time: need(raw.time, "time")?,
             at,

@@ -23,6 +23,13 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// The same samples, in the same memory, of a batch that is not mixed.
+    #[must_use]
+    pub(crate) fn share(&self) -> Self {
+        let [inputs, labels] = [&self.inputs, &self.labels].map(Tensor::shallow_clone);
+        Self { inputs, labels, samples: self.samples, mixed: None }
+    }
+
     /// Some of its samples, by their place in it.
     #[must_use]
     fn of(&self, rows: &Range<usize>) -> Self {

@@ -11,6 +11,7 @@
 //! other, too.
 mod device;
 mod fit;
+mod halve;
 mod host;
 
 use std::sync::OnceLock;
@@ -30,6 +31,7 @@ use crate::run::{self, Job, RunError, Trained};
 use crate::task::classify::Classify;
 use crate::task::regress::Regress;
 use crate::task::{Task, TaskError};
+pub use halve::train_halving;
 
 /// A task of which several runs can be trained at once.
 pub trait Fusable: Task<Batch = Batch> {
@@ -42,6 +44,9 @@ pub trait Fusable: Task<Batch = Batch> {
 
     /// Training inputs as the run takes them.
     fn inputs(&self) -> &Prepared;
+
+    /// Whether its training samples are changed at random.
+    fn augments(&self) -> bool;
 
     /// The rows that it trains on, in no order.
     fn rows(&self) -> &[i64];
@@ -116,6 +121,8 @@ pub struct Member<'j, T> {
     training: Training,
     plan: Plan<'j>,
     floors: Metrics,
+    /// The seed by which its samples are ordered.
+    order_seed: u64,
     /// Numbers of a sample.
     features: usize,
     /// The labels of all samples of its data set, `[samples]`.
@@ -126,6 +133,11 @@ impl<T> Member<'_, T> {
     /// The epoch at which it stands.
     const fn place(&self) -> Place {
         Place { seed: self.training.seed, epoch: self.training.progress.epoch, rank: 0 }
+    }
+
+    /// The same for the order of its samples.
+    const fn order(&self) -> Place {
+        Place { seed: self.order_seed, ..self.place() }
     }
 }
 
@@ -283,7 +295,7 @@ fn ready<'j, T: Fusable>(
     new: impl Fn(&Job<'j>) -> Result<T, TaskError>,
     from: Option<&[u8]>,
 ) -> Result<Option<Member<'j, T>>, RunError> {
-    if job.test.is_some() || Shape::of(job.recipe, by == By::Device).is_err() {
+    if Shape::of(job.recipe, by == By::Device).is_err() {
         return Ok(None);
     }
     let mut task = new(job)?;
@@ -291,18 +303,37 @@ fn ready<'j, T: Fusable>(
     let (features, labels) = (job.data.features, job.data.labels.tensor().shallow_clone());
     let plan = run::plan(job);
     let is_over = is_done(&training.progress, &plan);
-    Ok((!is_over).then_some(Member { at, task, training, plan, floors, features, labels }))
+    let order_seed = job.recipe.order_seed(job.seed);
+    let member = Member { at, task, training, plan, floors, order_seed, features, labels };
+    Ok((!is_over).then_some(member))
+}
+
+/// Whether the epochs at which runs stand have one order of one set of samples, which all take in
+/// the same way: then their batches are the same.
+fn is_one_order<T: Fusable>(members: &[Member<'_, T>]) -> bool {
+    let scale = |m: &Member<'_, T>| match m.task.inputs() {
+        Prepared::Bytes { factor, offset, .. } => Some((factor.to_bits(), offset.to_bits())),
+        // A table each run encodes by itself.
+        Prepared::Numbers(_) => None,
+    };
+    let Some((first, others)) = members.split_first() else { return false };
+    let is_as_first = |m: &Member<'_, T>| {
+        scale(m) == scale(first) && m.order() == first.order() && m.task.rows() == first.task.rows()
+    };
+    let is_plain = members.iter().all(|m| !m.task.augments());
+    scale(first).is_some() && is_plain && !others.is_empty() && others.iter().all(is_as_first)
 }
 
 /// The runs that can take a step together, in groups: those of one shape and as many samples that
 /// stand at the same batch.
 fn alike<'j, T: Fusable>(members: Vec<Member<'j, T>>) -> Vec<Vec<Member<'j, T>>> {
     let mut groups: Vec<Vec<Member<'j, T>>> = Vec::new();
-    let key = |m: &Member<'_, T>| {
-        (m.training.progress.batch, m.task.samples(), m.training.parameters.shapes())
+    let key = |m: &Member<'_, T>| (m.training.progress.batch, m.task.samples());
+    let is_like = |one: &Member<'_, T>, other: &Member<'_, T>| {
+        key(one) == key(other) && one.training.parameters.is_like(&other.training.parameters)
     };
     for member in members {
-        match groups.iter_mut().find(|group| key(&group[0]) == key(&member)) {
+        match groups.iter_mut().find(|group| is_like(&group[0], &member)) {
             Some(group) => group.push(member),
             None => groups.push(vec![member]),
         }

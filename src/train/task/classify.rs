@@ -83,7 +83,8 @@ impl engine::Task for Classify<'_> {
     }
 
     fn begin(&mut self, place: Place) {
-        self.trainer.train(place.order(&self.split.train), place);
+        let order = Place { seed: self.recipe.order_seed(place.seed), ..place };
+        self.trainer.train(order.order(&self.split.train), place);
     }
 
     fn load_part(&mut self, all: &Range<usize>, own: Range<usize>) -> Batch {

@@ -54,8 +54,14 @@ impl Scale {
 }
 
 /// The objective of each run in the order of their ends, and the best of them so far.
-pub fn course(frame: &mut Frame, area: Rect, course: &Course, title: Line<'_>, palette: Palette) {
-    let block = frame_of(title, palette);
+pub fn course(
+    frame: &mut Frame,
+    area: Rect,
+    course: &Course,
+    title: Line<'static>,
+    palette: Palette,
+) {
+    let block = frame_of(title, area.width, palette);
     let Some((low, high)) = course.bounds() else {
         let text = Line::styled("no run is done yet", palette.of(Tone::Less));
         frame.render_widget(ratatui::widgets::Paragraph::new(text).block(block), area);
@@ -82,10 +88,10 @@ pub fn curve(
     frame: &mut Frame,
     area: Rect,
     curve: Option<&Curve>,
-    title: Line<'_>,
+    title: Line<'static>,
     palette: Palette,
 ) {
-    let block = frame_of(title, palette);
+    let block = frame_of(title, area.width, palette);
     let Some(curve) = curve.filter(|curve| !curve.lines.is_empty()) else {
         let text = Line::styled("no epoch of this run is written down yet", palette.of(Tone::Less));
         frame.render_widget(ratatui::widgets::Paragraph::new(text).block(block), area);

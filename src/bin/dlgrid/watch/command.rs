@@ -23,11 +23,11 @@ pub fn start(command: &'static str, is_local: bool, sweep: &Path, tell: Sender<E
         });
         let code = match child {
             Ok(mut child) => {
-                lines(child.stderr.take(), |line| say(Event::Said(line)));
+                lines(child.stderr.take(), |line| say(Event::Said(command, line)));
                 child.wait().ok().and_then(|status| status.code()).unwrap_or(1)
             }
             Err(error) => {
-                say(Event::Said(format!("cannot start dlgrid {command}: {error}")));
+                say(Event::Said(command, format!("cannot start: {error}")));
                 1
             }
         };

@@ -5,6 +5,8 @@ mod chart;
 mod command;
 #[cfg(feature = "tui")]
 mod curve;
+#[cfg(feature = "tui")]
+mod head;
 mod lines;
 mod look;
 #[cfg(feature = "tui")]

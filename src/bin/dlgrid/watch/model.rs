@@ -34,7 +34,7 @@ pub enum Event {
     /// A filter can't be one, for this reason; the one before it stays.
     NoFilter(String),
     /// A command said something.
-    Said(String),
+    Said(&'static str, String),
     /// A command ended with this code.
     Ended(&'static str, i32),
     /// Time passed.
@@ -122,8 +122,8 @@ pub struct Model {
     pub curve: Option<Curve>,
     /// Whether one picture shows the curve of a run, where there is room for one only.
     pub shows_curve: bool,
-    /// The command that is at work.
-    pub command: Option<&'static str>,
+    /// The commands that are at work, the newest last.
+    pub commands: Vec<&'static str>,
     /// Columns and rows.
     pub size: (u16, u16),
     /// Seconds since the Unix epoch.
@@ -144,7 +144,7 @@ impl Model {
             message: None,
             curve: None,
             shows_curve: false,
-            command: None,
+            commands: Vec::new(),
             size,
             now,
         }
@@ -181,12 +181,14 @@ impl Model {
                 self.filter = self.before.take();
                 self.say(why, true)
             }
-            Event::Said(text) => self.say(text, false),
+            Event::Said(_, text) if text.trim().is_empty() => Vec::new(),
+            Event::Said(command, text) => self.say(format!("{command}: {}", text.trim()), false),
             Event::Ended(command, code) => {
-                self.command = None;
+                self.commands.retain(|other| *other != command);
                 let is_bad = code != 0;
                 match (&self.message, is_bad) {
-                    (Some(message), _) if message.until > now => {
+                    // Its last word stays, and is told in the colour of its end.
+                    (Some(message), _) if message.text.starts_with(command) => {
                         let text = message.text.clone();
                         self.say(text, is_bad)
                     }
@@ -299,7 +301,7 @@ impl Model {
             Over::Filter(text) => self.filter_key(text, key.code),
             Over::Confirm(command, _) => match key.code {
                 KeyCode::Char('y') => {
-                    self.command = Some(command);
+                    self.commands.push(command);
                     self.message = None;
                     let is_local = self.live.as_ref().is_some_and(|live| !live.on_slurm);
                     vec![Effect::Start(command, is_local && command == "retry")]
@@ -407,7 +409,9 @@ impl Model {
     /// Asks before a command is started, or says why there is nothing to do.
     fn confirm(&mut self, command: &'static str) -> Vec<Effect> {
         let Some(live) = &self.live else { return Vec::new() };
-        if let Some(running) = self.command {
+        // A retry on this machine is at work until the sweep is over: it can be cancelled.
+        let in_the_way = |other: &&&str| !(command == "cancel" && **other == "retry");
+        if let Some(running) = self.commands.iter().find(in_the_way) {
             return self.say(format!("{running} is still at work"), false);
         }
         let counts = &live.status.counts;

@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Row, Table, TableState};
 
 use super::model::{Model, View};
-use super::screen::Palette;
+use super::screen::{Palette, fitted};
 
 /// A list: heads with their widths, and lines.
 struct List {
@@ -58,27 +58,6 @@ pub fn draw(frame: &mut Frame, area: Rect, view: View, model: &Model, palette: P
     let chosen = (view == model.view).then_some(model.chosen[view as usize]);
     let mut state = TableState::default().with_selected(chosen);
     frame.render_stateful_widget(table, area, &mut state);
-}
-
-/// What does not fit ends in `…`.
-fn fitted(line: Line<'static>, room: usize) -> Line<'static> {
-    if line.width() <= room {
-        return line;
-    }
-    let mut left = room.saturating_sub(1);
-    let mut spans: Vec<Span<'static>> = Vec::new();
-    for span in &line.spans {
-        let wide = |c: &char| {
-            let width = Span::raw(c.to_string()).width();
-            let fits = width <= left;
-            left = if fits { left - width } else { 0 };
-            fits
-        };
-        let kept: String = span.content.chars().take_while(wide).collect();
-        spans.push(Span::styled(kept, span.style));
-    }
-    spans.push(Span::raw("…"));
-    Line { spans, ..line }
 }
 
 fn side(text: impl Into<Line<'static>>, right: bool) -> Line<'static> {

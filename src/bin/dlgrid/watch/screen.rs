@@ -1,9 +1,7 @@
 //! The screen of the live view, drawn from the model alone.
 use dlgrid_sweep::judge::State;
-use dlgrid_sweep::report::live::{Live, words};
-use dlgrid_sweep::report::status::number;
 use dlgrid_sweep::terminal::Tone;
-use dlgrid_sweep::text::{clean, cut, duration, grouped, plural};
+use dlgrid_sweep::text::{clean, grouped};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -11,7 +9,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Clear, Paragraph, Wrap};
 
 use super::model::{Model, Over, VIEWS, View};
-use super::{chart, panes};
+use super::{chart, head, panes};
 
 /// How tones look.
 #[derive(Debug, Clone, Copy)]
@@ -41,18 +39,40 @@ impl Palette {
     }
 }
 
-/// A thin line with a title over what follows.
-pub fn frame_of(title: Line<'_>, palette: Palette) -> Block<'_> {
+/// A thin line with a title over what follows, in so many columns.
+pub fn frame_of(title: Line<'static>, width: u16, palette: Palette) -> Block<'static> {
+    let title = fitted(title, usize::from(width));
     Block::new().borders(Borders::TOP).border_style(palette.of(Tone::Less)).title(title)
+}
+
+/// What does not fit ends in `…`.
+pub fn fitted(line: Line<'static>, room: usize) -> Line<'static> {
+    if line.width() <= room {
+        return line;
+    }
+    let mut left = room.saturating_sub(1);
+    let mut spans: Vec<Span<'static>> = Vec::new();
+    for span in &line.spans {
+        let wide = |c: &char| {
+            let width = Span::raw(c.to_string()).width();
+            let fits = width <= left;
+            left = if fits { left - width } else { 0 };
+            fits
+        };
+        let kept: String = span.content.chars().take_while(wide).collect();
+        spans.push(Span::styled(kept, span.style));
+    }
+    spans.push(Span::raw("…"));
+    Line { spans, ..line }
 }
 
 /// Draws the whole screen.
 pub fn draw(frame: &mut Frame, model: &Model, palette: Palette) {
     let area = frame.area();
-    let [head, body, foot] =
+    let [head_area, body, foot] =
         Layout::vertical([Constraint::Length(4), Constraint::Fill(1), Constraint::Length(1)])
             .areas(area);
-    header(frame, head, model, palette);
+    head::draw(frame, head_area, model, palette);
     match &model.over {
         Over::Log { index, lines, below } => log(frame, body, *index, lines, *below, palette),
         _ => main(frame, body, model, palette),
@@ -76,12 +96,7 @@ fn main(frame: &mut Frame, area: Rect, model: &Model, palette: Palette) {
         let [lists, events] =
             Layout::vertical([Constraint::Fill(1), Constraint::Length(rows)]).areas(lists);
         list(frame, lists, model, palette);
-        if rows > 0 {
-            let block = frame_of(Line::from("what happened "), palette);
-            let inner = block.inner(events);
-            frame.render_widget(block, events);
-            panes::draw(frame, inner, View::Events, model, palette);
-        }
+        what_happened(frame, events, model, palette);
         let [top, bottom] =
             Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(pictures);
         best_so_far(frame, top, model, palette);
@@ -96,7 +111,25 @@ fn main(frame: &mut Frame, area: Rect, model: &Model, palette: Palette) {
     } else if rows > 0 {
         best_so_far(frame, picture, model, palette);
     }
+    // A list that leaves half of its room empty yields it to what happened.
+    let taken = model.lines(model.view).max(1) + 2;
+    let is_short = taken <= usize::from(lists.height - lists.height / 2);
+    let rows = if is_short && model.view != View::Events { lists.height / 2 } else { 0 };
+    let [lists, events] =
+        Layout::vertical([Constraint::Fill(1), Constraint::Length(rows)]).areas(lists);
     list(frame, lists, model, palette);
+    what_happened(frame, events, model, palette);
+}
+
+/// The newest events, where there is room for some.
+fn what_happened(frame: &mut Frame, area: Rect, model: &Model, palette: Palette) {
+    if area.height < 3 {
+        return;
+    }
+    let block = frame_of(Line::from("what happened "), area.width, palette);
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    panes::draw(frame, inner, View::Events, model, palette);
 }
 
 fn best_so_far(frame: &mut Frame, area: Rect, model: &Model, palette: Palette) {
@@ -152,134 +185,10 @@ fn list(frame: &mut Frame, area: Rect, model: &Model, palette: Palette) {
             palette.of(tone),
         ));
     }
-    let block = frame_of(Line::from(spans), palette);
+    let block = frame_of(Line::from(spans), area.width, palette);
     let inner = block.inner(area);
     frame.render_widget(block, area);
     panes::draw(frame, inner, model.view, model, palette);
-}
-
-fn header(frame: &mut Frame, area: Rect, model: &Model, palette: Palette) {
-    let Some(live) = &model.live else { return };
-    let width = usize::from(area.width);
-    let rows = [
-        title(live, width, palette),
-        bar(live, width, palette),
-        counts(live, palette),
-        best(live, width, palette),
-    ];
-    frame.render_widget(Paragraph::new(rows.to_vec()), area);
-    let mut right = pace(live, palette);
-    let room = width.saturating_sub(counts(live, palette).width() + 2);
-    // The numbers matter more than their picture, and how fast it goes more than when it ends.
-    if Line::from(right.clone()).width() > room && !right.is_empty() {
-        right.remove(0);
-    }
-    while Line::from(right.clone()).width() > room {
-        right.pop();
-    }
-    if area.height > 2 {
-        let right = Line::from(right).right_aligned();
-        frame.render_widget(right, Rect { y: area.y + 2, height: 1, ..area });
-    }
-}
-
-fn title(live: &Live, width: usize, palette: Palette) -> Line<'static> {
-    let (status, aim) = (&live.status, &live.status.aim);
-    let goal = if aim.maximize { "maximize" } else { "minimize" };
-    let (place, tone) = match (live.is_over(), live.on_slurm, live.is_complete()) {
-        (true, _, true) => ("complete", Tone::Good),
-        (true, _, false) => ("stopped", Tone::Bad),
-        (false, true, _) => ("on Slurm", Tone::Less),
-        (false, false, _) => ("on this machine", Tone::Less),
-    };
-    let room = width.saturating_sub(place.len() + 2);
-    let name = cut(&status.sweep.name, room / 2);
-    let what =
-        cut(&format!("{goal} {}", aim.metric), room.saturating_sub(name.chars().count() + 2));
-    let gap = room.saturating_sub(name.chars().count() + what.chars().count());
-    Line::from(vec![
-        Span::styled(name, palette.of(Tone::Strong)),
-        Span::raw("  "),
-        Span::raw(what),
-        Span::raw(" ".repeat(gap)),
-        Span::styled(place, palette.of(tone)),
-    ])
-}
-
-/// Done, at work, ended badly and open, each with its own sign and colour.
-fn bar(live: &Live, width: usize, palette: Palette) -> Line<'static> {
-    let counts = &live.status.counts;
-    let (ended, total) = (counts.ended(), counts.total());
-    let share =
-        if total == 0 { 0.0 } else { (1000.0 * float(ended) / float(total)).floor() / 10.0 };
-    let text = format!("  {} of {}  {share:.1} %", grouped(ended), plural(total, "run"));
-    let cells = width.saturating_sub(text.chars().count());
-    let bad = counts.get(State::Diverged) + counts.get(State::Failed) + counts.get(State::Lost);
-    let parts = [
-        (counts.get(State::Done), "█", Tone::Good),
-        (counts.get(State::Running), "▓", Tone::Busy),
-        (bad, "x", Tone::Bad),
-    ];
-    let (mut spans, mut sum, mut drawn) = (Vec::new(), 0u64, 0);
-    for (runs, sign, tone) in parts {
-        sum += runs;
-        let until = usize::try_from(u128::from(sum) * cells as u128 / u128::from(total.max(1)));
-        let until = until.unwrap_or(cells);
-        spans.push(Span::styled(sign.repeat(until - drawn), palette.of(tone)));
-        drawn = until;
-    }
-    spans.push(Span::styled("░".repeat(cells - drawn), palette.of(Tone::Less)));
-    spans.push(Span::raw(text));
-    Line::from(spans)
-}
-
-fn counts(live: &Live, palette: Palette) -> Line<'static> {
-    let mut spans = Vec::new();
-    for (state, runs) in live.status.counts.iter().filter(|(_, runs)| *runs > 0) {
-        let gap = if spans.is_empty() { "" } else { "  " };
-        spans.push(Span::raw(gap));
-        spans.push(Span::styled(format!("{} {state}", grouped(runs)), palette.of(state.tone())));
-    }
-    Line::from(spans)
-}
-
-/// Runs an hour with their picture, and the time that is left.
-fn pace(live: &Live, palette: Palette) -> Vec<Span<'static>> {
-    const STEPS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
-    let counts = &live.status.counts;
-    let open = counts.idle() + counts.get(State::Running);
-    let Some(rate) = live.rate.an_hour.filter(|_| open > 0 && live.is_busy) else {
-        return Vec::new();
-    };
-    let most = live.rate.bars.iter().copied().max().unwrap_or(0).max(1);
-    let step = |bar: &u64| match usize::try_from(bar * 8 / most).unwrap_or(0) {
-        0 => " ",
-        step => STEPS[step.min(8) - 1],
-    };
-    let bars: String = live.rate.bars.iter().rev().take(12).rev().map(step).collect();
-    let mut spans =
-        vec![Span::styled(bars, palette.of(Tone::Less)), Span::raw(format!(" {rate:.0}/h"))];
-    if let Some(seconds) = live.rate.seconds_for(open) {
-        spans.push(Span::raw(format!(", {} left", duration(seconds))));
-    }
-    spans
-}
-
-fn best(live: &Live, width: usize, palette: Palette) -> Line<'static> {
-    if let Some(trouble) = &live.trouble {
-        return Line::styled(cut(trouble, width), palette.of(Tone::Bad));
-    }
-    let Some(row) = &live.status.best else { return Line::default() };
-    let value = number(&row.objective);
-    let runs = plural(row.objective.n, "run");
-    let text = words(&live.status.parameters, &row.parameters);
-    let used = 5 + value.chars().count() + 2 + runs.len() + 2 + 8 + 2;
-    Line::from(vec![
-        Span::raw("best "),
-        Span::styled(value, palette.of(Tone::Good)),
-        Span::styled(format!("  {runs}  {}  ", row.name()), palette.of(Tone::Less)),
-        Span::raw(cut(&text, width.saturating_sub(used).max(1))),
-    ])
 }
 
 fn log(
@@ -290,22 +199,25 @@ fn log(
     below: usize,
     palette: Palette,
 ) {
-    let block = frame_of(Line::from(format!("log of run {index} ")), palette);
+    let block = frame_of(Line::from(format!("log of run {index} ")), area.width, palette);
     let inner = block.inner(area);
     let room = usize::from(inner.height);
     let end = lines.len().saturating_sub(below).max(room.min(lines.len()));
     let shown = &lines[end.saturating_sub(room)..end];
-    let text: Vec<Line<'_>> = shown.iter().map(|line| Line::from(line.as_str())).collect();
+    let text: Vec<Line<'static>> = shown
+        .iter()
+        .map(|line| fitted(Line::from(line.clone()), usize::from(inner.width)))
+        .collect();
     frame.render_widget(block, area);
     frame.render_widget(Paragraph::new(text), inner);
 }
 
 fn footer(frame: &mut Frame, area: Rect, model: &Model, palette: Palette) {
     let keys = |text: &'static str| Line::styled(text, palette.of(Tone::Less));
-    let line = match (&model.over, &model.message, model.command) {
+    let line = match (&model.over, &model.message, model.commands.last()) {
         (Over::Filter(text), ..) => Line::from(vec![
             Span::styled("show runs where: ", palette.of(Tone::Strong)),
-            Span::raw(text.clone()),
+            Span::raw(end_of(text, usize::from(area.width).saturating_sub(19))),
             Span::styled(" ", palette.chosen()),
             Span::styled("  such as lr < 0.01 and seed == 0", palette.of(Tone::Less)),
         ]),
@@ -315,10 +227,9 @@ fn footer(frame: &mut Frame, area: Rect, model: &Model, palette: Palette) {
         ]),
         (Over::Log { .. }, ..) => keys("↑↓ PgUp PgDn Home End  q back"),
         (Over::Help, ..) => keys("any key goes back"),
-        (_, Some(message), command) => {
+        (_, Some(message), _) => {
             let tone = if message.is_bad { Tone::Bad } else { Tone::Plain };
-            let command = command.map_or_else(String::new, |command| format!("{command}: "));
-            Line::styled(format!("{command}{}", message.text), palette.of(tone))
+            Line::styled(message.text.clone(), palette.of(tone))
         }
         (_, None, Some(command)) => Line::styled(format!("{command} …"), palette.of(Tone::Busy)),
         _ if model.filter.is_some() => {
@@ -326,7 +237,17 @@ fn footer(frame: &mut Frame, area: Rect, model: &Model, palette: Palette) {
         }
         _ => keys("q quit  1-5 lists  l log  g curve  / filter  c cancel  r retry  ? help"),
     };
-    frame.render_widget(line, area);
+    frame.render_widget(fitted(line, usize::from(area.width)), area);
+}
+
+/// What is typed now stays in sight.
+fn end_of(text: &str, room: usize) -> String {
+    let letters = text.chars().count();
+    if letters <= room {
+        return text.to_owned();
+    }
+    let left_out = letters - room.saturating_sub(1);
+    std::iter::once('…').chain(text.chars().skip(left_out)).collect()
 }
 
 const KEYS: &[(&str, &str)] = &[
@@ -358,9 +279,4 @@ fn help(frame: &mut Frame, area: Rect, palette: Palette) {
     let block = Block::bordered().title(" keys ").border_style(palette.of(Tone::Less));
     frame.render_widget(Clear, place);
     frame.render_widget(Paragraph::new(lines).block(block).wrap(Wrap { trim: false }), place);
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a share")]
-const fn float(n: u64) -> f64 {
-    n as f64
 }

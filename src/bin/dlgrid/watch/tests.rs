@@ -31,6 +31,8 @@ fn row(point: u64, mean: f64, sd: f64) -> Row {
         metrics: vec![],
         seconds: 30.0,
         seconds_mean: 10.0,
+        cohort: None,
+        samples_per_s: None,
         counts,
         runs: vec![],
     }
@@ -76,6 +78,8 @@ fn status() -> Status {
         running: vec![],
         arrays: vec![array],
         pace: None,
+        fused: None,
+        together: None,
         causes: vec![cause],
         pauses: vec![],
         last_lines: vec![],
@@ -240,12 +244,18 @@ fn commands_are_asked_for_twice_and_only_where_there_is_something_to_do() {
     assert_eq!(press(&mut model, "cy"), [Effect::Start("cancel", false)]);
     press(&mut model, "r");
     assert_eq!(model.over, Over::Nothing, "one at a time");
-    model.take(Event::Said("cancelled array 118".into()), NOW);
+    model.take(Event::Said("cancel", "cancelled array 118".into()), NOW);
     model.take(Event::Ended("cancel", 0), NOW);
-    assert_eq!(model.message.as_ref().map(|m| m.text.as_str()), Some("cancelled array 118"));
+    assert_eq!(
+        model.message.as_ref().map(|m| m.text.as_str()),
+        Some("cancel: cancelled array 118")
+    );
     assert_eq!(press(&mut model, "ry"), [Effect::Start("retry", false)]);
+    assert_eq!(press(&mut model, "cy"), [Effect::Start("cancel", false)], "of a retry too");
+    assert_eq!(press(&mut model, "cy"), [], "once");
     model.take(Event::Ended("retry", 3), NOW);
     assert!(model.message.as_ref().is_some_and(|m| m.is_bad));
+    model.take(Event::Ended("cancel", 0), NOW);
 
     let mut idle = live();
     idle.is_busy = false;

@@ -13,7 +13,6 @@ use super::parse::{self, Row};
 use super::preflight::accounts::{self, Association};
 use super::ranges;
 use crate::host;
-use crate::mutant::{self, Mutant};
 
 /// Variables of the caller that Slurm's programs, and by way of sbatch the jobs, get; all
 /// others stay here: no secret travels, and no `SBATCH_*` or `SLURM_*` of an outer job acts.
@@ -80,6 +79,8 @@ pub enum Submitted {
     Job(u64),
     /// It is or is not in the queue: sbatch could not tell, in these words.
     Unknown(String),
+    /// It should be, but the answer has no number: this is all of it.
+    Unread(String),
     /// It is not, in these words.
     Refused(String),
 }
@@ -212,12 +213,20 @@ impl Slurm {
         self.ask("scontrol", &["show", "config"])
     }
 
-    /// All partitions.
+    /// All partitions. Each cluster has one: where there is none, the controller has just come
+    /// back, and is asked again.
     ///
     /// # Errors
     /// If Slurm does not answer.
     pub fn partitions(&self) -> Result<Vec<parse::Partition>, SlurmError> {
-        Ok(parse::partitions(&self.ask("scontrol", &["--all", "--oneliner", "show", "partition"])?))
+        let mut backoff = Backoff::new(self.patience.min(NODES_ARE_BACK));
+        loop {
+            let words = ["--all", "--oneliner", "show", "partition"];
+            let all = parse::partitions(&self.ask("scontrol", &words)?);
+            if !all.is_empty() || !backoff.wait() {
+                return Ok(all);
+            }
+        }
     }
 
     /// All nodes, once for each of their partitions.
@@ -263,7 +272,7 @@ impl Slurm {
     /// Submits an array, once.
     ///
     /// # Errors
-    /// If sbatch can't be started, or gives no number.
+    /// If sbatch can't be started.
     pub fn sbatch(&self, words: &[String]) -> Result<Submitted, SlurmError> {
         let output = match self.once("sbatch", words, SUBMISSION) {
             Ok(output) => output,
@@ -271,7 +280,11 @@ impl Slurm {
             Err(other) => return Err(other),
         };
         if output.status.success() {
-            return parse::submitted(&String::from_utf8_lossy(&output.stdout)).map(Submitted::Job);
+            return match parse::submitted(&text(&output.stdout)) {
+                Ok(job) => Ok(Submitted::Job(job)),
+                Err(SlurmError::Unread { text, .. }) => Ok(Submitted::Unread(text)),
+                Err(other) => Err(other),
+            };
         }
         let words = said(&output);
         // One that was killed may have done its work before.
@@ -370,9 +383,6 @@ impl Slurm {
     /// # Errors
     /// If Slurm does not answer or refuses.
     pub fn cancel(&self, array: u64, token: &str) -> Result<(), SlurmError> {
-        if mutant::is(Mutant::CancelByNumber) {
-            return self.ask("scancel", &[&array.to_string()]).map(drop);
-        }
         let name = format!("--name={token}");
         self.ask("scancel", &[&name, &array.to_string()]).map(drop)
     }

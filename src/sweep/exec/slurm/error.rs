@@ -83,7 +83,9 @@ impl SlurmError {
                 is back (`scontrol ping` asks); `--local` runs the sweep on this machine"
                 .into(),
             Self::Refused { words, .. } => hint_of(words)?.into(),
-            Self::Unread { .. } => return None,
+            Self::Unread { .. } => "nothing is lost: the same command asks the queue and goes on; \
+                look at what stands before Slurm's program on PATH if it stays so"
+                .into(),
             Self::Asked { hint, .. } => hint.clone(),
             Self::Store(error) => return error.hint(),
         })

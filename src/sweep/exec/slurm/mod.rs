@@ -12,6 +12,8 @@ pub mod bad_nodes;
 pub mod call;
 pub mod cancel;
 pub mod error;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 pub mod gres;
 pub mod install;
 pub mod lanes;

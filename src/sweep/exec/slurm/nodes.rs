@@ -75,7 +75,7 @@ impl Node {
     pub fn gpus(&self, kind: Option<&str>) -> u64 {
         let is_such =
             |g: &&Gres| g.name == "gpu" && kind.is_none_or(|kind| g.kind.as_deref() == Some(kind));
-        self.gres.iter().filter(is_such).map(|g| g.count).sum()
+        self.gres.iter().filter(is_such).map(|g| g.count).fold(0, u64::saturating_add)
     }
 
     /// What it has, in words: `4 cores, 16000M, 2 GPUs (fake)`.

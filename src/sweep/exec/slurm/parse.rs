@@ -243,7 +243,9 @@ pub fn seconds(text: &str) -> Option<u64> {
         (false, [m, s]) => (0, *m, *s),
         _ => return None,
     };
-    Some(days.unwrap_or(0) * 86_400 + h * 3600 + m * 60 + s)
+    [(days.unwrap_or(0), 86_400), (h, 3600), (m, 60), (s, 1)]
+        .into_iter()
+        .try_fold(0_u64, |all, (count, each)| all.checked_add(count.checked_mul(each)?))
 }
 
 /// When `sbatch --test-only` thinks that a job would start, in Slurm's form, where it says so;
@@ -265,14 +267,19 @@ pub fn instant(text: &str) -> Option<f64> {
     };
     let [year, month, day] = numbers(date, '-')?.try_into().ok()?;
     let [hour, minute, second] = numbers(time, ':')?.try_into().ok()?;
-    let good =
+    let is_date =
         (1970..10_000).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+    let is_time =
+        (0..24).contains(&hour) && (0..60).contains(&minute) && (0..=60).contains(&second);
+    if !is_date || !is_time {
+        return None;
+    }
     // Years that begin in March, so that the day that comes and goes is their last.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days =
         365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 719_469;
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-    good.then_some((86_400 * days + 3600 * hour + 60 * minute + second) as f64)
+    Some((86_400 * days + 3600 * hour + 60 * minute + second) as f64)
 }
 
 /// Whether these words of a program mean that Slurm could not be reached or is busy: whether it

@@ -56,7 +56,7 @@ pub fn cluster(slurm: &Slurm) -> Result<Cluster, SlurmError> {
 }
 
 /// What stands in `scontrol show config`.
-fn configured(config: &str) -> Cluster {
+pub(super) fn configured(config: &str) -> Cluster {
     let text = |key| parse::setting(config, key).map(str::to_owned);
     // `60 sec`.
     let number = |key| parse::setting(config, key)?.split_whitespace().next()?.parse().ok();

@@ -9,7 +9,7 @@ pub fn write(numbers: &[u32]) -> String {
     while at < numbers.len() {
         let first = numbers[at];
         let mut end = at;
-        while end + 1 < numbers.len() && numbers[end + 1] == numbers[end] + 1 {
+        while end + 1 < numbers.len() && numbers[end].checked_add(1) == Some(numbers[end + 1]) {
             end += 1;
         }
         if !out.is_empty() {
@@ -63,6 +63,7 @@ mod tests {
             (&[0, 1, 2, 3], "0-3"),
             (&[0, 2, 4], "0,2,4"),
             (&[3, 5, 9, 10, 11], "3,5,9-11"),
+            (&[u32::MAX, 0], "4294967295,0"),
         ] {
             assert_eq!(write(numbers), text);
             if !numbers.is_empty() {

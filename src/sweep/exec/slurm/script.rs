@@ -110,7 +110,7 @@ pub fn check_setup(site: &Site) -> Result<(), SlurmError> {
 #[must_use]
 pub fn gpu_count(settings: &SlurmSettings) -> Option<u64> {
     let all = gres::gpus(settings);
-    (!all.is_empty()).then(|| all.iter().map(|one| one.count).sum())
+    (!all.is_empty()).then(|| all.iter().map(|one| one.count).fold(0, u64::saturating_add))
 }
 
 /// Options of all arrays of a sweep whose directory is `folder` (absolute), where a site has
@@ -377,6 +377,7 @@ mod tests {
             ("gres", "gpu:2", Some(2)),
             ("gres", "gpu:a100:2", Some(2)),
             ("gres", "shard:2", None),
+            ("gpus", "a:18446744073709551615,b:1", Some(u64::MAX)),
             ("cpus", "2", None),
         ] {
             assert_eq!(gpu_count(&settings(&[(key, text)])), count, "{key}: {text}");

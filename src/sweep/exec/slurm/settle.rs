@@ -81,7 +81,11 @@ pub(crate) fn fate(found: &[u64]) -> Fate {
 }
 
 /// Cancels jobs of this name that are not the intent's.
-fn cancel_doubles(slurm: &Slurm, entry: &Entry, rows: &[Row]) -> Result<Vec<u64>, SlurmError> {
+pub(super) fn cancel_doubles(
+    slurm: &Slurm,
+    entry: &Entry,
+    rows: &[Row],
+) -> Result<Vec<u64>, SlurmError> {
     if entry.fate.is_none() {
         return Ok(Vec::new());
     }
@@ -96,20 +100,27 @@ fn cancel_doubles(slurm: &Slurm, entry: &Entry, rows: &[Row]) -> Result<Vec<u64>
     Ok(doubles)
 }
 
-/// Lets a job go that is held since its submission was interrupted.
+/// Lets a job go that is held: since its submission was interrupted, or since slurmctld lost what
+/// it had not yet saved when it was killed, and with it that the job had been let go.
 fn let_go(
     dir: &SweepDir,
     slurm: &Slurm,
     entry: &mut Entry,
     rows: &[Row],
 ) -> Result<Option<u64>, SlurmError> {
-    let Some(job) = entry.job().filter(|_| !entry.released) else { return Ok(None) };
+    let Some(job) = entry.job() else { return Ok(None) };
     let is_its = |row: &&Row| row.array == job && row.name == entry.intent.token;
-    let there = rows.iter().filter(is_its).any(|row| state::is_alive(&row.state));
+    let is_left = |row: &Row| match entry.released {
+        true => state::is_held(row),
+        false => state::is_alive(&row.state),
+    };
+    let there = rows.iter().filter(is_its).any(is_left);
     if there {
         slurm.release(job)?;
     }
-    ledger::mark_released(dir, entry.intent.number)?;
-    entry.released = true;
+    if !entry.released {
+        ledger::mark_released(dir, entry.intent.number)?;
+        entry.released = true;
+    }
     Ok(there.then_some(job))
 }

@@ -98,7 +98,7 @@ impl Standing {
                 // Held until its fate is written: the next submit takes it up where it was left.
                 if entry.is_under_way(now) || rows.iter().any(|r| is_alive(&r.state)) {
                     for slice in slices {
-                        self.set(slice, Place::Waiting("JobHeldUser".into()));
+                        self.set(slice, Place::Waiting(HELD.into()));
                     }
                 }
             }
@@ -171,6 +171,15 @@ pub fn arrays_named(rows: &[Row], token: &str) -> Vec<u64> {
 #[must_use]
 pub fn is_alive(state: &JobState) -> bool {
     state.phase() != Some(Phase::Over)
+}
+
+/// Slurm's reason for a job that its user holds.
+const HELD: &str = "JobHeldUser";
+
+/// Whether a job waits only because its user holds it.
+#[must_use]
+pub fn is_held(row: &Row) -> bool {
+    row.state.phase() == Some(Phase::Queued) && row.reason == HELD
 }
 
 /// The row of each task; one of its own wins over that of all that wait.

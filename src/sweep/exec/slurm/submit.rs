@@ -12,9 +12,11 @@ use super::call::{Slurm, Submitted};
 use super::error::{self, SlurmError};
 use super::lanes::{self, Live};
 use super::ledger::{self, Entry, Fate, Intent, Kind, LEDGER_SCHEMA, Ledger};
+use super::parse::Row;
 use super::preflight::accounts::Association;
 use super::request::{Call, Request};
-use super::settle::settle;
+
+use super::settle::{cancel_doubles, settle};
 use super::{ranges, state};
 use crate::exec::claim::Claim;
 use crate::mutant::{self, Mutant};
@@ -63,7 +65,7 @@ pub fn submit(
 ) -> Result<Report, SlurmError> {
     let settled = settle(dir, slurm)?;
     for job in &settled.cancelled {
-        say(&format!("cancelled job {job}, which an interrupted submission had left"));
+        say(&cancelled(*job));
     }
     let standing = &settled.standing;
     let in_queue = |slice: &u32| standing.place(*slice).is_in_queue();
@@ -355,7 +357,10 @@ impl Work<'_> {
         let mut backoff = Backoff::new(self.slurm.patience());
         loop {
             let words = match self.slurm.sbatch(&intent.words)? {
-                Submitted::Job(job) => return Ok(Ok(job)),
+                Submitted::Job(job) => return self.verified(job, intent).map(Ok),
+                Submitted::Unread(text) => {
+                    return self.by_name(&self.slurm.queue()?, intent, text).map(Ok);
+                }
                 Submitted::Refused(words) => return Ok(Err(words)),
                 Submitted::Unknown(words) => words,
             };
@@ -373,12 +378,36 @@ impl Work<'_> {
         }
     }
 
-    /// What was submitted is in the queue, under its token.
+    /// The job of an intent, of which sbatch said this number. A controller that lost its state
+    /// gives numbers again, and what stands before sbatch may print one: another's job is not
+    /// let go. A queue that does not show the number at all may be one that is asked seldom.
+    fn verified(&self, job: u64, intent: &Intent) -> Result<u64, SlurmError> {
+        let rows = self.slurm.queue()?;
+        if rows.iter().any(|row| row.array == job && row.name != intent.token) {
+            return self.by_name(&rows, intent, job.to_string());
+        }
+        Ok(job)
+    }
+
+    /// The job that has an intent's name, where sbatch said something else.
+    fn by_name(&self, rows: &[Row], intent: &Intent, text: String) -> Result<u64, SlurmError> {
+        let found = state::arrays_named(rows, &intent.token);
+        found.first().copied().ok_or(SlurmError::Unread { program: "sbatch", text })
+    }
+
+    /// What was submitted is in the queue, under its token, once.
     fn verify(&mut self) -> Result<(), SlurmError> {
         if self.report.submitted.is_empty() {
             return Ok(());
         }
         let rows = self.slurm.queue()?;
+        let jobs: HashSet<u64> = self.report.submitted.iter().map(|one| one.job).collect();
+        let ledger = Ledger::read(self.dir)?;
+        for entry in ledger.entries.iter().filter(|e| e.job().is_some_and(|j| jobs.contains(&j))) {
+            for job in cancel_doubles(self.slurm, entry, &rows)? {
+                (self.say)(&cancelled(job));
+            }
+        }
         let all: HashSet<u64> = rows.iter().map(|row| row.array).collect();
         for one in self.report.submitted.iter().filter(|s| !all.contains(&s.job)) {
             (self.say)(&format!(
@@ -388,6 +417,12 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// That a job was cancelled that is no intent's, in words.
+#[must_use]
+pub fn cancelled(job: u64) -> String {
+    format!("cancelled job {job}, which an interrupted submission had left")
 }
 
 /// The name of the job of a sweep's intent: letters, digits and hyphens only.

@@ -364,14 +364,14 @@ const SUBMISSION: &[Damage] = &[
         Kind::SubmitMissing,
     ),
     (
-        "one job twice",
+        "one number twice",
         |d| drop(std::fs::copy(submit(d, "array-000001.fate"), submit(d, "array-000002.fate"))),
         Kind::JobNumberAgain,
     ),
     (
         "one name twice",
         |d| replace(&submit(d, "array-000002.intent"), "dlg-2", "dlg-1"),
-        Kind::JobTwice,
+        Kind::NameTwice,
     ),
     (
         "a void one let go",

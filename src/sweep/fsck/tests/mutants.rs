@@ -55,12 +55,12 @@ const fn catcher(mutant: Mutant) -> &'static str {
             "exec::slurm::ledger::tests::the_first_that_takes_a_number_or_decides_a_fate_has_it"
         }
         Mutant::FolderNotOpened
-        | Mutant::AbsenceBelieved
         | Mutant::BlindRetry
         | Mutant::ClockTrusted
-        | Mutant::AttemptByListing
-        | Mutant::TaskUnelected
-        | Mutant::CancelByNumber => SIMULATED,
+        | Mutant::TaskUnelected => SIMULATED,
+        Mutant::AbsenceBelieved => {
+            "simulated::tests::a_folder_that_was_not_there_is_seen_as_soon_as_it_is"
+        }
         Mutant::JobIdTrusted => "exec::slurm::state::tests::a_job_number_alone_proves_nothing",
     }
 }

@@ -262,6 +262,14 @@ pub(super) const FROM_MODEL: &[Key] = &[
         &["constant", "step", "cosine"],
     ),
     key(
+        "shared_order",
+        Kind::Bool,
+        Lit::Bool(false),
+        "whether runs of all seeds hold the same samples back and see the same batches: their seeds \
+         decide their first weights and what they draw in training; faster where many are trained \
+         together",
+    ),
+    key(
         "sync_batch_norm",
         Kind::Bool,
         Lit::Bool(true),

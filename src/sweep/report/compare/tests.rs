@@ -2,7 +2,7 @@
 use super::*;
 use crate::judge::{Counts, State};
 use crate::report::RunRow;
-use crate::report::tests::of_rows;
+use crate::report::fuzz::of_rows;
 use crate::terminal::View;
 
 /// A trial whose runs have these objectives, by seeds from `seed` on.
@@ -15,6 +15,8 @@ fn row(rank: u64, lr: f64, kind: Option<&str>, seed: u64, objectives: &[f64]) ->
         objective: Some(*y),
         metrics: vec![],
         seconds: 1.0,
+        cohort: None,
+        samples_per_s: None,
         why: None,
     });
     let kind = kind.map(|kind| Some(Value::Text(kind.into())));
@@ -28,6 +30,8 @@ fn row(rank: u64, lr: f64, kind: Option<&str>, seed: u64, objectives: &[f64]) ->
         metrics: vec![],
         seconds: 1.0,
         seconds_mean: 1.0,
+        cohort: None,
+        samples_per_s: None,
         counts: Counts::default(),
         runs: runs.collect(),
     }

@@ -1,8 +1,7 @@
 //! Learning curves for the page: of each trial the mean over its runs, with the least and the most,
 //! thinned to what a chart can show.
-use std::collections::BTreeMap;
-
-use serde_json::{Value as Json, json};
+use rayon::prelude::*;
+use serde::Serialize;
 
 use crate::report::{Aim, Row};
 use crate::store::curves::Curves;
@@ -35,23 +34,36 @@ pub(super) fn names(aim: &Aim, curves: &Curves) -> Vec<String> {
     names
 }
 
-/// The curves of the rows in their order, `null` for a row without: `{e: epochs, b: best epoch, s:
-/// {metric's place: [means, lows, highs]}}`, lows and highs only of what is not of training, where a
-/// trial has several runs.
-pub(super) fn json(rows: &[Row], names: &[String], aim: &Aim, curves: &Curves) -> Vec<Json> {
+/// The curve of a trial.
+#[derive(Debug, Serialize)]
+pub(super) struct Curve {
+    /// Its epochs.
+    e: Vec<u32>,
+    /// The best of them.
+    b: Option<u32>,
+    /// By metric the means over the runs; then the lows and the highs, of what is not of training,
+    /// where a trial has several runs.
+    s: Vec<Vec<Vec<Option<f64>>>>,
+}
+
+/// The curves of the rows in their order, nothing for a row without, or once there is no more room.
+pub(super) fn of(rows: &[Row], names: &[String], aim: &Aim, curves: &Curves) -> Vec<Option<Curve>> {
     let banded = |name: &String| !name.starts_with("train/");
     let lines: Vec<usize> = names.iter().map(|name| if banded(name) { 3 } else { 1 }).collect();
     let (rest, mut left) = room(rows.len(), lines.iter().sum());
-    let one = |(place, row): (usize, &Row)| {
-        if left == 0 {
-            return Json::Null;
-        }
+    let one = |(place, row)| {
         let points = if place < FIRST { POINTS.0 } else { rest };
-        let (curve, numbers) = trial(row, names, &lines, aim, curves, points);
-        left = left.saturating_sub(numbers);
-        curve
+        trial(row, names, &lines, aim, curves, points)
     };
-    rows.iter().enumerate().map(one).collect()
+    let mut all: Vec<Option<Curve>> = rows.par_iter().enumerate().map(one).collect();
+    for curve in &mut all {
+        let numbers = |c: &Curve| c.s.iter().flatten().map(Vec::len).sum();
+        match left {
+            0 => *curve = None,
+            _ => left = left.saturating_sub(curve.as_ref().map_or(0, numbers)),
+        }
+    }
+    all
 }
 
 /// How many epochs a trial after the first has, and all numbers together.
@@ -72,45 +84,49 @@ fn trial(
     aim: &Aim,
     curves: &Curves,
     points: usize,
-) -> (Json, usize) {
+) -> Option<Curve> {
     let runs: Vec<_> = row.runs.iter().filter_map(|run| curves.runs.get(&run.index)).collect();
-    let mut series: Vec<BTreeMap<u32, Point>> = vec![BTreeMap::new(); names.len()];
+    let mut all: Vec<u32> = runs.iter().copied().flatten().map(|epoch| epoch.epoch).collect();
+    all.sort_unstable();
+    all.dedup();
+    let mut series: Vec<Vec<Option<Point>>> = vec![vec![None; all.len()]; names.len()];
     for epoch in runs.iter().copied().flatten() {
+        let Ok(at) = all.binary_search(&epoch.epoch) else { continue };
         for (name, series) in names.iter().zip(&mut series) {
             let Some(x) = epoch.metrics.get(name).map(|n| n.0).filter(|x| x.is_finite()) else {
                 continue;
             };
-            let p = series.entry(epoch.epoch).or_insert((0.0, 0.0, x, x));
+            let p = series[at].get_or_insert((0.0, 0.0, x, x));
             *p = (p.0 + 1.0, p.1 + x, p.2.min(x), p.3.max(x));
         }
     }
-    let sign = if aim.maximize { 1.0 } else { -1.0 };
-    let objective = names.iter().position(|n| *n == aim.metric).map(|place| &series[place]);
-    let best = objective.and_then(|s| {
-        s.iter().max_by(|a, b| {
-            (sign * a.1.1 / a.1.0).total_cmp(&(sign * b.1.1 / b.1.0)).then(b.0.cmp(a.0))
-        })
-    });
-    let best = best.map(|(epoch, _)| *epoch);
-    let all: std::collections::BTreeSet<u32> =
-        series.iter().flat_map(|s| s.keys().copied()).collect();
-    if all.is_empty() {
-        return (Json::Null, 0);
+    let is_told = |at: &usize| series.iter().any(|s| s[*at].is_some());
+    let told: Vec<u32> = (0..all.len()).filter(is_told).map(|at| all[at]).collect();
+    if told.is_empty() {
+        return None;
     }
-    let epochs = thin(&all.into_iter().collect::<Vec<_>>(), best, points);
-    let mut numbers = 0;
+    let objective = names.iter().position(|n| *n == aim.metric).map(|place| &series[place]);
+    let best = objective.and_then(|series| best(&all, series, aim));
+    let epochs = thin(&told, best, points);
+    let places: Vec<usize> = epochs.iter().filter_map(|e| all.binary_search(e).ok()).collect();
     let several = runs.len() > 1;
-    let of_name = |(s, lines): (&BTreeMap<u32, Point>, &usize)| {
-        let line = |of: fn(&Point) -> f64| -> Vec<Option<f64>> {
-            epochs.iter().map(|e| s.get(e).map(|p| digits(of(p)))).collect()
+    let of_name = |(s, lines): (&Vec<Option<Point>>, &usize)| {
+        let line = |of: &fn(&Point) -> f64| {
+            places.iter().map(|at| s[*at].as_ref().map(|p| digits(of(p)))).collect()
         };
         let of: [fn(&Point) -> f64; 3] = [|p| p.1 / p.0, |p| p.2, |p| p.3];
-        let wanted = if several { *lines } else { 1 };
-        numbers += epochs.len() * wanted;
-        of[..wanted].iter().map(|of| line(*of)).collect()
+        of[..if several { *lines } else { 1 }].iter().map(line).collect()
     };
-    let lines: Vec<Vec<Vec<Option<f64>>>> = series.iter().zip(lines).map(of_name).collect();
-    (json!({"e": epochs, "b": best, "s": lines}), numbers)
+    let s = series.iter().zip(lines).map(of_name).collect();
+    Some(Curve { e: epochs, b: best, s })
+}
+
+/// The epoch with the best mean; of equal ones the first.
+fn best(epochs: &[u32], series: &[Option<Point>], aim: &Aim) -> Option<u32> {
+    let sign = if aim.maximize { 1.0 } else { -1.0 };
+    let points = epochs.iter().zip(series).filter_map(|(e, p)| Some((*e, (*p)?)));
+    let means = points.map(|(e, (runs, sum, ..))| (e, sign * sum / runs));
+    means.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))).map(|(epoch, _)| epoch)
 }
 
 /// At most about so many epochs, evenly; the first, the last and the best are among them.

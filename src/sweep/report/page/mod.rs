@@ -2,6 +2,8 @@
 mod bars;
 mod curves;
 mod document;
+#[cfg(any(test, feature = "fuzz"))]
+pub(super) mod fuzz;
 mod mistakes;
 mod payload;
 #[cfg(test)]

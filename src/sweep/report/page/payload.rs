@@ -1,5 +1,6 @@
 //! The data of the page as one JSON value, columns rather than rows: `dlgrid.page/1`. Only the
 //! page's own script reads it; programs read `dlgrid report --format json`.
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::{Page, bars, curves};
@@ -16,11 +17,26 @@ use crate::text::{clean, date, duration};
 /// Classes of which the whole confusion matrix is in the page.
 const CLASSES: usize = 100;
 
+/// The payload. Curves are nearly all of it, and become no tree of values.
+#[derive(Serialize)]
+pub(super) struct Payload {
+    curves: Curves,
+    #[serde(flatten)]
+    rest: Json,
+}
+
+#[derive(Serialize)]
+struct Curves {
+    names: Vec<String>,
+    of: Vec<Option<curves::Curve>>,
+}
+
 /// The payload.
-pub(super) fn payload(page: &Page<'_>) -> Json {
+pub(super) fn payload(page: &Page<'_>) -> Payload {
     let report = &page.report;
     let names = curves::names(&report.aim, &page.curves);
-    json!({
+    let of = curves::of(&report.rows, &names, &report.aim, &page.curves);
+    let rest = json!({
         "schema": "dlgrid.page/1",
         "sweep": form::title(&report.sweep),
         "aim": form::aim(&report.aim),
@@ -30,7 +46,6 @@ pub(super) fn payload(page: &Page<'_>) -> Json {
         "trials": trials(report),
         "matters": matters(report),
         "comparison": report.comparison.map(|c| c.trial.map(|t| t.short())),
-        "curves": {"names": names, "of": curves::json(&report.rows, &names, &report.aim, &page.curves)},
         "best": page.best.as_ref().map(best),
         "mistakes": mistakes(page),
         "failures": failures(page),
@@ -41,7 +56,8 @@ pub(super) fn payload(page: &Page<'_>) -> Json {
         "tested": tested::line(&report.openings),
         "provenance": provenance(page),
         "spec": page.spec,
-    })
+    });
+    Payload { curves: Curves { names, of }, rest }
 }
 
 /// `{path, log, words}`: whether its axis is logarithmic, and its values where they are no numbers.
@@ -222,6 +238,7 @@ fn provenance(page: &Page<'_>) -> Vec<(&'static str, String)> {
     facts.push(("spec hash", manifest.spec_hash.clone()));
     let spent: f64 = page.report.rows.iter().map(|row| row.seconds).sum();
     facts.push(("training", duration(spent)));
+    facts.extend(page.report.together.map(|together| ("trained together", together.to_string())));
     facts
         .push(("page made", format!("{} by dlgrid {}", date(page.now), env!("CARGO_PKG_VERSION"))));
     facts

@@ -76,3 +76,23 @@ fn bars_that_overlap_on_a_node_have_rows_of_their_own() {
     assert_eq!(json["rows"], serde_json::json!(["a", "a", "b"]));
     assert_eq!((&json["from"], &json["left_out"]), (&10.0.into(), &0.into()));
 }
+
+#[test]
+fn every_name_at_the_top_of_the_script_is_used() {
+    let script = super::document::OWN.concat();
+    let code: String = script.lines().map(|l| l.split(" // ").next().unwrap_or(l)).collect();
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+    let words: Vec<&str> = code.split(|c| !is_part(c)).collect();
+    let declared = script.lines().filter_map(|line| {
+        let rest = ["const ", "function ", "async function "]
+            .iter()
+            .find_map(|word| line.strip_prefix(word))?;
+        rest.split(|c| !is_part(c)).next()
+    });
+    let names: Vec<&str> = declared.collect();
+    assert!(names.len() > 30, "{names:?}");
+    for name in names {
+        let uses = words.iter().filter(|word| **word == name).count();
+        assert!(uses > 1, "`{name}` is used nowhere");
+    }
+}

@@ -2,8 +2,8 @@
 use super::*;
 use crate::judge::{Counts, State};
 use crate::recipe::{Command, Value, Work};
+use crate::report::fuzz::of_rows;
 use crate::report::importance::{Importances, Pair, Share, Told};
-use crate::report::tests::of_rows;
 use crate::report::{Paired, Row, RunRow, Summary, Title};
 use crate::store::record::{Epoch, Number};
 use crate::trial::RunId;
@@ -17,6 +17,8 @@ fn row(rank: u64, lr: f64, objectives: [f64; 3], p: Option<f64>) -> Row {
         objective: Some(y),
         metrics: vec![],
         seconds: 1.0,
+        cohort: None,
+        samples_per_s: None,
         why: None,
     });
     let versus = p.map(|p| Paired { pairs: 3, difference: None, interval: None, p: Some(p) });
@@ -30,6 +32,8 @@ fn row(rank: u64, lr: f64, objectives: [f64; 3], p: Option<f64>) -> Row {
         metrics: vec![],
         seconds: 1.0,
         seconds_mean: 1.0,
+        cohort: None,
+        samples_per_s: None,
         counts: Counts::default(),
         runs: runs.collect(),
     }

@@ -1,14 +1,17 @@
 //! How a sweep is getting on, as JSON.
 use serde_json::{Map, Value as Json, json};
 
-use super::super::json;
+use super::super::{Together, json};
 use super::{STATUS_SCHEMA, Status};
+use crate::cohort::Survey;
 
 /// Renders JSON, on one line: `schema`, `sweep {name, id, dir}`, `objective {metric, goal,
 /// at}`, `counts`, `total`, `ended`, `missing`, `open`, `open_truncated`, `best {trial,
 /// parameters, objective}` or null, `running [{index, trial, seed, seconds, epochs_saved}]`,
 /// `slurm [{array, kind, running, waiting, reasons, start}]`, `pace
-/// {seconds_a_run, at_once, runs_an_hour, seconds_left}` or null, `failures [{state, why, runs,
+/// {seconds_a_run, at_once, runs_an_hour, seconds_left}` or null, `fused {runs, largest, alone
+/// [{why, runs}]}` as planned and `together {runs, ended, largest, samples_per_s}` of those that
+/// ended, each or null, `failures [{state, why, runs,
 /// example, kind, nodes}]`, `last_lines` of the first of them, `bad_nodes [{node, starts, failed,
 /// why}]`, `damaged_lines`.
 #[must_use]
@@ -74,6 +77,8 @@ pub fn render_json(status: &Status) -> String {
         ("running", json!(running).to_string()),
         ("slurm", json!(slurm).to_string()),
         ("pace", json!(pace).to_string()),
+        ("fused", status.fused.as_ref().map_or(Json::Null, Survey::to_json).to_string()),
+        ("together", json!(status.together.as_ref().map(Together::to_json)).to_string()),
         ("failures", json!(json::failures(&status.causes)).to_string()),
         ("last_lines", json!(status.last_lines).to_string()),
         ("pauses", json!(json::failures(&status.pauses)).to_string()),

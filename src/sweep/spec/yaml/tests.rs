@@ -75,9 +75,20 @@ fn bombs_are_refused_fast() {
         laughs += &format!("a{i}: &a{i} [{}]\n", vec![prior; 10].join(", "));
     }
     assert!(read(&laughs).is_err());
+    let nested = |levels| (0..levels).map(|i| format!("{}a:\n", " ".repeat(i))).collect::<String>();
+    read(&nested(MAX_DEPTH - 1)).expect("not too deep");
+    for deep in [nested(120), format!("a:\n{}x\n", "- ".repeat(500)), "? ".repeat(500)] {
+        assert!(read(&deep).expect_err("too deep").fact.contains("nests more"), "{deep}");
+    }
+    let (open, close) = ("[".repeat(20), "]".repeat(20));
+    let deep = format!("a: &a {open}x{close}\nb: &b {open}*a{close}\n");
+    assert!(read(&deep).expect_err("too deep").fact.contains("refers to itself"));
     assert!(read("").is_err());
     assert!(read("a:\n\tb: 1\n").expect_err("tab").fact.contains("tab"));
     assert!(read("a: 1e400\n").is_err());
     assert!(read("a: !!python/object x\n").is_err());
+    for nul in ["a: [\"x\\0y\"]\n", "\"a\\x00\": 1\n"] {
+        assert!(read(nul).expect_err("NUL").fact.contains("NUL"), "{nul}");
+    }
     assert!(read("\u{feff}a: 1\r\nb: 2\r\n").is_ok());
 }

@@ -7,8 +7,10 @@ mod damage;
 mod faults;
 mod manifest;
 mod merge;
+mod model;
 mod race;
 mod tmpfs;
+mod trust;
 mod write;
 
 use std::collections::BTreeMap;

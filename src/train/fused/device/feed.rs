@@ -2,6 +2,7 @@
 //! `[runs, samples]`, and a batch of all runs is one selection.
 use tch::{Kind, Tensor};
 
+use super::super::whole;
 use crate::data::Prepared;
 use crate::random::Place;
 
@@ -20,8 +21,9 @@ pub struct Feed {
     inputs: Inputs,
     /// `[samples]`.
     labels: Tensor,
-    /// `[runs, samples of an epoch]`, i32.
+    /// `[runs, samples of an epoch]`, i32; of runs that see the same batches one row.
     order: Tensor,
+    runs: i64,
 }
 
 #[derive(Debug)]
@@ -61,10 +63,12 @@ impl Feed {
             }
         };
         let labels = labels.shallow_clone();
-        Self { inputs, labels, order: Tensor::new() }
+        let runs = whole(prepared.len());
+        Self { inputs, labels, order: Tensor::new(), runs }
     }
 
-    /// Begins an epoch: the training rows of each run, in the order drawn for its place.
+    /// Begins an epoch: the training rows of each run, in the order drawn for its place; those of
+    /// one stand for all, where all see the same batches of shared bytes.
     pub fn begin(&mut self, runs: Vec<(&[i64], Place)>) {
         let count = runs.len() as i64;
         let table = shuffled(&runs);
@@ -74,19 +78,26 @@ impl Feed {
 
     /// The samples `from..to` of each run's epoch.
     pub fn load(&self, from: usize, to: usize) -> Batches {
-        let [from, len] = [from, to - from].map(|n| i64::try_from(n).expect("rows are counted"));
+        let [from, len] = [from, to - from].map(whole);
         let rows = self.order.narrow(1, from, len);
-        let runs = rows.size()[0];
+        let orders = rows.size()[0];
         let flat = rows.reshape([-1]);
-        let labels = self.labels.index_select(0, &flat).view([runs, len]);
+        let labels = self.labels.index_select(0, &flat).view([orders, len]);
+        let labels = labels.expand([self.runs, len], false);
         let inputs = match &self.inputs {
             Inputs::Shared { all, factor, offset } => {
-                let bytes = all.index_select(0, &flat).view([runs, len, -1]);
-                bytes.to_kind(Kind::Float) * factor + offset
+                let bytes = all.index_select(0, &flat).view([orders, len, -1]).to_kind(Kind::Float);
+                if orders < self.runs {
+                    let one = |column: &Tensor| column.narrow(0, 0, 1);
+                    let inputs = bytes * one(factor) + one(offset);
+                    inputs.expand([self.runs, len, -1], false)
+                } else {
+                    bytes * factor + offset
+                }
             }
             Inputs::Own { all, starts } => {
                 let flat = (rows + starts).reshape([-1]);
-                all.index_select(0, &flat).view([runs, len, -1])
+                all.index_select(0, &flat).view([orders, len, -1])
             }
         };
         Batches { inputs, labels }

@@ -9,7 +9,7 @@ use std::fmt;
 
 use tch::{Device, Kind, Tensor};
 
-use super::{Fusable, Losses, Member, Program, whole};
+use super::{Fusable, Losses, Member, Program, is_one_order, whole};
 use crate::data::Prepared;
 use draws::Draws;
 use feed::{Batches, Feed};
@@ -18,12 +18,12 @@ use walk::{Value, Walk};
 
 /// What several runs compute with.
 pub struct Cohort<L> {
-    /// One a trained parameter, `[runs, …]`, views of `numbers`.
+    /// One a parameter, `[runs, …]`, in the order of declaration.
+    parameters: Vec<Tensor>,
+    /// Those of them that are trained, views of `numbers`.
     leaves: Vec<Tensor>,
     /// `[runs, numbers]`.
     numbers: Tensor,
-    /// One a running statistic, `[runs, …]`.
-    kept: Vec<Tensor>,
     feed: Feed,
     draws: Draws,
     losses: L,
@@ -41,21 +41,25 @@ impl<T: Fusable> Program<T> for Cohort<T::Losses> {
     fn gather(members: &mut [Member<'_, T>]) -> Self {
         members.sort_by_key(|member| member.training.optimizer.way());
         let device = members.first().map_or(Device::Cpu, |m| m.training.parameters.flat().device());
-        let (leaves, numbers, kept) = parameters(members, device);
+        let (parameters, numbers) = parameters(members, device);
+        let leaves = parameters.iter().filter(|own| own.requires_grad());
+        let leaves = leaves.map(Tensor::shallow_clone).collect();
         let update = Update::gather(members, device);
         let dropout: Vec<f64> = members.iter().map(|m| m.task.model().dropout()).collect();
         let inputs: Vec<&Prepared> = members.iter().map(|m| m.task.inputs()).collect();
         let labels = members.first().map_or_else(Tensor::new, |m| m.labels.shallow_clone());
         let feed = Feed::new(&inputs, &labels);
         let losses = T::losses(members.iter_mut().map(|m| &mut m.task).collect(), device);
-        Self { leaves, numbers, kept, feed, draws: Draws::new(&dropout, device), losses, update }
+        let draws = Draws::new(&dropout, device);
+        Self { parameters, leaves, numbers, feed, draws, losses, update }
     }
 
     fn begin(&mut self, members: &mut [Member<'_, T>]) {
         let Some(first) = members.first() else { return };
         let steps = first.task.samples().div_ceil(first.plan.batch_size);
         let made = first.training.progress.batch as usize;
-        self.feed.begin(members.iter().map(|m| (m.task.rows(), m.place())).collect());
+        let shown = if is_one_order(members) { &members[..1] } else { &*members };
+        self.feed.begin(shown.iter().map(|m| (m.task.rows(), m.order())).collect());
         self.draws.begin(members.iter().map(Member::place).collect());
         self.update.begin(members, steps.saturating_sub(made));
     }
@@ -68,7 +72,7 @@ impl<T: Fusable> Program<T> for Cohort<T::Losses> {
         // Forward.
         let draws = (&mut self.draws, first.training.progress.batch);
         let runs = whole(members.len());
-        let mut walk = Walk::new((&self.leaves, &self.kept), runs, draws, model.precision());
+        let mut walk = Walk::new(&self.parameters, runs, draws, model.precision());
         let outputs = model.run(&mut walk, Value::Rows(inputs)).rows();
         // Loss. Each run's weights change its own loss alone, so that of their sum is that of each.
         let losses = self.losses.of(&outputs, &labels);
@@ -87,11 +91,12 @@ impl<T: Fusable> Program<T> for Cohort<T::Losses> {
     }
 }
 
-/// The parameters of runs as rows of one buffer: its leaves, itself, and the running statistics.
+/// The parameters of runs in the order of declaration, `[runs, …]`, and the buffer of the trained
+/// ones, `[runs, numbers]`.
 fn parameters<T: Fusable>(
     members: &mut [Member<'_, T>],
     device: Device,
-) -> (Vec<Tensor>, Tensor, Vec<Tensor>) {
+) -> (Vec<Tensor>, Tensor) {
     let runs = whole(members.len());
     let (trained, statistics) =
         members.first().map(|m| m.training.parameters.shapes()).unwrap_or_default();
@@ -101,18 +106,12 @@ fn parameters<T: Fusable>(
     let numbers = Tensor::empty([runs, count], floats);
     let kept: Vec<Tensor> =
         statistics.iter().map(|shape| Tensor::empty(stacked(shape), floats)).collect();
+    let all = members.first().map(|m| m.training.parameters.of_several(&numbers, &kept));
     for (at, member) in (0..).zip(members) {
         let own = kept.iter().map(|all| all.select(0, at)).collect();
         member.training.parameters.move_to(numbers.select(0, at), own);
     }
-    let mut start = 0;
-    let leaves = trained.iter().map(|shape| {
-        let len = shape.iter().product();
-        let leaf = numbers.narrow(1, start, len).view(stacked(shape).as_slice());
-        start += len;
-        leaf.detach().set_requires_grad(true)
-    });
-    (leaves.collect(), numbers, kept)
+    (all.unwrap_or_default(), numbers)
 }
 
 #[cfg(test)]

@@ -54,13 +54,16 @@ fn together(model: &Model, runs: &[Parameters], inputs: &Tensor) -> Came {
         let own: Vec<Tensor> = runs.iter().map(|run| run.tensors()[at].detach().copy()).collect();
         Tensor::stack(&own, 0)
     };
-    let (kept, leaves): (Vec<usize>, Vec<usize>) =
-        (0..declared.len()).partition(|at| declared[*at].role == Role::Kept);
-    let kept: Vec<Tensor> = kept.into_iter().map(stacked).collect();
-    let leaves: Vec<Tensor> =
-        leaves.into_iter().map(|at| stacked(at).set_requires_grad(true)).collect();
+    let is_kept = |at: &usize| declared[*at].role == Role::Kept;
+    let all: Vec<Tensor> =
+        (0..declared.len()).map(|at| stacked(at).set_requires_grad(!is_kept(&at))).collect();
+    let side = |trained: bool| {
+        let own = all.iter().filter(move |tensor| tensor.requires_grad() == trained);
+        own.map(Tensor::shallow_clone).collect::<Vec<_>>()
+    };
+    let (leaves, kept) = (side(true), side(false));
     let mut draws = Draws::new(&[0.0; RUNS as usize], Device::Cpu);
-    let mut walk = Walk::new((&leaves, &kept), RUNS, (&mut draws, 0), Precision::F64);
+    let mut walk = Walk::new(&all, RUNS, (&mut draws, 0), Precision::F64);
     let outputs = model.run(&mut walk, Value::Rows(inputs.shallow_clone())).rows();
     let gradients = slopes(&outputs, &leaves);
     Came { outputs, kept, gradients }

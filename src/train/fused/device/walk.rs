@@ -53,8 +53,7 @@ impl Value {
 /// A walk forward through a network.
 #[derive(Debug)]
 pub struct Walk<'a> {
-    leaves: std::slice::Iter<'a, Tensor>,
-    kept: std::slice::Iter<'a, Tensor>,
+    parameters: std::slice::Iter<'a, Tensor>,
     runs: i64,
     draws: &'a mut Draws,
     batch: u32,
@@ -64,24 +63,20 @@ pub struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// A walk of so many runs with these leaves and statistics, `[runs, …]` each, in the order of
-    /// declaration, on this batch of the epoch.
+    /// A walk of so many runs with these parameters, `[runs, …]` each, in the order of declaration, on
+    /// this batch of the epoch.
     pub fn new(
-        (leaves, kept): (&'a [Tensor], &'a [Tensor]),
+        parameters: &'a [Tensor],
         runs: i64,
         (draws, batch): (&'a mut Draws, u32),
         precision: Precision,
     ) -> Self {
-        let (leaves, kept) = (leaves.iter(), kept.iter());
-        Self { leaves, kept, runs, draws, batch, precision, dropped: 0, activated: 0 }
+        let parameters = parameters.iter();
+        Self { parameters, runs, draws, batch, precision, dropped: 0, activated: 0 }
     }
 
     fn leaf(&mut self) -> &'a Tensor {
-        self.leaves.next().expect("a network takes the parameters that it declared")
-    }
-
-    fn statistic(&mut self) -> &'a Tensor {
-        self.kept.next().expect("a network takes the statistics that it declared")
+        self.parameters.next().expect("a network takes the parameters that it declared")
     }
 
     /// A layer's product of inputs, weights and bias.
@@ -143,9 +138,10 @@ impl Layers for Walk<'_> {
     /// All features or channels of all runs are normed as those of one batch.
     fn norm(&mut self, _name: Arguments<'_>, x: Value) -> Value {
         let (weight, bias) = (self.leaf().reshape([-1]), self.leaf().reshape([-1]));
-        let (mean, variance) = (self.statistic().view([-1]), self.statistic().view([-1]));
+        let (mean, variance) = (self.leaf().view([-1]), self.leaf().view([-1]));
         let norm = |x: &Tensor| {
-            let several = whole(x.numel()) > extent(x, 1);
+            // A frozen one goes by its statistics, as if it judged.
+            let several = whole(x.numel()) > extent(x, 1) && weight.requires_grad();
             x.batch_norm(
                 Some(&weight),
                 Some(&bias),

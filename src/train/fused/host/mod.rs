@@ -4,7 +4,7 @@ mod walk;
 
 use tch::{Device, Kind, Tensor};
 
-use super::{Fusable, Member, Program, Slopes, whole};
+use super::{Fusable, Member, Program, Slopes, is_one_order, whole};
 use crate::data::Batch;
 use crate::raw;
 use walk::{Step, Walk};
@@ -12,21 +12,22 @@ use walk::{Step, Walk};
 /// What several runs compute with.
 #[derive(Debug)]
 pub struct Cohort {
-    /// One a trained parameter, `[runs, …]`, views of the buffer `[runs, numbers]`.
-    leaves: Vec<Tensor>,
-    /// One a running statistic, `[runs, …]`.
-    kept: Vec<Tensor>,
+    /// One a parameter, `[runs, …]`, in the order of declaration; the trained ones take gradients,
+    /// and are views of the buffer `[runs, numbers]`.
+    parameters: Vec<Tensor>,
     /// `[runs, most, features]`.
     inputs: Tensor,
+    /// Whether the runs see the same batches in this epoch: they lie where those of the first do.
+    shared: bool,
 }
 
 impl<T: Fusable> Program<T> for Cohort {
     fn gather(members: &mut [Member<'_, T>]) -> Self {
         let runs = whole(members.len());
         let Some(first) = members.first() else {
-            return Self { leaves: Vec::new(), kept: Vec::new(), inputs: Tensor::new() };
+            return Self { parameters: Vec::new(), inputs: Tensor::new(), shared: false };
         };
-        let (trained, statistics) = first.training.parameters.shapes();
+        let (_, statistics) = first.training.parameters.shapes();
         let numbers = whole(first.training.parameters.count());
         let floats = (Kind::Float, Device::Cpu);
         let stacked = |shape: &[i64]| [&[runs], shape].concat();
@@ -37,22 +38,17 @@ impl<T: Fusable> Program<T> for Cohort {
         let features = whole(first.features);
         let inputs = rows(runs, most * features).view([runs, most, features]);
         let labels = Tensor::zeros([runs, most], (first.labels.kind(), Device::Cpu));
+        let parameters = first.training.parameters.of_several(&flat, &kept);
         for (at, member) in (0..).zip(members) {
             let own = kept.iter().map(|all| all.select(0, at)).collect();
             member.training.parameters.move_to(flat.select(0, at), own);
             member.task.serve_in(inputs.select(0, at), labels.select(0, at));
         }
-        let mut start = 0;
-        let leaves = trained.iter().map(|shape| {
-            let len = shape.iter().product();
-            let leaf = flat.narrow(1, start, len).view(stacked(shape).as_slice());
-            start += len;
-            leaf.detach().set_requires_grad(true)
-        });
-        Self { leaves: leaves.collect(), kept, inputs }
+        Self { parameters, inputs, shared: false }
     }
 
     fn begin(&mut self, members: &mut [Member<'_, T>]) {
+        self.shared = is_one_order(members);
         for member in members {
             let place = member.place();
             member.task.begin(place);
@@ -62,11 +58,10 @@ impl<T: Fusable> Program<T> for Cohort {
     fn step(&mut self, members: &mut [Member<'_, T>], from: usize, to: usize) {
         let steps: Vec<Step> = members.iter().map(step).collect();
         // Load.
-        let batches: Vec<Batch> = members.iter_mut().map(|m| m.task.load(from, to)).collect();
-        let inputs = self.inputs.narrow(1, 0, whole(to - from));
+        let (inputs, batches) = self.load(members, from, to);
         // Forward.
         let Some(first) = members.first() else { return };
-        let mut walk = Walk::new(&self.leaves, &self.kept, &steps);
+        let mut walk = Walk::new(&self.parameters, &steps);
         let output = first.task.model().run(&mut walk, inputs);
         // Loss.
         let tasks: Vec<&T> = members.iter().map(|member| &member.task).collect();
@@ -82,6 +77,27 @@ impl<T: Fusable> Program<T> for Cohort {
             member.task.count(batch, &scores.select(0, at), &loss);
             member.training.progress.batch += 1;
             member.training.progress.samples += (to - from) as u64;
+        }
+    }
+}
+
+impl Cohort {
+    /// The samples `from..to` of each run's epoch: inputs `[runs, batch, features]`, and the batches.
+    fn load<T: Fusable>(
+        &self,
+        members: &mut [Member<'_, T>],
+        from: usize,
+        to: usize,
+    ) -> (Tensor, Vec<Batch>) {
+        let inputs = self.inputs.narrow(1, 0, whole(to - from));
+        match members.split_first_mut() {
+            Some((first, others)) if self.shared => {
+                let batch = first.task.load(from, to);
+                let mut batches: Vec<Batch> = others.iter().map(|_| batch.share()).collect();
+                batches.push(batch);
+                (inputs.narrow(0, 0, 1).expand_as(&inputs), batches)
+            }
+            _ => (inputs, members.iter_mut().map(|m| m.task.load(from, to)).collect()),
         }
     }
 }

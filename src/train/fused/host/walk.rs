@@ -1,9 +1,9 @@
 //! Runs a network of dense layers on the batches of several runs at once, and back: values are
 //! `[runs, batch, features]`, one batched product a layer.
 //!
-//! Gradients of the layers are written out, those of what stands between two layers are
-//! libtorch's: so the products are those of a run alone, operand for operand, and on a CPU the
-//! bits are the same.
+//! Gradients of the layers are written out, those of ReLU and dropout too; those of what else stands
+//! between two layers are libtorch's: so the products are those of a run alone, operand for operand,
+//! and on a CPU the bits are the same.
 use std::fmt::Arguments;
 
 use dlgrid_sweep::recipe::Activation;
@@ -29,8 +29,7 @@ pub struct Step {
 /// A walk forward through a network, by which the way back is found.
 #[derive(Debug)]
 pub struct Walk<'a> {
-    leaves: &'a [Tensor],
-    kept: std::slice::Iter<'a, Tensor>,
+    parameters: &'a [Tensor],
     steps: &'a [Step],
     taken: usize,
     dropped: u32,
@@ -43,76 +42,111 @@ pub struct Walk<'a> {
 struct Dense {
     /// What came in, with all that made it since the layer before.
     input: Tensor,
-    /// The leaves of its weights and of its biases.
+    /// The places of its weights and of its biases among the parameters.
     weight: usize,
     bias: Option<usize>,
-    /// What went out; what follows begins here.
-    output: Tensor,
-    /// Whether something followed before the next layer.
-    changed: bool,
-    /// The leaves that were taken by what followed.
+    /// What followed of which the way back is written out, first to last.
+    steps: Vec<Passed>,
+    /// Where libtorch has followed from, if it has: all after it, up to the next layer.
+    traced: Option<Tensor>,
+    /// The places of the trained parameters that were taken by what followed.
     after: Vec<usize>,
 }
 
+/// What followed a layer.
+#[derive(Debug)]
+enum Passed {
+    /// ReLU, by what it made.
+    Relu(Tensor),
+    /// A product with a mask.
+    Mask(Tensor),
+}
+
 impl<'a> Walk<'a> {
-    /// A walk with these leaves and statistics, `[runs, …]` each, in the order of declaration.
-    pub fn new(leaves: &'a [Tensor], kept: &'a [Tensor], steps: &'a [Step]) -> Self {
+    /// A walk with these parameters, `[runs, …]` each, in the order of declaration; those that are
+    /// trained take gradients.
+    pub fn new(parameters: &'a [Tensor], steps: &'a [Step]) -> Self {
         let layers = Vec::new();
-        Self { leaves, kept: kept.iter(), steps, taken: 0, dropped: 0, activated: 0, layers }
+        Self { parameters, steps, taken: 0, dropped: 0, activated: 0, layers }
     }
 
-    fn leaf(&mut self) -> (usize, &'a Tensor) {
+    fn next(&mut self) -> (usize, &'a Tensor) {
         let at = self.taken;
         self.taken += 1;
-        (at, self.leaves.get(at).expect("a network takes the parameters that it declared"))
+        (at, self.parameters.get(at).expect("a network takes the parameters that it declared"))
     }
 
-    fn statistic(&mut self) -> &'a Tensor {
-        self.kept.next().expect("a network takes the statistics that it declared")
-    }
-
-    /// A leaf of what stands between two layers.
+    /// A parameter of what stands between two layers.
     fn between(&mut self) -> &'a Tensor {
-        let (at, leaf) = self.leaf();
-        self.last().after.push(at);
-        leaf
+        let (at, parameter) = self.next();
+        if parameter.requires_grad() {
+            self.last().after.push(at);
+        }
+        parameter
+    }
+
+    fn is_trained(&self, at: usize) -> bool {
+        self.parameters.get(at).is_some_and(Tensor::requires_grad)
     }
 
     /// The layer before, of which what comes now changes the output.
     fn last(&mut self) -> &mut Dense {
-        let last = self.layers.last_mut().expect("a network begins with a layer");
-        last.changed = true;
-        last
+        self.layers.last_mut().expect("a network begins with a layer")
     }
 
-    /// The way back: what the loss changes with each leaf, `[runs, …]` in the order of the leaves,
+    /// The same value, followed by libtorch from here on.
+    fn traced(&mut self, x: Tensor) -> Tensor {
+        let last = self.last();
+        if last.traced.is_some() {
+            return x;
+        }
+        let x = x.set_requires_grad(true);
+        last.traced = Some(x.shallow_clone());
+        x
+    }
+
+    /// The way back: how the loss changes with each trained parameter, `[runs, …]` in their order,
     /// from how it changes with the network's output.
     pub fn back(self, output: &Tensor, gradient: Tensor) -> Vec<Tensor> {
-        let mut found: Vec<Option<Tensor>> = self.leaves.iter().map(|_| None).collect();
+        let mut found: Vec<Option<Tensor>> = self.parameters.iter().map(|_| None).collect();
         let (mut top, mut gradient) = (output.shallow_clone(), gradient);
-        for (at, layer) in self.layers.iter().enumerate().rev() {
-            if layer.changed {
-                let mut inputs = vec![&layer.output];
-                inputs.extend(layer.after.iter().map(|&leaf| &self.leaves[leaf]));
+        // Below the first that is trained nothing is asked.
+        let has_trained = |layer: &Dense| {
+            let own = [layer.weight].into_iter().chain(layer.bias);
+            !layer.after.is_empty() || own.into_iter().any(|at| self.is_trained(at))
+        };
+        let first = self.layers.iter().position(has_trained).unwrap_or(self.layers.len());
+        for (at, layer) in self.layers.iter().enumerate().skip(first).rev() {
+            if let Some(start) = &layer.traced {
+                let mut inputs = vec![start];
+                inputs.extend(layer.after.iter().map(|&own| &self.parameters[own]));
                 let through = top.reshape([-1]).dot(&gradient.reshape([-1]));
                 let mut slopes = Tensor::run_backward(&[through], &inputs, false, false);
-                for (&leaf, slope) in layer.after.iter().zip(slopes.drain(1..)) {
-                    found[leaf] = Some(slope.contiguous());
+                for (&own, slope) in layer.after.iter().zip(slopes.drain(1..)) {
+                    found[own] = Some(slope.contiguous());
                 }
                 gradient = slopes.remove(0);
             }
+            for step in layer.steps.iter().rev() {
+                gradient = match step {
+                    Passed::Relu(made) => made.threshold_backward(&gradient, 0.0),
+                    Passed::Mask(mask) => gradient * mask,
+                };
+            }
             let input = layer.input.detach();
-            found[layer.weight] = Some(gradient.transpose(1, 2).bmm(&input));
-            if let Some(bias) = layer.bias {
+            if self.is_trained(layer.weight) {
+                found[layer.weight] = Some(gradient.transpose(1, 2).bmm(&input));
+            }
+            if let Some(bias) = layer.bias.filter(|at| self.is_trained(*at)) {
                 found[bias] = Some(gradient.sum_dim_intlist(1, false, Kind::Float));
             }
-            if at > 0 {
-                gradient = gradient.bmm(&self.leaves[layer.weight].detach());
+            if at > first {
+                gradient = gradient.bmm(&self.parameters[layer.weight].detach());
                 top = layer.input.shallow_clone();
             }
         }
-        let all = found.into_iter();
-        all.map(|slope| slope.expect("every leaf was passed on the way forward")).collect()
+        let all = self.parameters.iter().zip(found).filter(|(own, _)| own.requires_grad());
+        all.map(|(_, slope)| slope.expect("each was passed on the way forward")).collect()
     }
 
     fn randomized(&self, x: &Tensor, layer: u32) -> Tensor {
@@ -132,20 +166,19 @@ impl Layers for Walk<'_> {
     type Value = Tensor;
 
     fn dense(&mut self, _name: Arguments<'_>, x: Tensor, _outputs: usize, bias: bool) -> Tensor {
-        let (weight, weights) = self.leaf();
-        let bias = bias.then(|| self.leaf());
+        let (weight, weights) = self.next();
+        let bias = bias.then(|| self.next());
         let (input, transposed) = (x.detach(), weights.detach().transpose(1, 2));
         let output = match bias {
             Some((_, biases)) => biases.detach().unsqueeze(1).baddbmm(&input, &transposed, 1, 1),
             None => input.bmm(&transposed),
         };
-        let output = output.set_requires_grad(true);
         self.layers.push(Dense {
             input: x,
             weight,
             bias: bias.map(|(at, _)| at),
-            output: output.shallow_clone(),
-            changed: false,
+            steps: Vec::new(),
+            traced: None,
             after: Vec::new(),
         });
         output
@@ -157,8 +190,9 @@ impl Layers for Walk<'_> {
 
     /// All features of all runs are normed as the features of one batch.
     fn norm(&mut self, _name: Arguments<'_>, x: Tensor) -> Tensor {
+        let x = self.traced(x);
         let (weight, bias) = (self.between(), self.between());
-        let (mean, variance) = (self.statistic(), self.statistic());
+        let [(_, mean), (_, variance)] = [self.next(), self.next()];
         let (runs, batch, features) = (extent(&x, 0), extent(&x, 1), extent(&x, 2));
         let side_by_side = x.permute([1, 0, 2]).reshape([batch, runs * features]);
         let normed = side_by_side.batch_norm(
@@ -166,7 +200,8 @@ impl Layers for Walk<'_> {
             Some(bias.reshape([-1])),
             Some(mean.view([-1])),
             Some(variance.view([-1])),
-            batch > 1,
+            // A frozen one goes by its statistics, as if it judged.
+            batch > 1 && weight.requires_grad(),
             NEWEST,
             NORM_EPS,
             true,
@@ -175,12 +210,18 @@ impl Layers for Walk<'_> {
     }
 
     fn activate(&mut self, _name: Arguments<'_>, x: Tensor, activation: Activation) -> Tensor {
+        if activation == Activation::Relu && self.last().traced.is_none() {
+            let mut x = x;
+            let made = x.relu_();
+            self.last().steps.push(Passed::Relu(made.shallow_clone()));
+            return made;
+        }
+        let x = self.traced(x);
         if activation == Activation::Prelu {
             let slope = self.between();
             let runs = extent(&x, 0);
             return x.view([1, runs, -1]).prelu(&slope.reshape([-1])).view_as(&x);
         }
-        self.last();
         let layer = self.activated;
         self.activated += 1;
         match activation {
@@ -195,7 +236,6 @@ impl Layers for Walk<'_> {
         if self.steps.iter().all(|step| step.dropout == 0.0) {
             return x;
         }
-        self.last();
         let mut mask = Tensor::empty(x.size(), (Kind::Float, x.device()));
         let of_a_run = x.numel() / self.steps.len();
         let parts = raw::floats_mut(&mut mask).chunks_exact_mut(of_a_run);
@@ -207,7 +247,11 @@ impl Layers for Walk<'_> {
             let purpose = Purpose::Dropout { batch: step.batch, layer };
             step.place.stream(purpose).fill_dropout(part, step.dropout);
         }
-        x * mask
+        let made = &x * &mask;
+        if self.last().traced.is_none() {
+            self.last().steps.push(Passed::Mask(mask));
+        }
+        made
     }
 
     fn pool(&mut self, _x: Tensor) -> Tensor {

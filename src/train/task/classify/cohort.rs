@@ -41,6 +41,10 @@ impl Fusable for Classify<'_> {
         self.trainer.inputs()
     }
 
+    fn augments(&self) -> bool {
+        self.recipe.augment.is_on()
+    }
+
     fn rows(&self) -> &[i64] {
         &self.split.train
     }

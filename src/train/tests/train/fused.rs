@@ -156,6 +156,8 @@ fn eight_together_are_to_the_bit_the_same_eight_alone() {
         vec![flag("model.batch_norm")],
         vec![number("regularize.dropout", 0.3), ("model.init", text("xavier"))],
         vec![("model.activation", text("prelu")), flag("model.batch_norm")],
+        vec![("freeze", text("layers.0")), flag("model.batch_norm")],
+        vec![("freeze", text("layers.1"))],
         vec![("model.activation", text("rrelu")), number("regularize.dropout", 0.2)],
         vec![("model.kind", text("linear"))],
         vec![("model.kind", text("perceptron")), ("model.activation", text("tanh"))],
@@ -337,6 +339,117 @@ fn what_libtorch_throws_ends_no_run() {
     let refused = fused::train(&jobs, &[], &Stop::default(), &mut log).expect_err("refused");
     assert!(matches!(refused, RunError::Libtorch(_)), "{refused}");
     assert_eq!(ends, 0);
+}
+
+/// As a device whose memory holds two of the runs, and no more.
+#[test]
+fn refused_together_runs_go_on_in_halves_and_nothing_is_lost() {
+    use dlgrid_train::tch::{Tensor, kind::FLOAT_CPU};
+    let data = wide();
+    let epochs = |n| recipe(&base(&[("epochs", Value::Int(n))]));
+    let recipes = [epochs(1), epochs(3), epochs(2), epochs(3), epochs(3)];
+    let mut jobs = jobs(&recipes, &data);
+    let straight = together(&jobs, &[], &Stop::default());
+    jobs.iter_mut().for_each(|job| job.save_every = Duration::ZERO);
+    let mut ends: Vec<Option<(Trained, usize)>> = vec![None; jobs.len()];
+    let (mut firsts, mut refused) = (vec![0; jobs.len()], Vec::new());
+    let saved = std::cell::RefCell::new(vec![None; jobs.len()]);
+    let begun = std::cell::Cell::new(0);
+    let mut log = fused::Log {
+        begin: &mut |_| begun.set(begun.get() + 1),
+        epoch: &mut |at, end| {
+            firsts[at] += u32::from(end.epoch == 1);
+            if begun.get() > 2 && end.epoch == 2 {
+                let [a, b] = [[1, 1], [3, 3]].map(|shape| Tensor::zeros(shape, FLOAT_CPU));
+                let _ = a.mm(&b);
+            }
+        },
+        save: &mut |at, checkpoint| {
+            saved.borrow_mut()[at] = Some(checkpoint.bytes.to_vec());
+            true
+        },
+        end: &mut |at, end, size| {
+            assert!(ends[at].replace((end, size)).is_none(), "a run ends once");
+            true
+        },
+    };
+    let from = |at: usize| {
+        begun.set(0);
+        saved.borrow()[at].clone()
+    };
+    fused::train_halving(&jobs, from, &Stop::default(), &mut log, |runs, _| refused.push(runs))
+        .expect("the device is well");
+    // One has ended before.
+    assert_eq!(refused, [4]);
+    let sizes: Vec<usize> = ends.iter().flatten().map(|end| end.1).collect();
+    assert_eq!(sizes, [5, 1, 2, 2, 2]);
+    assert_eq!(firsts, [1; 5], "nothing that was saved is trained again");
+    for (at, end) in ends.iter().enumerate() {
+        let (end, _) = end.as_ref().expect("every run ends");
+        assert_eq!(bits(&end.parameters), bits(weights(&straight)[at]), "run {at}");
+    }
+}
+
+#[test]
+fn a_shared_order_is_that_of_no_seed_alone_and_together() {
+    let data = wide();
+    let flag = |path| (path, Value::Bool(true));
+    let recipes = eight(&base(&[flag("shared_order"), ("regularize.dropout", Value::Float(0.2))]));
+    let shared = jobs(&recipes, &data);
+    let (own, all) = (alone(&shared, &[], Stop::default), together(&shared, &[], &Stop::default()));
+    assert_same(&all, &own, "shared order");
+    // Stopped amid an epoch, each goes on alone in the same order.
+    let stopped = together(&shared, &[], &Stop::after(7));
+    assert_same(&alone(&shared, &stopped.saved, Stop::default), &own, "alone from step 7");
+    // Of two seeds the held back samples are the same; without, they are not.
+    let split = |recipe: &Recipe, seed| {
+        let split = super::support::split(recipe, &data, recipe.order_seed(seed));
+        split.valid
+    };
+    assert_eq!(split(&recipes[0], 1), split(&recipes[0], 2));
+    let plain = recipe(&base(&[]));
+    assert_ne!(split(&plain, 1), split(&plain, 2));
+    // Some who share theirs beside others who don't.
+    let mixed = [recipes[0].clone(), plain, recipes[1].clone()];
+    let mixed = jobs(&mixed, &data);
+    assert_same(
+        &together(&mixed, &[], &Stop::default()),
+        &alone(&mixed, &[], Stop::default),
+        "shared and not",
+    );
+}
+
+#[test]
+fn samples_are_changed_for_each_run_as_they_are_alone() {
+    let (images, labels) = blobs(200, 96, 4);
+    let data = Dataset::new(&images, &labels, 4, Device::Cpu).with_shape(&[1, 8, 12]);
+    let recipes = eight(&base(&[
+        ("augment.flip", Value::Bool(true)),
+        ("augment.shift", Value::Int(2)),
+        ("augment.noise", Value::Float(0.1)),
+        ("shared_order", Value::Bool(true)),
+    ]));
+    let jobs = jobs(&recipes, &data);
+    let (own, all) = (alone(&jobs, &[], Stop::default), together(&jobs, &[], &Stop::default()));
+    assert_same(&all, &own, "augmented");
+}
+
+#[test]
+fn what_finishes_is_judged_on_the_test_set_in_company_too() {
+    let data = wide();
+    let (images, labels) = blobs(90, 96, 4);
+    let test = Dataset::new(&images, &labels, 4, Device::Cpu);
+    let recipes = eight(&base(&[]));
+    let mut jobs = jobs(&recipes, &data);
+    jobs.iter_mut().for_each(|job| job.test = Some(&test));
+    let (own, all) = (alone(&jobs, &[], Stop::default), together(&jobs, &[], &Stop::default()));
+    assert_same(&all, &own, "finish");
+    for trained in all.trained.iter().flatten() {
+        assert!(trained.metrics.contains_key("test/accuracy"), "{:?}", trained.metrics);
+        let counted: u64 = trained.confusion.iter().flatten().flatten().sum();
+        assert_eq!(counted, 90);
+    }
+    assert_eq!(all.sizes, [8; 8]);
 }
 
 #[test]

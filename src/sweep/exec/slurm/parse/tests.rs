@@ -73,6 +73,8 @@ fn times_are_read_in_all_of_slurms_forms() {
         ("1-12", Some(129_600)),
         ("1-00:30", Some(88_200)),
         ("1-00:00:30", Some(86_430)),
+        ("9999999999999999-00", None),
+        ("18446744073709551615", None),
         ("UNLIMITED", None),
         ("infinite", None),
         ("", None),
@@ -138,6 +140,8 @@ fn instants_are_read() {
         ("N/A", None),
         ("2026-11-24", None),
         ("2026-13-24T11:34:54", None),
+        ("2026-12-24T9223372036854775807:00:00", None),
+        ("2026-12-24T23:59:61", None),
     ] {
         assert_eq!(instant(text), expected, "{text}");
     }

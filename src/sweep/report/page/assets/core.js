@@ -35,7 +35,7 @@ function digitsFor(numbers) {
 function short(x) {
   if (typeof x !== "number") return x === null || x === undefined ? "–" : String(x);
   const a = Math.abs(x);
-  if (a !== 0 && (a < 1e-3 || a >= 1e5)) return x.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e");
+  if (a !== 0 && (a < 1e-3 || a >= 1e5)) return x.toExponential(3).replace(/\.?0+e/, "e").replace("e+", "e");
   return String(+x.toPrecision(4));
 }
 function span(s) {
@@ -47,29 +47,41 @@ function span(s) {
   return Math.floor(s / 86400) + "d " + String(Math.floor(s / 3600) % 24).padStart(2, "0") + "h";
 }
 const count = n => n.toLocaleString("en");
-// A column of every trial: a scale from its values to 0 … 1, and its ticks.
-function makeScale(values, log, words) {
+// The ends of numbers, no farther out than three quartile distances (Tukey 1977) on a side that `clips`: one trial that came
+// to nothing must not squeeze the rest.
+function ends(numbers, clips) {
+  const s = Float64Array.from(numbers.filter(x => x !== null && isFinite(x))).sort(), n = s.length;
+  if (!n) return [0, 1];
+  const [q1, q3] = [s[n >> 2], s[Math.floor(n * 0.75)]], far = n > 7 && q3 > q1 ? 3 * (q3 - q1) : Infinity;
+  return [clips.low ? Math.max(s[0], q1 - far) : s[0], clips.high ? Math.min(s[n - 1], q3 + far) : s[n - 1]];
+}
+// The worse side of the objective.
+const worse = () => ({low: D.up, high: !D.up});
+// A column of every trial: a scale from its values to 0 … 1, and its ticks; what lies beyond an end that clips stands there.
+function makeScale(values, log, words, clips) {
   if (words) {
     const at = new Map(words.map((w, i) => [w, (i + 0.5) / words.length]));
     const ticks = words.filter((_, i) => words.length <= 24 || i % Math.ceil(words.length / 24) === 0);
     return {at: v => v === null ? NaN : at.get(String(v)), ticks: ticks.map(w => [at.get(w), w]), words, back: y => words[Math.min(words.length - 1, Math.max(0, Math.floor(y * words.length)))]};
   }
-  let low = Infinity, high = -Infinity;
-  for (const v of values) if (v !== null && isFinite(v)) { if (v < low) low = v; if (v > high) high = v; }
-  if (low > high) { low = 0; high = 1; }
+  const [low, high] = ends(values, clips || {}), within = v => Math.max(low, Math.min(high, v));
   const f = log && low > 0 ? Math.log10 : x => x, g = log && low > 0 ? x => 10 ** x : x => x;
   const a = f(low), b = f(high), w = b - a || 1, pad = b === a ? 0.5 : 0.03;
-  const at = v => v === null ? NaN : pad + (f(v) - a) / w * (1 - 2 * pad);
+  const at = v => v === null ? NaN : pad + (f(within(v)) - a) / w * (1 - 2 * pad);
   const levels = [...new Set(values)].filter(v => v !== null).sort((x, y) => x - y);
+  const beyond = {low: levels[0] < low, high: levels[levels.length - 1] > high};
   let ticks = [];
-  if (levels.length <= 9) ticks = levels;
+  if (levels.length <= 9) ticks = levels.filter(v => v === within(v));
   else if (f === Math.log10 && b - a >= 1.5) for (let p = Math.ceil(a - 1e-9); p <= b + 1e-9; p++) ticks.push(10 ** p);
   else if (f === Math.log10) ticks = [low, g((a + b) / 2), high];
   else {
     const raw = w / 5, unit = 10 ** Math.floor(Math.log10(raw)), step = [1, 2, 5, 10].find(m => m * unit >= raw) * unit;
     for (let t = Math.ceil(low / step) * step; t <= high + step * 1e-6; t += step) ticks.push(t);
   }
-  return {at, ticks: ticks.map(t => [at(t), short(t)]), levels, log: f === Math.log10, back: y => g(a + (y - pad) / (1 - 2 * pad) * w)};
+  const named = ticks.map(t => [at(t), short(t)]);
+  if (beyond.low) named.unshift([pad, "≤ " + short(low)]);
+  if (beyond.high) named.push([1 - pad, "≥ " + short(high)]);
+  return {at, ticks: named, levels, isBeyond: v => v !== null && v !== within(v), log: f === Math.log10, back: y => g(a + (y - pad) / (1 - 2 * pad) * w)};
 }
 // Columns by the name that a filter and the command line know.
 function columns() {
@@ -78,7 +90,8 @@ function columns() {
   all.push({name: D.aim.metric, kind: "objective", values: T.mean});
   D.metrics.forEach((m, i) => all.push({name: m, kind: "metric", values: T.metrics[i]}));
   all.push({name: "seconds", kind: "seconds", values: T.seconds});
-  for (const c of all) c.scale = makeScale(c.values, c.log, c.words);
+  const clips = {objective: worse(), metric: {low: true, high: true}};
+  for (const c of all) c.scale = makeScale(c.values, c.log, c.words, clips[c.kind]);
   return all;
 }
 // Viridis at nine points (its perceptual order holds for the colour-blind); the best stands out most.

@@ -4,15 +4,15 @@ function classesView(root) {
   if (!B || !B.scores.length) { root.closest("section").remove(); return; }
   root.append(el("p", {class: "dim"}, "Run " + B.run + " of trial " + B.trial + ", seed " + B.seed + ", after " + B.epochs + " epochs, on its validation part" + (B.weights ? "; " + count(B.weights) + " weights" : "") + "."));
   const scores = B.scores.length > 30 ? [...B.scores].sort((a, b) => a[3] - b[3]).slice(0, 20) : B.scores;
-  const table = el("table", {}, el("thead", {}, el("tr", {}, ...["class", "precision", "recall", "f1", "samples"].map((h, k) => el("th", {scope: "col", class: k ? "" : "text"}, h)))),
-    el("tbody", {}, ...scores.map(s => el("tr", {}, el("td", {class: "text"}, s[0]), ...[1, 2, 3].map(k => el("td", {}, s[k].toFixed(4))), el("td", {}, count(s[4]))))));
+  const table = el("table", {"aria-label": "Scores by class"}, el("thead", {}, el("tr", {}, ...["class", "precision", "recall", "f1", "samples"].map((h, k) => el("th", {scope: "col", class: k ? "" : "text"}, h)))),
+    el("tbody", {}, ...scores.map(s => el("tr", {}, el("th", {scope: "row", class: "text"}, s[0]), ...[1, 2, 3].map(k => el("td", {}, s[k].toFixed(4))), el("td", {}, count(s[4]))))));
   const two = el("div", {class: "two"});
   const figure = el("div");
   if (B.matrix) two.append(figure);
   two.append(el("div", {}, wide(table), B.scores.length > 30 ? el("p", {class: "dim"}, "The 20 worst of " + B.scores.length + " classes.") : ""));
   root.append(two);
   if (D.mistakes.length) root.append(el("h3", {}, "Worst mistakes"), el("p", {class: "dim"}, "Images of the validation part that it took for something else most surely; in brackets the probability that it gave to the truth."),
-    el("div", {class: "mistakes"}, ...D.mistakes.map(([label, png]) => el("figure", {}, el("img", {src: "data:image/png;base64," + png, alt: label}), el("figcaption", {}, label)))));
+    el("div", {class: "mistakes"}, ...D.mistakes.map(([label, png]) => el("figure", {"aria-label": label}, el("img", {src: "data:image/png;base64," + png, alt: label}), el("figcaption", {}, label)))));
   if (!B.matrix) return;
   const draw = () => figure.replaceChildren(matrix(B, figure.clientWidth));
   draw(); views.push({resize: draw});
@@ -50,8 +50,8 @@ function costView(root) {
   if (E && E.gpu_hours) fact("GPU hours", hours(E.gpu_hours));
   if (E && E.measured) fact("CPU hours", hours(E.cpu_hours));
   root.append(list);
-  if (E && E.resources.length) root.append(wide(el("table", {}, el("thead", {}, el("tr", {}, ...["resource", "asked for", "median", "95 %", "most", "used", "next time"].map((h, k) => el("th", {scope: "col", class: k ? "" : "text"}, h)))),
-    el("tbody", {}, ...E.resources.map(r => el("tr", {}, el("td", {class: "text"}, r.resource + " (" + r.unit + ")"), el("td", {}, r.granted ? short(r.granted.max) : "–"), ...["median", "p95", "max"].map(k => el("td", {}, short(r.used[k]))), el("td", {}, r.share === null ? "–" : Math.round(100 * r.share) + " %"), el("td", {class: "text mono"}, r.ask ? r.ask.key + ": " + r.ask.value : "")))))));
+  if (E && E.resources.length) root.append(wide(el("table", {"aria-label": "Resources"}, el("thead", {}, el("tr", {}, ...["resource", "asked for", "median", "95 %", "most", "used", "next time"].map((h, k) => el("th", {scope: "col", class: k ? "" : "text"}, h)))),
+    el("tbody", {}, ...E.resources.map(r => el("tr", {}, el("th", {scope: "row", class: "text"}, r.resource + " (" + r.unit + ")"), el("td", {}, r.granted ? short(r.granted.max) : "–"), ...["median", "p95", "max"].map(k => el("td", {}, short(r.used[k]))), el("td", {}, r.share === null ? "–" : Math.round(100 * r.share) + " %"), el("td", {class: "text mono"}, r.ask ? r.ask.key + ": " + r.ask.value : "")))))));
   if (E) root.append(...E.hints.map(h => el("p", {class: "dim"}, h)));
   const B = D.bars;
   if (!B.bars.length) return;

@@ -73,3 +73,25 @@ function setFilter(text) {
     $("count").textContent = error.message;
   }
 }
+// The filter and the brushes as one condition of `--where`, and the columns whose brush can't be said in it.
+function selection() {
+  const parts = S.text ? [S.brushes.size && /\bor\b/.test(S.text) ? "(" + S.text + ")" : S.text] : [], unsaid = [];
+  const quoted = w => !isNaN(w) || ["true", "false"].includes(w) ? w : "'" + w.replace(/[\\']/g, "\\$&") + "'";
+  for (const [c, [from, to]] of S.brushes) {
+    const name = c.kind === "objective" ? c.kind : c.name.replaceAll("/", ".");
+    const kept = c.values.filter(v => { const y = c.scale.at(v); return y >= from && y <= to; });
+    if (!kept.length || !/^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/.test(name)) unsaid.push(c.name);
+    else if (c.words) parts.push(name + " in [" + [...new Set(kept.map(String))].map(quoted).join(", ") + "]");
+    else {
+      let [low, high] = kept.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
+      // Rounded in the page: the border lies between the last that is kept and the first that is not.
+      if (c.kind === "metric" || c.kind === "seconds") {
+        const levels = c.scale.levels, below = levels[levels.indexOf(low) - 1], above = levels[levels.indexOf(high) + 1];
+        low = +((low + (below ?? low - Math.abs(low) / 1000)) / 2).toPrecision(6);
+        high = +((high + (above ?? high + Math.abs(high) / 1000)) / 2).toPrecision(6);
+      }
+      parts.push(name + " >= " + low, name + " <= " + high);
+    }
+  }
+  return [parts.join(" and "), unsaid];
+}

@@ -34,8 +34,10 @@ async function start() {
   $("reset").addEventListener("click", () => { S.brushes.clear(); S.picked.clear(); setFilter(""); });
   $("csv").addEventListener("click", saveCsv);
   $("command").addEventListener("click", async () => {
-    const text = "dlgrid report " + D.sweep.name + (S.text ? " --where '" + S.text.replaceAll("'", "'\\''") + "'" : "");
-    try { await navigator.clipboard.writeText(text); $("count").textContent = "copied: " + text; } catch { $("count").textContent = text; }
+    const [where, unsaid] = selection();
+    const text = "dlgrid report " + D.sweep.name + (where ? " --where '" + where.replaceAll("'", "'\\''") + "'" : "");
+    const without = unsaid.length ? " (without the brush on " + unsaid.join(", ") + ")" : "";
+    try { await navigator.clipboard.writeText(text); $("count").textContent = "copied: " + text + without; } catch { $("count").textContent = text + without; }
   });
   let text = "";
   try {

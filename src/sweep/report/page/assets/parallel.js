@@ -53,9 +53,9 @@ function parallelView(root) {
     width = Math.max(320, root.clientWidth); height = box.clientHeight || 380;
     ratio = D.n > 2000 ? 1 : Math.min(2, window.devicePixelRatio || 1);
     box.replaceChildren();
-    const make = () => { const c = el("canvas", {width: Math.round(width * ratio), height: Math.round(height * ratio)}); c.style.width = width + "px"; c.style.height = height + "px"; box.append(c); return c; };
+    const make = () => { const c = el("canvas", {"aria-hidden": "true", width: Math.round(width * ratio), height: Math.round(height * ratio)}); c.style.width = width + "px"; c.style.height = height + "px"; box.append(c); return c; };
     base = make(); front = make(); over = make();
-    over.setAttribute("role", "img");
+    over.removeAttribute("aria-hidden"); over.setAttribute("role", "img");
     over.setAttribute("aria-label", "Parallel coordinates of " + count(D.n) + " trials over " + axes.map(a => a.name).join(", ") + "; the leaderboard has the same numbers");
     ys = axes.map(c => Float32Array.from({length: D.n}, (_, i) => y(c, i) * ratio));
     const grey = css("grey"), rgb = [1, 3, 5].map(k => parseInt(grey.slice(k, k + 2), 16));

@@ -1,4 +1,4 @@
-// The leaderboard: sorted, filtered, in pages of rows.
+// The leaderboard: sorted, filtered, in pages of rows; what matters less yields where there is no room.
 function tableView(root) {
   const T = D.trials, write = digitsFor(T.mean), several = D.rounds > 1;
   const sort = {key: "rank", down: false};
@@ -11,11 +11,8 @@ function tableView(root) {
   if (several) heads.push(["spread", null, null, true], ["less the first", "difference", i => T.difference[i]], ["p", "p", i => T.p[i]]);
   heads.push(["runs", "n", i => T.n[i]], ["time", "seconds", i => T.seconds[i]]);
   for (const [, k, f] of heads) if (k) key[k] = f;
-  let low = Infinity, high = -Infinity;
-  T.mean.forEach((m, i) => { if (m !== null && i < 2000) { const s = T.sd[i] || 0; low = Math.min(low, m - s); high = Math.max(high, m + s); } });
-  // The picture shows the better three quarters: a trial that came to nothing must not squeeze the rest.
-  const sorted = T.mean.filter(m => m !== null).sort((a, b) => a - b);
-  if (sorted.length > 7) D.up ? low = Math.max(low, sorted[sorted.length >> 2]) : high = Math.min(high, sorted[Math.floor(sorted.length * 0.75)]);
+  let low = 0, high = 1; // the ends of the pictures: those of the rows that are shown
+  const reach = shown => ends(shown.flatMap(i => T.mean[i] === null ? [] : [-1, 1].map(way => T.mean[i] + way * (T.sd[i] || 0))), worse());
   const px = v => 4 + Math.max(0, Math.min(1, (v - low) / (high - low || 1))) * 112;
   function picture(i) {
     if (T.mean[i] === null) return "";
@@ -41,23 +38,24 @@ function tableView(root) {
   function row(i) {
     const cells = [el("td", {class: "tick"}, el("input", {type: "checkbox", "aria-label": "show the curve of " + T.name[i], onchange: () => toggle(i)}))];
     cells[0].firstChild.checked = S.picked.has(i);
-    cells.push(el("td", {}, (T.tied[i] ? "≈ " : "") + (T.rank[i] ?? "–")), el("td", {class: "text mono pin"}, T.name[i]));
+    cells.push(el("td", {}, (T.tied[i] ? "≈ " : "") + (T.rank[i] ?? "–")), el("th", {scope: "row", class: "text mono pin"}, T.name[i]));
     D.parameters.forEach((p, k) => { const v = short(T.values[k][i]); cells.push(el("td", {class: p.words ? "text" : "", title: v.length > 20 ? v : null}, v)); });
     const why = T.mean[i] === null ? el("span", {class: "warn"}, T.why[i]) : write(T.mean[i]) + (T.sd[i] === null ? "" : " ± " + write(T.sd[i]));
     cells.push(el("td", {}, why));
     if (several) {
       const d = T.difference[i], l = T.low[i];
       cells.push(el("td", {class: "text"}, picture(i)));
-      cells.push(el("td", {}, d === null ? "" : (d > 0 ? "+" : "") + write(d), l === null ? "" : el("span", {class: "roomy"}, "  [" + write(l) + ", " + write(T.high[i]) + "]")));
+      cells.push(el("td", {title: l === null ? null : "95 %: " + write(l) + " to " + write(T.high[i])}, d === null ? "" : (d > 0 ? "+" : "") + write(d), l === null ? "" : el("span", {class: "roomy"}, "  [" + write(l) + ", " + write(T.high[i]) + "]")));
       cells.push(el("td", {}, T.p[i] === null ? "" : T.p[i] < 0.001 ? "<0.001" : T.p[i].toFixed(3)));
     }
     cells.push(el("td", {}, T.n[i] === D.rounds ? T.n[i] : T.n[i] + " of " + D.rounds), el("td", {}, span(T.seconds[i])));
     const tr = el("tr", {class: T.rank[i] === 1 ? "first" : "", "data-trial": T.name[i]}, ...cells);
-    tr.addEventListener("pointerenter", () => hover(i));
+    for (const way of ["pointerenter", "focusin"]) tr.addEventListener(way, () => hover(i));
     return tr;
   }
   function draw() {
-    const on = order();
+    const on = order(), shown = on.slice(0, rows);
+    [low, high] = reach(shown);
     const head = el("tr", {}, el("th", {scope: "col", class: "tick"}, "curve"), ...heads.map(([head, k, , text]) => {
       const th = el("th", {scope: "col", class: (text ? "text" : "") + (k === "trial" ? " pin" : ""), title: head});
       if (!k) { th.append(head); return th; }
@@ -68,14 +66,20 @@ function tableView(root) {
       }}, ...[name(head)].flat(), sort.key === k ? (sort.down ? " ↓" : " ↑") : ""));
       return th;
     }));
-    const body = el("tbody", {}, ...on.slice(0, rows).map(row));
-    const more = el("div", {class: "tools"}, count(Math.min(rows, on.length)) + " of " + count(on.length) + " shown");
+    const body = el("tbody", {}, ...shown.map(row));
+    const more = el("div", {class: "tools"}, count(shown.length) + " of " + count(on.length) + " shown");
     if (on.length > rows) more.append(el("button", {type: "button", onclick: () => { rows += 100; draw(); }}, "100 more"));
     const notes = [];
-    if (several && T.tied.some(Boolean)) notes.push("≈ can't be told from the first by " + D.rounds + " runs (paired t test, p ≥ 0.05); brackets hold the difference with 95 % confidence.");
-    root.replaceChildren(wide(el("table", {}, el("thead", {}, head), body)), more, ...[...notes, ...D.notes].map(n => el("p", {class: "dim"}, n)));
+    if (several && T.tied.some(Boolean)) notes.push("≈ can't be told from the first by " + D.rounds + " runs (paired t test, p ≥ 0.05).", el("span", {class: "roomy"}, "Brackets hold the difference with 95 % confidence."));
+    root.replaceChildren(wide(el("table", {"aria-label": "Leaderboard"}, el("thead", {}, head), body)), more, el("p", {class: "dim"}, ...notes.flatMap(n => [n, " "])), ...D.notes.map(n => el("p", {class: "dim"}, n)));
+    fit();
   }
-  views.push({later: draw});
+  function fit() {
+    const box = root.querySelector(".wide");
+    root.className = "";
+    for (const way of ["tight", "tighter"]) if (box.scrollWidth > box.clientWidth) root.classList.add(way);
+  }
+  views.push({later: draw, resize: fit});
 }
 function saveCsv() {
   const quote = v => { v = v === null || v === undefined ? "" : String(v); if (/^[=+\-@\t\r]/.test(v) && isNaN(v)) v = "'" + v; return /[",\n\r]/.test(v) ? '"' + v.replaceAll('"', '""') + '"' : v; };

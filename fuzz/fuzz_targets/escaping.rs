@@ -1,0 +1,3 @@
+//! See `dlgrid_sweep::fuzz::escaping`.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| dlgrid_sweep::fuzz::escaping(bytes));

@@ -1,0 +1,3 @@
+//! See `dlgrid_sweep::fuzz::manifest`.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| dlgrid_sweep::fuzz::manifest(bytes));

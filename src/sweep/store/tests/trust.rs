@@ -1,0 +1,57 @@
+//! Whose directory a sweep is run from.
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::path::Path;
+
+use super::*;
+use crate::store::error::StoreError;
+use crate::store::trust::check;
+
+fn mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("changed");
+}
+
+fn refused(dir: &SweepDir) -> Option<String> {
+    check(dir).err().map(|error| {
+        assert!(matches!(error, StoreError::Untrusted { .. }) && error.hint().is_some());
+        error.to_string()
+    })
+}
+
+#[test]
+fn where_everybody_writes_nothing_is_run() {
+    let (keep, dir) = scratch();
+    assert_eq!(refused(&dir), None, "it is not there yet");
+    std::fs::create_dir(dir.path()).expect("made");
+    for (above, own, trusted) in [
+        (0o700, 0o750, true),
+        (0o755, 0o2770, true),
+        (0o1777, 0o750, true),
+        (0o777, 0o750, false),
+        (0o2777, 0o750, false),
+        (0o700, 0o757, false),
+        (0o1777, 0o1777, true),
+    ] {
+        mode(keep.path(), above);
+        mode(dir.path(), own);
+        assert_eq!(refused(&dir).is_none(), trusted, "{above:o} {own:o}");
+    }
+}
+
+#[test]
+fn what_somebody_else_made_is_not_run() {
+    let (keep, dir) = scratch();
+    std::fs::create_dir(dir.path()).expect("made");
+    if chown(dir.path(), Some(12345), None).is_err() {
+        eprintln!("skipped: only root can give a folder away");
+        return;
+    }
+    assert!(refused(&dir).is_some_and(|why| why.contains("belongs to user 12345")));
+    // A link of mine to it, and a link of somebody's to a folder of mine.
+    let linked = SweepDir::new(keep.path().join("link"));
+    symlink(dir.path(), linked.path()).expect("linked");
+    assert!(refused(&linked).is_some());
+    chown(dir.path(), Some(crate::host::user()), None).expect("taken back");
+    assert_eq!((refused(&dir), refused(&linked)), (None, None));
+    std::os::unix::fs::lchown(linked.path(), Some(12345), None).expect("given away");
+    assert!(refused(&linked).is_some());
+}

@@ -1,0 +1,136 @@
+//! `submit` or its sbatch killed by strace at a system call, with the real Slurm: a sample, and every call of both
+//! for as long as `DLGRID_CHAOS_SECONDS` says (`make chaos`).
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::answers::goes_on;
+use crate::lives::spec;
+use crate::place::{Place, place};
+use crate::support::REPORT;
+
+/// Who is killed.
+#[derive(Debug, Clone, Copy)]
+enum Who {
+    Dlgrid,
+    Sbatch,
+}
+
+/// `submit` in a new folder, with options of strace for itself or for its sbatch; its place.
+fn submit(who: Who, options: &[&str]) -> Option<Place> {
+    let on = place()?;
+    let settings = "time: 5m, runs_per_task: 1, max_running: 1";
+    on.here.write("toy.yaml", spec(3, &format!("sleep 60; {REPORT}"), settings));
+    let plain = on.command(["submit", "toy.yaml"]);
+    let mut command = match who {
+        Who::Dlgrid => Command::new("strace"),
+        Who::Sbatch => Command::new(plain.get_program()),
+    };
+    if let Who::Dlgrid = who {
+        command.args(["-qq"]).args(options).arg(plain.get_program());
+    }
+    command.args(plain.get_args()).current_dir(on.here.path());
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    if let Who::Sbatch = who {
+        let folder = traced_sbatch(&on, options);
+        command.env("PATH", format!("{}:{}", folder.display(), std::env::var("PATH").unwrap()));
+    }
+    command.output().unwrap();
+    Some(on)
+}
+
+/// An sbatch before the real one that runs that under strace, but for `--test-only`; only the first time.
+fn traced_sbatch(on: &Place, options: &[&str]) -> PathBuf {
+    let real = Command::new("sh").args(["-c", "command -v sbatch"]).output().unwrap();
+    let real = String::from_utf8(real.stdout).unwrap();
+    let folder = on.here.path().join("shim");
+    std::fs::create_dir(&folder).unwrap();
+    let text = format!(
+        "#!/bin/bash\ncd \"${{0%/*}}/..\"\ncase \" $* \" in *' --test-only '*) exec {0} \"$@\";; esac\n\
+         [ -e used ] && exec {0} \"$@\"\n: > used\nexec strace -qq {1} {0} \"$@\"\n",
+        real.trim(),
+        options.join(" ")
+    );
+    let file = folder.join("sbatch");
+    std::fs::write(&file, text).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+/// Every system call of an undisturbed `submit` or its sbatch, in order: its name and how often that came before.
+fn calls(who: Who) -> Option<Vec<(String, usize)>> {
+    let on = submit(who, &["-o", "trace"])?;
+    goes_on(&on, 3, "undisturbed");
+    on.run(["cancel"]).code(0);
+    let text = std::fs::read_to_string(on.here.path().join("trace")).unwrap();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut calls = Vec::new();
+    for name in text.lines().filter_map(|line| Some(line.split_once('(')?.0)) {
+        if name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
+            let count = counts.entry(name).or_default();
+            *count += 1;
+            calls.push((name.to_owned(), *count));
+        }
+    }
+    Some(calls)
+}
+
+fn can_trace() -> bool {
+    let traces = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status();
+    let can = traces.is_ok_and(|status| status.success());
+    if !can {
+        eprintln!("skipped: strace is not installed, or may not trace");
+    }
+    can
+}
+
+fn killed_at_calls_of(who: Who, sample: usize) {
+    let Some(_cluster) = place() else { return };
+    if !can_trace() {
+        return;
+    }
+    let Some(all) = calls(who) else { return };
+    let seconds = std::env::var("DLGRID_CHAOS_SECONDS").ok().and_then(|n| n.parse().ok());
+    // A sample has calls from all over the life.
+    let step = if seconds.is_some() { 1 } else { all.len().div_ceil(sample) };
+    let (begun, limit) = (Instant::now(), Duration::from_secs(seconds.unwrap_or(u64::MAX)));
+    let (next, done) = (AtomicUsize::new(step / 2), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while begun.elapsed() < limit {
+                    let Some((call, number)) = all.get(next.fetch_add(step, Ordering::Relaxed))
+                    else {
+                        break;
+                    };
+                    let inject = format!("inject={call}:signal=SIGKILL:when={number}");
+                    let Some(on) = submit(who, &["-o", "/dev/null", "-e", &inject]) else { break };
+                    goes_on(&on, 3, &format!("{who:?} killed at {call} {number}"));
+                    on.run(["cancel"]).code(0);
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let done = done.into_inner();
+    eprintln!("{who:?} killed at {done} of its {} system calls: each task once", all.len());
+    assert!(done > 0);
+}
+
+#[test]
+fn submit_killed_at_system_calls_has_each_task_once_in_the_queue() {
+    killed_at_calls_of(Who::Dlgrid, 5);
+}
+
+#[test]
+fn sbatch_killed_at_system_calls_has_each_task_once_in_the_queue() {
+    killed_at_calls_of(Who::Sbatch, 5);
+}
