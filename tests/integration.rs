@@ -5,7 +5,6 @@ mod support;
 
 #[path = "integration/architecture.rs"]
 mod architecture;
-#[cfg(feature = "torch")]
 #[path = "support/blobs.rs"]
 mod blobs;
 #[cfg(feature = "torch")]

@@ -43,7 +43,6 @@ fn hostile_values_reach_a_program_as_they_are_and_act_nowhere() {
         &["report", "--all"][..],
         &["report", "--format", "csv"],
         &["report", "--format", "markdown"],
-        &["report", "--format", "json"],
         &["status"],
         &["list"],
         &["plan", "toy.yaml"],

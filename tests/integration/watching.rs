@@ -162,8 +162,7 @@ fn the_live_view_is_drawn_and_leaves_the_terminal_as_it_was() {
 #[cfg(feature = "tui")]
 fn keys_cancel_a_sweep_and_go_on_with_it() {
     let here = Sandbox::new();
-    let go = here.path().join("go");
-    let body = format!("until [ -e '{}' ]; do sleep 0.1; done; {REPORT}", go.display());
+    let body = format!("until [ -e go ]; do sleep 0.1; done; {REPORT}");
     here.write("toy.yaml", script(3, &body));
     let mut worker = here.start(["submit", "toy.yaml", "--slots", "1"]);
     here.wait("the sweep", || here.count("start") > 0);
@@ -173,7 +172,7 @@ fn keys_cancel_a_sweep_and_go_on_with_it() {
     screen.then(&here, "cancel: not done", "c");
     screen.then(&here, "y yes, n no", "y");
     assert_eq!(worker.wait().unwrap().code(), Some(6), "it was asked to stop");
-    std::fs::write(go, "").unwrap();
+    here.write("go", "");
     screen.wait(&here, "stopped");
     screen.then(&here, "nothing works on it", "r");
     screen.then(&here, "train again 3 missing?", "y");

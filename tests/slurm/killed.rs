@@ -97,8 +97,12 @@ fn killed_at_calls_of(who: Who, sample: usize) {
     if !can_trace() {
         return;
     }
-    let Some(all) = calls(who) else { return };
-    let seconds = std::env::var("DLGRID_CHAOS_SECONDS").ok().and_then(|n| n.parse().ok());
+    let Some(mut all) = calls(who) else { return };
+    let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
+    let seconds = number("DLGRID_CHAOS_SECONDS");
+    // Where time is short, it is not always the first calls that have their turn.
+    let first = number("DLGRID_CHAOS_SEED").unwrap_or(0) % all.len() as u64;
+    all.rotate_left(first as usize);
     // A sample has calls from all over the life.
     let step = if seconds.is_some() { 1 } else { all.len().div_ceil(sample) };
     let (begun, limit) = (Instant::now(), Duration::from_secs(seconds.unwrap_or(u64::MAX)));

@@ -110,29 +110,30 @@ impl Browser {
         self.devtools("Profiler.startPreciseCoverage", &wanted);
     }
 
-    /// The functions with a name, after `mark` in the page's last script, that nobody has called.
+    /// The functions that the page's last script declares after `mark` and that nobody has called.
     pub fn never_called(&self, mark: &str) -> Vec<String> {
-        let text = "[...document.scripts].at(-1).textContent";
-        let from = self.get(&format!("{text}.indexOf({})", Value::from(mark)));
-        let from = from.as_i64().filter(|at| *at >= 0).expect("the script has the mark");
+        let text = self.get("[...document.scripts].at(-1).textContent");
+        let (before, own) = text.as_str().unwrap().split_once(mark).expect("it has the mark");
+        let from = before.encode_utf16().count() as i64;
+        let is_declared = |name: &str| {
+            let arrow = own.split_once(&format!("const {name} = ")).is_some_and(|(_, after)| {
+                let head = after.split("=>").next().unwrap_or_default();
+                !head.contains(['[', ';', '\n'])
+            });
+            arrow || own.contains(&format!("function {name}("))
+        };
         let found = self.devtools("Profiler.takePreciseCoverage", &json!({}));
+        let scripts = found["result"].as_array().unwrap().iter();
+        let own = scripts.filter(|script| script["url"].as_str().unwrap().starts_with("file://"));
         let mut calls = std::collections::BTreeMap::new();
-        for function in found["result"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .flat_map(|script| script["functions"].as_array().unwrap())
-        {
-            let (name, range) =
-                (function["functionName"].as_str().unwrap(), &function["ranges"][0]);
-            let begins = range["startOffset"].as_i64().unwrap();
-            if begins > from && !name.is_empty() {
-                *calls.entry((begins, name)).or_insert(0) += range["count"].as_i64().unwrap();
+        for function in own.flat_map(|script| script["functions"].as_array().unwrap()) {
+            let name = function["functionName"].as_str().unwrap();
+            if function["ranges"][0]["startOffset"].as_i64().unwrap() > from && is_declared(name) {
+                *calls.entry(name).or_insert(0) += function["ranges"][0]["count"].as_i64().unwrap();
             }
         }
         assert!(calls.len() > 50, "calls are counted: {calls:?}");
-        calls.retain(|_, count| *count == 0);
-        calls.into_keys().map(|(_, name)| name.to_owned()).collect()
+        calls.into_iter().filter(|(_, n)| *n == 0).map(|(name, _)| name.to_owned()).collect()
     }
 
     /// What a screen reader could not name: roles of nodes that need a name and have none.

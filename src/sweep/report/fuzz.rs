@@ -132,6 +132,8 @@ fn of_texts(texts: &[String]) -> Report {
         metrics: vec![Summary::of(&[1.0])],
         seconds: 1.0,
         seconds_mean: 1.0,
+        cohort: None,
+        samples_per_s: None,
         counts: Counts::default(),
         runs: Vec::new(),
     };
@@ -173,6 +175,7 @@ pub(super) fn of_rows(parameters: &[&str], rows: Vec<Row>) -> Report {
         missing: 0,
         open: (vec![], false),
         causes: vec![],
+        together: None,
         damaged_lines: 0,
         damage: vec![],
         duplicate_ends: 0,

@@ -860,30 +860,3 @@ fn what_matters_is_told_in_each_form() {
     assert!(table::render(&none, WIDE).contains("what matters can't be told"));
     assert!(json::render(&none).contains("\"importance\":null"));
 }
-
-/// A report of these rows and nothing else, of three seeds: for tests of its forms.
-pub(super) fn of_rows(parameters: &[&str], rows: Vec<Row>) -> Report {
-    Report {
-        sweep: Title::default(),
-        aim: Aim { metric: "valid/f1".into(), maximize: true, best: false },
-        parameters: parameters.iter().map(|p| (*p).to_owned()).collect(),
-        metrics: vec![],
-        seeds: 3,
-        folds: None,
-        comparison: None,
-        trials: rows.len() as u64,
-        rows,
-        filter: None,
-        counts: Counts::default(),
-        missing: 0,
-        open: (vec![], false),
-        causes: vec![],
-        together: None,
-        damaged_lines: 0,
-        damage: vec![],
-        duplicate_ends: 0,
-        notes: vec![],
-        openings: vec![],
-        importance: None,
-    }
-}

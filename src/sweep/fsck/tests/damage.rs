@@ -513,6 +513,13 @@ fn attempts_that_differ_are_told_and_are_no_damage() {
 }
 
 #[test]
+fn a_record_with_a_number_far_ahead_is_told_at_once() {
+    let store = Store::new();
+    std::fs::write(store.dir().opening(u32::MAX), "{}").expect("written");
+    assert!(kinds(store.dir())[&Kind::OpeningDamaged] >= 1000);
+}
+
+#[test]
 fn a_file_of_another_user_is_told() {
     let store = Store::new();
     if std::os::unix::fs::chown(segment(store.dir()), Some(12345), None).is_err() {

@@ -93,10 +93,7 @@ impl<T: Fusable> Program<T> for Cohort<T::Losses> {
 
 /// The parameters of runs in the order of declaration, `[runs, …]`, and the buffer of the trained
 /// ones, `[runs, numbers]`.
-fn parameters<T: Fusable>(
-    members: &mut [Member<'_, T>],
-    device: Device,
-) -> (Vec<Tensor>, Tensor) {
+fn parameters<T: Fusable>(members: &mut [Member<'_, T>], device: Device) -> (Vec<Tensor>, Tensor) {
     let runs = whole(members.len());
     let (trained, statistics) =
         members.first().map(|m| m.training.parameters.shapes()).unwrap_or_default();
