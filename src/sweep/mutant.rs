@@ -74,8 +74,6 @@ mutants! {
     JobIdTrusted "job_id_trusted";
     /// A folder is not opened to see what is new in it, only asked for its times.
     FolderNotOpened "folder_not_opened";
-    /// sbatch is asked again after a doubtful answer, without a look at the queue.
-    BlindRetry "blind_retry";
     /// A client that believes that a folder is not there is believed.
     AbsenceBelieved "absence_believed";
     /// The clock of another machine is trusted, however far it is ahead.

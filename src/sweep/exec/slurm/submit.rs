@@ -19,7 +19,6 @@ use super::request::{Call, Request};
 use super::settle::{cancel_doubles, settle};
 use super::{ranges, state};
 use crate::exec::claim::Claim;
-use crate::mutant::{self, Mutant};
 use crate::orders;
 use crate::store::StoreError;
 use crate::store::layout::SweepDir;
@@ -367,9 +366,6 @@ impl Work<'_> {
             (self.say)(&format!("sbatch says: {words}; looking whether it has the job"));
             if !backoff.wait() {
                 return Err(SlurmError::Unreachable { program: "sbatch", words });
-            }
-            if mutant::is(Mutant::BlindRetry) {
-                continue;
             }
             let rows = self.slurm.queue()?;
             if let Some(job) = state::arrays_named(&rows, &intent.token).first() {

@@ -54,10 +54,10 @@ const fn catcher(mutant: Mutant) -> &'static str {
         Mutant::FateNotReread => {
             "exec::slurm::ledger::tests::the_first_that_takes_a_number_or_decides_a_fate_has_it"
         }
-        Mutant::FolderNotOpened
-        | Mutant::BlindRetry
-        | Mutant::ClockTrusted
-        | Mutant::TaskUnelected => SIMULATED,
+        Mutant::FolderNotOpened | Mutant::TaskUnelected => SIMULATED,
+        Mutant::ClockTrusted => {
+            "exec::slurm::ledger::tests::a_submission_elsewhere_is_under_way_for_ten_minutes"
+        }
         Mutant::AbsenceBelieved => {
             "simulated::tests::a_folder_that_was_not_there_is_seen_as_soon_as_it_is"
         }
