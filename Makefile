@@ -51,7 +51,7 @@ SECONDS ?= 60
 torture: ## lives of sweeps under faults drawn by seeds, for SECONDS=60 on all cores (no libtorch needed)
 	@. setup/env; DLGRID_TORTURE_SECONDS=$(SECONDS) DLGRID_TORTURE_SEED=$${DLGRID_TORTURE_SEED:-$$(date +%s)} \
 		PROPTEST_CASES=$$((100 * $(SECONDS))) \
-		cargo test --release --locked -p dlgrid-sweep --lib -- --nocapture fsck::tests:: fuzz::tests::
+		cargo test --release --locked -p dlgrid-sweep --lib -- --nocapture fsck::tests:: fuzz::tests:: simulated::
 
 fuzz: ## draw bytes for each reader of files and words, for SECONDS=60 each (needs cargo-fuzz and a nightly Rust)
 	@. setup/env; if ! cargo +nightly fuzz --version >/dev/null 2>&1; then \

@@ -6,21 +6,51 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+#[cfg(test)]
+use crate::simulated;
+
 /// Seconds since the Unix epoch, for people to read; nothing is decided by it.
 #[must_use]
 pub fn now() -> f64 {
+    #[cfg(test)]
+    if let Some(now) = simulated::now() {
+        return now;
+    }
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
 }
 
 /// An instant of the monotonic clock, for durations.
 #[must_use]
 pub fn instant() -> std::time::Instant {
+    #[cfg(test)]
+    if let Some(instant) = simulated::instant() {
+        return instant;
+    }
     std::time::Instant::now()
+}
+
+/// How long an instant is past.
+#[must_use]
+pub fn since(instant: std::time::Instant) -> Duration {
+    self::instant().saturating_duration_since(instant)
+}
+
+/// Waits.
+pub fn sleep(time: Duration) {
+    #[cfg(test)]
+    if simulated::sleep(time) {
+        return;
+    }
+    std::thread::sleep(time);
 }
 
 /// An environment variable, if it is set and not empty.
 #[must_use]
 pub fn env(name: &str) -> Option<OsString> {
+    #[cfg(test)]
+    if simulated::is_on() {
+        return simulated::env(name);
+    }
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
@@ -35,6 +65,10 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
 /// # Errors
 /// Where it can't be started; of kind `TimedOut` where it did not end in time.
 pub fn run_within(command: &mut Command, limit: Duration) -> std::io::Result<Output> {
+    #[cfg(test)]
+    if simulated::is_on() {
+        return simulated::slurm::answer(command, limit);
+    }
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let (stdout, stderr) = (drain(child.stdout.take()), drain(child.stderr.take()));
@@ -101,12 +135,20 @@ fn is_executable(file: &Path) -> bool {
 /// Name of this machine.
 #[must_use]
 pub fn name() -> String {
+    #[cfg(test)]
+    if let Some(name) = simulated::host_name() {
+        return name;
+    }
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// This process's id.
 #[must_use]
 pub fn pid() -> u32 {
+    #[cfg(test)]
+    if let Some(pid) = simulated::pid() {
+        return pid;
+    }
     std::process::id()
 }
 
@@ -123,6 +165,10 @@ pub fn user() -> u32 {
 pub fn random<const N: usize>() -> std::io::Result<[u8; N]> {
     use std::io::Read as _;
     let mut bytes = [0; N];
+    #[cfg(test)]
+    if simulated::random(&mut bytes) {
+        return Ok(bytes);
+    }
     std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes)
 }
@@ -196,6 +242,10 @@ pub fn signal_group(pid: u32, signal: Signal) -> bool {
 /// What the kernel says of a process of this machine (`/proc/<pid>/stat`).
 #[must_use]
 pub fn process_stat(pid: u32) -> Option<String> {
+    #[cfg(test)]
+    if simulated::is_on() {
+        return simulated::process_stat(pid);
+    }
     std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()
 }
 
@@ -246,6 +296,10 @@ pub fn remove_scratch(path: &Path) {
 
 /// What git answers in the current folder; nothing where there is no git or no repository.
 fn git(words: &[&str]) -> Option<Vec<u8>> {
+    #[cfg(test)]
+    if simulated::is_on() {
+        return None;
+    }
     // A look takes no lock that the user's own git would wait for.
     let output = command("git")
         .arg("--no-optional-locks")

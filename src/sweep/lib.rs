@@ -24,6 +24,8 @@ pub mod plan;
 pub mod recipe;
 pub mod report;
 pub mod sanity;
+#[cfg(test)]
+mod simulated;
 pub mod slice;
 pub mod space;
 pub mod spec;

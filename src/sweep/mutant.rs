@@ -72,6 +72,14 @@ mutants! {
     FateNotReread "fate_not_reread";
     /// A job counts as an intent's by its number alone.
     JobIdTrusted "job_id_trusted";
+    /// A folder is not opened to see what is new in it, only asked for its times.
+    FolderNotOpened "folder_not_opened";
+    /// A client that believes that a folder is not there is believed.
+    AbsenceBelieved "absence_believed";
+    /// The clock of another machine is trusted, however far it is ahead.
+    ClockTrusted "clock_trusted";
+    /// A task works although its job is not the intent's.
+    TaskUnelected "task_unelected";
 }
 
 /// Whether this variant is on.

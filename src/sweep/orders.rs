@@ -170,7 +170,7 @@ impl Choice {
 
     fn look(&mut self) {
         let Some(intent) = self.intent else { return };
-        if self.read.is_some_and(|then| then.elapsed() < LOOK_EVERY) {
+        if self.read.is_some_and(|then| host::since(then) < LOOK_EVERY) {
             return;
         }
         self.read = Some(host::instant());

@@ -227,7 +227,7 @@ impl<'s> SliceWork<'s> {
 fn waited(wait: &Wait<'_>, pause: Duration, full: &StoreError) -> bool {
     let go_on = wait(full);
     if go_on {
-        std::thread::sleep(pause);
+        host::sleep(pause);
     }
     go_on
 }

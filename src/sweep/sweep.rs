@@ -10,6 +10,7 @@ use crate::spec::{self, Spec, SpecErrors};
 use crate::store::layout::{SweepDir, is_stage};
 use crate::store::manifest::{Creation, MANIFEST_SCHEMA, Manifest};
 use crate::store::merge::Results;
+use crate::store::read::RetryPolicy;
 use crate::store::record::{End, Epoch, Outcome};
 use crate::store::segment::HeadFacts;
 use crate::store::{StoreError, adopt, curves, ends, fs, read, trust};
@@ -194,6 +195,15 @@ impl Sweep {
     #[must_use]
     pub fn run(&self, index: u64) -> Option<Run> {
         self.spec.run(index)
+    }
+
+    /// Slices that have a run to train.
+    #[must_use]
+    pub fn slices_left(&self, results: &Results, again: RetryPolicy) -> Vec<u32> {
+        let is_left =
+            |slice: &u32| self.slice_runs(*slice).any(|index| again.is_left(results.end(index)));
+        let slices = 0..u32::try_from(self.manifest.slices.len()).unwrap_or(u32::MAX);
+        slices.filter(is_left).collect()
     }
 
     /// The numbers of a slice's runs, in order.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exec::claim::{self, Standing};
 use dlgrid_sweep::exec::slurm::call::Slurm;
+use dlgrid_sweep::exec::slurm::cancel as queue;
 use dlgrid_sweep::exec::slurm::ledger::{Entry, Kind, Ledger};
 use dlgrid_sweep::exec::slurm::parse::Row;
 use dlgrid_sweep::exec::slurm::ranges;
@@ -24,7 +25,6 @@ use crate::completion;
 use crate::pick::{self, Root};
 use crate::retry;
 use crate::talk::{next, refuse, talk};
-use crate::work;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -125,19 +125,11 @@ fn cancel_all(dir: &SweepDir) -> anyhow::Result<bool> {
     let Some(slurm) = Slurm::find(FOR_SLURM).filter(|_| !ledger.entries.is_empty()) else {
         return Ok(false);
     };
-    let rows = slurm.queue()?;
     let mut any = false;
-    for entry in &ledger.entries {
-        let token = &entry.intent.token;
-        let is_its = |row: &&Row| row.name == *token && state::is_alive(&row.state);
-        let mut arrays: Vec<u64> = rows.iter().filter(is_its).map(|row| row.array).collect();
-        arrays.dedup();
-        for array in arrays {
-            slurm.cancel(array, token)?;
-            talk(&format!("cancelled {}\n", what(entry.intent.kind, array)));
-            any = true;
-        }
-    }
+    queue::cancel(&ledger, &slurm, |kind, job| {
+        talk(&format!("cancelled {}\n", what(kind, job)));
+        any = true;
+    })?;
     if ledger.entries.iter().any(|e| e.is_under_way(host::now())) {
         talk(
             "warning: another dlgrid is submitting this sweep now: cancel again when it is done\n",
@@ -233,7 +225,7 @@ impl Open {
         let results = read::load(&sweep.dir, &sweep.manifest.id)?;
         let mut open = Self { busy: Default::default(), matched: Default::default(), matching: 0 };
         for slice in 0..u32::try_from(sweep.manifest.slices.len()).unwrap_or(u32::MAX) {
-            let is_open = |run: &u64| work::is_left(results.end(*run), again);
+            let is_open = |run: &u64| again.is_left(results.end(*run));
             for index in sweep.slice_runs(slice).filter(is_open) {
                 if orders::matches(&sweep.spec, condition, index) {
                     open.matched.insert(slice);

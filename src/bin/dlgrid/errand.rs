@@ -28,7 +28,6 @@ use crate::sanity;
 use crate::slurm;
 use crate::stage;
 use crate::talk::talk;
-use crate::work;
 
 /// Tries one run: two batches where dlgrid trains; a program until it has reported once. Why it
 /// could not, if it could not.
@@ -145,7 +144,7 @@ pub fn top_up(sweep: &Sweep, intent: &Intent) -> anyhow::Result<()> {
     }
     // Somebody may have submitted some by hand meanwhile, and they may be done.
     let results = read::load(&sweep.dir, &sweep.manifest.id)?;
-    let left = work::slices_left(sweep, &results, request.again);
+    let left = sweep.slices_left(&results, request.again);
     request.slices.retain(|slice| !had.contains(slice) && left.binary_search(slice).is_ok());
     if let Some(most) = orders::throttle(&ordered) {
         request.max_running = most;

@@ -101,7 +101,7 @@ fn script(spec: &spec::Spec, args: &Args) -> anyhow::Result<String> {
     let (sweep, slices) = match Sweep::open(Sweep::folder(&args.root.root, spec)) {
         Ok(sweep) => {
             let results = read::load(&sweep.dir, &sweep.manifest.id)?;
-            let left = work::slices_left(&sweep, &results, read::RetryPolicy::default());
+            let left = sweep.slices_left(&results, read::RetryPolicy::default());
             (sweep, left)
         }
         Err(SweepError::Store(error)) if error.is_not_found() => {

@@ -11,7 +11,6 @@ use dlgrid_sweep::sweep::Sweep;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::talk::{duration, style, talk};
-use crate::work;
 
 /// Follows a sweep while it runs.
 pub struct Progress<'s> {
@@ -43,7 +42,7 @@ impl<'s> Progress<'s> {
         let ended = before
             .runs
             .values()
-            .filter(|r| r.end.as_ref().is_some_and(|e| !work::is_left(Some(e), again)))
+            .filter(|r| r.end.as_ref().is_some_and(|e| !again.is_left(Some(e))))
             .count() as u64;
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(4));
         let style = if style().0 {
@@ -114,7 +113,7 @@ impl<'s> Progress<'s> {
             .runs
             .values()
             .filter_map(|r| r.end.as_ref())
-            .filter(|e| !work::is_left(Some(e), again))
+            .filter(|e| !again.is_left(Some(e)))
             .count() as u64;
         let message = self.message(ended);
         self.bar.set_position(ended);
@@ -156,7 +155,7 @@ impl<'s> Progress<'s> {
         let points = self.sweep.spec.space.points().max(1);
         let mut ended: HashMap<u64, u64> = HashMap::new();
         for (index, run) in &self.reader.results().runs {
-            if run.end.as_ref().is_some_and(|end| !work::is_left(Some(end), self.again)) {
+            if run.end.as_ref().is_some_and(|end| !self.again.is_left(Some(end))) {
                 *ended.entry(index % points).or_default() += 1;
             }
         }

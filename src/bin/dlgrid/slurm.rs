@@ -167,12 +167,7 @@ fn conclude(sweep: &Sweep, slurm: &Slurm, upkeep: &Upkeep) -> anyhow::Result<()>
 pub fn put(sweep: &Sweep, slurm: &Slurm, request: &Request) -> anyhow::Result<()> {
     let dir = absolute(&sweep.dir)?;
     let mut say = |text: &str| talk(&format!("{text}\n"));
-    let over = || {
-        let results = read::load(&sweep.dir, &sweep.manifest.id)?;
-        let left = work::slices_left(sweep, &results, request.again);
-        let is_over = |slice: &u32| left.binary_search(slice).is_err();
-        Ok(request.slices.iter().copied().filter(is_over).collect())
-    };
+    let over = || request.over(sweep);
     let report = queue::submit(&dir, &sweep.manifest.id, slurm, request, &over, &mut say)?;
     talk(&told(sweep, request, &report));
     Ok(())

@@ -109,7 +109,7 @@ pub fn begin(
     };
     let again = RetryPolicy::default();
     let results = read::load(&stage.dir, &stage.manifest.id)?;
-    let wish = Wish { slices: work::slices_left(&stage, &results, again), ..Wish::default() };
+    let wish = Wish { slices: stage.slices_left(&results, again), ..Wish::default() };
     slurm::submit(&stage, &crew.worker, found, &[wish], &stage.spec.upkeep)
 }
 

@@ -91,7 +91,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         None => work::run(&sweep, worker, again, &args.work)?,
         Some(found) => {
             let results = read::load(&sweep.dir, &sweep.manifest.id)?;
-            let slices = work::slices_left(&sweep, &results, again);
+            let slices = sweep.slices_left(&results, again);
             let wish = Wish { slices, ..Wish::default() };
             slurm::submit(&sweep, &worker, found, &[wish], &sweep.spec.upkeep)?
         }

@@ -9,7 +9,7 @@ use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exec::claim::{self, Claimed, Standing};
 use dlgrid_sweep::exec::local::{self, Event, Job, Print, Slot, Worker};
 use dlgrid_sweep::spec::{Ranks, SlurmSettings};
-use dlgrid_sweep::store::merge::{Merged, Results};
+use dlgrid_sweep::store::merge::Results;
 use dlgrid_sweep::store::read::{self, RetryPolicy};
 use dlgrid_sweep::store::record::Outcome;
 use dlgrid_sweep::sweep::Sweep;
@@ -187,7 +187,7 @@ pub fn run(
     ranks::check(&sweep.spec, &sweep.spec.slurm, &worker.program, true)?;
     let before = read::load(&sweep.dir, &sweep.manifest.id)?;
     sweep.verify(&before)?;
-    let slices = slices_left(sweep, &before, again);
+    let slices = sweep.slices_left(&before, again);
     if slices.is_empty() {
         return Ok(conclude(sweep, &before, false));
     }
@@ -267,19 +267,6 @@ pub fn busy(sweep: &Sweep, claim: &claim::Claim, standing: Standing) -> anyhow::
         }
     };
     refuse(exit::BUSY, fact, hint)
-}
-
-/// Slices that have a run to train.
-pub fn slices_left(sweep: &Sweep, results: &Results, again: RetryPolicy) -> Vec<u32> {
-    (0..sweep.manifest.slices.len())
-        .filter_map(|slice| u32::try_from(slice).ok())
-        .filter(|slice| sweep.slice_runs(*slice).any(|index| is_left(results.end(index), again)))
-        .collect()
-}
-
-/// Whether a run is still to be trained.
-pub fn is_left(end: Option<&Merged>, again: RetryPolicy) -> bool {
-    end.is_none_or(|end| again.admits(end))
 }
 
 /// How a worker is told which ended runs to train again.

@@ -1,5 +1,4 @@
 //! Where the log of a run's worker is, and what it says last.
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::run::NoRun;
@@ -89,11 +88,9 @@ pub fn last_lines(sweep: &Sweep, results: &Results, index: u64, most: usize) -> 
 /// At most so many bytes of the end of a file, from the beginning of a line on, and whether that
 /// is all of it.
 fn tail(path: &Path, most: u64) -> Result<(Vec<u8>, bool), StoreError> {
-    fs::reading(path, |mut file| {
-        let from = file.metadata()?.len().saturating_sub(most);
-        file.seek(SeekFrom::Start(from))?;
-        let mut bytes = Vec::new();
-        file.take(most).read_to_end(&mut bytes)?;
+    fs::reading(path, |file| {
+        let from = file.length()?.saturating_sub(most);
+        let mut bytes = file.read_from(from)?;
         let whole = bytes.iter().position(|b| *b == b'\n').filter(|_| from > 0);
         Ok((bytes.split_off(whole.map_or(0, |at| at + 1)), from == 0))
     })

@@ -47,7 +47,7 @@ fn look(dir: &SweepDir, run: &RunId, facts: &mut Facts, seen: &mut Seen) -> u64 
         let file = format!("{folder}/{name}");
         let what = match bytes {
             // One that was removed meanwhile is none.
-            None if !dir.path().join(&file).exists() => continue,
+            None if !fs::is_file(&dir.path().join(&file)) => continue,
             None => Err("is not as long as its name says, or hashes to something else".to_owned()),
             Some(bytes) => head(&bytes, run),
         };

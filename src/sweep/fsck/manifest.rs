@@ -46,7 +46,7 @@ fn read_spec(dir: &SweepDir, manifest: Option<&Manifest>, facts: &mut Facts) -> 
         Ok(bytes) => bytes,
         Err(gone) if gone.is_not_found() => {
             // Before anything else is there, a creation was cut short.
-            if dir.manifest().exists() || dir.segments().exists() {
+            if fs::is_file(&dir.manifest()) || fs::is_dir(&dir.segments()) {
                 facts.add(Kind::SpecMissing, "spec.yaml", "is not there");
             }
             return None;
@@ -87,7 +87,7 @@ fn read_manifest(
         }
         _ if !error.is_not_found() => facts.add(Kind::Unreadable, "SWEEP.json", said(&error)),
         _ if is_begun(dir)? => facts.add(Kind::ManifestMissing, "SWEEP.json", "is not there"),
-        _ if has_spec || dir.path().exists() => {
+        _ if has_spec || fs::is_dir(dir.path()) => {
             facts.add(Kind::Unfinished, "", "there is no `SWEEP.json` yet");
         }
         _ => return Err(error),

@@ -104,4 +104,6 @@ fn said(error: &StoreError) -> String {
 }
 
 #[cfg(test)]
+pub(crate) use safetensors::sample as sample_weights;
+#[cfg(test)]
 mod tests;

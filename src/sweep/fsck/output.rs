@@ -94,7 +94,8 @@ fn weights(sweep: &Sweep, results: &Results, facts: &mut Facts) -> Result<(), St
         let own = end.outcome == Outcome::Done && end.from.is_none();
         let run = sweep.run(end.index).filter(|run| own && run.id == end.run);
         let Some(Work::Train(settings)) = run.map(|run| run.work) else { continue };
-        if settings.at("save_weights") == Value::Bool(true) && !sweep.dir.weights(&end.run).exists()
+        if settings.at("save_weights") == Value::Bool(true)
+            && !fs::is_file(&sweep.dir.weights(&end.run))
         {
             missing.push((end.index, inside(&sweep.dir, &sweep.dir.weights(&end.run))));
         }

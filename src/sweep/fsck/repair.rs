@@ -93,7 +93,7 @@ fn claim(dir: &SweepDir, file: &str, added: &mut Vec<Added>) -> Result<(), Store
 /// Writes a segment again under the name that its first line gives.
 fn rename(dir: &SweepDir, id: &str, file: &str, added: &mut Vec<Added>) -> Result<(), StoreError> {
     let path = dir.path().join(file);
-    if !path.is_file() {
+    if !fs::is_file(&path) {
         return Ok(());
     }
     let bytes = fs::read(&path)?;

@@ -71,7 +71,7 @@ fn size(tensor: &Tensor) -> Option<u64> {
 
 /// A small sound file.
 #[cfg(test)]
-pub(super) fn sample(run: &str) -> Vec<u8> {
+pub(crate) fn sample(run: &str) -> Vec<u8> {
     let head = serde_json::json!({
         "__metadata__": {"dlgrid": format!("{{\"run\":\"{run}\"}}")},
         "a": {"dtype": "F32", "shape": [2, 1], "data_offsets": [0, 8]},

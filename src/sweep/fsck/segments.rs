@@ -40,7 +40,7 @@ pub(super) fn check(
         let file = format!("seg/{folder}/{name}");
         if let Some(claim) = parse_claim(&name) {
             claims.insert(claim);
-            let length = std::fs::symlink_metadata(dir.path().join(&file)).map_or(0, |m| m.len());
+            let length = fs::about(&dir.path().join(&file)).map_or(0, |about| about.length);
             if length > 0 {
                 facts.add(Kind::ClaimNotEmpty, file, format!("holds {length} bytes"));
             }

@@ -1,6 +1,4 @@
 //! Every file: whether dlgrid makes such a one, whose it is, and who may write to it.
-use std::fs::Metadata;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 
 use super::Seen;
@@ -8,7 +6,7 @@ use super::fact::{Facts, Kind};
 use super::{inside, said};
 use crate::host;
 use crate::store::StoreError;
-use crate::store::fs;
+use crate::store::fs::{self, About, FileKind};
 use crate::store::layout::{SegmentName, SweepDir, is_stage, parse_claim};
 use crate::store::trust::is_open_to_all;
 use crate::sweep::Sweep;
@@ -20,7 +18,7 @@ pub(super) fn check(
     facts: &mut Facts,
     seen: &mut Seen,
 ) -> Result<(), StoreError> {
-    if let Ok(about) = std::fs::symlink_metadata(dir.path()) {
+    if let Ok(about) = fs::about(dir.path()) {
         rights("", &about, facts);
     }
     // Programs of the user keep what they like in their checkpoints.
@@ -41,7 +39,7 @@ fn walk(
         if folder == dir.path() && is_stage(&name) {
             continue;
         }
-        let about = match std::fs::symlink_metadata(&path) {
+        let about = match fs::about(&path) {
             Ok(about) => about,
             // It went while its folder was read.
             Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => continue,
@@ -55,14 +53,14 @@ fn walk(
             continue;
         }
         rights(&file, &about, facts);
-        if about.is_dir() {
+        if about.kind == FileKind::Folder {
             if let Err(error) = walk(dir, &path, opaque, facts, seen) {
                 facts.add(Kind::Unreadable, file, said(&error));
             }
             continue;
         }
         seen.files += 1;
-        seen.bytes += about.len();
+        seen.bytes += about.length;
         if !kept_by_program {
             named(dir, &file, &name, &about, facts);
         }
@@ -71,39 +69,38 @@ fn walk(
 }
 
 /// Whether it is a plain file or folder.
-fn special(file: &str, about: &Metadata, kept_by_program: bool, facts: &mut Facts) -> bool {
-    let kind = about.file_type();
-    if kind.is_symlink() {
+fn special(file: &str, about: &About, kept_by_program: bool, facts: &mut Facts) -> bool {
+    if about.kind == FileKind::Link {
         if !kept_by_program {
             facts.add(Kind::SymbolicLink, file, "is a symbolic link");
         }
         return false;
     }
-    if kind.is_fifo() || kind.is_socket() || kind.is_block_device() || kind.is_char_device() {
+    if about.kind == FileKind::Special {
         facts.add(Kind::SpecialFile, file, "is neither a file nor a folder");
         return false;
     }
     true
 }
 
-fn rights(file: &str, about: &Metadata, facts: &mut Facts) {
+fn rights(file: &str, about: &About, facts: &mut Facts) {
     if is_open_to_all(about) {
-        let mode = about.mode() & 0o7777;
+        let mode = about.mode & 0o7777;
         facts.add(Kind::WorldWritable, file, format!("everybody may write to it (mode {mode:o})"));
     }
-    if about.uid() != host::user() {
-        facts.add(Kind::OtherOwner, file, format!("belongs to user {}", about.uid()));
+    if about.user != host::user() {
+        facts.add(Kind::OtherOwner, file, format!("belongs to user {}", about.user));
     }
 }
 
 /// Whether its name is one that dlgrid gives.
-fn named(dir: &SweepDir, file: &str, name: &str, about: &Metadata, facts: &mut Facts) {
+fn named(dir: &SweepDir, file: &str, name: &str, about: &About, facts: &mut Facts) {
     if is_leftover(name) {
         facts.add(Kind::Leftover, file, "was in the making");
         return;
     }
-    if about.nlink() > 1 && !has_draft(dir, file) {
-        let text = format!("has {} names", about.nlink());
+    if about.links > 1 && !has_draft(dir, file) {
+        let text = format!("has {} names", about.links);
         facts.add(Kind::HardLink, file, text);
     }
     match place(file) {
@@ -123,13 +120,13 @@ fn is_leftover(name: &str) -> bool {
 /// between the link and the removal.
 fn has_draft(dir: &SweepDir, file: &str) -> bool {
     let path = dir.path().join(file);
-    let (Some(folder), Ok(own)) = (path.parent(), std::fs::symlink_metadata(&path)) else {
+    let (Some(folder), Ok(own)) = (path.parent(), fs::about(&path)) else {
         return false;
     };
     let names = fs::list_all(folder).unwrap_or_default();
     names.iter().filter(|name| is_leftover(name)).any(|name| {
-        let other = std::fs::symlink_metadata(folder.join(name));
-        other.is_ok_and(|other| own.nlink() == 2 && other.ino() == own.ino())
+        let other = fs::about(&folder.join(name));
+        other.is_ok_and(|other| own.links == 2 && other.inode == own.inode)
     })
 }
 

@@ -2,7 +2,6 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use rayon::prelude::*;
 use serde::Deserialize;
 
 use super::error::StoreError;
@@ -76,7 +75,7 @@ impl CurvesWriter {
     pub(super) fn flush(&mut self, nonce: &str) {
         if self.try_flush(nonce).is_err() {
             self.file = None;
-        } else if self.synced.elapsed() > SYNC_EVERY {
+        } else if host::since(self.synced) > SYNC_EVERY {
             self.sync_now();
         }
     }
@@ -167,7 +166,7 @@ pub fn curves_of(
     let mut files = segment_names(dir, None, ".curves")?;
     files.retain(|name| name.attempt == 0 || slices(name.slice));
     files.sort_by_key(|name| (name.attempt, name.nonce.clone(), name.slice));
-    let read: Vec<_> = files.par_iter().map(|name| read_file(dir, name, runs)).collect();
+    let read: Vec<_> = fs::each(&files, |name| Some(read_file(dir, name, runs)));
     let mut merged: HashMap<u64, Vec<Epoch>> = HashMap::new();
     let mut damaged = 0;
     for part in read {

@@ -4,16 +4,18 @@
 //! name and never changes. A sync that succeeded is the only proof that bytes are kept: on
 //! network file systems a full disk shows in the sync alone, and only once.
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rayon::prelude::*;
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::error::StoreError;
 use crate::host;
 use crate::mutant::{self, Mutant};
 use done::Done;
+pub use os::{About, FileKind, OpenFile};
 
 mod done;
 #[cfg(test)]
@@ -21,6 +23,7 @@ pub(crate) mod fault;
 #[cfg(not(test))]
 #[path = "fs/no_fault.rs"]
 mod fault;
+mod os;
 
 /// How often a file is opened again when the server has forgotten the handle.
 const STALE_TRIES: u32 = 5;
@@ -30,7 +33,7 @@ type Result<T> = std::result::Result<T, StoreError>;
 /// A file that this process created and that it alone appends to.
 #[derive(Debug)]
 pub struct AppendFile {
-    file: File,
+    file: OpenFile,
     path: PathBuf,
 }
 
@@ -56,20 +59,20 @@ pub fn create_new(path: &Path) -> Result<AppendFile> {
 /// As [`create_new`].
 pub fn create_log(path: &Path) -> Result<File> {
     create_dirs(folder(path))?;
-    open_new(path, OFlags::APPEND)
+    open_new(path, OFlags::APPEND).map(OpenFile::into_system)
 }
 
-fn open_new(path: &Path, extra: OFlags) -> Result<File> {
+fn open_new(path: &Path, extra: OFlags) -> Result<OpenFile> {
     fault::gate("create", path)?;
     let mut flags =
         OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | extra;
     if mutant::is(Mutant::SharedAppend) {
         flags -= OFlags::EXCL;
     }
-    match rustix::fs::open(path, flags, Mode::from_raw_mode(0o640)) {
-        Ok(fd) => {
+    match os::create(path, flags) {
+        Ok(file) => {
             fault::done(|| Done::Create(path.to_owned()));
-            Ok(File::from(fd))
+            Ok(file)
         }
         Err(Errno::EXIST) => Err(StoreError::Exists { path: path.to_owned() }),
         Err(cause) => Err(StoreError::io("create", path, cause)),
@@ -126,7 +129,7 @@ impl AppendFile {
 }
 
 /// Makes durable what a file holds.
-fn sync(file: &File, path: &Path) -> Result<()> {
+fn sync(file: &OpenFile, path: &Path) -> Result<()> {
     if mutant::is(Mutant::NoSync) {
         return Ok(());
     }
@@ -134,7 +137,7 @@ fn sync(file: &File, path: &Path) -> Result<()> {
         Err(_) if mutant::is(Mutant::SyncErrorSwallowed) && !fault::is_dead() => return Ok(()),
         gate => gate?,
     }
-    file.sync_all().map_err(|cause| StoreError::io("sync", path, cause))?;
+    file.sync().map_err(|cause| StoreError::io("sync", path, cause))?;
     fault::done(|| Done::Sync(path.to_owned()));
     Ok(())
 }
@@ -142,7 +145,7 @@ fn sync(file: &File, path: &Path) -> Result<()> {
 /// A file in the making, invisible to readers until it is published; dropped, it is removed.
 #[derive(Debug)]
 pub struct Draft {
-    file: File,
+    file: OpenFile,
     temp: PathBuf,
 }
 
@@ -168,9 +171,15 @@ impl Draft {
     /// What the system refused.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         fault::append(&mut self.file, bytes, &self.temp)?;
-        self.file
-            .write_all(bytes)
-            .map_err(|cause| StoreError::io("write to", &self.temp, cause))?;
+        let mut left = bytes;
+        while !left.is_empty() {
+            match self.file.write(left) {
+                Ok(0) => return Err(StoreError::io("write to", &self.temp, Errno::IO)),
+                Ok(written) => left = &left[written..],
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                Err(cause) => return Err(StoreError::io("write to", &self.temp, cause)),
+            }
+        }
         fault::done(|| Done::Write(self.temp.clone(), bytes.to_vec()));
         Ok(())
     }
@@ -186,12 +195,12 @@ impl Draft {
         if mutant::is(Mutant::PublishReplaces) {
             return self.replace(path);
         }
-        match fault::answer(rustix::fs::linkat(CWD, &self.temp, CWD, path, AtFlags::empty())) {
+        match fault::answer(os::link(&self.temp, path)) {
             Ok(()) => {}
             // The server's answer can be lost after it did the work: the count of links tells.
             Err(_)
                 if !mutant::is(Mutant::LinkAnswerTrusted)
-                    && rustix::fs::fstat(&self.file).is_ok_and(|s| s.st_nlink == 2) => {}
+                    && self.file.links().is_ok_and(|links| links == 2) => {}
             Err(Errno::EXIST) => return Err(StoreError::Exists { path: path.to_owned() }),
             Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {
                 return self.publish_without_links(path);
@@ -204,7 +213,7 @@ impl Draft {
     }
 
     fn publish_without_links(&self, path: &Path) -> Result<()> {
-        match rustix::fs::renameat_with(CWD, &self.temp, CWD, path, RenameFlags::NOREPLACE) {
+        match os::rename_new(&self.temp, path) {
             Ok(()) => {
                 fault::done(|| Done::Rename(self.temp.clone(), path.to_owned()));
                 sync_dir(folder(path))
@@ -226,7 +235,7 @@ impl Draft {
     }
 
     fn replace(&self, path: &Path) -> Result<()> {
-        rustix::fs::rename(&self.temp, path)
+        os::rename(&self.temp, path)
             .map_err(|cause| StoreError::io("rename a file to", path, cause))?;
         fault::done(|| Done::Rename(self.temp.clone(), path.to_owned()));
         sync_dir(folder(path))
@@ -236,7 +245,7 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         // After success nothing is there; after failure a leftover is hidden and harmless.
-        if !fault::is_dead() && rustix::fs::unlink(&self.temp).is_ok() {
+        if !fault::is_dead() && os::unlink(&self.temp).is_ok() {
             fault::done(|| Done::Unlink(self.temp.clone()));
         }
     }
@@ -275,8 +284,8 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
 pub fn publish_program(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut draft = draft(folder(path))?;
     draft.write(bytes)?;
-    rustix::fs::fchmod(&draft.file, Mode::from_raw_mode(0o750))
-        .map_err(|cause| StoreError::io("make a program of", path, cause))?;
+    let made = draft.file.make_program();
+    made.map_err(|cause| StoreError::io("make a program of", path, cause))?;
     draft.publish(path)
 }
 
@@ -285,7 +294,7 @@ pub fn publish_program(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// What the system refused.
 pub fn create_dirs(path: &Path) -> Result<()> {
-    if path.is_dir() {
+    if is_dir(path) {
         return Ok(());
     }
     let above = folder(path);
@@ -293,33 +302,25 @@ pub fn create_dirs(path: &Path) -> Result<()> {
         create_dirs(above)?;
     }
     fault::gate("make the folder", path)?;
-    match rustix::fs::mkdir(path, Mode::from_raw_mode(0o750)) {
+    match os::mkdir(path) {
         Ok(()) => {
             fault::done(|| Done::Mkdir(path.to_owned()));
             sync_dir(above)
         }
-        Err(Errno::EXIST) if path.is_dir() => Ok(()),
+        Err(Errno::EXIST) if is_dir(path) => Ok(()),
         Err(cause) => Err(StoreError::io("make the folder", path, cause)),
     }
 }
 
-/// Makes durable which names a folder holds. A file system that knows no such thing is taken
-/// at its word.
+/// Makes durable which names a folder holds.
 fn sync_dir(path: &Path) -> Result<()> {
     if mutant::is(Mutant::NoDirSync) {
         return Ok(());
     }
     fault::gate("sync the folder", path)?;
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let dir = rustix::fs::open(path, flags, Mode::empty())
-        .map_err(|cause| StoreError::io("open the folder", path, cause))?;
-    match rustix::fs::fsync(&dir) {
-        Ok(()) | Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => {
-            fault::done(|| Done::SyncDir(path.to_owned()));
-            Ok(())
-        }
-        Err(cause) => Err(StoreError::io("sync the folder", path, cause)),
-    }
+    os::sync_dir(path).map_err(|cause| StoreError::io("sync the folder", path, cause))?;
+    fault::done(|| Done::SyncDir(path.to_owned()));
+    Ok(())
 }
 
 /// Removes a file; one that is gone already is no error.
@@ -328,7 +329,7 @@ fn sync_dir(path: &Path) -> Result<()> {
 /// What the system refused.
 pub fn remove(path: &Path) -> Result<()> {
     fault::gate("remove", path)?;
-    match rustix::fs::unlink(path) {
+    match os::unlink(path) {
         Ok(()) => {
             fault::done(|| Done::Unlink(path.to_owned()));
             Ok(())
@@ -344,7 +345,7 @@ pub fn remove(path: &Path) -> Result<()> {
 /// What the system refused.
 pub fn remove_empty_dir(path: &Path) -> Result<()> {
     fault::gate("remove the folder", path)?;
-    match rustix::fs::rmdir(path) {
+    match os::rmdir(path) {
         Ok(()) => {
             fault::done(|| Done::Unlink(path.to_owned()));
             Ok(())
@@ -359,13 +360,10 @@ pub fn remove_empty_dir(path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// What the system refused; a file that is not there: [`StoreError::is_not_found`].
-pub fn reading<T>(path: &Path, mut work: impl FnMut(&File) -> io::Result<T>) -> Result<T> {
+pub fn reading<T>(path: &Path, mut work: impl FnMut(&OpenFile) -> io::Result<T>) -> Result<T> {
     let mut tries = 1;
     loop {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let done = rustix::fs::open(path, flags, Mode::empty())
-            .map_err(io::Error::from)
-            .and_then(|fd| work(&File::from(fd)));
+        let done = os::open(path).map_err(io::Error::from).and_then(|file| work(&file));
         match done {
             Ok(value) => return Ok(value),
             Err(cause) if is_stale(&cause) && mutant::is(Mutant::StaleGivesUp) => {
@@ -386,11 +384,7 @@ fn is_stale(cause: &io::Error) -> bool {
 /// # Errors
 /// As [`reading`].
 pub fn read(path: &Path) -> Result<Vec<u8>> {
-    reading(path, |mut file| {
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        Ok(bytes)
-    })
+    reading(path, |file| file.read_from(0))
 }
 
 /// The names in a folder, sorted, without hidden ones (what a network file system keeps for
@@ -410,23 +404,73 @@ pub fn list_dir(path: &Path) -> Result<Vec<String>> {
 pub(crate) fn list_all(path: &Path) -> Result<Vec<String>> {
     let mut tries = 1;
     loop {
-        match list_once(path) {
+        match os::list(path) {
             Ok(mut names) => {
                 names.sort_unstable();
                 return Ok(names);
             }
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+                if tries == STALE_TRIES || !is_there_after_all(path)? {
+                    return Ok(Vec::new());
+                }
+                tries += 1;
+            }
             Err(cause) if is_stale(&cause) && tries < STALE_TRIES => tries += 1,
             Err(cause) => return Err(StoreError::io("list", path, cause)),
         }
     }
 }
 
-fn list_once(path: &Path) -> io::Result<Vec<String>> {
-    // A name that is not UTF-8 is none of ours.
-    std::fs::read_dir(path)?
-        .filter_map(|entry| entry.map(|e| e.file_name().into_string().ok()).transpose())
-        .collect()
+/// Whether a folder is there although a client said that it is not: it can be blind to a new one for
+/// half a minute, until the one above is opened.
+fn is_there_after_all(path: &Path) -> Result<bool> {
+    let above = folder(path);
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Ok(false) };
+    if above == path || mutant::is(Mutant::AbsenceBelieved) {
+        return Ok(false);
+    }
+    Ok(list_all(above)?.iter().any(|there| there == name))
+}
+
+/// What the system says of a file or folder, links not followed.
+///
+/// # Errors
+/// What the system refused.
+pub fn about(path: &Path) -> io::Result<About> {
+    os::about(path, false)
+}
+
+/// As [`about`], of what a link leads to.
+///
+/// # Errors
+/// What the system refused.
+pub fn about_behind(path: &Path) -> io::Result<About> {
+    os::about(path, true)
+}
+
+/// Whether there is a folder of that name. On a network file system the answer may be out of
+/// date: nothing waits for it.
+#[must_use]
+pub fn is_dir(path: &Path) -> bool {
+    about_behind(path).is_ok_and(|about| about.kind == FileKind::Folder)
+}
+
+/// Whether there is a file of that name; as [`is_dir`] otherwise.
+#[must_use]
+pub fn is_file(path: &Path) -> bool {
+    about_behind(path).is_ok_and(|about| about.kind == FileKind::Plain)
+}
+
+/// Does something with each of these, many at once: a network file system answers late, and many
+/// at once.
+pub(super) fn each<T: Sync, R: Send>(
+    all: &[T],
+    work: impl Fn(&T) -> Option<R> + Send + Sync,
+) -> Vec<R> {
+    if os::is_simulated() {
+        return all.iter().filter_map(work).collect();
+    }
+    all.par_iter().filter_map(work).collect()
 }
 
 /// What a file system has left for this user.

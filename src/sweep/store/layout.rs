@@ -1,6 +1,7 @@
 //! Every path of a sweep directory, computed here and nowhere else.
 use std::path::{Path, PathBuf};
 
+use super::fs;
 use crate::trial::RunId;
 
 /// A sweep directory.
@@ -62,7 +63,7 @@ impl SweepDir {
     #[must_use]
     pub fn stages(&self) -> Vec<Self> {
         let finishes = (1..).map(|number| self.finish(number));
-        let is_there = |stage: &Self| stage.manifest().exists();
+        let is_there = |stage: &Self| fs::is_file(&stage.manifest());
         let confirm = Some(self.confirm()).filter(is_there);
         confirm.into_iter().chain(finishes.take_while(is_there)).collect()
     }

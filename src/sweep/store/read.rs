@@ -1,14 +1,11 @@
 //! Reading the store: all of it at once, or what came since the last look.
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
-use super::fs;
+use super::fs::{self, OpenFile};
 use super::layout::{SegmentName, SweepDir};
 use super::line::unframe;
 use super::merge::{Merged, Results, Tail};
@@ -111,7 +108,7 @@ impl StoreReader {
             let look = look_at(&self.dir, name, tail.unwrap_or(&new), tail.is_some(), &self.sweep);
             Some((name.clone(), look))
         };
-        names.par_iter().filter_map(look).collect()
+        fs::each(names, look)
     }
 }
 
@@ -135,7 +132,7 @@ fn look_at(
     sweep: &str,
 ) -> Result<Look> {
     fs::reading(&dir.ends(name), |file| {
-        let length = file.metadata()?.len();
+        let length = file.length()?;
         if length < tail.offset || !same_first_line(file, tail)? {
             return Ok(Look::Shrunk);
         }
@@ -158,14 +155,14 @@ fn look_at(
     })
 }
 
-fn same_first_line(file: &File, tail: &Tail) -> io::Result<bool> {
+fn same_first_line(file: &OpenFile, tail: &Tail) -> io::Result<bool> {
     let Some((length, crc)) = tail.first else { return Ok(true) };
     Ok(crc32c::crc32c(&read_at(file, 0, length)?) == crc)
 }
 
 /// Up to `length` bytes from `offset`; fewer only at the end of the file.
-fn read_at(file: &File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
-    let left = file.metadata()?.len().saturating_sub(offset);
+fn read_at(file: &OpenFile, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+    let left = file.length()?.saturating_sub(offset);
     // One more than is there, so that the end is met.
     let length_now = length.min(usize::try_from(left).unwrap_or(length).saturating_add(1));
     let mut bytes = vec![0; length_now];
@@ -197,7 +194,7 @@ pub(super) fn segment_names(
     for folder in folders {
         // A file that strayed in among the folders is none.
         let listed = match fs::list_dir(&folder) {
-            Err(_) if !folder.is_dir() => continue,
+            Err(_) if !fs::is_dir(&folder) => continue,
             listed => listed?,
         };
         let ends = listed.iter().filter(|file| file.ends_with(suffix));
@@ -241,6 +238,12 @@ impl RetryPolicy {
             Outcome::Failed if end.cause == Some(Cause::Memory) => self.memory,
             Outcome::Failed => self.failed,
         }
+    }
+
+    /// Whether a run is still to be trained.
+    #[must_use]
+    pub fn is_left(&self, end: Option<&Merged>) -> bool {
+        end.is_none_or(|end| self.admits(end))
     }
 
     /// The words for it, as a worker is told.

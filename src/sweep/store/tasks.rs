@@ -4,7 +4,6 @@
 //! is there before the task does anything, the last one when it ends by itself: a task without
 //! it was killed, with all its processes, at one stroke. Nothing of a run's result stands here.
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -245,13 +244,11 @@ impl TaskReader {
             return false;
         }
         let length = known.map(|(length, _)| *length);
-        let read = fs::reading(&path, |mut file| {
-            if Some(file.metadata()?.len()) == length {
+        let read = fs::reading(&path, |file| {
+            if Some(file.length()?) == length {
                 return Ok(None);
             }
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes)?;
-            Ok(Some(bytes))
+            file.read_from(0).map(Some)
         });
         let Ok(Some(bytes)) = read else { return false };
         self.files.insert(path, (bytes.len() as u64, parse(&bytes)));

@@ -21,7 +21,7 @@ impl Backoff {
     /// Whether there is patience for one more.
     #[must_use]
     pub fn is_left(&self) -> bool {
-        self.begun.elapsed() + self.pause <= self.patience
+        host::since(self.begun) + self.pause <= self.patience
     }
 
     /// Waits; whether to try again.
@@ -29,7 +29,7 @@ impl Backoff {
         if !self.is_left() {
             return false;
         }
-        std::thread::sleep(self.pause);
+        host::sleep(self.pause);
         self.pause = (self.pause * 2).min(Duration::from_secs(15));
         true
     }

@@ -48,7 +48,7 @@ pub fn install(
     let installed = places(dir, programs, script)?;
     once(fs::publish(&installed.script, script.as_bytes()))?;
     for (from, to) in programs.iter().zip(&installed.programs) {
-        if !to.is_file() {
+        if !fs::is_file(to) {
             once(fs::publish_program(to, &fs::read(from)?))?;
         }
         plain(to)?;

@@ -10,6 +10,7 @@ pub mod again;
 pub mod backoff;
 pub mod bad_nodes;
 pub mod call;
+pub mod cancel;
 pub mod error;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod fuzz;

@@ -1,14 +1,17 @@
 //! What is to be in the queue, as it was asked for: written into the sweep before anything is
 //! submitted, so that a task on a node can submit what did not fit, just as it was meant.
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::ledger::{self, Kind};
 use super::script;
 use crate::spec::{SlurmSettings, Upkeep};
 use crate::store::layout::SweepDir;
-use crate::store::read::RetryPolicy;
+use crate::store::read::{self, RetryPolicy};
 use crate::store::tasks::Granted;
 use crate::store::{StoreError, fs};
+use crate::sweep::Sweep;
 
 /// Version of the files.
 pub const REQUEST_SCHEMA: u32 = 1;
@@ -83,6 +86,17 @@ impl Request {
     /// If it can't be read.
     pub fn last(dir: &SweepDir) -> Result<Option<Self>, StoreError> {
         numbers(dir)?.last().map(|number| Self::read(dir, *number)).transpose()
+    }
+
+    /// Its slices that have nothing left to train.
+    ///
+    /// # Errors
+    /// If the sweep's segments can't be listed.
+    pub fn over(&self, sweep: &Sweep) -> Result<HashSet<u32>, StoreError> {
+        let results = read::load(&sweep.dir, &sweep.manifest.id)?;
+        let left = sweep.slices_left(&results, self.again);
+        let is_over = |slice: &u32| left.binary_search(slice).is_err();
+        Ok(self.slices.iter().copied().filter(is_over).collect())
     }
 
     /// All words of sbatch for an array of so many tasks that is for something, behind other

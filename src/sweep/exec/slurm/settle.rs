@@ -64,7 +64,7 @@ fn resolve(
     let mut looks = if host::now() - intent.by.time < ARRIVED { LOOKS } else { 0 };
     let mut found = state::arrays_named(rows, &intent.token);
     while found.is_empty() && looks > 0 {
-        std::thread::sleep(BETWEEN_LOOKS);
+        host::sleep(BETWEEN_LOOKS);
         *rows = slurm.queue()?;
         found = state::arrays_named(rows, &intent.token);
         looks -= 1;

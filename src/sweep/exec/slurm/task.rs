@@ -3,6 +3,7 @@
 use super::call::Slurm;
 use super::error::SlurmError;
 use super::ledger::{self, Fate, Intent, Kind};
+use crate::mutant::{self, Mutant};
 use crate::store::layout::SweepDir;
 use crate::store::merge::LastEvent;
 use crate::store::read;
@@ -57,6 +58,7 @@ impl ArrayTask {
     /// If the sweep directory can't be read or written, or the array has no such task.
     pub fn assigned(&self, dir: &SweepDir, intent: &Intent) -> Result<Assigned, SlurmError> {
         match ledger::decide(dir, intent.number, Fate::Job(self.array))? {
+            _ if mutant::is(Mutant::TaskUnelected) => {}
             Fate::Job(job) if job != self.array => {
                 return Ok(Assigned::Nothing(format!(
                     "array {} has this work, and this is array {}",

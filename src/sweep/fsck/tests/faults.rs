@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use rustix::io::Errno;
 
 use super::life::{World, dir, hold, lead, root};
+use crate::simulated::Draw;
 use crate::store::fs::fault::{self, Disk, Done, Killed, Plan, SHORT, Survivors, Unsynced};
 
 /// What a life without faults does: its operations by name, and the report.
@@ -89,6 +90,39 @@ fn killed_at_every_operation_it_goes_on_and_comes_to_the_same() {
             lives += 1;
         }
         lives
+    });
+}
+
+#[test]
+fn hit_again_while_it_recovers_it_goes_on_and_comes_to_the_same() {
+    let (operations, report) = undisturbed();
+    let pairs: u64 = if is_thorough() { 20 } else { 1 };
+    each("hit twice", &operations, |at, _| {
+        // A sample, unless all are asked for.
+        if at % 4 != 0 && !is_thorough() {
+            return 0;
+        }
+        for pair in 0..pairs {
+            let mut draw = Draw(u64::from(at) << 8 | pair);
+            let (root, world) = (root(), World::default());
+            let mut what = format!("operation {at}, pair {pair}");
+            for first in [at, draw.number(operations.len() as u64)] {
+                let (kept, kind) = (draw.below(101) as usize, draw.below(3));
+                what.push_str(&format!(": {kind} at {first}, {kept} % written"));
+                if kind == 0 {
+                    let errno = [Errno::IO, Errno::NOSPC, SHORT, Errno::STALE];
+                    let errno = errno[draw.below(4) as usize];
+                    fault::plan(Some(Plan { first, count: 1, errno, kept }));
+                    let _may_fail = lead(root.path(), &world);
+                    fault::plan(None);
+                } else {
+                    killed(root.path(), &world, first, kept);
+                }
+                hold(root.path(), &world, false, &what);
+            }
+            goes_on(root.path(), &world, &report, &what);
+        }
+        u32::try_from(pairs).unwrap_or(u32::MAX)
     });
 }
 

@@ -7,6 +7,7 @@ use crate::mutant::Mutant;
 
 const POWER: &str = "store::tests::faults::no_power_failure_loses_an_acknowledged_end";
 const FAULTS: &str = "store::tests::faults::no_fault_loses_an_acknowledged_end";
+const SIMULATED: &str = "simulated::tests::no_world_loses_an_end_or_does_anything_twice";
 const KILLED: &str =
     "fsck::tests::faults::killed_at_every_operation_it_goes_on_and_comes_to_the_same";
 
@@ -52,6 +53,13 @@ const fn catcher(mutant: Mutant) -> &'static str {
         }
         Mutant::FateNotReread => {
             "exec::slurm::ledger::tests::the_first_that_takes_a_number_or_decides_a_fate_has_it"
+        }
+        Mutant::FolderNotOpened | Mutant::TaskUnelected => SIMULATED,
+        Mutant::ClockTrusted => {
+            "exec::slurm::ledger::tests::a_submission_elsewhere_is_under_way_for_ten_minutes"
+        }
+        Mutant::AbsenceBelieved => {
+            "simulated::tests::a_folder_that_was_not_there_is_seen_as_soon_as_it_is"
         }
         Mutant::JobIdTrusted => "exec::slurm::state::tests::a_job_number_alone_proves_nothing",
     }

@@ -8,26 +8,10 @@ use rustix::io::Errno;
 use super::faults::{goes_on, killed, log_of, restore, undisturbed};
 use super::life::{World, dir, hold, late, lead, root};
 use crate::host;
+use crate::simulated::Draw;
 use crate::slice::{SliceWork, Terms};
 use crate::store::fs::fault::{self, Disk, Plan, SHORT};
 use crate::sweep::Sweep;
-
-/// Numbers that follow from a seed (SplitMix64: Steele, Lea and Flood, OOPSLA 2014).
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % n.max(1)
-    }
-
-    fn number(&mut self, n: u64) -> u32 {
-        u32::try_from(self.below(n)).unwrap_or(0)
-    }
-}
 
 /// One life under the faults that a seed draws; the faults that were injected.
 fn life(seed: u64, operations: u64, report: &str) -> u64 {

@@ -2,13 +2,13 @@
 //! failure leaves of them.
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
 pub(crate) use super::done::Done;
+use super::os::OpenFile;
 use crate::store::error::StoreError;
 
 /// Which operations fail, and how.
@@ -84,7 +84,7 @@ pub(crate) fn hit() -> Vec<&'static str> {
 
 /// Whether the thread's process was killed: it does nothing any more.
 pub(crate) fn is_dead() -> bool {
-    DEAD.get()
+    DEAD.get() || crate::simulated::is_dead()
 }
 
 /// The percent of a write that are left, where this operation is the last one.
@@ -124,20 +124,20 @@ pub(super) fn gate(what: &'static str, path: &Path) -> Result<(), StoreError> {
 
 /// As [`gate`] for a sync. Where the plan keeps nothing, what was not synced before is lost, as on a
 /// network file system whose disk is full.
-pub(super) fn sync(file: &File, path: &Path) -> Result<(), StoreError> {
-    let length = || file.metadata().map_or(0, |about| about.len());
+pub(super) fn sync(file: &OpenFile, path: &Path) -> Result<(), StoreError> {
+    let length = || file.length().unwrap_or(0);
     let refused = gate("sync", path);
     if refused.is_ok() {
         SYNCED.with_borrow_mut(|synced| synced.insert(path.to_owned(), length()));
     } else if !is_dead() && PLAN.get().is_some_and(|plan| plan.kept == 0) {
         let kept = SYNCED.with_borrow(|synced| synced.get(path).copied());
-        file.set_len(kept.unwrap_or(0)).expect("the test's own disk works");
+        file.cut(kept.unwrap_or(0)).expect("the test's own disk works");
     }
     refused
 }
 
 /// As [`gate`], leaving a part of the bytes in the file.
-pub(super) fn append(file: &mut File, bytes: &[u8], path: &Path) -> Result<(), StoreError> {
+pub(super) fn append(file: &mut OpenFile, bytes: &[u8], path: &Path) -> Result<(), StoreError> {
     if is_dead() {
         return Err(StoreError::io("write to", path, Errno::IO));
     }

@@ -1,8 +1,8 @@
 //! Outside tests no fault is injected: all of this is nothing.
-use std::fs::File;
 use std::path::Path;
 
 use super::done::Done;
+use super::os::OpenFile;
 use crate::store::error::StoreError;
 
 #[expect(clippy::unnecessary_wraps, reason = "as in tests")]
@@ -11,12 +11,12 @@ pub(super) const fn gate(_what: &'static str, _path: &Path) -> Result<(), StoreE
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as in tests")]
-pub(super) const fn sync(_: &File, _: &Path) -> Result<(), StoreError> {
+pub(super) const fn sync(_: &OpenFile, _: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as in tests")]
-pub(super) const fn append(_: &mut File, _: &[u8], _: &Path) -> Result<(), StoreError> {
+pub(super) const fn append(_: &mut OpenFile, _: &[u8], _: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 

@@ -1,0 +1,261 @@
+//! Lives of sweeps in worlds that a seed decides: a storm of faults over commands typed on two machines
+//! and tasks on three; then calm, in which the same commands lead to the end. What was acknowledged
+//! is there, each run once, nothing is in the queue, and nothing of others was touched.
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::time::Duration;
+
+use super::life::{self, Failure, RUNS};
+use super::stage::Stage;
+use super::{Draw, Habits, LOGINS, Node, Witness, World, with};
+use crate::fsck;
+use crate::host;
+use crate::judge::Liveness;
+use crate::mutant::{self, Mutant};
+use crate::report::collect::Subject;
+use crate::report::{Query, csv};
+use crate::store::merge::Results;
+use crate::store::record::Outcome;
+use crate::store::{fs, read};
+use crate::sweep::Sweep;
+
+/// Machines that work.
+const WORKERS: usize = 3;
+/// How long a storm may last, and what comes after it until nothing believes what was before, in
+/// seconds.
+const STORM: f64 = 2000.0;
+const CALM: f64 = 700.0;
+/// Commands in the calm until all is done, at most.
+const MOST_ROUNDS: u32 = 6;
+
+fn world(seed: u64) -> World {
+    let mut draw = Draw(seed);
+    let names = ["login1", "login2", "n1", "n2", "n3"];
+    assert_eq!(names.len(), LOGINS + WORKERS);
+    let node = |name: &&str| Node { name: (*name).to_owned(), ..Node::default() };
+    let often = |draw: &mut Draw, of: [u64; 4]| of[draw.below(4) as usize];
+    let habits = Habits {
+        switch: often(&mut draw, [1, 2, 4, 16]),
+        refuse: often(&mut draw, [0, 0, 300, 60]),
+        lose: often(&mut draw, [0, 0, 100, 20]),
+        hold: !draw.one_in(4),
+    };
+    let mut due: Vec<u64> = (0..draw.below(7)).map(|_| 1 + draw.below(1200)).collect();
+    due.sort_unstable_by(|a, b| b.cmp(a));
+    let mut world = World {
+        draw,
+        now: 0.0,
+        operations: 0,
+        begun: host::instant(),
+        nodes: names.iter().map(node).collect(),
+        processes: Vec::new(),
+        current: None,
+        server: super::files::Server::default(),
+        slurm: super::slurm::Controller::default(),
+        habits,
+        stormy: true,
+        due,
+        witness: Witness::default(),
+        last_look: false,
+        born: Vec::new(),
+    };
+    world.server.make_root(Path::new(life::ROOT));
+    for node in 0..names.len() {
+        if world.draw.one_in(3) {
+            world.nodes[node].skew = world.draw.seconds(200_000.0) - 100_000.0;
+        }
+    }
+    world
+}
+
+/// A command that somebody types on a machine, after so many seconds.
+fn types(node: usize, after: f64, command: fn() -> Result<(), Failure>) {
+    with(|world| {
+        let body = move || {
+            let _its_exit_code = command();
+        };
+        let pid = world.spawn(node, Vec::new(), Box::new(body));
+        world.processes[pid].wakes += after;
+    });
+}
+
+fn first_submit() -> Result<(), Failure> {
+    life::submit(read::RetryPolicy::default())
+}
+
+/// What people type in the storm.
+fn storm() {
+    types(0, 0.0, first_submit);
+    types(1, 1.0, life::watch);
+    for _ in 0..with(|world| world.draw.below(5)) {
+        let (node, after, what) = with(|world| {
+            let after = world.draw.seconds(300.0) * if world.draw.one_in(3) { 0.01 } else { 1.0 };
+            (world.draw.below(LOGINS as u64) as usize, after, world.draw.below(7))
+        });
+        types(
+            node,
+            after,
+            match what {
+                0..3 => first_submit,
+                3 => life::retry,
+                4 => life::cancel,
+                _ => {
+                    types(node, after + 20.0, life::report);
+                    types(node, after + 40.0, life::report);
+                    life::report
+                }
+            },
+        );
+    }
+}
+
+/// Leads the life of a seed; the faults that befell it.
+fn lead(seed: u64) -> u64 {
+    let mut stage = Stage::new(world(seed));
+    storm();
+    stage.run(STORM);
+    with(|world| {
+        world.stormy = false;
+        world.due.clear();
+        world.nodes.iter_mut().for_each(|node| node.frozen = 0.0);
+    });
+    stage.run(CALM);
+    let mut rounds = 0;
+    while !is_over() {
+        rounds += 1;
+        assert!(rounds <= MOST_ROUNDS, "it comes to no end: {:?}", ends());
+        types(0, 0.0, life::retry);
+        types(1, 500.0, life::report);
+        stage.run(CALM);
+    }
+    with(|world| world.last_look = true);
+    types(0, 70.0, life::report);
+    stage.run(200.0);
+    hold();
+    stage.close().witness.faults
+}
+
+fn results() -> Option<(Sweep, Results)> {
+    let sweep = Sweep::open(life::dir()).ok()?;
+    let results = read::load(&sweep.dir, &sweep.manifest.id).expect("nothing fails");
+    Some((sweep, results))
+}
+
+fn ends() -> BTreeMap<u64, Option<Outcome>> {
+    let runs = results().map(|(_, results)| results.runs).unwrap_or_default();
+    runs.into_iter().map(|(index, run)| (index, run.end.map(|end| end.outcome))).collect()
+}
+
+/// Whether all runs are done, and nothing works any more.
+fn is_over() -> bool {
+    let ends = ends();
+    let done = ends.values().filter(|end| **end == Some(Outcome::Done)).count() as u64;
+    done == RUNS && with(|world| world.left_in_queue().is_empty())
+}
+
+/// What must be true once all is over.
+fn hold() {
+    let (sweep, results) = results().expect("a sweep");
+    let checked = fsck::check(&sweep.dir).expect("listed");
+    assert!(checked.is_well(), "{:#?}", checked.facts);
+    let acknowledged = with(|world| world.witness.acknowledged.clone());
+    for (index, attempt, bits) in &acknowledged {
+        let end = results.end(*index).expect("each acknowledged end is there");
+        assert_eq!(end.outcome, Outcome::Done, "run {index}");
+        assert!(end.at.attempt >= *attempt, "run {index}: the later attempt counts");
+        let loss = results.names.id("valid/loss").and_then(|id| end.metric(id));
+        let of_this = acknowledged.iter().filter(|(i, a, _)| (i, *a) == (index, end.at.attempt));
+        if of_this.clone().count() == 1 && end.at.attempt == *attempt {
+            assert_eq!(loss.map(f64::to_bits), Some(*bits), "run {index}: bits of the end");
+        }
+    }
+    let subject = Subject::new(&sweep, &results, &|_| Liveness::Gone);
+    let report = subject.report(Query::default()).expect("a report");
+    assert_eq!(csv::render(&report).lines().count() as u64, 1 + RUNS, "each run once");
+    let mut worked: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
+    let (pairs, trespasses, files) = with(|world| {
+        (world.witness.worked.clone(), world.slurm.trespasses.clone(), world.server.files())
+    });
+    for (intent, array) in pairs {
+        worked.entry(intent).or_default().insert(array);
+    }
+    assert!(worked.values().all(|arrays| arrays.len() == 1), "two jobs of one intent: {worked:?}");
+    assert!(trespasses.is_empty(), "{trespasses:?}");
+    assert!(files < 600, "{files} files");
+}
+
+/// A number that an environment variable gives, or this one.
+fn number(variable: &str, default: u64) -> u64 {
+    host::env(variable).and_then(|n| n.to_str()?.parse().ok()).unwrap_or(default)
+}
+
+/// Lives that are led, where it is not said how many or for how long.
+const LIVES: u64 = 1000;
+
+/// Leads the lives of seeds; how many, and how many faults befell them.
+fn race(seeds: impl Iterator<Item = u64>, goes_on: impl Fn(u64) -> bool) -> (u64, u64) {
+    let (mut led, mut faults) = (0, 0);
+    for seed in seeds.take_while(|seed| goes_on(*seed)) {
+        let life = catch_unwind(AssertUnwindSafe(|| lead(seed)));
+        faults += life.unwrap_or_else(|thrown| {
+            let again = format!("DLGRID_SIMULATION_SEEDS=1 DLGRID_TORTURE_SEED={seed}");
+            eprintln!("again: {again} make torture SECONDS=1");
+            std::panic::resume_unwind(thrown)
+        });
+        led += 1;
+    }
+    (led, faults)
+}
+
+#[test]
+fn no_world_loses_an_end_or_does_anything_twice() {
+    // Read before a world hides the environment.
+    let _none_or_one = mutant::is(Mutant::NoSync);
+    let first = number("DLGRID_TORTURE_SEED", 1);
+    let seconds = Duration::from_secs(number("DLGRID_TORTURE_SECONDS", 0));
+    let timed = !seconds.is_zero() && host::env("DLGRID_SIMULATION_SEEDS").is_none();
+    let seeds = number("DLGRID_SIMULATION_SEEDS", LIVES);
+    let (threads, begun) = (host::cores().clamp(1, 64), host::instant());
+    let goes_on = |seed: u64| if timed { begun.elapsed() < seconds } else { seed < first + seeds };
+    let total = std::thread::scope(|scope| {
+        let racer =
+            |thread: u64| scope.spawn(move || race((first + thread..).step_by(threads), goes_on));
+        let racers: Vec<_> = (0..threads as u64).map(racer).collect();
+        racers.into_iter().map(|racer| racer.join()).fold((0, 0), |sum, one| {
+            let (led, faults) = one.unwrap_or_else(|thrown| std::panic::resume_unwind(thrown));
+            (sum.0 + led, sum.1 + faults)
+        })
+    });
+    let (led, faults) = total;
+    eprintln!("simulated: {led} lives from seed {first} on, {faults} faults, 0 lost, 0 twice");
+}
+
+fn folder() -> std::path::PathBuf {
+    Path::new(life::ROOT).join("above/folder")
+}
+
+fn looks_twice() -> Result<(), Failure> {
+    assert!(fs::list_dir(&folder())?.is_empty(), "not there yet");
+    host::sleep(Duration::from_secs(10));
+    assert_eq!(fs::list_dir(&folder())?, ["file"]);
+    Ok(())
+}
+
+fn makes_it() -> Result<(), Failure> {
+    Ok(fs::publish(&folder().join("file"), b"")?)
+}
+
+#[test]
+fn a_folder_that_was_not_there_is_seen_as_soon_as_it_is() {
+    let _none_or_one = mutant::is(Mutant::NoSync);
+    for seed in 0..20 {
+        let mut world = world(seed);
+        (world.stormy, world.due) = (false, Vec::new());
+        let mut stage = Stage::new(world);
+        types(1, 0.0, looks_twice);
+        types(0, 5.0, makes_it);
+        stage.run(60.0);
+        drop(stage.close());
+    }
+}
