@@ -5,6 +5,7 @@ macro_rules! mutants {
     ($($(#[doc = $doc:literal])+ $name:ident $word:literal;)+) => {
         /// A known-bad variant.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[cfg_attr(not(test), expect(dead_code, reason = "some are variants of what only tests have"))]
         pub enum Mutant {
             $($(#[doc = $doc])+ $name,)+
         }

@@ -46,7 +46,7 @@ fn code(path: &Path) -> String {
 }
 
 fn is_test(path: &Path) -> bool {
-    path.components().any(|c| c.as_os_str() == "tests")
+    path.components().any(|c| c.as_os_str() == "tests" || c.as_os_str() == "simulated")
         || path.file_name().is_some_and(|n| n == "tests.rs")
 }
 

@@ -192,7 +192,7 @@ fn nothing_is_submitted_where_everybody_may_write() {
     refused
         .says("can be written to by everybody")
         .says("hint: have sweeps in a folder of your own");
-    assert_eq!(below(&root), [root.clone()]);
+    assert_eq!(below(&root), std::slice::from_ref(&root));
     std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o1777)).unwrap();
     here.run(["submit", "toy.yaml", "--root", "shared"]).code(0);
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
+use super::death::{describe, is_refusal};
 use super::feed::{Given, Report};
 use super::usage;
 use crate::host;
@@ -320,11 +321,6 @@ fn serve(shared: &Shared, number: usize, slot: &Slot) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A worker that ends by itself before it has taken a slice will not do better next time.
-fn is_refusal(status: ExitStatus) -> bool {
-    status.code().is_some()
-}
-
 /// Where the talk of a slot's next worker goes, and the name of its log. A process of the same id may have left
 /// logs: before this machine was started again, in another container, or on another machine.
 fn talk_of(job: &Job, number: usize, generation: &mut u32) -> std::io::Result<(Stdio, PathBuf)> {
@@ -449,27 +445,6 @@ impl Shared {
             }
             _ => {}
         }
-    }
-}
-
-fn describe(status: ExitStatus) -> String {
-    if let Some(signal) = status.signal() {
-        let name = match signal {
-            6 => " (SIGABRT)",
-            9 => " (SIGKILL; the system kills so when memory runs out)",
-            11 => " (SIGSEGV)",
-            15 => " (SIGTERM)",
-            _ => "",
-        };
-        return format!("was killed by signal {signal}{name}");
-    }
-    match status.code() {
-        Some(code) if code > 128 => {
-            format!("ended with exit code {code}: a rank was killed by signal {}", code - 128)
-        }
-        Some(127) => "could not start: a program or library is missing".into(),
-        Some(code) => format!("ended with exit code {code}"),
-        None => "ended".into(),
     }
 }
 

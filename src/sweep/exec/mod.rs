@@ -1,5 +1,6 @@
 //! Puts slices to work: on this machine now, and what a worker needs to be fed with them.
 pub mod claim;
+mod death;
 pub mod feed;
 pub mod local;
 pub mod metrics;

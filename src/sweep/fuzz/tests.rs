@@ -60,7 +60,7 @@ fn near(files: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
 /// As many drawn cases a target as `PROPTEST_CASES` says, else a few that are always the same.
 #[test]
 fn every_target_holds_near_the_corpus() {
-    let asked = std::env::var_os("PROPTEST_CASES").is_some();
+    let asked = crate::host::env("PROPTEST_CASES").is_some();
     let mut failed = Vec::new();
     for (target, run) in TARGETS {
         let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };

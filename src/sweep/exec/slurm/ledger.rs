@@ -78,6 +78,12 @@ impl Intent {
     }
 }
 
+/// The name of the job of a sweep's intent: letters, digits and hyphens only.
+#[must_use]
+pub fn token(sweep: &str, number: u32, nonce: &str) -> String {
+    format!("dlg-{}-{number:06}-{nonce}", sweep.get(..8).unwrap_or(sweep))
+}
+
 /// What an array is for. Those that train nothing have one task.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

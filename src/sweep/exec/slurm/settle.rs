@@ -29,6 +29,12 @@ pub struct Settled {
     pub cancelled: Vec<u64>,
 }
 
+/// That a job was cancelled that is no intent's, in words.
+#[must_use]
+pub fn cancelled(job: u64) -> String {
+    format!("cancelled job {job}, which an interrupted submission had left")
+}
+
 /// Settles everything that was begun.
 ///
 /// # Errors

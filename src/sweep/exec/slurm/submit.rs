@@ -11,12 +11,11 @@ use super::backoff::Backoff;
 use super::call::{Slurm, Submitted};
 use super::error::{self, SlurmError};
 use super::lanes::{self, Live};
-use super::ledger::{self, Entry, Fate, Intent, Kind, LEDGER_SCHEMA, Ledger};
+use super::ledger::{self, Entry, Fate, Intent, Kind, LEDGER_SCHEMA, Ledger, token};
 use super::parse::Row;
 use super::preflight::accounts::Association;
 use super::request::{Call, Request};
-
-use super::settle::{cancel_doubles, settle};
+use super::settle::{cancel_doubles, cancelled, settle};
 use super::{ranges, state};
 use crate::exec::claim::Claim;
 use crate::orders;
@@ -413,18 +412,6 @@ impl Work<'_> {
         }
         Ok(())
     }
-}
-
-/// That a job was cancelled that is no intent's, in words.
-#[must_use]
-pub fn cancelled(job: u64) -> String {
-    format!("cancelled job {job}, which an interrupted submission had left")
-}
-
-/// The name of the job of a sweep's intent: letters, digits and hyphens only.
-#[must_use]
-pub fn token(sweep: &str, number: u32, nonce: &str) -> String {
-    format!("dlg-{}-{number:06}-{nonce}", sweep.get(..8).unwrap_or(sweep))
 }
 
 /// What an array is for and the words of sbatch for it, for each that a request makes where

@@ -137,7 +137,7 @@ fn submit(sweep: &Sweep, world: &World) -> Result<(), Failure> {
         let number = Ledger::read(dir)?.last() + 1;
         let intent = Intent {
             number,
-            token: crate::exec::slurm::submit::token(&sweep.manifest.id, number, &fs::nonce()?),
+            token: crate::exec::slurm::ledger::token(&sweep.manifest.id, number, &fs::nonce()?),
             request: asked.number,
             words: vec![installed.script.to_string_lossy().into_owned()],
             by: Claim::of_this_process(),

@@ -59,7 +59,10 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// What was acknowledged: for each run its ends, as the merge is to prefer them, with the value.
-type Model = BTreeMap<u64, Vec<((bool, u32, String, u32, usize), f64)>>;
+type Model = BTreeMap<u64, Vec<(Rank, f64)>>;
+
+/// How much an end is preferred: whether it is done, and by whom it was written, when.
+type Rank = (bool, u32, String, u32, usize);
 
 fn agree(read: &Results, model: &Model) {
     let ended: BTreeMap<u64, (bool, u32, f64)> = read
@@ -71,7 +74,7 @@ fn agree(read: &Results, model: &Model) {
             (index, (end.outcome == Outcome::Done, run.ends, value))
         })
         .collect();
-    let best = |ends: &Vec<((bool, u32, String, u32, usize), f64)>| {
+    let best = |ends: &Vec<(Rank, f64)>| {
         let ((done, ..), value) = ends.iter().max_by_key(|(rank, _)| rank.clone()).expect("one");
         (*done, u32::try_from(ends.len()).expect("few"), *value)
     };
