@@ -298,8 +298,8 @@ fn what_is_confirmed_and_finished_is_trained_together() {
     let rest = "fuse: 8\nconfirm: {top: 2, seeds: 3}\nslurm: {runs_per_task: 8}\n";
     here.write("blobs.yaml", spec(2, "5m") + rest);
     here.run(["submit", "blobs.yaml", "--slots", "1"]).code(0).says("6 of 6 runs done");
-    here.run(["finish", "blobs", "--seeds", "3", "--slots", "1"]).code(0);
-    for (stage, runs) in [("blobs/confirm", 6), ("blobs/finish", 3)] {
+    here.run(["finish", "blobs", "--seeds", "8", "--slots", "1"]).code(0);
+    for (stage, runs) in [("blobs/confirm", 6), ("blobs/finish", 8)] {
         let status = here.run(["status", stage, "--format", "json"]).code(0).json();
         let told = &status["together"];
         assert_eq!((&told["runs"], &told["ended"]), (&runs.into(), &runs.into()), "{stage}");
