@@ -106,7 +106,7 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=$task
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
-DefMemPerCPU=100
+DefMemPerCPU=500
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
 # Tests don't want to wait. A real site: KillWait 30, SlurmdTimeout 300, MinJobAge 300.
