@@ -149,7 +149,7 @@ fn ask_gpus(visible: &str) -> Option<(f64, u64)> {
 }
 
 /// Time between two looks at the memory; at the GPUs.
-const MEMORY_EVERY: Duration = Duration::from_millis(500);
+const MEMORY_EVERY: Duration = Duration::from_millis(200);
 const GPUS_EVERY: Duration = Duration::from_secs(30);
 
 /// Follows what a task takes.
