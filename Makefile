@@ -57,8 +57,8 @@ fuzz: ## draw bytes for each reader of files and words, for SECONDS=60 each (nee
 	@. setup/env; if ! cargo +nightly fuzz --version >/dev/null 2>&1; then \
 		echo "skipped: cargo-fuzz and a nightly Rust are not installed (docs/security.md)" >&2; exit; fi; \
 	for target in $$(cargo +nightly fuzz list); do \
-		mkdir -p fuzz/work/$$target; \
-		cargo +nightly fuzz run --sanitizer none $$target fuzz/work/$$target fuzz/corpus/$$target \
+		mkdir -p fuzz/found/$$target; \
+		cargo +nightly fuzz run --sanitizer none $$target fuzz/found/$$target fuzz/corpus/$$target \
 			-- -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=1024; \
 	done
 

@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 use dlgrid_sweep::recipe::{Recipe, Settings, Value, Work, key};
 use dlgrid_sweep::trial::RunId;
 use dlgrid_train::data::Dataset;
-use dlgrid_train::engine::Stop;
-use dlgrid_train::fused;
 use dlgrid_train::random::{Place, Purpose};
-use dlgrid_train::run::{Job, Log, train};
+use dlgrid_train::run::Job;
 use dlgrid_train::tch::nn::{self, Module as _, OptimizerConfig as _};
 use dlgrid_train::tch::{self, Device, Kind, Tensor};
+
+#[path = "support/training.rs"]
+mod training;
+use training::{one, together};
 
 /// Runs of the cohort; of what is trained run by run, fewer say as much.
 const RUNS: usize = 32;
@@ -128,26 +130,6 @@ impl Clock {
         work();
         (runs * TRAINED) as f64 / (self.seconds() - begun)
     }
-}
-
-fn one(job: &Job<'_>) {
-    let mut log = Log { epoch: &mut |_| (), save: &mut |_, _, _| true };
-    let _trained = train(job, None, &Stop::default(), &mut log).expect("trains");
-}
-
-fn together(jobs: &[Job<'_>]) {
-    let mut ended = 0;
-    let mut log = fused::Log {
-        begin: &mut |_| (),
-        epoch: &mut |_, _| (),
-        save: &mut |_, _| true,
-        end: &mut |_, _, _| {
-            ended += 1;
-            true
-        },
-    };
-    fused::train(jobs, &[], &Stop::default(), &mut log).expect("trains");
-    assert_eq!(ended, jobs.len());
 }
 
 fn jobs<'a>(recipe: &'a Recipe, data: &'a Dataset, runs: usize) -> Vec<Job<'a>> {

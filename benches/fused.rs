@@ -7,11 +7,13 @@ use std::time::Duration;
 use dlgrid_sweep::recipe::{Recipe, Settings, Value, Work, key};
 use dlgrid_sweep::trial::RunId;
 use dlgrid_train::data::Dataset;
-use dlgrid_train::engine::Stop;
-use dlgrid_train::fused;
 use dlgrid_train::random::{Place, Purpose};
-use dlgrid_train::run::{Job, Log, train};
+use dlgrid_train::run::Job;
 use dlgrid_train::tch::{self, Device};
+
+#[path = "support/training.rs"]
+mod training;
+use training::{one, together};
 
 /// A network and its data.
 struct Case {
@@ -77,26 +79,6 @@ fn compare(name: &str, jobs: &[Job<'_>], samples: f64, rounds: usize) {
         })
         .collect();
     println!("{name}  alone {one:>9.0}  {}", each.join("  "));
-}
-
-fn one(job: &Job<'_>) {
-    let mut log = Log { epoch: &mut |_| (), save: &mut |_, _, _| true };
-    let _trained = train(job, None, &Stop::default(), &mut log).expect("trains");
-}
-
-fn together(jobs: &[Job<'_>]) {
-    let mut ended = 0;
-    let mut log = fused::Log {
-        begin: &mut |_| (),
-        epoch: &mut |_, _| (),
-        save: &mut |_, _| true,
-        end: &mut |_, _, _| {
-            ended += 1;
-            true
-        },
-    };
-    fused::train(jobs, &[], &Stop::default(), &mut log).expect("trains");
-    assert_eq!(ended, jobs.len());
 }
 
 /// Time that the processor spent on the main thread: on a busy machine less of it is noise.

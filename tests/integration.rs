@@ -13,6 +13,8 @@ mod browser;
 #[path = "support/cifar.rs"]
 mod cifar;
 #[cfg(feature = "torch")]
+#[path = "support/draw.rs"]
+mod draw;
 #[path = "integration/experiments.rs"]
 mod experiments;
 #[path = "integration/export.rs"]

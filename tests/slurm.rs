@@ -14,6 +14,8 @@ mod chaos;
 mod cluster;
 #[path = "slurm/death.rs"]
 mod death;
+#[path = "support/draw.rs"]
+mod draw;
 #[path = "slurm/hostile.rs"]
 mod hostile;
 #[path = "slurm/interrupted.rs"]

@@ -5,6 +5,7 @@
 pub mod cohort;
 pub mod dataset;
 pub mod doctor;
+mod draw;
 pub mod exec;
 pub mod exit;
 pub mod explore;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::draw::Draw;
 use crate::support::{REPORT, Said, Sandbox, script};
 
 /// Rounds: so many here, or as the environment says.
@@ -14,9 +15,7 @@ fn rounds(few: u64) -> u64 {
 
 /// A number below `n` that follows from a seed and a place in the round.
 fn drawn(seed: u64, place: u64, n: u64) -> u64 {
-    let mut z = (seed << 8 | place).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    (z ^ (z >> 27)) % n
+    Draw::new(seed << 8 | place).below(n)
 }
 
 /// All runs are done, each once in the report, and the sweep is well.

@@ -13,20 +13,21 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
+use crate::draw::SplitMix;
 use crate::store::fs::fault::Killed;
 use slurm::Controller;
 
-/// Numbers that follow from a seed (SplitMix64: Steele, Lea and Flood, OOPSLA 2014).
+/// What chance does to a world.
 #[derive(Debug)]
-pub struct Draw(pub u64);
+pub struct Draw(SplitMix);
 
 impl Draw {
+    pub fn new(seed: u64) -> Self {
+        Self(SplitMix(seed))
+    }
+
     pub fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % n.max(1)
+        self.0.next() % n.max(1)
     }
 
     pub fn number(&mut self, n: u64) -> u32 {

@@ -30,7 +30,7 @@ const CALM: f64 = 700.0;
 const MOST_ROUNDS: u32 = 6;
 
 fn world(seed: u64) -> World {
-    let mut draw = Draw(seed);
+    let mut draw = Draw::new(seed);
     let names = ["login1", "login2", "n1", "n2", "n3"];
     assert_eq!(names.len(), LOGINS + WORKERS);
     let node = |name: &&str| Node { name: (*name).to_owned(), ..Node::default() };

@@ -2,9 +2,9 @@
 use std::process::Command;
 use std::time::Duration;
 
-use super::draw::Draw;
 use super::field::{Cure, Field, NODES};
 use super::round::Round;
+use crate::draw::Draw;
 
 /// A fault, by what it is called in the figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

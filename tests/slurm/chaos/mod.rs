@@ -1,7 +1,6 @@
 //! Sweeps on a real Slurm under faults that a seed draws, and what must be true of them when the faults are over
 //! and the same commands have gone on. `make chaos SECONDS=600` does it for long and prints figures.
 mod check;
-mod draw;
 mod fault;
 mod field;
 mod round;
@@ -9,9 +8,21 @@ mod round;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use draw::Draw;
+use crate::draw::Draw;
 use field::Field;
 use round::{Round, Size};
+
+impl Draw {
+    /// One of these, if there are any.
+    pub fn of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
+        all.get(usize::try_from(self.below(all.len() as u64)).unwrap_or(0))
+    }
+
+    /// A time between these, in milliseconds.
+    pub fn pause(&mut self, least: u64, most: u64) -> Duration {
+        Duration::from_millis(least + self.below(most - least + 1))
+    }
+}
 
 /// What a round, or all of them, came to.
 #[derive(Debug, Default)]

@@ -4,10 +4,10 @@ use std::process::Child;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::draw::Draw;
 use super::fault::{ALL, Fault, QUICK};
 use super::field::{Cure, Field, copy};
 use super::{Figures, check};
+use crate::draw::Draw;
 use crate::place::Place;
 use crate::support::{Said, script};
 

@@ -103,7 +103,7 @@ fn hit_again_while_it_recovers_it_goes_on_and_comes_to_the_same() {
             return 0;
         }
         for pair in 0..pairs {
-            let mut draw = Draw(u64::from(at) << 8 | pair);
+            let mut draw = Draw::new(u64::from(at) << 8 | pair);
             let (root, world) = (root(), World::default());
             let mut what = format!("operation {at}, pair {pair}");
             for first in [at, draw.number(operations.len() as u64)] {

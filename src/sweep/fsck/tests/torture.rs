@@ -15,7 +15,7 @@ use crate::sweep::Sweep;
 
 /// One life under the faults that a seed draws; the faults that were injected.
 fn life(seed: u64, operations: u64, report: &str) -> u64 {
-    let (mut draw, root, world) = (Draw(seed), root(), World::default());
+    let (mut draw, root, world) = (Draw::new(seed), root(), World::default());
     let (mut faults, mut kills) = (0, 0);
     // The power can fail at any time, so all that is done is noted.
     let mut log = log_of(root.path());

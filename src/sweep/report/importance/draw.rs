@@ -1,29 +1,22 @@
-//! Chance that is derived from a seed and nothing else.
+//! What is drawn for a forest.
+use crate::draw::SplitMix;
 
-/// A stream of numbers: SplitMix64 (Steele, Lea and Flood 2014).
+/// A stream of numbers.
 #[derive(Debug, Clone)]
-pub(super) struct Draw(u64);
+pub(super) struct Draw(SplitMix);
 
 impl Draw {
     /// The stream of a purpose under a seed.
     pub(super) fn new(seed: u64, purpose: u64) -> Self {
-        let mut draw = Self(seed ^ purpose.wrapping_mul(0xD6E8_FEB8_6659_FD93));
-        draw.next();
-        draw
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        let mut numbers = SplitMix(seed ^ purpose.wrapping_mul(0xD6E8_FEB8_6659_FD93));
+        numbers.next();
+        Self(numbers)
     }
 
     /// One of the numbers below `end`, which is above 0.
     #[expect(clippy::cast_possible_truncation, reason = "the high half is below `end`")]
     pub(super) fn below(&mut self, end: usize) -> usize {
-        ((u128::from(self.next()) * end as u128) >> 64) as usize
+        ((u128::from(self.0.next()) * end as u128) >> 64) as usize
     }
 
     /// Leaves at most so many of the items, drawn; all, in their order, where there are no more.

@@ -1,6 +1,4 @@
 //! Numbers that follow from a seed.
-use std::time::Duration;
-
 /// SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
 pub struct Draw(u64);
 
@@ -16,15 +14,5 @@ impl Draw {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (z ^ (z >> 31)) % n.max(1)
-    }
-
-    /// One of these, if there are any.
-    pub fn of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
-        all.get(usize::try_from(self.below(all.len() as u64)).unwrap_or(0))
-    }
-
-    /// A time between these, in milliseconds.
-    pub fn pause(&mut self, least: u64, most: u64) -> Duration {
-        Duration::from_millis(least + self.below(most - least + 1))
     }
 }
