@@ -42,8 +42,9 @@ impl Shape {
     /// The shape of a recipe's tensors, of runs on a GPU or on the CPU.
     ///
     /// # Errors
-    /// Why it can't be trained with others: in batches, on a GPU on samples as they are; on the CPU, which gains nothing by the others, only models of dense layers in single
-    /// precision.
+    /// Why it can't be trained with others. In batches can: on a GPU, models of samples as they are;
+    /// on the CPU, which gains nothing by the others, models of dense layers in single precision, of
+    /// samples that are not mixed.
     pub fn of(recipe: &Recipe, gpu: bool) -> Result<Self, Alone> {
         let dense = matches!(recipe.model.net, Net::Linear | Net::Perceptron | Net::Mlp { .. });
         if !dense && !gpu {

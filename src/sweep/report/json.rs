@@ -18,11 +18,12 @@
 //! to value, without those that do not exist at that trial; `objective {mean, sd, n, state}`;
 //! `metrics`: name to the same; `seconds` (all its runs) and `seconds_mean` (one);
 //! `cohort` (runs trained together with one of its runs, at most) and `samples_per_s` (the mean of
-//! its runs; of a run trained with others, those of all of them), where known; `counts`; `runs` where asked for. Where there is a `comparison`: `pairs` (runs of the same
-//! seed and fold), `difference` (of the means, less the first's) with the ends of its 95 %
-//! interval, `difference_low` and `difference_high`, `p`, and `tied_with_first` (null without a
-//! finite objective). A number that is not finite is null, and `state` says why:
-//! `nan`, `inf`, `-inf`, a state of its runs, or `unreported`; otherwise `state` is `ok`.
+//! its runs; of a run trained with others, those of all of them), where known; `counts`; `runs`
+//! where asked for. Where there is a `comparison`: `pairs` (runs of the same seed and fold),
+//! `difference` (of the means, less the first's) with the ends of its 95 % interval,
+//! `difference_low` and `difference_high`, `p`, and `tied_with_first` (null without a finite
+//! objective). A number that is not finite is null, and `state` says why: `nan`, `inf`, `-inf`, a
+//! state of its runs, or `unreported`; otherwise `state` is `ok`.
 use rayon::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
