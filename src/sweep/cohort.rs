@@ -31,6 +31,8 @@ pub struct Terms {
 /// What is known of a run's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extent {
+    /// Samples to train on, those held back among them.
+    pub samples: u64,
     /// Numbers of a sample.
     pub features: u64,
     /// Numbers of a table that each run holds as it encodes it; none of images.
@@ -100,7 +102,7 @@ impl Terms {
         let shape = Shape::of(recipe, self.gpu)?;
         match data {
             Some(data) if self.fuse == Fuse::Auto => {
-                if !self.gpu && shape.largest_product(data.features) > SMALL {
+                if !self.gpu && shape.largest_product(data.samples, data.features) > SMALL {
                     return Err(WhyAlone::Large);
                 }
                 if data.held > TABLE { Err(WhyAlone::Table) } else { Ok(shape) }
@@ -116,9 +118,9 @@ impl Extent {
     #[must_use]
     pub fn known(recipe: &Recipe) -> Option<Self> {
         let set = crate::dataset::find(&recipe.data.set)?;
-        let features = set.features();
-        let held = if set.is_table() { features.saturating_mul(set.train_samples) } else { 0 };
-        Some(Self { features, held })
+        let (samples, features) = (set.train_samples, set.features());
+        let held = if set.is_table() { features.saturating_mul(samples) } else { 0 };
+        Some(Self { samples, features, held })
     }
 }
 
@@ -263,7 +265,7 @@ impl Survey {
     }
 }
 
-/// `240 of 256 runs in cohorts of up to 16; 16 alone: `optimizer.kind: gd``.
+/// `240 of 256 runs in cohorts of up to 16; 16 alone: `precision: f64``.
 impl std::fmt::Display for Survey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let alone: u64 = self.alone.values().sum();
@@ -289,7 +291,9 @@ mod tests {
     use super::*;
 
     fn surveyed(train: &str, rest: &str, per_slice: u64, gpu: bool) -> String {
-        let text = format!("name: t\ntrain: {{data: {{set: digits}}{train}}}\n{rest}");
+        let data = if train.contains("data:") { "" } else { ", data: {set: digits}" };
+        let train = format!("{train}{data}");
+        let text = format!("name: t\ntrain: {{{}}}\n{rest}", train.trim_start_matches(", "));
         let (spec, _) = crate::spec::read("t.yaml", text.as_bytes(), 1000).expect("spec");
         survey(&spec, per_slice, gpu).expect("small").to_string()
     }
@@ -327,8 +331,18 @@ mod tests {
                 &format!("{kinds}seeds: 4\n"),
                 8,
                 false,
-                "4 of 8 runs in cohorts of up to 4; 4 alone: `optimizer.kind: gd`",
+                "4 of 8 runs in cohorts of up to 4; 4 alone: steps large enough by themselves",
             ),
+            // All samples of iris make one small step.
+            (
+                ", data: {set: iris}",
+                &format!("{kinds}seeds: 4\n"),
+                8,
+                false,
+                "8 of 8 runs in cohorts of up to 4",
+            ),
+            ("", &format!("{kinds}seeds: 4\n"), 8, true, "8 of 8 runs in cohorts of up to 4"),
+            (", augment: {mixup: 0.2}", rates, 20, true, "20 of 20 runs in cohorts of up to 20"),
         ] {
             assert_eq!(surveyed(train, rest, per_slice, gpu), expected, "{train} {rest}");
         }

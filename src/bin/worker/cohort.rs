@@ -64,7 +64,8 @@ impl Station<'_> {
             Inputs::Table(_) => data.samples * data.features,
             Inputs::Bytes(_) => 0,
         };
-        let extent = Extent { features: data.features as u64, held: held as u64 };
+        let [samples, features, held] = [data.samples, data.features, held].map(|n| n as u64);
+        let extent = Extent { samples, features, held };
         let shape = terms.shape(&recipe, Some(extent)).ok()?;
         let room = match terms.fuse {
             Fuse::Auto => fused::room(&recipe, &data),

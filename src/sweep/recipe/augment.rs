@@ -74,6 +74,12 @@ impl Augment {
         self.rotate > 0.0 || self.zoom > 0.0
     }
 
+    /// Whether it changes images, beyond the noise on numbers and their mix.
+    #[must_use]
+    pub fn changes_images(&self) -> bool {
+        self.moves() || self.brightness > 0.0 || self.cutout > 0
+    }
+
     /// Whether it leaves something of images `[channels, height, width]`.
     ///
     /// # Errors

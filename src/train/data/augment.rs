@@ -5,6 +5,7 @@
 //! (`pixels`), on other devices as operations on whole batches (`tensors`).
 mod pixels;
 mod tensors;
+mod together;
 
 use dlgrid_sweep::recipe;
 use tch::{Device, Tensor};
@@ -12,6 +13,7 @@ use tch::{Device, Tensor};
 use super::Prepared;
 use crate::random::{Place, Purpose, Stream};
 use crate::raw;
+pub use together::Together;
 
 /// Changes the samples of one pass after another.
 #[derive(Debug)]
@@ -34,8 +36,8 @@ struct Pass {
 #[derive(Debug)]
 enum Changes {
     Host(Vec<Change>),
-    /// A row a sample, as [`Change::row`] says.
-    Device(Tensor),
+    /// Those of one run.
+    Device(Together),
 }
 
 /// How one image is changed.
@@ -69,34 +71,34 @@ impl Augmenter {
         recipe.is_on().then_some(Self { recipe, image, pass: None, first: Vec::new() })
     }
 
-    /// Draws how so many samples are changed in the pass of this place.
-    pub fn begin(&mut self, place: Place, samples: usize, device: Device) {
-        let images = self.changes_images();
-        let mut stream = place.stream(Purpose::Augment);
-        let drawn = (0..if images { samples } else { 0 })
-            .map(|_| Change::draw(&self.recipe, self.image, &mut stream));
-        let changes = if device == Device::Cpu {
+    /// Draws how so many of these samples are changed in the pass of this place, in batches of at
+    /// most so many.
+    pub fn begin(&mut self, place: Place, all: &Prepared, samples: usize, most: usize) {
+        let (Prepared::Bytes { all: held, .. } | Prepared::Numbers(held)) = all;
+        let changes = if held.device() == Device::Cpu {
+            let images = self.recipe.changes_images();
+            let mut stream = place.stream(Purpose::Augment);
+            let drawn = (0..if images { samples } else { 0 })
+                .map(|_| Change::draw(&self.recipe, self.image, &mut stream));
             Changes::Host(drawn.collect())
         } else {
-            Changes::Device(self.table(drawn, device))
+            self.on_device(place, all, samples, most)
         };
         self.pass = Some(Pass { place, changes });
+    }
+
+    fn on_device(&self, place: Place, all: &Prepared, samples: usize, most: usize) -> Changes {
+        let (Prepared::Bytes { all: held, .. } | Prepared::Numbers(held)) = all;
+        let own = Together::new(vec![self.recipe], &[all], self.image, held.device());
+        let mut own = own.expect("an augmenter changes something");
+        own.begin(&[place], samples, most);
+        Changes::Device(own)
     }
 
     /// Whether what is drawn for a sample depends on which samples are before it in its batch.
     #[must_use]
     pub fn draws_for_whole_batches(&self) -> bool {
         self.recipe.noise > 0.0 || self.recipe.mixup > 0.0
-    }
-
-    fn table(&self, drawn: impl Iterator<Item = Change>, device: Device) -> Tensor {
-        let rows: Vec<f32> = drawn.flat_map(|change| change.row(self.image)).collect();
-        Tensor::from_slice(&rows).view([-1, Change::NUMBERS]).to_device(device)
-    }
-
-    fn changes_images(&self) -> bool {
-        let recipe = &self.recipe;
-        recipe.moves() || recipe.brightness > 0.0 || recipe.cutout > 0
     }
 
     /// Makes the batch of these rows, the pass's samples from `from` on, in `inputs`
@@ -144,36 +146,14 @@ impl Augmenter {
     /// # Panics
     /// If no pass has begun on the device: a bug of the caller.
     pub fn make(&self, all: &Prepared, rows: &Tensor, (from, batch): (usize, u32)) -> Tensor {
-        let Some(Pass { place, changes: Changes::Device(changes) }) = &self.pass else {
+        let Some(Pass { changes: Changes::Device(changes), .. }) = &self.pass else {
             panic!("a pass has begun on the device")
         };
-        let samples = rows.size()[0];
-        let changes = (changes.size()[0] > 0)
-            .then(|| changes.narrow(0, i64::try_from(from).unwrap_or(0), samples));
-        let mut inputs = tensors::select(all, rows);
-        if let Some(changes) = changes.as_ref().filter(|_| self.recipe.moves()) {
-            inputs = tensors::moved(&inputs, changes, self.image);
-        }
-        if let Some(changes) = changes.as_ref().filter(|_| self.recipe.brightness > 0.0) {
-            inputs = tensors::brightened(&inputs, changes);
-        }
+        let mut inputs = changes.unscaled(tensors::select(all, rows).unsqueeze(0), from);
         if let Prepared::Bytes { factor, offset, .. } = all {
             inputs = inputs * f64::from(*factor) + f64::from(*offset);
         }
-        if self.recipe.noise > 0.0 {
-            // On another device noise made here would have to wait for the copy, every step.
-            tch::manual_seed(place.stream(Purpose::Noise { batch }).seed());
-            inputs += inputs.randn_like() * f64::from(deviation(self.recipe.noise, all));
-        }
-        if let (Prepared::Bytes { offset, .. }, Some(changes), side @ 1..) =
-            (all, &changes, self.recipe.cutout)
-        {
-            inputs = tensors::cut(&inputs, changes, self.image, side, *offset);
-        }
-        match self.share(batch) {
-            Some(share) => tensors::mix(&inputs, share),
-            None => inputs,
-        }
+        changes.scaled(inputs, (from, batch)).squeeze_dim(0)
     }
 
     /// The labels that a batch's samples are mixed with, as `Mixed`; numbers are mixed themselves.
@@ -186,15 +166,20 @@ impl Augmenter {
         (labels, Some(mixed))
     }
 
-    /// The share of a sample itself when each of a batch is mixed with the next, and the last with
-    /// the first (Zhang et al. 2018; who is next is random, for the order of a pass is). The larger
-    /// share is taken, so that a sample's own label is the one that counts in metrics; as the
-    /// distribution is symmetric, this changes only who is called whose partner.
     fn share(&self, batch: u32) -> Option<f64> {
-        let place = self.pass.as_ref().filter(|_| self.recipe.mixup > 0.0)?.place;
-        let share = place.stream(Purpose::Mixup { batch }).beta(self.recipe.mixup);
-        Some(share.max(1.0 - share))
+        share(&self.recipe, self.pass.as_ref()?.place, batch)
     }
+}
+
+/// The share of a sample itself when each of a batch is mixed with the next, and the last with
+/// the first (Zhang et al. 2018; who is next is random, for the order of a pass is). The larger
+/// share is taken, so that a sample's own label is the one that counts in metrics; as the
+/// distribution is symmetric, this changes only who is called whose partner.
+fn share(recipe: &recipe::Augment, place: Place, batch: u32) -> Option<f64> {
+    (recipe.mixup > 0.0).then(|| {
+        let share = place.stream(Purpose::Mixup { batch }).beta(recipe.mixup);
+        share.max(1.0 - share)
+    })
 }
 
 /// The deviation of noise in units of the inputs.

@@ -111,7 +111,7 @@ impl<'a> Loader<'a> {
     /// this place.
     pub fn train(&mut self, rows: Vec<i64>, place: Place) {
         if let Some(augmenter) = &mut self.augmenter {
-            augmenter.begin(place, rows.len(), self.data.device());
+            augmenter.begin(place, &self.all, rows.len(), self.most);
         }
         self.begin(rows);
     }

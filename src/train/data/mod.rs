@@ -9,7 +9,7 @@ use dlgrid_sweep::dataset::images::{Images, ImagesError};
 use dlgrid_sweep::dataset::table::{Samples, TableError, Target};
 use tch::{Device, Tensor};
 
-pub use augment::Mixed;
+pub use augment::{Mixed, Together};
 pub use loader::{Batch, Loader};
 pub use prepared::Prepared;
 pub use split::{Split, SplitError};

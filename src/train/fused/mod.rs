@@ -13,6 +13,7 @@ mod device;
 mod fit;
 mod halve;
 mod host;
+mod parts;
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -39,14 +40,14 @@ pub trait Fusable: Task<Batch = Batch> {
     fn serve_in(&mut self, inputs: Tensor, labels: Tensor);
 
     /// The losses of the runs on a batch of each, and how they change with the outputs
-    /// `[runs, batch, outputs]`.
-    fn slopes(runs: &[&Self], batches: &[Batch], outputs: &Tensor) -> Slopes;
+    /// `[runs, batch, outputs]`; how they do times the masses of the batches, where they are weighed.
+    fn slopes(runs: &[&Self], batches: &[Batch], outputs: &Tensor, weighed: bool) -> Slopes;
 
     /// Training inputs as the run takes them.
     fn inputs(&self) -> &Prepared;
 
-    /// Whether its training samples are changed at random.
-    fn augments(&self) -> bool;
+    /// How its training samples are changed at random.
+    fn augment(&self) -> recipe::Augment;
 
     /// The rows that it trains on, in no order.
     fn rows(&self) -> &[i64];
@@ -63,6 +64,9 @@ pub trait Losses {
     /// The loss of each run, `[runs]`, by outputs `[runs, batch, outputs]` and labels
     /// `[runs, batch]`.
     fn of(&self, outputs: &Tensor, labels: &Tensor) -> Tensor;
+
+    /// What the mean of each run's loss divides by, `[runs]`.
+    fn masses(&self, labels: &Tensor) -> Tensor;
 
     /// Counts a step towards each run's metrics, where its task finds them.
     fn count(&mut self, outputs: &Tensor, labels: &Tensor, losses: &Tensor);
@@ -125,6 +129,8 @@ pub struct Member<'j, T> {
     order_seed: u64,
     /// Numbers of a sample.
     features: usize,
+    /// Channels, rows and columns of a sample.
+    image: [usize; 3],
     /// The labels of all samples of its data set, `[samples]`.
     labels: Tensor,
 }
@@ -178,7 +184,11 @@ pub fn room(recipe: &Recipe, data: &Dataset) -> Option<usize> {
     };
     // The order of an epoch, and the numbers of its steps.
     let epoch = data.samples * 2 * size_of::<i32>();
-    let a_run = model.footprint(recipe.at_once() as usize) + (held + epoch) as u64;
+    // How each sample is changed, and a batch on the way.
+    let batch = (recipe.at_once() as usize).min(data.samples) * data.features;
+    let changed = data.samples * 9 * size_of::<f32>() + 4 * batch * size_of::<f32>();
+    let changes = if recipe.augment.is_on() { changed } else { 0 };
+    let a_run = model.footprint(recipe.at_once() as usize) + (held + epoch + changes) as u64;
     // Asked once: what libtorch has taken by then it keeps, and uses again.
     static FREE: OnceLock<Option<u64>> = OnceLock::new();
     fitting((*FREE.get_or_init(raw::free_on_gpu))?, a_run)
@@ -304,7 +314,8 @@ fn ready<'j, T: Fusable>(
     let plan = run::plan(job);
     let is_over = is_done(&training.progress, &plan);
     let order_seed = job.recipe.order_seed(job.seed);
-    let member = Member { at, task, training, plan, floors, order_seed, features, labels };
+    let image = job.data.image();
+    let member = Member { at, task, training, plan, floors, order_seed, features, image, labels };
     Ok((!is_over).then_some(member))
 }
 
@@ -320,7 +331,7 @@ fn is_one_order<T: Fusable>(members: &[Member<'_, T>]) -> bool {
     let is_as_first = |m: &Member<'_, T>| {
         scale(m) == scale(first) && m.order() == first.order() && m.task.rows() == first.task.rows()
     };
-    let is_plain = members.iter().all(|m| !m.task.augments());
+    let is_plain = members.iter().all(|m| !m.task.augment().is_on());
     scale(first).is_some() && is_plain && !others.is_empty() && others.iter().all(is_as_first)
 }
 

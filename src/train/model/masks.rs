@@ -7,13 +7,15 @@ use tch::{Device, Kind, Tensor};
 
 use crate::random::{Place, Purpose};
 
-/// What numbers are drawn for in a hidden layer.
+/// What numbers are drawn for: in a hidden layer, but for noise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Use {
     /// The units that a step drops.
     Dropout,
     /// The slopes of a randomised activation.
     Slopes,
+    /// The noise on samples.
+    Noise,
 }
 
 /// The key of a run's epoch for a layer.
@@ -25,6 +27,7 @@ pub fn key(place: Place, of: Use, layer: u32) -> i32 {
     let purpose = match of {
         Use::Dropout => Purpose::Dropout { batch, layer },
         Use::Slopes => Purpose::Slopes { batch, layer },
+        Use::Noise => Purpose::Noise { batch },
     };
     place.stream(purpose).seed() as i32
 }
@@ -48,6 +51,11 @@ pub fn dropout(drawn: &Tensor, probability: &Tensor) -> Tensor {
 /// Numbers drawn uniformly between two.
 pub fn uniform(drawn: &Tensor, (low, high): (f64, f64)) -> Tensor {
     drawn.to_kind(Kind::Float) * ((high - low) / SPAN) + (low + (high - low) / SPAN / 2.0)
+}
+
+/// Numbers of the standard normal distribution: its quantiles at numbers drawn uniformly.
+pub fn normal(drawn: &Tensor) -> Tensor {
+    uniform(drawn, (-1.0, 1.0)).erfinv_() * std::f64::consts::SQRT_2
 }
 
 /// The keys of one run.
@@ -132,6 +140,12 @@ mod tests {
             let together = (centred(&x.get(0)) * centred(&other)).mean(Kind::Double);
             near(together.double_value(&[]), 0.0, 1.0 / 12.0);
         }
+        let z = normal(&drawn(&runs, 4, n)).to_kind(Kind::Double);
+        near(z.get(0).mean(Kind::Double).double_value(&[]), 0.0, 1.0);
+        near(z.get(0).square().mean(Kind::Double).double_value(&[]), 1.0, 1.42);
+        near(z.get(0).pow_tensor_scalar(4).mean(Kind::Double).double_value(&[]), 3.0, 9.8);
+        let ends = normal(&Tensor::from_slice(&[0i32, (1 << 24) - 1]));
+        assert!(ends.isfinite().all().int64_value(&[]) == 1, "{ends:?}");
         let mask = dropout(&drawn(&runs, 3, n), &Tensor::from_slice(&[0.25f32, 0.0]));
         let kept = mask.get(0).gt(0.0).to_kind(Kind::Double).mean(Kind::Double);
         near(kept.double_value(&[]), 0.75, 0.433);

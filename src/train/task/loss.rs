@@ -50,14 +50,14 @@ impl CrossEntropy {
         logits.cross_entropy_loss(labels, weights, Reduction::Mean, IGNORED, self.smoothing)
     }
 
-    /// How [`CrossEntropy::trained`] changes with the logarithms of the probabilities
-    /// `[batch, classes]` of samples of these classes.
+    /// How [`CrossEntropy::trained`], times a factor, changes with the logarithms of the
+    /// probabilities `[batch, classes]` of samples of these classes.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         reason = "a batch is small; gradients are single precision"
     )]
-    pub fn slopes(&self, labels: &[i64], classes: usize, slopes: &mut [f32]) {
+    pub fn slopes(&self, labels: &[i64], classes: usize, factor: f32, slopes: &mut [f32]) {
         let weights = self.weights.as_ref().map(raw::floats);
         let weight = |class: usize| weights.map_or(1.0, |weights| weights[class]);
         let class = |label: &i64| usize::try_from(*label).expect("labels count from 0");
@@ -65,8 +65,8 @@ impl CrossEntropy {
             None => labels.len() as f32,
             Some(_) => labels.iter().map(|label| weight(class(label))).sum(),
         };
-        let own = -((1.0 - self.smoothing) as f32 / total);
-        let spread = -((self.smoothing / classes as f64) as f32 / total);
+        let own = -((1.0 - self.smoothing) as f32 * factor / total);
+        let spread = -((self.smoothing / classes as f64) as f32 * factor / total);
         for (label, slopes) in labels.iter().zip(slopes.chunks_exact_mut(classes)) {
             if self.smoothing == 0.0 {
                 slopes.fill(0.0);

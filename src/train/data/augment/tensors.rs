@@ -27,22 +27,27 @@ pub fn brightened(bytes: &Tensor, changes: &Tensor) -> Tensor {
     (bytes * changes.narrow(1, 6, 1)).clamp_max(255.0)
 }
 
-/// A square of each sample made black.
-pub fn cut(inputs: &Tensor, changes: &Tensor, image: [usize; 3], side: u32, black: f32) -> Tensor {
+/// A square of each sample made black: of these sides and numbers, `[samples, 1]` each.
+pub fn cut(
+    inputs: &Tensor,
+    changes: &Tensor,
+    image: [usize; 3],
+    (side, black): (&Tensor, &Tensor),
+) -> Tensor {
     let [channels, height, width] = image.map(|n| i64::try_from(n).unwrap_or(1));
     // Whether each of `count` places lies in the square that begins where column `at` says.
     let inside = |at: i64, count: i64| {
         let from = Tensor::arange(count, (Kind::Float, inputs.device())) - changes.narrow(1, at, 1);
-        from.ge(0.0).logical_and(&from.lt(i64::from(side)))
+        from.ge(0.0).logical_and(&from.lt_tensor(side))
     };
     let columns = inside(7, width).view([-1, 1, 1, width]);
     let rows = inside(8, height).view([-1, 1, height, 1]);
     let square = rows.logical_and(&columns);
     let images = inputs.view([-1, channels, height, width]);
-    images.masked_fill(&square, f64::from(black)).flatten(1, -1)
+    black.view([-1, 1, 1, 1]).where_self(&square, &images).flatten(1, -1)
 }
 
-/// Each sample mixed with the next, and the last with the first.
-pub fn mix(samples: &Tensor, share: f64) -> Tensor {
-    samples * share + samples.roll([-1], [0]) * (1.0 - share)
+/// Each of the labels mixed with the next, and the last with the first.
+pub fn mix(labels: &Tensor, share: f64) -> Tensor {
+    labels * share + labels.roll([-1], [0]) * (1.0 - share)
 }

@@ -20,7 +20,7 @@ fn prepared(bytes: &[u8], samples: i64, (factor, offset): (f32, f32)) -> Prepare
 /// Batch number 1 of the pass, pixel by pixel.
 fn on_the_host(recipe: Augment, all: &Prepared, image: [usize; 3], rows: &[i64]) -> Tensor {
     let mut augmenter = Augmenter::new(recipe, image).expect("something is on");
-    augmenter.begin(PLACE, 2 * rows.len(), Device::Cpu);
+    augmenter.begin(PLACE, all, 2 * rows.len(), rows.len());
     let size = [rows.len(), image.iter().product()].map(|n| n as i64);
     let mut inputs = Tensor::zeros(size, (Kind::Float, Device::Cpu));
     augmenter.fill(all, rows, (rows.len(), 1), &mut inputs, |inputs| {
@@ -34,11 +34,7 @@ fn on_the_host(recipe: Augment, all: &Prepared, image: [usize; 3], rows: &[i64])
 /// The same by operations on the batch, on the CPU, too.
 fn by_operations(recipe: Augment, all: &Prepared, image: [usize; 3], rows: &[i64]) -> Tensor {
     let mut augmenter = Augmenter::new(recipe, image).expect("something is on");
-    let images = augmenter.changes_images();
-    let mut stream = PLACE.stream(Purpose::Augment);
-    let drawn = (0..if images { 2 * rows.len() } else { 0 })
-        .map(|_| Change::draw(&recipe, image, &mut stream));
-    let changes = Changes::Device(augmenter.table(drawn, Device::Cpu));
+    let changes = augmenter.on_device(PLACE, all, 2 * rows.len(), rows.len());
     augmenter.pass = Some(Pass { place: PLACE, changes });
     augmenter.make(all, &Tensor::from_slice(rows), (rows.len(), 1))
 }
@@ -83,6 +79,52 @@ fn both_ways_to_change_images_agree() {
             let plain = tensors::select(&all, &Tensor::from_slice(&rows)) * (2.0 / 255.0) - 1.0;
             let changed = (&host - plain).abs().max().double_value(&[]);
             assert!(changed > 0.1, "{recipe:?} changes nothing");
+        }
+    }
+}
+
+/// What each run draws and makes is what it is alone, beside others that change other things, and
+/// what changes nothing stays to the bit.
+#[test]
+fn samples_of_several_runs_are_changed_as_those_of_each() {
+    let (image, samples, batch) = ([2, 9, 6], 12, 7);
+    let noisy = Augment { noise: 0.2, ..Augment::default() };
+    let recipes: Vec<Augment> = each().into_iter().chain([noisy, Augment::default()]).collect();
+    let scale = |run: usize| (0.01 * (run + 1) as f32, -0.5 * run as f32);
+    let bytes = noise(samples, image);
+    let all: Vec<Prepared> =
+        (0..recipes.len()).map(|run| prepared(&bytes, samples as i64, scale(run))).collect();
+    let place = |run: usize| Place { seed: run as u64, epoch: 1, rank: 0 };
+    let made = |runs: &[usize], (from, to): (usize, usize), number: u32| {
+        let own: Vec<&Prepared> = runs.iter().map(|run| &all[*run]).collect();
+        let of = |run: &usize| recipes[*run];
+        let mut changes = Together::new(runs.iter().map(of).collect(), &own, image, Device::Cpu)?;
+        let places: Vec<Place> = runs.iter().map(|run| place(*run)).collect();
+        changes.begin(&places, samples, batch);
+        let rows: Vec<i64> = (from as i64..to as i64).collect();
+        let one = tensors::select(own[0], &Tensor::from_slice(&rows));
+        let bytes = one.unsqueeze(0).repeat([runs.len() as i64, 1, 1]);
+        let column = |of: fn((f32, f32)) -> f32| {
+            let all: Vec<f32> = runs.iter().map(|run| of(scale(*run))).collect();
+            Tensor::from_slice(&all).view([-1, 1, 1])
+        };
+        let scaled = changes.unscaled(bytes, from) * column(|s| s.0) + column(|s| s.1);
+        Some(changes.scaled(scaled, (from, number)))
+    };
+    for (part, number) in [((0, 7), 0), ((7, 12), 1)] {
+        let everyone: Vec<usize> = (0..recipes.len()).collect();
+        let several = made(&everyone, part, number).expect("something is changed");
+        for (run, recipe) in recipes.iter().enumerate() {
+            let rows: Vec<i64> = (part.0 as i64..part.1 as i64).collect();
+            let plain = tensors::select(&all[run], &Tensor::from_slice(&rows));
+            let plain = (plain * f64::from(scale(run).0) + f64::from(scale(run).1)).unsqueeze(0);
+            let own = made(&[run], part, number).unwrap_or_else(|| plain.shallow_clone());
+            let off = (several.get(run as i64) - own.get(0)).abs().max().double_value(&[]);
+            // A turn is a product of matrices, whose last digits depend on how many there are.
+            let most = if recipe.turns() { 1e-4 } else { 0.0 };
+            assert!(off <= most, "{recipe:?}: {off:e}");
+            let changed = (own - plain).abs().max().double_value(&[]);
+            assert_eq!(changed > 0.0, recipe.is_on(), "{recipe:?}");
         }
     }
 }
@@ -194,7 +236,7 @@ fn mixed_samples_come_with_both_labels_and_numbers_are_mixed() {
     let recipe = Augment { mixup: 0.5, ..Augment::default() };
     let found = on_the_host(recipe, &all, image, &[2, 0, 1]);
     let mut augmenter = Augmenter::new(recipe, image).expect("on");
-    augmenter.begin(PLACE, 6, Device::Cpu);
+    augmenter.begin(PLACE, &all, 6, 3);
     let (labels, mixed) = augmenter.mix_labels(Tensor::from_slice(&[7i64, 8, 9]), 1);
     let Mixed { labels: others, share } = mixed.expect("classes are mixed in the loss");
     assert!((0.5..=1.0).contains(&share));

@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::super::whole;
-use crate::data::Prepared;
+use crate::data::{Prepared, Together};
 use crate::random::Place;
 
 /// A batch of every run.
@@ -13,6 +13,28 @@ pub struct Batches {
     pub inputs: Tensor,
     /// `[runs, batch]`: classes, i64, or numbers, f32.
     pub labels: Tensor,
+    /// What the classes are mixed with, where any run's are.
+    pub mixed: Option<Mixed>,
+}
+
+/// Labels that the batches' own are mixed with.
+#[derive(Debug)]
+pub struct Mixed {
+    /// `[runs, batch]`, i64.
+    labels: Tensor,
+    /// The share of the samples themselves, and of the others, `[runs]`.
+    shares: [Tensor; 2],
+}
+
+impl Batches {
+    /// The loss of each run, by that of labels: of mixed samples, of both labels by their shares.
+    pub fn losses(&self, of: impl Fn(&Tensor) -> Tensor) -> Tensor {
+        let own = of(&self.labels);
+        match &self.mixed {
+            Some(Mixed { labels, shares: [share, rest] }) => own * share + of(labels) * rest,
+            None => own,
+        }
+    }
 }
 
 /// Where batches come from.
@@ -24,6 +46,8 @@ pub struct Feed {
     /// `[runs, samples of an epoch]`, i32; of runs that see the same batches one row.
     order: Tensor,
     runs: i64,
+    /// How samples are changed, where any run's are.
+    changes: Option<Together>,
 }
 
 #[derive(Debug)]
@@ -36,8 +60,8 @@ enum Inputs {
 }
 
 impl Feed {
-    /// Of runs that take a data set's inputs so, and its labels, `[samples]`.
-    pub fn new(prepared: &[&Prepared], labels: &Tensor) -> Self {
+    /// Of runs that take a data set's inputs so, and its labels, `[samples]`, changed so.
+    pub fn new(prepared: &[&Prepared], labels: &Tensor, changes: Option<Together>) -> Self {
         let device = labels.device();
         let column = |numbers: Vec<f32>| Tensor::from_slice(&numbers).to_device(device);
         let (mut factors, mut offsets, mut own, mut shared) = (vec![], vec![], vec![], None);
@@ -64,7 +88,7 @@ impl Feed {
         };
         let labels = labels.shallow_clone();
         let runs = whole(prepared.len());
-        Self { inputs, labels, order: Tensor::new(), runs }
+        Self { inputs, labels, order: Tensor::new(), runs, changes }
     }
 
     /// Begins an epoch: the training rows of each run, in the order drawn for its place; those of
@@ -76,14 +100,28 @@ impl Feed {
         self.order = order.to_device(self.labels.device());
     }
 
-    /// The samples `from..to` of each run's epoch.
-    pub fn load(&self, from: usize, to: usize) -> Batches {
-        let [from, len] = [from, to - from].map(whole);
-        let rows = self.order.narrow(1, from, len);
+    /// Draws how the samples of the epoch are changed at these places of all runs, in batches of
+    /// at most so many.
+    pub fn change(&mut self, places: impl Iterator<Item = Place>, most: usize) {
+        let samples = self.order.size().get(1).copied().unwrap_or(0);
+        if let Some(changes) = &mut self.changes {
+            let samples = usize::try_from(samples).unwrap_or(0);
+            changes.begin(&places.collect::<Vec<_>>(), samples, most);
+        }
+    }
+
+    /// The samples `from..to` of each run's epoch, its batch of this number.
+    pub fn load(&self, (from, to): (usize, usize), batch: u32) -> Batches {
+        let [start, len] = [from, to - from].map(whole);
+        let rows = self.order.narrow(1, start, len);
         let orders = rows.size()[0];
         let flat = rows.reshape([-1]);
         let labels = self.labels.index_select(0, &flat).view([orders, len]);
         let labels = labels.expand([self.runs, len], false);
+        let changed = |inputs: Tensor| match &self.changes {
+            Some(changes) => changes.unscaled(inputs, from),
+            None => inputs,
+        };
         let inputs = match &self.inputs {
             Inputs::Shared { all, factor, offset } => {
                 let bytes = all.index_select(0, &flat).view([orders, len, -1]).to_kind(Kind::Float);
@@ -92,15 +130,23 @@ impl Feed {
                     let inputs = bytes * one(factor) + one(offset);
                     inputs.expand([self.runs, len, -1], false)
                 } else {
-                    bytes * factor + offset
+                    changed(bytes) * factor + offset
                 }
             }
             Inputs::Own { all, starts } => {
                 let flat = (rows + starts).reshape([-1]);
-                all.index_select(0, &flat).view([orders, len, -1])
+                changed(all.index_select(0, &flat).view([orders, len, -1]))
             }
         };
-        Batches { inputs, labels }
+        let Some(changes) = &self.changes else { return Batches { inputs, labels, mixed: None } };
+        let inputs = changes.scaled(inputs, (from, batch));
+        match changes.shares(batch) {
+            Some(shares) if !labels.is_floating_point() => {
+                let mixed = Some(Mixed { labels: labels.roll([-1], [1]), shares });
+                Batches { inputs, labels, mixed }
+            }
+            _ => Batches { inputs, labels: changes.mixed(labels, batch), mixed: None },
+        }
     }
 }
 
@@ -139,10 +185,10 @@ mod tests {
         let labels = Tensor::from_slice(&[0i64, 1, 2]);
         let bytes = |factor, offset| Prepared::Bytes { all: all.shallow_clone(), factor, offset };
         let (one, other) = (bytes(1.0, 0.0), bytes(0.1, -1.0));
-        let mut feed = Feed::new(&[&one, &other], &labels);
+        let mut feed = Feed::new(&[&one, &other], &labels, None);
         let place = |seed| Place { seed, epoch: 2, rank: 0 };
         feed.begin(vec![(&[0, 1, 2], place(1)), (&[2, 0, 1], place(2))]);
-        let batch = feed.load(1, 3);
+        let batch = feed.load((1, 3), 0);
         assert_eq!((batch.inputs.size(), batch.labels.size()), (vec![2, 2, 2], vec![2, 2]));
         for (run, (rows, seed)) in [([0, 1, 2], 1), ([2, 0, 1], 2)].into_iter().enumerate() {
             let mut order: Vec<i64> = rows.to_vec();
@@ -162,9 +208,9 @@ mod tests {
         let numbers =
             |x: f32| Prepared::Numbers(Tensor::from_slice(&[x, x + 1.0, x + 2.0]).view([3, 1]));
         let (one, other) = (numbers(0.0), numbers(100.0));
-        let mut feed = Feed::new(&[&one, &other], &Tensor::from_slice(&[5.0f32, 6.0, 7.0]));
+        let mut feed = Feed::new(&[&one, &other], &Tensor::from_slice(&[5.0f32, 6.0, 7.0]), None);
         feed.begin(vec![(&[1], Place::start(1)), (&[2], Place::start(2))]);
-        let batch = feed.load(0, 1);
+        let batch = feed.load((0, 1), 0);
         assert_eq!(Vec::<f32>::try_from(batch.inputs.view([2])).unwrap(), [1.0, 102.0]);
         assert_eq!(Vec::<f32>::try_from(batch.labels.view([2])).unwrap(), [6.0, 7.0]);
     }

@@ -9,10 +9,11 @@ use std::fmt;
 
 use tch::{Device, Kind, Tensor};
 
+use super::parts::{Found, Part, summed};
 use super::{Fusable, Losses, Member, Program, is_one_order, whole};
-use crate::data::Prepared;
+use crate::data::{Prepared, Together};
 use draws::Draws;
-use feed::{Batches, Feed};
+use feed::Feed;
 use update::Update;
 use walk::{Value, Walk};
 
@@ -48,7 +49,10 @@ impl<T: Fusable> Program<T> for Cohort<T::Losses> {
         let dropout: Vec<f64> = members.iter().map(|m| m.task.model().dropout()).collect();
         let inputs: Vec<&Prepared> = members.iter().map(|m| m.task.inputs()).collect();
         let labels = members.first().map_or_else(Tensor::new, |m| m.labels.shallow_clone());
-        let feed = Feed::new(&inputs, &labels);
+        let augment = members.iter().map(|m| m.task.augment()).collect();
+        let image = members.first().map_or([1; 3], |m| m.image);
+        let changes = Together::new(augment, &inputs, image, device);
+        let feed = Feed::new(&inputs, &labels, changes);
         let losses = T::losses(members.iter_mut().map(|m| &mut m.task).collect(), device);
         let draws = Draws::new(&dropout, device);
         Self { parameters, leaves, numbers, feed, draws, losses, update }
@@ -60,26 +64,13 @@ impl<T: Fusable> Program<T> for Cohort<T::Losses> {
         let made = first.training.progress.batch as usize;
         let shown = if is_one_order(members) { &members[..1] } else { &*members };
         self.feed.begin(shown.iter().map(|m| (m.task.rows(), m.order())).collect());
+        self.feed.change(members.iter().map(Member::place), first.plan.at_once);
         self.draws.begin(members.iter().map(Member::place).collect());
         self.update.begin(members, steps.saturating_sub(made));
     }
 
     fn step(&mut self, members: &mut [Member<'_, T>], from: usize, to: usize) {
-        let Some(first) = members.first() else { return };
-        let model = first.task.model();
-        // Load.
-        let Batches { inputs, labels } = self.feed.load(from, to);
-        // Forward.
-        let draws = (&mut self.draws, first.training.progress.batch);
-        let runs = whole(members.len());
-        let mut walk = Walk::new(&self.parameters, runs, draws, model.precision());
-        let outputs = model.run(&mut walk, Value::Rows(inputs)).rows();
-        // Loss. Each run's weights change its own loss alone, so that of their sum is that of each.
-        let losses = self.losses.of(&outputs, &labels);
-        tch::no_grad(|| self.losses.count(&outputs.detach(), &labels, &losses.detach()));
-        // Backward.
-        let sum = losses.sum(Kind::Float);
-        let gradients = Tensor::run_backward(&[sum], &self.leaves, false, false);
+        let gradients = summed(members, (from, to), |members, part| self.pass(members, part));
         // Update.
         tch::no_grad(|| self.update.step(&mut self.numbers, &gradients));
 
@@ -88,6 +79,31 @@ impl<T: Fusable> Program<T> for Cohort<T::Losses> {
             member.training.progress.batch += 1;
             member.training.progress.samples += (to - from) as u64;
         }
+    }
+}
+
+impl<L: Losses> Cohort<L> {
+    /// Load, forward, loss, backward.
+    fn pass<T: Fusable>(&mut self, members: &[Member<'_, T>], part: Part) -> Found {
+        let model = members[0].task.model();
+        // Load.
+        let batches = self.feed.load((part.from, part.to), part.batch);
+        // Forward.
+        let draws = (&mut self.draws, part.batch);
+        let mut walk = Walk::new(&self.parameters, whole(members.len()), draws, model.precision());
+        let outputs = model.run(&mut walk, Value::Rows(batches.inputs.shallow_clone())).rows();
+        // Loss. Each run's weights change its own loss alone, so that of their sum is that of each.
+        let losses = batches.losses(|labels| self.losses.of(&outputs, labels));
+        let labels = &batches.labels;
+        tch::no_grad(|| self.losses.count(&outputs.detach(), labels, &losses.detach()));
+        let masses = part.weighed.then(|| self.losses.masses(labels));
+        // Backward.
+        let sum = match &masses {
+            Some(masses) => (losses * masses).sum(Kind::Float),
+            None => losses.sum(Kind::Float),
+        };
+        let gradients = Tensor::run_backward(&[sum], &self.leaves, false, false);
+        Found { gradients, masses }
     }
 }
 

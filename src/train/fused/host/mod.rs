@@ -4,6 +4,7 @@ mod walk;
 
 use tch::{Device, Kind, Tensor};
 
+use super::parts::{Found, Part, summed};
 use super::{Fusable, Member, Program, Slopes, is_one_order, whole};
 use crate::data::Batch;
 use crate::raw;
@@ -34,7 +35,7 @@ impl<T: Fusable> Program<T> for Cohort {
         let flat = rows(runs, numbers);
         let kept: Vec<Tensor> =
             statistics.iter().map(|shape| Tensor::empty(stacked(shape), floats)).collect();
-        let most = whole(first.plan.batch_size.min(first.task.samples()));
+        let most = whole(first.plan.at_once.min(first.task.samples()));
         let features = whole(first.features);
         let inputs = rows(runs, most * features).view([runs, most, features]);
         let labels = Tensor::zeros([runs, most], (first.labels.kind(), Device::Cpu));
@@ -56,25 +57,10 @@ impl<T: Fusable> Program<T> for Cohort {
     }
 
     fn step(&mut self, members: &mut [Member<'_, T>], from: usize, to: usize) {
-        let steps: Vec<Step> = members.iter().map(step).collect();
-        // Load.
-        let (inputs, batches) = self.load(members, from, to);
-        // Forward.
-        let Some(first) = members.first() else { return };
-        let mut walk = Walk::new(&self.parameters, &steps);
-        let output = first.task.model().run(&mut walk, inputs);
-        // Loss.
-        let tasks: Vec<&T> = members.iter().map(|member| &member.task).collect();
-        let Slopes { scores, losses, gradient } = T::slopes(&tasks, &batches, &output.detach());
-        // Backward.
-        let gradients = walk.back(&output, gradient);
+        let gradients = summed(members, (from, to), |members, part| self.pass(members, part));
         // Update.
         update(members, &gradients);
-
-        for ((at, member), (batch, loss)) in (0..).zip(members).zip(batches.iter().zip(losses)) {
-            #[expect(clippy::cast_possible_truncation, reason = "a loss is single precision")]
-            let loss = Tensor::from(loss as f32);
-            member.task.count(batch, &scores.select(0, at), &loss);
+        for member in members {
             member.training.progress.batch += 1;
             member.training.progress.samples += (to - from) as u64;
         }
@@ -82,6 +68,33 @@ impl<T: Fusable> Program<T> for Cohort {
 }
 
 impl Cohort {
+    /// Load, forward, loss, backward.
+    fn pass<T: Fusable>(&self, members: &mut [Member<'_, T>], part: Part) -> Found {
+        let steps: Vec<Step> = members.iter().map(|member| step(member, part)).collect();
+        // Load.
+        let (inputs, batches) = self.load(members, part.from, part.to);
+        // Forward.
+        let mut walk = Walk::new(&self.parameters, &steps);
+        let output = members[0].task.model().run(&mut walk, inputs);
+        // Loss.
+        let tasks: Vec<&T> = members.iter().map(|member| &member.task).collect();
+        let Slopes { scores, losses, gradient } =
+            T::slopes(&tasks, &batches, &output.detach(), part.weighed);
+        let masses = part.weighed.then(|| {
+            let each = tasks.iter().zip(&batches).map(|(task, batch)| task.mass(batch));
+            Tensor::stack(&each.collect::<Vec<_>>(), 0)
+        });
+        // Backward.
+        let gradients = walk.back(&output, gradient);
+
+        for ((at, member), (batch, loss)) in (0..).zip(members).zip(batches.iter().zip(losses)) {
+            #[expect(clippy::cast_possible_truncation, reason = "a loss is single precision")]
+            let loss = Tensor::from(loss as f32);
+            member.task.count(batch, &scores.select(0, at), &loss);
+        }
+        Found { gradients, masses }
+    }
+
     /// The samples `from..to` of each run's epoch: inputs `[runs, batch, features]`, and the batches.
     fn load<T: Fusable>(
         &self,
@@ -113,9 +126,9 @@ fn rows(runs: i64, numbers: i64) -> Tensor {
 /// Single precision numbers of 64 bytes.
 const LINE: i64 = 16;
 
-fn step<T: Fusable>(member: &Member<'_, T>) -> Step {
+fn step<T: Fusable>(member: &Member<'_, T>, part: Part) -> Step {
     let dropout = member.task.model().dropout();
-    Step { place: member.place(), batch: member.training.progress.batch, dropout }
+    Step { place: member.place(), batch: part.batch, dropout }
 }
 
 /// One pass over the buffer, row by row, with each run's own numbers.

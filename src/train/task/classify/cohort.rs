@@ -1,8 +1,10 @@
 //! Classifications of a cohort: their losses and gradients at once.
+use dlgrid_sweep::recipe::Augment;
 use tch::{Device, Kind, Tensor};
 
 use super::Classify;
-use crate::data::{Batch, Prepared};
+use crate::data::{Batch, Mixed, Prepared};
+use crate::engine;
 use crate::fused::{Fusable, Losses, Slopes};
 use crate::raw;
 
@@ -12,9 +14,8 @@ impl Fusable for Classify<'_> {
     }
 
     /// By the logarithms of all probabilities at once, `[runs, batch, classes]`.
-    fn slopes(runs: &[&Self], batches: &[Batch], outputs: &Tensor) -> Slopes {
+    fn slopes(runs: &[&Self], batches: &[Batch], outputs: &Tensor, weighed: bool) -> Slopes {
         let binary = runs.iter().any(|run| run.classifier.binary);
-        let classes = runs.first().map_or(0, |run| run.data.classes);
         let scores = if binary {
             Tensor::cat(&[outputs.zeros_like(), outputs.shallow_clone()], 2)
         } else {
@@ -28,11 +29,24 @@ impl Fusable for Classify<'_> {
         for (((run, batch), part), logs) in
             runs.iter().zip(batches).zip(parts).zip(raw::floats(&logs).chunks_exact(of_a_run))
         {
-            run.loss.slopes(raw::wholes(&batch.labels), classes, part);
-            let terms = part.iter().zip(logs).filter(|(slope, _)| **slope != 0.0);
-            losses.push(terms.map(|(slope, log)| f64::from(*slope) * f64::from(*log)).sum());
+            let factor = run.mass_of(batch, weighed) * own_share(batch);
+            losses.push(run.sloped(&batch.labels, factor, logs, part) / f64::from(factor));
         }
-        let gradient = Tensor::internal_log_softmax_backward_data(&slopes, &logs, -1, Kind::Float);
+        let back = |slopes: &Tensor, logs: &Tensor| {
+            Tensor::internal_log_softmax_backward_data(slopes, logs, -1, Kind::Float)
+        };
+        let gradient = back(&slopes, &logs);
+        for ((at, loss), (run, batch)) in (0..).zip(&mut losses).zip(runs.iter().zip(batches)) {
+            let Some(Mixed { labels, share }) = &batch.mixed else { continue };
+            let logs = logs.select(0, at);
+            let mut slopes = logs.empty_like();
+            let factor = run.mass_of(batch, weighed) * single(1.0 - share);
+            let part = raw::floats_mut(&mut slopes);
+            let mass = f64::from(run.mass_of(batch, weighed));
+            let other = run.sloped(labels, factor, raw::floats(&logs), part) / mass;
+            *loss = *loss * *share + other;
+            let _ = gradient.select(0, at).g_add_(&back(&slopes, &logs));
+        }
         let gradient = if binary { gradient.narrow(2, 1, 1).contiguous() } else { gradient };
         Slopes { scores, losses, gradient }
     }
@@ -41,8 +55,8 @@ impl Fusable for Classify<'_> {
         self.trainer.inputs()
     }
 
-    fn augments(&self) -> bool {
-        self.recipe.augment.is_on()
+    fn augment(&self) -> Augment {
+        self.recipe.augment
     }
 
     fn rows(&self) -> &[i64] {
@@ -54,6 +68,30 @@ impl Fusable for Classify<'_> {
     fn losses(runs: Vec<&mut Self>, device: Device) -> CrossEntropies {
         CrossEntropies::new(runs, device)
     }
+}
+
+impl Classify<'_> {
+    /// What the loss of a batch is weighed by.
+    fn mass_of(&self, batch: &Batch, weighed: bool) -> f32 {
+        if weighed { single(engine::Task::mass(self, batch).double_value(&[])) } else { 1.0 }
+    }
+
+    /// Sets the slopes of the loss by these labels, times a factor, and gives the loss times it.
+    fn sloped(&self, labels: &Tensor, factor: f32, logs: &[f32], slopes: &mut [f32]) -> f64 {
+        self.loss.slopes(raw::wholes(labels), self.data.classes, factor, slopes);
+        let terms = slopes.iter().zip(logs).filter(|(slope, _)| **slope != 0.0);
+        terms.map(|(slope, log)| f64::from(*slope) * f64::from(*log)).sum()
+    }
+}
+
+/// The share of a batch's own labels.
+fn own_share(batch: &Batch) -> f32 {
+    batch.mixed.as_ref().map_or(1.0, |mixed| single(mixed.share))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "training is single precision")]
+const fn single(x: f64) -> f32 {
+    x as f32
 }
 
 /// The cross entropies of several runs.
@@ -134,6 +172,14 @@ impl Losses for CrossEntropies {
                     + spread * (smoothing / self.classes as f64)
             }
             _ => plain,
+        }
+    }
+
+    fn masses(&self, labels: &Tensor) -> Tensor {
+        let over_batch = |x: &Tensor| x.sum_dim_intlist(1, false, Kind::Float);
+        match &self.weights {
+            None => over_batch(&labels.ones_like()),
+            Some(weights) => over_batch(&weights.gather(1, labels, false)),
         }
     }
 

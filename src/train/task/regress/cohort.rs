@@ -1,4 +1,5 @@
 //! Regressions of a cohort: their losses and gradients at once.
+use dlgrid_sweep::recipe::Augment;
 use tch::{Device, Kind, Tensor};
 
 use super::Regress;
@@ -16,7 +17,7 @@ impl Fusable for Regress<'_> {
         clippy::cast_possible_truncation,
         reason = "a batch is small; targets and gradients are single precision"
     )]
-    fn slopes(runs: &[&Self], batches: &[Batch], outputs: &Tensor) -> Slopes {
+    fn slopes(runs: &[&Self], batches: &[Batch], outputs: &Tensor, weighed: bool) -> Slopes {
         let scores = outputs.contiguous();
         let mut gradient = scores.empty_like();
         let of_a_run = scores.numel() / runs.len().max(1);
@@ -28,12 +29,13 @@ impl Fusable for Regress<'_> {
             let (scale, offset) = run.units();
             let (scale, offset) = (scale as f32, offset as f32);
             let norm = (2.0 / of_a_run as f64) as f32;
+            let mass = if weighed { batch.samples as f32 } else { 1.0 };
             let mut sum = 0.0;
             for ((slope, output), target) in
                 part.iter_mut().zip(outputs).zip(raw::floats(&batch.labels))
             {
                 let error = output - (target - offset) / scale;
-                *slope = norm * error;
+                *slope = norm * error * mass;
                 sum += f64::from(error) * f64::from(error);
             }
             losses.push(sum / of_a_run as f64);
@@ -45,8 +47,8 @@ impl Fusable for Regress<'_> {
         self.trainer.inputs()
     }
 
-    fn augments(&self) -> bool {
-        self.recipe.augment.is_on()
+    fn augment(&self) -> Augment {
+        self.recipe.augment
     }
 
     fn rows(&self) -> &[i64] {
@@ -89,6 +91,11 @@ impl Losses for SquaredErrors {
         let [scale, offset] = [&self.scale, &self.offset].map(|all| all.to_kind(Kind::Float));
         let errors = outputs.squeeze_dim(2) - (labels - offset) / scale;
         errors.square().mean_dim([1i64].as_slice(), false, Kind::Float)
+    }
+
+    fn masses(&self, labels: &Tensor) -> Tensor {
+        let [runs, samples] = [0, 1].map(|at| labels.size().get(at).copied().unwrap_or(0));
+        Tensor::full([runs], samples as f64, (Kind::Float, labels.device()))
     }
 
     fn count(&mut self, outputs: &Tensor, labels: &Tensor, _losses: &Tensor) {

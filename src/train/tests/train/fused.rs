@@ -434,6 +434,119 @@ fn samples_are_changed_for_each_run_as_they_are_alone() {
     assert_same(&all, &own, "augmented");
 }
 
+/// Of classes both labels count, of numbers the mix of them; some mix and their neighbours don't.
+#[test]
+fn samples_are_mixed_for_each_run_as_they_are_alone() {
+    let data = wide();
+    let mixup = |x: f64| ("augment.mixup", Value::Float(x));
+    for more in [
+        vec![],
+        vec![("regularize.dropout", Value::Float(0.3)), ("model.batch_norm", Value::Bool(true))],
+        vec![("augment.noise", Value::Float(0.2))],
+    ] {
+        let mut recipes = eight(&base(&[&more[..], &[mixup(0.4)]].concat()));
+        (recipes[1].augment.mixup, recipes[4].augment.mixup) = (0.0, 1.0);
+        let jobs = jobs(&recipes, &data);
+        let (own, all) = (alone(&jobs, &[], Stop::default), together(&jobs, &[], &Stop::default()));
+        assert_same(&all, &own, &format!("mixed {more:?}"));
+        assert_eq!(all.sizes, [8; 8]);
+        // From amid an epoch each goes on alone, and what was begun alone in company.
+        let stopped = together(&jobs, &[], &Stop::after(7));
+        assert_same(&alone(&jobs, &stopped.saved, Stop::default), &own, "alone from step 7");
+        let begun = alone(&jobs, &[], || Stop::after(3));
+        let pair = [jobs[4], jobs[1]];
+        let from = [begun.saved[4].clone(), begun.saved[1].clone()];
+        let pair = together(&pair, &from, &Stop::default());
+        assert_eq!(bits(weights(&pair)[0]), bits(weights(&own)[4]));
+        assert_eq!(bits(weights(&pair)[1]), bits(weights(&own)[1]));
+    }
+    for (data, more) in small_ways() {
+        let recipes = eight(&base(&[&more[..], &[mixup(0.4)]].concat()));
+        assert_rounding(&jobs(&recipes, &data), &format!("mixed {more:?}"));
+    }
+}
+
+/// Data and settings whose products are small, or whose losses libtorch sums in another order.
+fn small_ways() -> Vec<(Dataset, Vec<(&'static str, Value)>)> {
+    let (images, labels) = blobs(90, 8, 2);
+    let classes = || Dataset::new(&images, &labels, 2, Device::Cpu);
+    let targets: Vec<f32> =
+        labels.iter().zip(&images).map(|(l, x)| f32::from(*l) + f32::from(*x) / 50.0).collect();
+    let flag = |path| (path, Value::Bool(true));
+    let smooth = ("label_smoothing", Value::Float(0.2));
+    let table = [("data.set", text("csv")), ("data.target", text("y"))];
+    vec![
+        (classes(), vec![smooth.clone(), flag("balance")]),
+        (classes(), vec![("loss", text("binary_cross_entropy")), smooth]),
+        (classes().with_numbers(&targets), [&[("task", text("regress"))], &table[..]].concat()),
+    ]
+}
+
+fn assert_rounding(jobs: &[Job<'_>], what: &str) {
+    let (own, all) = (alone(jobs, &[], Stop::default), together(jobs, &[], &Stop::default()));
+    for (run, (one, other)) in weights(&all).iter().zip(weights(&own)).enumerate() {
+        let off = difference(one, other);
+        assert!(off < ROUNDING, "{what}: run {run} is off by {off:e}");
+    }
+    for (one, other) in all.epochs.iter().flatten().zip(own.epochs.iter().flatten()) {
+        let (one, other) = (one.metrics["train/loss"].0, other.metrics["train/loss"].0);
+        assert!((one - other).abs() <= 1e-4 * other.abs(), "{what}: {one} {other}");
+    }
+}
+
+/// Runs whose samples all make one step: of fewer samples than are computed at once, and of more.
+fn descents(more: &[(&'static str, Value)]) -> Vec<Recipe> {
+    let of = |lr: f64, own: &[(&'static str, Value)]| {
+        let step = [
+            ("optimizer.kind", text("gd")),
+            ("optimizer.lr", Value::Float(lr)),
+            ("epochs", Value::Int(4)),
+            ("model.width", Value::Int(32)),
+        ];
+        recipe(&[&step[..], more, own].concat())
+    };
+    vec![
+        of(0.1, &[]),
+        of(0.3, &[("regularize.dropout", Value::Float(0.3))]),
+        of(0.2, &[("optimizer.weight_decay", Value::Float(0.1))]),
+        of(0.5, &[("optimizer.clip", Value::Float(0.5)), ("schedule.kind", text("cosine"))]),
+    ]
+}
+
+#[test]
+fn steps_over_all_samples_are_made_together_as_alone() {
+    dlgrid_train::tch::set_num_threads(1);
+    for samples in [200, 6000] {
+        let (images, labels) = blobs(samples, 96, 4);
+        let data = Dataset::new(&images, &labels, 4, Device::Cpu);
+        for more in [
+            vec![],
+            vec![("model.batch_norm", Value::Bool(true))],
+            vec![("augment.noise", Value::Float(0.2))],
+        ] {
+            let recipes = descents(&more);
+            let jobs = jobs(&recipes, &data);
+            let (own, all) =
+                (alone(&jobs, &[], Stop::default), together(&jobs, &[], &Stop::default()));
+            assert_same(&all, &own, &format!("gd {samples} {more:?}"));
+            assert_eq!(all.sizes, [4; 4]);
+            let stopped = together(&jobs, &[], &Stop::after(3));
+            assert_same(&alone(&jobs, &stopped.saved, Stop::default), &own, "alone from step 3");
+            let begun = alone(&jobs, &[], || Stop::after(1));
+            let pair = [jobs[3], jobs[1]];
+            let from = [begun.saved[3].clone(), begun.saved[1].clone()];
+            let pair = together(&pair, &from, &Stop::default());
+            assert_eq!(bits(weights(&pair)[0]), bits(weights(&own)[3]));
+            assert_eq!(bits(weights(&pair)[1]), bits(weights(&own)[1]));
+        }
+    }
+    for (data, more) in small_ways() {
+        let more = [&more[..], &[("augment.mixup", Value::Float(0.4))]].concat();
+        let recipes = descents(&more);
+        assert_rounding(&jobs(&recipes, &data), &format!("gd {more:?}"));
+    }
+}
+
 #[test]
 fn what_finishes_is_judged_on_the_test_set_in_company_too() {
     let data = wide();

@@ -141,6 +141,94 @@ fn numbers_are_learnt_and_tables_are_each_runs_own() {
     assert!((one - other).abs() < 1e-3, "{one} {other}");
 }
 
+/// Mixed samples and steps over all samples draw what is drawn on the CPU.
+#[test]
+fn mixed_samples_and_whole_steps_come_to_what_they_come_to_alone() {
+    let (images, labels) = blobs(5500, 16, 3);
+    let many = Dataset::new(&images, &labels, 3, Device::Cpu);
+    let few = self::images();
+    let flag = |path| (path, Value::Bool(true));
+    let mixed = [number("augment.mixup", 0.4)];
+    let smooth = [number("label_smoothing", 0.1), flag("balance")];
+    let descend = [("optimizer.kind", text("gd")), number("optimizer.lr", 0.3)];
+    for (data, more) in [
+        (&few, mixed.to_vec()),
+        (&few, [&mixed[..], &smooth, &[flag("model.batch_norm")]].concat()),
+        (&few, [&descend[..], &mixed].concat()),
+        (&many, descend.to_vec()),
+        (&many, [&descend[..], &mixed, &smooth].concat()),
+    ] {
+        let plain = more.iter().any(|(path, _)| *path == "optimizer.kind");
+        let mut recipes = if plain {
+            let decay = |x| number("optimizer.weight_decay", x);
+            let of = |x| recipe(&base(&[&more[..], &[decay(x)]].concat()));
+            vec![of(0.0), of(0.1), of(0.3)]
+        } else {
+            eight(&base(&more))
+        };
+        recipes[1].augment.mixup = 0.0;
+        let jobs = jobs(&recipes, data);
+        // Plain steps amplify no rounding; of the others the first is compared.
+        let stop = || if plain { Stop::default() } else { Stop::after(1) };
+        let all = together_by(By::Device, &jobs, &[], &stop());
+        let own = alone(&jobs, &[], stop);
+        assert_eq!(all.sizes, vec![recipes.len(); recipes.len()], "{more:?}");
+        for (run, (one, other)) in weights(&all).into_iter().zip(weights(&own)).enumerate() {
+            let largest = other.iter().fold(1.0f32, |most, w| most.max(w.abs()));
+            let off = one.iter().zip(other).filter(|(a, b)| (*a - *b).abs() > STEP * largest);
+            let off = off.count();
+            assert!(off <= one.len() / 200, "{more:?}: {off} weights of run {run} are off");
+        }
+        let (all, own) = (by_device(&jobs, &[]), alone(&jobs, &[], Stop::default));
+        for (one, other) in all.epochs.iter().zip(&own.epochs) {
+            let [one, other] = [one, other].map(|epochs| epochs[0].metrics["train/loss"].0);
+            assert!((one - other).abs() < 5e-3 * other, "{more:?}: {one} {other}");
+        }
+    }
+}
+
+/// Stopped amid an epoch, each goes on in other company; and none is changed by who is beside it.
+#[test]
+fn changed_samples_are_each_runs_own_in_any_company() {
+    let data = images();
+    let flag = |path| (path, Value::Bool(true));
+    let images = [
+        flag("augment.flip"),
+        ("augment.shift", Value::Int(1)),
+        number("augment.rotate", 20.0),
+        number("augment.brightness", 0.3),
+        ("augment.cutout", Value::Int(3)),
+        number("augment.noise", 0.1),
+    ];
+    let mixed = [number("augment.mixup", 0.4), number("augment.noise", 0.1)];
+    for more in [images.to_vec(), [&images[..1], &mixed].concat()] {
+        let mut recipes = eight(&base(&more));
+        // Their neighbours change less, or nothing.
+        recipes[3].augment = dlgrid_sweep::recipe::Augment::default();
+        recipes[5].augment.rotate = 0.0;
+        let jobs = jobs(&recipes, &data);
+        let straight = by_device(&jobs, &[]);
+        assert_eq!(straight.sizes, [8; 8], "{more:?}");
+        for at in 0..8 {
+            let one = by_device(&jobs[at..=at], &[]);
+            let off = difference(weights(&straight)[at], weights(&one)[0]);
+            assert!(off < ROUNDING, "{more:?}: run {at} is off by {off:e}");
+        }
+        let plain = by_device(&super::fused::jobs(&eight(&base(&[])), &data), &[]);
+        let changed = |at: usize| difference(weights(&straight)[at], weights(&plain)[at]);
+        assert!(changed(0) > 0.01 && changed(3) < ROUNDING, "{} {}", changed(0), changed(3));
+        for step in [1, 4] {
+            let all = together_by(By::Device, &jobs, &[], &Stop::after(step));
+            let pair =
+                by_device(&[jobs[5], jobs[0]], &[all.saved[5].clone(), all.saved[0].clone()]);
+            for (own, at) in [(0, 5), (1, 0)] {
+                let off = difference(weights(&pair)[own], weights(&straight)[at]);
+                assert!(off < ROUNDING, "{more:?}: from step {step} run {at} is off by {off:e}");
+            }
+        }
+    }
+}
+
 /// What is drawn on a device is not what is drawn on the CPU, so such runs are held against
 /// themselves.
 #[test]
