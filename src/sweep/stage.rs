@@ -7,7 +7,7 @@ use crate::pack::Cut;
 use crate::recipe::key::KEYS;
 use crate::recipe::{Recipe, ScheduleKind, Value, Work};
 use crate::space::Base;
-use crate::spec::{self, At, Fuse, Goal, Objective, Spec, StageKind, Upkeep};
+use crate::spec::{self, At, Fuse, Goal, Objective, SlurmSettings, Spec, StageKind, Upkeep};
 use crate::store::layout::SweepDir;
 use crate::store::manifest::Manifest;
 use crate::store::merge::Results;
@@ -64,7 +64,10 @@ pub fn create(
 ) -> Result<Created, SweepError> {
     let text = text(sweep, kind, number, chosen);
     let (dir, root) = (dir(sweep, kind, number), root(sweep));
-    let spec = read(&dir, &text)?;
+    // How it is cut depends on the GPUs and ranks that the sweep asks for. How many runs a task of the
+    // sweep has says nothing of a stage, which has fewer.
+    let slurm = SlurmSettings { runs_per_task: None, ..sweep.spec.slurm.clone() };
+    let spec = Spec { slurm, ..read(&dir, &text)? };
     let created = Sweep::create_in(dir, root, spec, text.as_bytes(), cut)?;
     Ok(Created { sweep: as_its_sweep(created.sweep, sweep), ..created })
 }
@@ -323,6 +326,33 @@ confirm: {top: 2, seeds: 2}
         };
         for (place, point) in points.into_iter().enumerate() {
             assert_eq!(id(&stage.sweep, place as u64), id(&toy, point));
+        }
+    }
+
+    /// A stage is cut as its sweep would be: a GPU has its fill, ranks train one run at a time.
+    #[test]
+    fn a_stage_is_cut_for_the_device_and_the_ranks_of_its_sweep() {
+        let cut = Cut::Tasks(crate::pack::Load::default());
+        for (slurm, slices) in [
+            ("{}", 32),
+            ("{gpus: 1}", 4),
+            ("{gpus: 1, runs_per_task: 2}", 4),
+            ("{gpus: 1, ranks: 2}", 32),
+        ] {
+            let root = tempfile::tempdir().expect("folder");
+            let toy = sweep(
+                root.path(),
+                &format!(
+                    "name: toy\ntrain: {{data: {{set: digits}}}}\n\
+                     parameters: {{optimizer.lr: {{log: [1e-4, 1], steps: 128}}}}\n\
+                     slurm: {slurm}\nobjective: {{minimize: valid/loss}}\n"
+                ),
+            );
+            let points = toy.spec.space.walk(0, 199).map(|point| (point, None)).collect();
+            let chosen = Chosen { of: &toy, points, seeds: vec![1, 2] };
+            let stage = create(&toy, StageKind::Confirm, 1, &chosen, &cut).expect("a stage");
+            assert_eq!(stage.sweep.manifest.slices.len(), slices, "{slurm}");
+            assert_eq!(stage.sweep.spec.slurm, toy.spec.slurm);
         }
     }
 

@@ -14,25 +14,24 @@ mod fit;
 mod halve;
 mod host;
 mod parts;
+mod room;
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
-use dlgrid_sweep::recipe::{self, Recipe, Shape};
+use dlgrid_sweep::recipe::{self, Shape};
 use dlgrid_sweep::store::record::Metrics;
 use tch::{Device, Tensor};
 
-use crate::data::{Batch, Dataset, Inputs, Prepared};
+use crate::data::{Batch, Prepared};
 use crate::engine::checkpoint::encode;
 use crate::engine::{EpochEnd, Plan, Stop, Training, is_done};
-use crate::model::Model;
 use crate::random::Place;
-use crate::raw;
 use crate::run::{self, Job, RunError, Trained};
 use crate::task::classify::Classify;
 use crate::task::regress::Regress;
 use crate::task::{Task, TaskError};
 pub use halve::train_halving;
+pub use room::room;
 
 /// A task of which several runs can be trained at once.
 pub trait Fusable: Task<Batch = Batch> {
@@ -171,34 +170,6 @@ pub struct Log<'a> {
     pub end: &'a mut dyn FnMut(usize, Trained, usize) -> bool,
 }
 
-/// How many runs of this recipe a GPU has the memory for at once, by an estimate and with a margin;
-/// nothing where that is not known: on the CPU, for one.
-#[must_use]
-pub fn room(recipe: &Recipe, data: &Dataset) -> Option<usize> {
-    let Device::Cuda(_) = data.device() else { return None };
-    let outputs = data.classes.max(1);
-    let model = Model::new(recipe, data.image(), outputs).ok()?;
-    let held = match data.inputs {
-        Inputs::Table(_) => data.samples * data.features * size_of::<f32>(),
-        Inputs::Bytes(_) => 0,
-    };
-    // The order of an epoch, and the numbers of its steps.
-    let epoch = data.samples * 2 * size_of::<i32>();
-    // How each sample is changed, and a batch on the way.
-    let batch = (recipe.at_once() as usize).min(data.samples) * data.features;
-    let changed = data.samples * 9 * size_of::<f32>() + 4 * batch * size_of::<f32>();
-    let changes = if recipe.augment.is_on() { changed } else { 0 };
-    let a_run = model.footprint(recipe.at_once() as usize) + (held + epoch + changes) as u64;
-    // Asked once: what libtorch has taken by then it keeps, and uses again.
-    static FREE: OnceLock<Option<u64>> = OnceLock::new();
-    fitting((*FREE.get_or_init(raw::free_on_gpu))?, a_run)
-}
-
-/// How many of such a size fit where so many bytes are free: a fifth is left to libtorch.
-fn fitting(free: u64, a_run: u64) -> Option<usize> {
-    usize::try_from(free / 5 * 4 / a_run.max(1)).ok().map(|runs| runs.max(1))
-}
-
 /// Trains runs of one [`Shape`] on one data set by the program for its device, each from its checkpoint if it has
 /// one. A run of whose end `log` is told nothing can't be trained with the others: its split or
 /// its progress differs, or it can't be trained at all. It has to be trained alone.
@@ -258,6 +229,7 @@ fn learn<'j, T: Fusable>(
     stop: &Stop,
     log: &mut Log<'_>,
 ) {
+    let look = room::Look::before();
     let mut members = Vec::with_capacity(jobs.len());
     for (at, job) in jobs.iter().enumerate() {
         let from = from.get(at).and_then(Option::as_deref);
@@ -266,7 +238,9 @@ fn learn<'j, T: Fusable>(
     }
     let save_every = jobs.first().map_or(Duration::MAX, |job| job.save_every);
     let Log { begin, epoch, save, end } = log;
-    for group in alike(members) {
+    let (runs, groups) = (members.len(), alike(members));
+    let look = look.filter(|_| groups.len() == 1);
+    for group in groups {
         group.iter().for_each(|member| begin(member.at));
         let fit = match by {
             By::Host => fit::fit::<T, host::Cohort>,
@@ -294,6 +268,9 @@ fn learn<'j, T: Fusable>(
         if !goes_on {
             return;
         }
+    }
+    if let (Some(look), Some(job)) = (look, jobs.first()) {
+        look.after(runs, job.recipe, job.data);
     }
 }
 
