@@ -108,7 +108,6 @@ impl Together {
     }
 
     /// Numbers not yet scaled, the pass's samples from `from` on.
-    #[must_use]
     pub fn unscaled(&self, mut inputs: Tensor, from: usize) -> Tensor {
         let samples = inputs.size()[1];
         if self.recipes.iter().any(Augment::moves)
@@ -132,13 +131,12 @@ impl Together {
     }
 
     /// Scaled numbers, the pass's samples from `from` on; `batch` counts batches from 0.
-    #[must_use]
     pub fn scaled(&self, mut inputs: Tensor, (from, batch): (usize, u32)) -> Tensor {
         let size = inputs.size();
         let of_a_run = size.iter().skip(1).product();
         if let (Some(deviation), Some(keys)) = (&self.noise, &self.pass.keys) {
             let noise = masks::normal(&masks::drawn(keys, batch, of_a_run)).view(&*size);
-            inputs = inputs + noise * deviation;
+            inputs += noise * deviation;
         }
         if let (Some(squares), Some(changes)) = (&self.squares, self.changes(from, size[1], None)) {
             let [side, black] =
@@ -151,7 +149,6 @@ impl Together {
 
     /// Samples or their labels, `[runs, batch, …]`, each mixed with the next and the last with the
     /// first, by the shares of a batch.
-    #[must_use]
     pub fn mixed(&self, samples: Tensor, batch: u32) -> Tensor {
         let Some([own, other]) = self.shares(batch) else { return samples };
         let mut shape = vec![1; samples.dim()];
