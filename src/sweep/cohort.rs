@@ -328,20 +328,14 @@ mod tests {
             (", precision: bf16", rates, 20, false, "none: `precision: bf16`"),
             (", precision: f64", rates, 20, true, "none: `precision: f64`"),
             (
-                "",
+                ", data: {set: mnist}",
                 &format!("{kinds}seeds: 4\n"),
                 8,
                 false,
                 "4 of 8 runs in cohorts of up to 4; 4 alone: steps large enough by themselves",
             ),
-            // All samples of iris make one small step.
-            (
-                ", data: {set: iris}",
-                &format!("{kinds}seeds: 4\n"),
-                8,
-                false,
-                "8 of 8 runs in cohorts of up to 4",
-            ),
+            // All samples of a small set make one small step.
+            ("", &format!("{kinds}seeds: 4\n"), 8, false, "8 of 8 runs in cohorts of up to 4"),
             ("", &format!("{kinds}seeds: 4\n"), 8, true, "8 of 8 runs in cohorts of up to 4"),
             (", augment: {mixup: 0.2}", rates, 20, true, "20 of 20 runs in cohorts of up to 20"),
         ] {

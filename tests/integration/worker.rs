@@ -265,21 +265,21 @@ fn runs_trained_together_come_to_what_they_come_to_alone() {
 #[test]
 fn who_is_trained_together_is_told_and_written_down() {
     let here = sandbox(2, "5m");
-    let text = spec(2, "5m").replace("kind: [adam, sgd]", "kind: [adam, gd]");
+    let text = spec(2, "5m").replace("optimizer.kind: [adam, sgd]", "precision: [f32, f64]");
     here.write("blobs.yaml", text + "fuse: 4\nslurm: {runs_per_task: 8}\n");
     let together = "4 of 8 runs in cohorts of up to 4";
-    let planned = format!("{together}; 4 alone: `optimizer.kind: gd`");
+    let planned = format!("{together}; 4 alone: `precision: f64`");
     here.run(["plan", "blobs.yaml"]).code(0).says(&planned);
     here.run(["submit", "blobs.yaml", "--slots", "1"]).code(0).says("8 of 8 runs done");
     let told = here.run(["status"]).code(0).says(&planned);
     told.says(&format!("so far {together}, each "));
     let status = here.run(["status", "--format", "json"]).code(0).json();
-    assert_eq!(status["fused"]["alone"][0]["why"], "`optimizer.kind: gd`");
+    assert_eq!(status["fused"]["alone"][0]["why"], "`precision: f64`");
     assert_eq!(status["together"]["runs"], 4);
     here.run(["report"]).code(0).says(&format!("trained together: {together}, each "));
     let report = here.run(["report", "--format", "json", "--runs"]).code(0).json();
     for row in report["rows"].as_array().unwrap() {
-        let fused = row["parameters"]["optimizer.kind"] == "adam";
+        let fused = row["parameters"]["precision"] == "f32";
         assert_eq!(row["cohort"].as_u64(), fused.then_some(4), "{row:#}");
         assert!(row["samples_per_s"].as_f64().unwrap() > 0.0);
         assert_eq!(row["runs"][0]["cohort"].as_u64(), fused.then_some(4), "{row:#}");
