@@ -9,10 +9,8 @@ mod architecture;
 mod blobs;
 #[path = "support/browser.rs"]
 mod browser;
-#[cfg(feature = "torch")]
 #[path = "support/cifar.rs"]
 mod cifar;
-#[cfg(feature = "torch")]
 #[path = "support/draw.rs"]
 mod draw;
 #[path = "integration/experiments.rs"]
