@@ -55,6 +55,9 @@ pub(super) fn check(bytes: &[u8], key: &str) -> Result<Option<String>, String> {
         return Err(format!("says that its head has {length} bytes"));
     }
     let (head, data) = rest.split_at(usize::try_from(length).map_err(|e| e.to_string())?);
+    if !head.starts_with(b"{") {
+        return Err("has a head that does not begin with `{`".into());
+    }
     let Head(mut head) = serde_json::from_slice(head)
         .map_err(|cause| format!("has a head that can't be read: {cause}"))?;
     let about = head.remove("__metadata__");
@@ -138,6 +141,7 @@ mod tests {
             ("[8,11]", "[9,12]"),
             ("[0,8]", "[8,0]"),
             ("\"a\"", "a"),
+            ("{\"__", "\t{\"__"),
             ("\"b\"", "\"a\":{\"dtype\":\"U7\",\"shape\":[1],\"data_offsets\":[0,1]},\"b\""),
             ("\"{\\\"run\\\":\\\"x\\\"}\"", "7"),
         ] {
