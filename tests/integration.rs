@@ -5,6 +5,7 @@ mod support;
 
 #[path = "integration/architecture.rs"]
 mod architecture;
+#[cfg_attr(not(feature = "torch"), expect(dead_code, reason = "only trainings have results"))]
 #[path = "support/blobs.rs"]
 mod blobs;
 #[path = "support/browser.rs"]

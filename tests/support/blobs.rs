@@ -39,7 +39,6 @@ pub fn write_blobs(folder: &Path, train: u32, test: u32) {
     }
 }
 
-#[cfg_attr(not(feature = "torch"), expect(dead_code, reason = "what it reads is trained"))]
 /// What each run came to, without what a clock says, and with whom it was trained.
 pub fn results(here: &Sandbox) -> BTreeMap<String, Value> {
     let mut found = BTreeMap::new();
