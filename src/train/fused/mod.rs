@@ -39,7 +39,7 @@ pub trait Fusable: Task<Batch = Batch> {
     fn serve_in(&mut self, inputs: Tensor, labels: Tensor);
 
     /// The losses of the runs on a batch of each, and how they change with the outputs
-    /// `[runs, batch, outputs]`; how they do times the masses of the batches, where they are weighed.
+    /// `[runs, batch, outputs]`; times the masses of the batches, where they are weighed.
     fn slopes(runs: &[&Self], batches: &[Batch], outputs: &Tensor, weighed: bool) -> Slopes;
 
     /// Training inputs as the run takes them.

@@ -1,5 +1,5 @@
-//! A step over more samples than fit at once, in parts: as the engine's for one run, the gradient is
-//! the mean of the parts' gradients, each weighed by its mass.
+//! A step over more samples than fit at once, in parts: as the engine's for one run, the gradient
+//! is the mean of the parts' gradients, each weighed by its mass.
 use tch::{Kind, Tensor};
 
 use super::Member;
@@ -24,7 +24,8 @@ pub struct Found {
     pub masses: Option<Tensor>,
 }
 
-/// How the losses of runs change in a step on the samples `from..to`, from what is found of each part.
+/// How the losses of runs change in a step on the samples `from..to`, from what is found of each
+/// part.
 pub fn summed<T>(
     members: &mut [Member<'_, T>],
     (from, to): (usize, usize),

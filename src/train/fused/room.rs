@@ -1,5 +1,5 @@
-//! How many runs a GPU has the memory for at once: by an estimate from the network's size, corrected
-//! by what the first cohort of the process was seen to take.
+//! How many runs a GPU has the memory for at once: by an estimate from the network's size,
+//! corrected by what the first cohort of the process was seen to take.
 use std::sync::OnceLock;
 
 use dlgrid_sweep::recipe::Recipe;
@@ -75,8 +75,8 @@ impl Look {
     }
 }
 
-/// Estimates below it say nothing of a share: in what was taken then is mostly what CUDA's libraries
-/// take for themselves, whatever they compute.
+/// Estimates below it say nothing of a share: in what was taken then is mostly what CUDA's
+/// libraries take for themselves, whatever they compute.
 const TELLING: u64 = 1 << 30;
 /// Shares that are believed. Less than was estimated may only seem so: what a run before it left
 /// behind, libtorch uses again. Much more is another process'.

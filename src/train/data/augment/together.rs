@@ -1,5 +1,5 @@
-//! Augmentation of the samples of several runs at once, on a device: each as it is drawn for its run
-//! alone, and no wait for the device between two passes.
+//! Augmentation of the samples of several runs at once, on a device: each as it is drawn for its
+//! run alone, and no wait for the device between two passes.
 use dlgrid_sweep::recipe::Augment;
 use tch::{Device, Kind, Tensor};
 
