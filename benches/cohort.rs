@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use dlgrid_sweep::recipe::{Recipe, Settings, Value, Work, key};
 use dlgrid_sweep::trial::RunId;
 use dlgrid_train::data::Dataset;
+use dlgrid_train::fused::By;
 use dlgrid_train::random::{Place, Purpose};
 use dlgrid_train::run::Job;
 use dlgrid_train::tch::nn::{self, Module as _, OptimizerConfig as _};
@@ -79,15 +80,19 @@ fn compare(
         ),
         (
             "dlgrid, fused, 1 run",
-            Box::new(|| clock.rate(FEW, || jobs(&own, data, FEW).chunks(1).for_each(together))),
+            Box::new(|| {
+                clock.rate(FEW, || {
+                    jobs(&own, data, FEW).chunks(1).for_each(|jobs| together(By::Host, jobs))
+                })
+            }),
         ),
         (
             "dlgrid, fused, 32 runs",
-            Box::new(|| clock.rate(RUNS, || together(&jobs(&own, data, RUNS)))),
+            Box::new(|| clock.rate(RUNS, || together(By::Host, &jobs(&own, data, RUNS)))),
         ),
         (
             "  and shared_order",
-            Box::new(|| clock.rate(RUNS, || together(&jobs(&shared, data, RUNS)))),
+            Box::new(|| clock.rate(RUNS, || together(By::Host, &jobs(&shared, data, RUNS)))),
         ),
         ("products alone", Box::new(|| products(batch, clock))),
     ];
@@ -140,7 +145,7 @@ fn by_workers(recipe: &Recipe, (images, labels): (&[u8], &[u8]), workers: i32) {
             scope.spawn(move || {
                 tch::set_num_threads(1);
                 let data = Dataset::new(images, labels, CLASSES, Device::Cpu);
-                together(&jobs(recipe, &data, RUNS / workers as usize));
+                together(By::Host, &jobs(recipe, &data, RUNS / workers as usize));
             });
         }
     });

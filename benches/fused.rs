@@ -7,6 +7,7 @@ use std::time::Duration;
 use dlgrid_sweep::recipe::{Recipe, Settings, Value, Work, key};
 use dlgrid_sweep::trial::RunId;
 use dlgrid_train::data::Dataset;
+use dlgrid_train::fused::By;
 use dlgrid_train::random::{Place, Purpose};
 use dlgrid_train::run::Job;
 use dlgrid_train::tch::{self, Device};
@@ -20,23 +21,29 @@ struct Case {
     name: &'static str,
     features: usize,
     classes: usize,
+    /// Convolutions on images, by the program that has them; else dense layers alone.
+    convolves: bool,
     layers: i64,
     width: i64,
     samples: usize,
 }
 
-const CASES: [Case; 4] = [
-    Case {
-        name: "784-512-512-10",
-        features: 784,
-        classes: 10,
-        layers: 2,
-        width: 512,
-        samples: 1_500,
-    },
-    Case { name: "784-64-64-10", features: 784, classes: 10, layers: 2, width: 64, samples: 3_000 },
-    Case { name: "128-64-64-10", features: 128, classes: 10, layers: 2, width: 64, samples: 1_500 },
-    Case { name: "8-32-2", features: 8, classes: 2, layers: 1, width: 32, samples: 768 },
+const MLP: Case = Case {
+    name: "784-64-64-10",
+    features: 784,
+    classes: 10,
+    convolves: false,
+    layers: 2,
+    width: 64,
+    samples: 3_000,
+};
+
+const CASES: [Case; 5] = [
+    MLP,
+    Case { name: "784-512-512-10", width: 512, samples: 1_500, ..MLP },
+    Case { name: "128-64-64-10", features: 128, samples: 1_500, ..MLP },
+    Case { name: "8-32-2", features: 8, classes: 2, layers: 1, width: 32, samples: 768, ..MLP },
+    Case { name: "cnn", convolves: true, layers: 1, samples: 1_000, ..MLP },
 ];
 
 fn main() {
@@ -47,7 +54,9 @@ fn main() {
     println!("{runs} runs of one epoch on one thread; samples/s over all of them, medians");
     for case in CASES {
         let (images, labels) = noise(&case);
-        let data = Dataset::new(&images, &labels, case.classes, Device::Cpu);
+        let shape: &[usize] = if case.convolves { &[1, 28, 28] } else { &[case.features] };
+        let data = Dataset::new(&images, &labels, case.classes, Device::Cpu).with_shape(shape);
+        let by = if case.convolves { By::Device } else { By::Host };
         for batch in [64, 256] {
             let recipe = recipe(&case, batch);
             let save_every = Duration::MAX;
@@ -57,13 +66,13 @@ fn main() {
             };
             let jobs: Vec<Job<'_>> = (0..runs).map(job).collect();
             let samples = (case.samples * 4 / 5) as f64 * runs as f64;
-            compare(&format!("{:<14} batch {batch:>3}", case.name), &jobs, samples, rounds);
+            compare(&format!("{:<14} batch {batch:>3}", case.name), by, &jobs, samples, rounds);
         }
     }
 }
 
 /// Runs all ways in turn and prints what each makes.
-fn compare(name: &str, jobs: &[Job<'_>], samples: f64, rounds: usize) {
+fn compare(name: &str, by: By, jobs: &[Job<'_>], samples: f64, rounds: usize) {
     let sizes: Vec<usize> = [1, 4, 16, 64].into_iter().filter(|k| *k <= jobs.len()).collect();
     let mut alone = Vec::new();
     let mut fused: Vec<Vec<f64>> = vec![Vec::new(); sizes.len()];
@@ -73,7 +82,7 @@ fn compare(name: &str, jobs: &[Job<'_>], samples: f64, rounds: usize) {
         alone.push(samples / (processor_seconds() - begun));
         for (size, fused) in sizes.iter().zip(&mut fused) {
             let begun = processor_seconds();
-            jobs.chunks(*size).for_each(|jobs| together(jobs));
+            jobs.chunks(*size).for_each(|jobs| together(by, jobs));
             fused.push(samples / (processor_seconds() - begun));
         }
     }
@@ -98,9 +107,11 @@ fn processor_seconds() -> f64 {
 
 fn recipe(case: &Case, batch: i64) -> Recipe {
     let mut settings = Settings::default();
+    let kind = if case.convolves { "cnn" } else { "mlp" };
     for (path, value) in [
         ("data.set", Value::Text("idx".into())),
         ("data.path", Value::Text("generated".into())),
+        ("model.kind", Value::Text(kind.into())),
         ("model.layers", Value::Int(case.layers)),
         ("model.width", Value::Int(case.width)),
         ("epochs", Value::Int(1)),

@@ -9,8 +9,8 @@ pub fn one(job: &Job<'_>) {
     let _trained = train(job, None, &Stop::default(), &mut log).expect("trains");
 }
 
-/// Trains runs together.
-pub fn together(jobs: &[Job<'_>]) {
+/// Trains runs together by one of the programs.
+pub fn together(by: fused::By, jobs: &[Job<'_>]) {
     let mut ended = 0;
     let mut log = fused::Log {
         begin: &mut |_| (),
@@ -21,6 +21,6 @@ pub fn together(jobs: &[Job<'_>]) {
             true
         },
     };
-    fused::train(jobs, &[], &Stop::default(), &mut log).expect("trains");
+    fused::train_by(by, jobs, &[], &Stop::default(), &mut log).expect("trains");
     assert_eq!(ended, jobs.len());
 }
