@@ -18,6 +18,7 @@ use super::request::{Call, Request};
 use super::settle::{cancel_doubles, cancelled, settle};
 use super::{ranges, state};
 use crate::exec::claim::Claim;
+use crate::mutant::{self, Mutant};
 use crate::orders;
 use crate::store::StoreError;
 use crate::store::layout::SweepDir;
@@ -235,7 +236,7 @@ impl Work<'_> {
     /// Slices of the request that nobody has submitted.
     fn left(&mut self) -> Result<Vec<u32>, SlurmError> {
         for entry in Ledger::read(self.dir)?.entries {
-            if entry.intent.number > self.known && !matches!(entry.fate, Some(Fate::Void(_))) {
+            if entry.intent.number > self.known && entry.keeps_its_slices() {
                 self.covered.extend(entry.slices());
             }
         }
@@ -325,6 +326,7 @@ impl Work<'_> {
     fn carry_out(&mut self, intent: &Intent) -> Result<Came, SlurmError> {
         let job = match self.sbatch(intent)? {
             Ok(job) => job,
+            Err(_) if mutant::is(Mutant::BlindRetry) => return Ok(Came::Nothing),
             Err(words) => {
                 ledger::decide(self.dir, intent.number, Fate::Void(words.clone()))?;
                 return if error::is_limit(&words) {

@@ -54,7 +54,15 @@ const fn catcher(mutant: Mutant) -> &'static str {
         Mutant::FateNotReread => {
             "exec::slurm::ledger::tests::the_first_that_takes_a_number_or_decides_a_fate_has_it"
         }
-        Mutant::FolderNotOpened | Mutant::TaskUnelected => SIMULATED,
+        Mutant::FolderNotOpened
+        | Mutant::TaskUnelected
+        | Mutant::AttemptByListing
+        | Mutant::CancelByNumber
+        | Mutant::BlindRetry
+        | Mutant::ReportUnclaimed
+        | Mutant::CheckpointUnsynced
+        | Mutant::DraftLeft
+        | Mutant::DraftOutside => SIMULATED,
         Mutant::ClockTrusted => {
             "exec::slurm::ledger::tests::a_submission_elsewhere_is_under_way_for_ten_minutes"
         }
