@@ -36,7 +36,6 @@ fn main() {
     let rounds = word("--rounds=").unwrap_or(5);
     let threads: Vec<i32> = word("--threads=").map_or(vec![1, 2], |n| vec![n]);
     let (images, labels) = noise();
-    let data = Dataset::new(&images, &labels, CLASSES, Device::Cpu);
     let python = python();
     println!(
         "one epoch of {TRAINED} samples a run, 784-64-64-64-10, Adam; samples/s over all runs"
@@ -45,7 +44,7 @@ fn main() {
     for threads in threads {
         tch::set_num_threads(threads);
         for batch in [256, 64] {
-            compare(&data, batch, threads, rounds, python.as_deref());
+            compare((&images, &labels), batch, threads, rounds, python.as_deref());
         }
     }
     if let Err(why) = python {
@@ -58,7 +57,14 @@ fn word<T: std::str::FromStr>(name: &str) -> Option<T> {
 }
 
 /// Takes all ways in turn and prints what each makes.
-fn compare(data: &Dataset, batch: i64, threads: i32, rounds: usize, python: Result<&str, &String>) {
+fn compare(
+    noise: (&[u8], &[u8]),
+    batch: i64,
+    threads: i32,
+    rounds: usize,
+    python: Result<&str, &String>,
+) {
+    let data = &Dataset::new(noise.0, noise.1, CLASSES, Device::Cpu);
     let (own, shared) = (recipe(batch, false), recipe(batch, true));
     let clock = Clock(threads);
     let plain = Plain::new(data);
@@ -91,6 +97,15 @@ fn compare(data: &Dataset, batch: i64, threads: i32, rounds: usize, python: Resu
             Box::new(move || loop_of_pytorch(python, batch, threads)),
         ));
     }
+    if threads > 1 {
+        ways.push((
+            "dlgrid, fused, a worker a core",
+            Box::new(|| clock.rate(RUNS, || by_workers(&own, noise, threads))),
+        ));
+    }
+    if let Some(only) = word::<String>("--only=") {
+        return watch(&ways, &only, rounds);
+    }
     let mut rates: Vec<Vec<f64>> = vec![Vec::new(); ways.len()];
     for round in 0..=rounds {
         for ((_, way), rates) in ways.iter().zip(&mut rates) {
@@ -105,8 +120,31 @@ fn compare(data: &Dataset, batch: i64, threads: i32, rounds: usize, python: Resu
     println!("\n{threads} thread(s), batch {batch}");
     for ((name, _), own) in ways.iter().zip(&rates) {
         let (times, share) = (ratio(own, 0), 100.0 * ratio(own, 5));
-        println!("{name:<24}{:>9.0}  {times:>5.2} x  {share:>4.0} %", median(own.iter().copied()));
+        println!("{name:<32}{:>9.0}  {times:>5.2} x  {share:>4.0} %", median(own.iter().copied()));
     }
+}
+
+/// Takes one way alone, for a profiler.
+fn watch(ways: &[Way<'_>], only: &str, rounds: usize) {
+    for (name, way) in ways.iter().filter(|(name, _)| name.trim() == only) {
+        let rates: Vec<f64> = (0..rounds).map(|_| way()).collect();
+        println!("{name}: {:.0}", median(rates.into_iter()));
+    }
+}
+
+/// As the workers of a machine do, of which each has one core, and data of its own, and trains its
+/// part of the runs.
+fn by_workers(recipe: &Recipe, (images, labels): (&[u8], &[u8]), workers: i32) {
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(move || {
+                tch::set_num_threads(1);
+                let data = Dataset::new(images, labels, CLASSES, Device::Cpu);
+                together(&jobs(recipe, &data, RUNS / workers as usize));
+            });
+        }
+    });
+    tch::set_num_threads(workers);
 }
 
 /// How time is taken, for so many threads.

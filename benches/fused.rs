@@ -25,7 +25,15 @@ struct Case {
     samples: usize,
 }
 
-const CASES: [Case; 3] = [
+const CASES: [Case; 4] = [
+    Case {
+        name: "784-512-512-10",
+        features: 784,
+        classes: 10,
+        layers: 2,
+        width: 512,
+        samples: 1_500,
+    },
     Case { name: "784-64-64-10", features: 784, classes: 10, layers: 2, width: 64, samples: 3_000 },
     Case { name: "128-64-64-10", features: 128, classes: 10, layers: 2, width: 64, samples: 1_500 },
     Case { name: "8-32-2", features: 8, classes: 2, layers: 1, width: 32, samples: 768 },
@@ -49,7 +57,7 @@ fn main() {
             };
             let jobs: Vec<Job<'_>> = (0..runs).map(job).collect();
             let samples = (case.samples * 4 / 5) as f64 * runs as f64;
-            compare(&format!("{:<13} batch {batch:>3}", case.name), &jobs, samples, rounds);
+            compare(&format!("{:<14} batch {batch:>3}", case.name), &jobs, samples, rounds);
         }
     }
 }

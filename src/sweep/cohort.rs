@@ -12,8 +12,9 @@ const MOST: usize = 16;
 /// fewer.
 const MOST_ON_GPU: usize = 1024;
 /// With at most so many multiplications in each product of a step a CPU gains by training runs
-/// together: 1.3 times and more (`cargo bench --bench fused`).
-const SMALL: u64 = 1 << 19;
+/// together: a third and more on inputs of 784 numbers by 64, nothing by 512 (`cargo bench --bench
+/// fused`).
+const SMALL: u64 = 1 << 24;
 /// Numbers of a table at most: 16 MiB, for each of the runs.
 const TABLE: u64 = 1 << 22;
 
