@@ -87,6 +87,10 @@ mutants! {
     CancelByNumber "cancel_by_number";
     /// A doubtful answer of sbatch is taken for a refusal, and the slices are submitted anew.
     BlindRetry "blind_retry";
+    /// An intent takes the number that is free when it is made, whoever took one meanwhile.
+    NumberReadAnew "number_read_anew";
+    /// A job that another process decided for is looked for in an older answer of Slurm's queue.
+    QueueNotReread "queue_not_reread";
     /// The files of a report go into the newest folder, whoever else writes there.
     ReportUnclaimed "report_unclaimed";
     /// A checkpoint gets its name before it is synced.

@@ -149,19 +149,20 @@ impl World {
     }
 
     fn take(&mut self, words: &[String], late: f64) -> u64 {
-        let after = |key: &str| words.iter().find_map(|word| word.strip_prefix(key));
+        let word = |key: &str| words.iter().find_map(|word| word.strip_prefix(key));
         let intent = words.iter().position(|word| word == "--intent").map(|at| &words[at + 1]);
-        let last = after("--array=0-").and_then(|n| n.split('%').next()?.parse().ok());
+        let last = word("--array=0-").and_then(|n| n.split('%').next()?.parse().ok());
         let tasks = 0..=last.unwrap_or(0_u32);
+        let jobs = word("--dependency=afterany:").unwrap_or_default();
+        let its = |id: &u64| self.slurm.jobs.iter().any(|job| job.id == *id && !job.is_foreign());
+        let after = jobs.split(':').filter_map(|job| job.parse().ok()).filter(its).collect();
         self.slurm.last += 1;
         self.slurm.jobs.push(Job {
             id: self.slurm.last,
-            name: after("--job-name=").unwrap_or_default().to_owned(),
+            name: word("--job-name=").unwrap_or_default().to_owned(),
             intent: intent.and_then(|n| n.parse().ok()).expect("a job of an intent"),
             held: words.iter().any(|word| word == "--hold"),
-            after: after("--dependency=afterany:").map_or_else(Vec::new, |jobs| {
-                jobs.split(':').filter_map(|job| job.parse().ok()).collect()
-            }),
+            after,
             tasks: tasks.map(|_| Task { state: State::Waits, restarts: 0 }).collect(),
             asked: self.now,
             arrives: self.now + late,
@@ -195,9 +196,6 @@ impl World {
         let there = |job: &&mut Job| job.id == id && job.is_alive() && job.arrives <= now;
         match self.slurm.jobs.iter_mut().find(there) {
             Some(job) => {
-                if job.is_foreign() && job.held {
-                    self.slurm.trespasses.push(format!("job {id} of others was let go"));
-                }
                 job.held = false;
                 Said::Words(String::new())
             }
@@ -343,7 +341,7 @@ impl World {
                 id: self.slurm.last,
                 name: "somebody-else".into(),
                 intent: 0,
-                held: self.draw.one_in(2),
+                held: false,
                 after: Vec::new(),
                 tasks: vec![Task { state: State::Waits, restarts: 0 }],
                 asked: self.now,

@@ -3,6 +3,7 @@
 //! is there, each run once, nothing is in the queue, and nothing of others was touched.
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::hold::{ends, hold, is_over, results};
@@ -122,7 +123,8 @@ fn lead(seed: u64) -> u64 {
             break;
         }
         rounds += 1;
-        assert!(rounds <= MOST_ROUNDS, "it comes to no end: {:?}", ends(&results));
+        let left = with(|world| world.left_in_queue());
+        assert!(rounds <= MOST_ROUNDS, "it comes to no end: {:?}, {left:?}", ends(&results));
         types(0, 0.0, if sweep.is_none() { life::submit } else { life::retry });
         types(1, 500.0, life::report);
         stage.run(CALM);
@@ -142,6 +144,9 @@ fn number(variable: &str, default: u64) -> u64 {
 /// Lives that are led, where it is not said how many or for how long.
 const LIVES: u64 = 200;
 
+/// Whether a life has failed: then no further one is begun.
+static FAILED: AtomicBool = AtomicBool::new(false);
+
 /// Leads the lives of seeds; how many, and how many faults befell them.
 fn race(seeds: impl Iterator<Item = u64>, goes_on: impl Fn(u64) -> bool) -> (u64, u64) {
     // What the product does on many threads at once it does on this one, which the world is on.
@@ -151,6 +156,7 @@ fn race(seeds: impl Iterator<Item = u64>, goes_on: impl Fn(u64) -> bool) -> (u64
     for seed in seeds.take_while(|seed| goes_on(*seed)) {
         let life = catch_unwind(AssertUnwindSafe(|| lead(seed)));
         faults += life.unwrap_or_else(|thrown| {
+            FAILED.store(true, Ordering::Relaxed);
             let again = format!("DLGRID_SIMULATION_SEEDS=1 DLGRID_TORTURE_SEED={seed}");
             eprintln!("again: {again} make torture SECONDS=1");
             std::panic::resume_unwind(thrown)
@@ -169,7 +175,10 @@ fn no_world_loses_an_end_or_does_anything_twice() {
     let timed = !seconds.is_zero() && host::env("DLGRID_SIMULATION_SEEDS").is_none();
     let seeds = number("DLGRID_SIMULATION_SEEDS", LIVES);
     let (threads, begun) = (host::cores().clamp(1, 64), host::instant());
-    let goes_on = |seed: u64| if timed { begun.elapsed() < seconds } else { seed < first + seeds };
+    let goes_on = |seed: u64| {
+        let more = if timed { begun.elapsed() < seconds } else { seed < first + seeds };
+        more && !FAILED.load(Ordering::Relaxed)
+    };
     let total = std::thread::scope(|scope| {
         let racer =
             |thread: u64| scope.spawn(move || race((first + thread..).step_by(threads), goes_on));

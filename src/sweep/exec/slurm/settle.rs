@@ -8,6 +8,7 @@ use super::ledger::{self, Entry, Fate, Intent, Ledger};
 use super::parse::Row;
 use super::state::{self, Standing};
 use crate::host;
+use crate::mutant::{self, Mutant};
 use crate::store::layout::SweepDir;
 
 /// Looks for a job that may still be on its way, and time between two of them.
@@ -75,7 +76,13 @@ fn resolve(
         found = state::arrays_named(rows, &intent.token);
         looks -= 1;
     }
-    Ok(ledger::decide(dir, intent.number, fate(&found))?)
+    let fate = ledger::decide(dir, intent.number, fate(&found))?;
+    // Its submitter was not gone after all, and has just decided: its job came after the look.
+    let is_news = matches!(fate, Fate::Job(job) if !found.contains(&job));
+    if is_news && !mutant::is(Mutant::QueueNotReread) {
+        *rows = slurm.queue()?;
+    }
+    Ok(fate)
 }
 
 /// The fate of an intent whose submitter is gone, by the jobs that Slurm has under its token.

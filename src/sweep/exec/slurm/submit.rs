@@ -21,6 +21,7 @@ use crate::exec::claim::Claim;
 use crate::mutant::{self, Mutant};
 use crate::orders;
 use crate::store::StoreError;
+use crate::store::fs::nonce;
 use crate::store::layout::SweepDir;
 
 /// An array that was submitted.
@@ -83,6 +84,7 @@ pub fn submit(
         say,
         report,
         known: settled.known,
+        last: 0,
         covered,
         live: lanes::as_ordered(&standing.live, &orders::read(dir)?),
         canary: canary.map(|job| job.to_string()),
@@ -104,6 +106,8 @@ struct Work<'a> {
     report: Report,
     /// The last intent that the queue was asked about.
     known: u32,
+    /// The last intent when it was looked at which slices are left.
+    last: u32,
     /// Slices that are in the queue, or that another submission is at.
     covered: HashSet<u32>,
     live: Vec<Live>,
@@ -235,7 +239,9 @@ impl Work<'_> {
 
     /// Slices of the request that nobody has submitted.
     fn left(&mut self) -> Result<Vec<u32>, SlurmError> {
-        for entry in Ledger::read(self.dir)?.entries {
+        let ledger = Ledger::read(self.dir)?;
+        self.last = ledger.last();
+        for entry in ledger.entries {
             if entry.intent.number > self.known && entry.keeps_its_slices() {
                 self.covered.extend(entry.slices());
             }
@@ -244,10 +250,12 @@ impl Work<'_> {
     }
 
     /// Takes the next number for an array of the first of these slices; nothing if another
-    /// submission took it.
+    /// submission took it: it may have slices that were left when that was looked at.
     fn declare(&mut self, left: &[u32], size: usize) -> Result<Option<Intent>, SlurmError> {
         let request = self.request;
-        let number = Ledger::read(self.dir)?.last() + 1;
+        let anew =
+            mutant::is(Mutant::NumberReadAnew).then(|| Ledger::read(self.dir)).transpose()?;
+        let number = anew.map_or(self.last, |ledger| ledger.last()) + 1;
         let per_task = request.per_task.max(1);
         let slices = &left[..left.len().min(size.saturating_mul(per_task))];
         let arrays = left.len().div_ceil(size.saturating_mul(per_task)) as u64;
@@ -368,8 +376,7 @@ impl Work<'_> {
             if !backoff.wait() {
                 return Err(SlurmError::Unreachable { program: "sbatch", words });
             }
-            let rows = self.slurm.queue()?;
-            if let Some(job) = state::arrays_named(&rows, &intent.token).first() {
+            if let Some(job) = state::arrays_named(&self.slurm.queue()?, &intent.token).first() {
                 return Ok(Ok(*job));
             }
         }
@@ -448,8 +455,4 @@ pub fn all_words(request: &Request, sweep: &str, first: u32) -> Vec<(u32, Kind, 
         add(Kind::Report, 1, None, None, &waits);
     }
     all
-}
-
-fn nonce() -> Result<String, StoreError> {
-    crate::store::fs::nonce()
 }
