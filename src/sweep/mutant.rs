@@ -89,12 +89,8 @@ mutants! {
     BlindRetry "blind_retry";
     /// An intent takes the number that is free when it is made, whoever took one meanwhile.
     NumberReadAnew "number_read_anew";
-    /// A job that another process decided for is looked for in an older answer of Slurm's queue.
-    QueueNotReread "queue_not_reread";
     /// The files of a report go into the newest folder, whoever else writes there.
     ReportUnclaimed "report_unclaimed";
-    /// A checkpoint gets its name before it is synced.
-    CheckpointUnsynced "checkpoint_unsynced";
     /// Files in the making are never removed.
     DraftLeft "draft_left";
     /// Files are made in the folder above their own.

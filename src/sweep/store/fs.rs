@@ -232,9 +232,7 @@ impl Draft {
     /// # Errors
     /// What the system refused.
     pub fn rename(self, path: &Path) -> Result<()> {
-        if !mutant::is(Mutant::CheckpointUnsynced) {
-            sync(&self.file, &self.temp)?;
-        }
+        sync(&self.file, &self.temp)?;
         fault::gate("rename", path)?;
         self.replace(path)
     }

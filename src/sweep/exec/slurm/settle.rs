@@ -8,7 +8,6 @@ use super::ledger::{self, Entry, Fate, Intent, Ledger};
 use super::parse::Row;
 use super::state::{self, Standing};
 use crate::host;
-use crate::mutant::{self, Mutant};
 use crate::store::layout::SweepDir;
 
 /// Looks for a job that may still be on its way, and time between two of them.
@@ -78,8 +77,7 @@ fn resolve(
     }
     let fate = ledger::decide(dir, intent.number, fate(&found))?;
     // Its submitter was not gone after all, and has just decided: its job came after the look.
-    let is_news = matches!(fate, Fate::Job(job) if !found.contains(&job));
-    if is_news && !mutant::is(Mutant::QueueNotReread) {
+    if matches!(fate, Fate::Job(job) if !found.contains(&job)) {
         *rows = slurm.queue()?;
     }
     Ok(fate)

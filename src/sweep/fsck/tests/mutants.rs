@@ -62,8 +62,6 @@ const fn catcher(mutant: Mutant) -> &'static str {
         | Mutant::CancelByNumber
         | Mutant::BlindRetry
         | Mutant::NumberReadAnew
-        | Mutant::QueueNotReread
-        | Mutant::CheckpointUnsynced
         | Mutant::DraftLeft
         | Mutant::DraftOutside => SIMULATED,
         Mutant::ClockTrusted => {
