@@ -83,6 +83,8 @@ chaos: ## sweeps on a real Slurm under drawn faults, for SECONDS=600 each (root;
 lint: set-up ## rustfmt, clippy with warnings as errors, and cargo-deny where it is installed
 	@. setup/env; cargo fmt --all --check
 	@. setup/env; cargo clippy --workspace --exclude dlgrid-mpi --all-targets $(TORCH) -- -D warnings
+	@. setup/env; rustfmt --check --edition 2024 tests/uml/replay.rs; \
+		clippy-driver --edition 2024 -D warnings --emit=metadata --out-dir $(TARGET) tests/uml/replay.rs
 	@if command -v mpicc >/dev/null; then . setup/env; cargo clippy --locked -p dlgrid-mpi -- -D warnings; \
 	else echo "skipped: dlgrid-mpi, for mpicc is not on PATH (setup/mpi)" >&2; fi
 	@. setup/env; if cargo deny --version >/dev/null 2>&1; then \

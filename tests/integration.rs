@@ -5,14 +5,13 @@ mod support;
 
 #[path = "integration/architecture.rs"]
 mod architecture;
+#[cfg_attr(not(feature = "torch"), expect(dead_code, reason = "only trainings have results"))]
 #[path = "support/blobs.rs"]
 mod blobs;
 #[path = "support/browser.rs"]
 mod browser;
-#[cfg(feature = "torch")]
 #[path = "support/cifar.rs"]
 mod cifar;
-#[cfg(feature = "torch")]
 #[path = "support/draw.rs"]
 mod draw;
 #[path = "integration/experiments.rs"]

@@ -128,6 +128,53 @@ fn a_controller_that_knows_no_partition_yet_is_asked_again() {
     on.each_ran_once(2);
 }
 
+/// A program of Slurm's that notes each question; for a `PATH` before the real one.
+fn noted(on: &Place, program: &str) -> String {
+    let body = "rm \"$used\"; printf '%s\\n' \"$*\" >> \"${0%/*}/../asked\"; real";
+    put_before(on, program, "--noheader", body, "0")
+}
+
+#[test]
+fn squeue_is_not_asked_for_each_array() {
+    // Eleven tasks an array, in chains: one waits for another.
+    let asked = |runs: u32| {
+        let on = place()?;
+        on.here.write("toy.yaml", spec(runs, REPORT, "time: 5m, runs_per_task: 1, max_running: 2"));
+        let mut submit = on.command(["submit", "toy.yaml"]);
+        let said = Said::from(submit.env("PATH", noted(&on, "squeue")).output().unwrap()).code(0);
+        let arrays = said.err.matches("submitted array").count();
+        assert_eq!(arrays, runs.div_ceil(11) as usize, "{}", said.err);
+        on.run(["cancel"]).code(0);
+        Some(std::fs::read_to_string(on.here.path().join("asked")).unwrap().lines().count())
+    };
+    let (Some(one), Some(five)) = (asked(11), asked(55)) else { return };
+    assert!(one > 0 && one == five, "{one} questions for one array, {five} for five");
+}
+
+/// A controller that was killed may have forgotten that a job was let go; one that was not has not.
+#[test]
+fn what_is_held_by_hand_stays_held() {
+    let Some(on) = place() else { return };
+    let settings = "time: 5m, runs_per_task: 1, max_running: 1";
+    on.here.write("toy.yaml", spec(3, &format!("sleep 60; {REPORT}"), settings));
+    on.run(["submit", "toy.yaml"]).code(0);
+    let array = on.jobs()[0].to_string();
+    on.slurm(["scontrol", "uhold", &array]).code(0);
+    let submit_to_one_since = |boot: &str| {
+        let body = format!("rm \"$used\"; real | sed \"s/^BOOT_TIME .*/BOOT_TIME = {boot}/\"");
+        let path = put_before(&on, "scontrol", "config", &body, "0");
+        let mut submit = on.command(["submit", "toy.yaml"]);
+        Said::from(submit.env("PATH", path).output().unwrap()).code(0)
+    };
+    let held = || on.slurm(["squeue", "-h", "-j", &array, "-o", "%r"]).code(0).out;
+    let said = submit_to_one_since("2020-02-20T20:20:20");
+    said.says("of 3 slices were in the queue").says(&format!("array {array} stays held"));
+    assert!(held().contains("JobHeldUser"), "{}", held());
+    submit_to_one_since("$(date +%FT%T)").says(&format!("let array {array} go"));
+    assert!(!held().contains("JobHeldUser"), "{}", held());
+    on.run(["cancel"]).code(0);
+}
+
 #[test]
 fn whatever_sbatch_answers_each_task_is_in_the_queue_once() {
     let Some(_cluster) = place() else { return };

@@ -1,7 +1,8 @@
-//! `submit` or its sbatch killed by strace at a system call, with the real Slurm: a sample, and every call of both
-//! for as long as `DLGRID_CHAOS_SECONDS` says (`make chaos`).
+//! `submit` or its sbatch killed by strace at a system call, with the real Slurm: a sample, and each call that
+//! matters of both for as long as `DLGRID_CHAOS_SECONDS` says (`make chaos`).
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,8 +20,71 @@ enum Who {
     Sbatch,
 }
 
-/// `submit` in a new folder, with options of strace for itself or for its sbatch; its place.
-fn submit(who: Who, options: &[&str]) -> Option<Place> {
+/// Calls that change nothing outside of the process and wait for nothing: killed at one of them it leaves what it
+/// leaves at the next other call.
+const QUIET: &[&str] = &[
+    "access",
+    "arch_prctl",
+    "brk",
+    "close",
+    "fcntl",
+    "fstat",
+    "fstatfs",
+    "futex",
+    "getcwd",
+    "getdents64",
+    "getegid",
+    "geteuid",
+    "getgid",
+    "getpid",
+    "getppid",
+    "getrandom",
+    "getrlimit",
+    "gettid",
+    "getuid",
+    "lseek",
+    "lstat",
+    "madvise",
+    "mmap",
+    "mprotect",
+    "mremap",
+    "munmap",
+    "newfstatat",
+    "pipe2",
+    "pread64",
+    "prlimit64",
+    "read",
+    "readlink",
+    "readlinkat",
+    "rseq",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "sched_getaffinity",
+    "sched_yield",
+    "set_robust_list",
+    "set_tid_address",
+    "sigaltstack",
+    "socketpair",
+    "stat",
+    "statfs",
+    "statx",
+    "sysinfo",
+    "umask",
+    "uname",
+];
+
+/// Whether a call that strace shows so may leave something else than the call before it.
+fn matters(name: &str, line: &str) -> bool {
+    match name {
+        "open" | "openat" => line.contains("O_CREAT") || line.contains("O_TRUNC"),
+        "ioctl" => line.contains("FICLONE"),
+        name => !QUIET.contains(&name),
+    }
+}
+
+/// `submit` in a new folder, with options of strace for itself or for its sbatch; its place, and whether it or that
+/// was killed.
+fn submit(who: Who, options: &[&str]) -> Option<(Place, bool)> {
     let on = place()?;
     let settings = "time: 5m, runs_per_task: 1, max_running: 1";
     on.here.write("toy.yaml", spec(3, &format!("sleep 60; {REPORT}"), settings));
@@ -43,8 +107,12 @@ fn submit(who: Who, options: &[&str]) -> Option<Place> {
         let folder = traced_sbatch(&on, options);
         command.env("PATH", format!("{}:{}", folder.display(), std::env::var("PATH").unwrap()));
     }
-    command.output().unwrap();
-    Some(on)
+    let said = command.output().unwrap();
+    let killed = match who {
+        Who::Dlgrid => said.status.signal() == Some(9),
+        Who::Sbatch => String::from_utf8_lossy(&said.stderr).contains("it was killed"),
+    };
+    Some((on, killed))
 }
 
 /// An sbatch before the real one that runs that under strace, but for `--test-only`; only the first time.
@@ -65,22 +133,25 @@ fn traced_sbatch(on: &Place, options: &[&str]) -> PathBuf {
     folder
 }
 
-/// Every system call of an undisturbed `submit` or its sbatch, in order: its name and how often that came before.
-fn calls(who: Who) -> Option<Vec<(String, usize)>> {
-    let on = submit(who, &["-o", "trace"])?;
+/// The system calls of an undisturbed `submit` or its sbatch that matter, in order: the name and which of that name;
+/// and how many there are of all.
+fn calls(who: Who) -> Option<(Vec<(String, usize)>, usize)> {
+    let (on, _) = submit(who, &["-o", "trace"])?;
     goes_on(&on, 3, "undisturbed");
     on.run(["cancel"]).code(0);
     let text = std::fs::read_to_string(on.here.path().join("trace")).unwrap();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut calls = Vec::new();
-    for name in text.lines().filter_map(|line| Some(line.split_once('(')?.0)) {
+    for (name, line) in text.lines().filter_map(|line| Some((line.split_once('(')?.0, line))) {
         if name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
             let count = counts.entry(name).or_default();
             *count += 1;
-            calls.push((name.to_owned(), *count));
+            if matters(name, line) {
+                calls.push((name.to_owned(), *count));
+            }
         }
     }
-    Some(calls)
+    Some((calls, counts.values().sum()))
 }
 
 fn can_trace() -> bool {
@@ -97,7 +168,7 @@ fn killed_at_calls_of(who: Who, sample: usize) {
     if !can_trace() {
         return;
     }
-    let Some(mut all) = calls(who) else { return };
+    let Some((mut all, every)) = calls(who) else { return };
     let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
     let seconds = number("DLGRID_CHAOS_SECONDS");
     // Where time is short, it is not always the first calls that have their turn.
@@ -107,8 +178,10 @@ fn killed_at_calls_of(who: Who, sample: usize) {
     let step = if seconds.is_some() { 1 } else { all.len().div_ceil(sample) };
     let (begun, limit) = (Instant::now(), Duration::from_secs(seconds.unwrap_or(u64::MAX)));
     let (next, done) = (AtomicUsize::new(step / 2), AtomicUsize::new(0));
+    let missed = AtomicUsize::new(0);
     std::thread::scope(|scope| {
-        for _ in 0..4 {
+        // Most of the time is waiting.
+        for _ in 0..6 {
             scope.spawn(|| {
                 while begun.elapsed() < limit {
                     let Some((call, number)) = all.get(next.fetch_add(step, Ordering::Relaxed))
@@ -116,16 +189,23 @@ fn killed_at_calls_of(who: Who, sample: usize) {
                         break;
                     };
                     let inject = format!("inject={call}:signal=SIGKILL:when={number}");
-                    let Some(on) = submit(who, &["-o", "/dev/null", "-e", &inject]) else { break };
+                    let tried = submit(who, &["-o", "/dev/null", "-e", &inject]);
+                    let Some((on, killed)) = tried else { break };
                     goes_on(&on, 3, &format!("{who:?} killed at {call} {number}"));
                     on.run(["cancel"]).code(0);
-                    done.fetch_add(1, Ordering::Relaxed);
+                    // How often it waits differs from time to time.
+                    let count = if killed { &done } else { &missed };
+                    count.fetch_add(1, Ordering::Relaxed);
                 }
             });
         }
     });
-    let done = done.into_inner();
-    eprintln!("{who:?} killed at {done} of its {} system calls: each task once", all.len());
+    let (done, missed, matter) = (done.into_inner(), missed.into_inner(), all.len());
+    eprintln!(
+        "{who:?} killed at {done} system calls of the {matter} that matter of {every}, {missed} did not come: each \
+         task once, {} s",
+        begun.elapsed().as_secs()
+    );
     assert!(done > 0);
 }
 

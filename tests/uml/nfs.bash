@@ -53,7 +53,7 @@ for n in 1 2; do
     else
         own on $n "$R"/sbin/mount.nfs4 10.9.$n.1:/ /run/shared -o vers="$PROTOCOL"
     fi
-    on $n grep ' /run/shared ' /proc/mounts
+    on $n grep ' /run/shared ' /proc/mounts || { echo "client $n has no NFS"; off; }
     tc qdisc add dev v$n root netem delay 10ms loss 1%
     on $n tc qdisc add dev e0 root netem delay 10ms loss 1%
 done

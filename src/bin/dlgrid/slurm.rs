@@ -14,7 +14,7 @@ use dlgrid_sweep::exec::slurm::ledger::{Kind, Ledger};
 use dlgrid_sweep::exec::slurm::preflight;
 use dlgrid_sweep::exec::slurm::request::{REQUEST_SCHEMA, Request};
 use dlgrid_sweep::exec::slurm::script;
-use dlgrid_sweep::exec::slurm::settle::{cancelled, settle};
+use dlgrid_sweep::exec::slurm::settle::settle;
 use dlgrid_sweep::exec::slurm::site::Site;
 use dlgrid_sweep::exec::slurm::submit::{self as queue, Report};
 use dlgrid_sweep::exec::slurm::{SlurmError, state};
@@ -137,9 +137,7 @@ fn clear(sweep: &Sweep, slurm: &Slurm) -> anyhow::Result<()> {
         return Ok(());
     }
     let settled = settle(&sweep.dir, slurm)?;
-    for job in &settled.cancelled {
-        talk(&format!("{}\n", cancelled(*job)));
-    }
+    settled.told().for_each(|words| talk(&format!("{words}\n")));
     talk(&let_go(&settled.adopted));
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! The head of a safetensors file, checked as bytes: no tensor is needed to see that it lies.
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 /// Longest head that is read: what the format itself allows.
@@ -12,6 +14,33 @@ struct Tensor {
     dtype: String,
     shape: Vec<u64>,
     data_offsets: (u64, u64),
+}
+
+/// What the head says of each name. Of a name that comes twice others may take another.
+struct Head(BTreeMap<String, Box<RawValue>>);
+
+impl<'de> Deserialize<'de> for Head {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Once;
+        impl<'de> Visitor<'de> for Once {
+            type Value = Head;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("tensors by name")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Head, A::Error> {
+                let mut all = BTreeMap::new();
+                while let Some((name, value)) = map.next_entry::<String, Box<RawValue>>()? {
+                    if all.insert(name.clone(), value).is_some() {
+                        return Err(de::Error::custom(format!("`{name}` comes twice")));
+                    }
+                }
+                Ok(Head(all))
+            }
+        }
+        from.deserialize_map(Once)
+    }
 }
 
 /// Checks that the head is whole, that its tensors follow one another, have as many bytes as
@@ -26,8 +55,11 @@ pub(super) fn check(bytes: &[u8], key: &str) -> Result<Option<String>, String> {
         return Err(format!("says that its head has {length} bytes"));
     }
     let (head, data) = rest.split_at(usize::try_from(length).map_err(|e| e.to_string())?);
-    let mut head: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(head)
-        .map_err(|cause| format!("has a head that is no JSON: {cause}"))?;
+    if !head.starts_with(b"{") {
+        return Err("has a head that does not begin with `{`".into());
+    }
+    let Head(mut head) = serde_json::from_slice(head)
+        .map_err(|cause| format!("has a head that can't be read: {cause}"))?;
     let about = head.remove("__metadata__");
     let about = about.map(|raw| serde_json::from_str::<BTreeMap<String, String>>(raw.get()));
     let about =
@@ -109,6 +141,8 @@ mod tests {
             ("[8,11]", "[9,12]"),
             ("[0,8]", "[8,0]"),
             ("\"a\"", "a"),
+            ("{\"__", "\t{\"__"),
+            ("\"b\"", "\"a\":{\"dtype\":\"U7\",\"shape\":[1],\"data_offsets\":[0,1]},\"b\""),
             ("\"{\\\"run\\\":\\\"x\\\"}\"", "7"),
         ] {
             with(from, to).expect_err(&format!("{from} {to}"));

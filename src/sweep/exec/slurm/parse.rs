@@ -192,6 +192,13 @@ pub fn setting<'t>(config: &'t str, key: &str) -> Option<&'t str> {
     })
 }
 
+/// For how many seconds the controller has run, in `scontrol show config`: by its own clock.
+#[must_use]
+pub fn runs_for(config: &str) -> Option<f64> {
+    let now = config.lines().find_map(|line| line.strip_prefix("Configuration data as of "))?;
+    Some(instant(now)? - instant(setting(config, "BOOT_TIME")?)?)
+}
+
 /// A partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partition {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::call::Slurm;
 use super::error::SlurmError;
 use super::ledger::{self, Entry, Fate, Intent, Ledger};
-use super::parse::Row;
+use super::parse::{self, Row};
 use super::state::{self, Standing};
 use crate::host;
 use crate::store::layout::SweepDir;
@@ -15,6 +15,8 @@ const LOOKS: u32 = 2;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 /// A job that was asked for so long ago is no longer on its way, in seconds.
 const ARRIVED: f64 = 60.0;
+/// By so much the clocks of those who submit may differ, in seconds.
+const CLOCKS_DIFFER: f64 = 600.0;
 
 /// What earlier submissions came to.
 #[derive(Debug)]
@@ -27,11 +29,23 @@ pub struct Settled {
     pub adopted: Vec<u64>,
     /// Jobs that it had left and that were cancelled now.
     pub cancelled: Vec<u64>,
+    /// Arrays that their user holds.
+    pub by_hand: Vec<u64>,
+}
+
+impl Settled {
+    /// What was cancelled and what stays held, in words.
+    pub fn told(&self) -> impl Iterator<Item = String> + '_ {
+        let by_hand = |job: &u64| {
+            format!("array {job} stays held, as you left it: `scontrol release {job}` lets it go")
+        };
+        self.cancelled.iter().map(|job| cancelled(*job)).chain(self.by_hand.iter().map(by_hand))
+    }
 }
 
 /// That a job was cancelled that is no intent's, in words.
 #[must_use]
-pub fn cancelled(job: u64) -> String {
+pub(super) fn cancelled(job: u64) -> String {
     format!("cancelled job {job}, which an interrupted submission had left")
 }
 
@@ -48,16 +62,27 @@ pub fn settle(dir: &SweepDir, slurm: &Slurm) -> Result<Settled, SlurmError> {
             entry.fate = Some(resolve(dir, slurm, &entry.intent, &mut rows)?);
         }
     }
-    let (mut adopted, mut cancelled) = (Vec::new(), Vec::new());
+    let (mut adopted, mut cancelled, mut by_hand) = (Vec::new(), Vec::new(), Vec::new());
+    let mut controller = Controller { slurm, runs_for: None };
     for entry in &mut ledger.entries {
         cancelled.extend(cancel_doubles(slurm, entry, &rows)?);
-        adopted.extend(let_go(dir, slurm, entry, &rows)?);
+        let Some(left) = left(entry, &rows) else {
+            mark_released(dir, entry)?;
+            continue;
+        };
+        if entry.released && controller.knows_that_it_was_let_go(dir, entry)? {
+            by_hand.push(left);
+            continue;
+        }
+        slurm.release(left)?;
+        mark_released(dir, entry)?;
+        adopted.push(left);
     }
     if !adopted.is_empty() || !cancelled.is_empty() {
         rows = slurm.queue()?;
     }
     let standing = Standing::of(&ledger, &rows, host::now());
-    Ok(Settled { known: ledger.last(), standing, adopted, cancelled })
+    Ok(Settled { known: ledger.last(), standing, adopted, cancelled, by_hand })
 }
 
 /// Decides the fate of an intent whose submitter is gone.
@@ -111,27 +136,65 @@ pub(super) fn cancel_doubles(
     Ok(doubles)
 }
 
-/// Lets a job go that is held: since its submission was interrupted, or since slurmctld lost what
-/// it had not yet saved when it was killed, and with it that the job had been let go.
-fn let_go(
-    dir: &SweepDir,
-    slurm: &Slurm,
-    entry: &mut Entry,
-    rows: &[Row],
-) -> Result<Option<u64>, SlurmError> {
-    let Some(job) = entry.job() else { return Ok(None) };
+/// The job of an intent that may be held since its submission was interrupted, or, where it was
+/// let go, that is held.
+fn left(entry: &Entry, rows: &[Row]) -> Option<u64> {
+    let job = entry.job()?;
     let is_its = |row: &&Row| row.array == job && row.name == entry.intent.token;
     let is_left = |row: &Row| match entry.released {
         true => state::is_held(row),
         false => state::is_alive(&row.state),
     };
-    let there = rows.iter().filter(is_its).any(is_left);
-    if there {
-        slurm.release(job)?;
-    }
-    if !entry.released {
+    rows.iter().filter(is_its).any(is_left).then_some(job)
+}
+
+fn mark_released(dir: &SweepDir, entry: &mut Entry) -> Result<(), SlurmError> {
+    if entry.job().is_some() && !entry.released {
         ledger::mark_released(dir, entry.intent.number)?;
         entry.released = true;
     }
-    Ok(there.then_some(job))
+    Ok(())
+}
+
+/// slurmctld, which forgets the last that it was told when it is killed: also that a job was let
+/// go, which then is held again.
+struct Controller<'a> {
+    slurm: &'a Slurm,
+    /// For how many seconds it has run, once it was asked; none if it does not say.
+    runs_for: Option<Option<f64>>,
+}
+
+impl Controller<'_> {
+    /// Whether it has run ever since an intent's job was let go: that is held by hand, then.
+    fn knows_that_it_was_let_go(
+        &mut self,
+        dir: &SweepDir,
+        entry: &Entry,
+    ) -> Result<bool, SlurmError> {
+        let Some(at) = ledger::read_released(dir, entry.intent.number)? else { return Ok(false) };
+        let runs_for = match self.runs_for {
+            Some(known) => known,
+            None => *self.runs_for.insert(parse::runs_for(&self.slurm.config()?)),
+        };
+        Ok(is_by_hand(host::now() - at, runs_for))
+    }
+}
+
+/// Whether a job that was let go so many seconds ago, and is held, is held by hand, where the
+/// controller has run for so many.
+fn is_by_hand(let_go: f64, runs_for: Option<f64>) -> bool {
+    runs_for.is_some_and(|seconds| let_go + CLOCKS_DIFFER < seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_controller_holds_that_has_run_all_the_time_is_held_by_hand() {
+        assert!(is_by_hand(3600.0, Some(86_400.0)));
+        assert!(!is_by_hand(86_400.0, Some(3600.0)), "it may have forgotten");
+        assert!(!is_by_hand(3600.0, Some(4000.0)), "clocks differ");
+        assert!(!is_by_hand(3600.0, None) && !is_by_hand(f64::NAN, Some(1e9)));
+    }
 }

@@ -4,25 +4,26 @@
 //! The order of an array: its intent, with a token, is made durable; sbatch is given the token
 //! as the job's name, and holds the job; its fate is decided; the job is let go. A job whose
 //! number is not the fate of an intent is never let go, so that what an interrupted or doubtful
-//! sbatch has left can't run, and is cancelled by the next submit.
+//! sbatch has left can't run, and is cancelled by the next submit. The queue is not asked for
+//! each array: what sbatch has taken is decided together ([`asked`]).
 use std::collections::HashSet;
 
-use super::backoff::Backoff;
-use super::call::{Slurm, Submitted};
-use super::error::{self, SlurmError};
+use self::asked::Asked;
+use super::call::Slurm;
+use super::error::SlurmError;
 use super::lanes::{self, Live};
 use super::ledger::{self, Entry, Fate, Intent, Kind, LEDGER_SCHEMA, Ledger, token};
-use super::parse::Row;
 use super::preflight::accounts::Association;
 use super::request::{Call, Request};
-use super::settle::{cancel_doubles, cancelled, settle};
+use super::settle::settle;
 use super::{ranges, state};
 use crate::exec::claim::Claim;
 use crate::mutant::{self, Mutant};
 use crate::orders;
 use crate::store::StoreError;
-use crate::store::fs::nonce;
 use crate::store::layout::SweepDir;
+
+mod asked;
 
 /// An array that was submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,9 +65,7 @@ pub fn submit(
     say: &mut dyn FnMut(&str),
 ) -> Result<Report, SlurmError> {
     let settled = settle(dir, slurm)?;
-    for job in &settled.cancelled {
-        say(&cancelled(*job));
-    }
+    settled.told().for_each(|words| say(&words));
     let standing = &settled.standing;
     let in_queue = |slice: &u32| standing.place(*slice).is_in_queue();
     let mut covered: HashSet<u32> = request.slices.iter().copied().filter(in_queue).collect();
@@ -91,8 +90,12 @@ pub fn submit(
         first: ledger.entries.iter().find(is_part).map(|entry| entry.intent.number),
         concludes: standing.arrays.iter().any(|array| array.kind == Kind::Report),
         limit: None,
+        asked: Vec::new(),
     };
-    work.submit()?;
+    let came = work.submit();
+    // What sbatch has taken is let go all the same where something else failed.
+    let decided = work.decide();
+    came.and(decided)?;
     work.verify()?;
     Ok(work.report)
 }
@@ -119,14 +122,14 @@ struct Work<'a> {
     concludes: bool,
     /// Slurm's words for the limit that kept out the last job that trains nothing.
     limit: Option<String>,
+    /// What sbatch has taken, and whose fate is not decided yet.
+    asked: Vec<Asked>,
 }
 
-/// What became of an array that was asked for.
+/// What sbatch made of an array that it was asked for.
 enum Came {
-    /// It is this job, held as yet where jobs are held.
+    /// It says that it is this job, held as yet where jobs are held.
     Job(u64),
-    /// Another process decided against it.
-    Nothing,
     /// A limit of the site keeps it out.
     Limit(String),
 }
@@ -137,7 +140,6 @@ impl Work<'_> {
         if wants_canary && !self.left()?.is_empty() {
             let job = self.errand(Kind::Canary, &[])?;
             self.canary = job.map(|(_, job)| job.to_string());
-            self.let_go(job)?;
             if let (None, Some(words)) = (job, self.limit.take()) {
                 // Nothing goes in untried.
                 self.report.kept_out = Some((self.left()?.len(), words));
@@ -151,18 +153,21 @@ impl Work<'_> {
         loop {
             let left = self.left()?;
             if left.is_empty() {
-                break;
+                // It may turn out that some must be asked for again.
+                self.decide()?;
+                if self.left()?.is_empty() {
+                    break;
+                }
+                continue;
             }
             let Some(intent) = self.declare(&left, size)? else { continue };
-            let tasks = intent.slices().len().div_ceil(intent.per_task.max(1));
-            match self.carry_out(&intent)? {
-                Came::Job(job) => {
-                    self.let_go(Some((intent.number, job)))?;
-                    self.live.push(Live { array: job, share: intent.share, after: intent.after });
-                    self.report.submitted.push(Submission { job, kind: Kind::Runs, tasks });
-                    self.covered.extend(intent.slices());
+            let tasks = asked::tasks(&intent);
+            let (share, after) = (intent.share, intent.after);
+            match self.carry_out(intent)? {
+                Came::Job(array) => {
+                    self.live.push(Live { array, share, after });
+                    self.decide_in_time()?;
                 }
-                Came::Nothing => {}
                 Came::Limit(words) => {
                     // The job that goes on later takes a place itself: before the rest does.
                     if self.report.kept_out.is_none() && self.request.top_up {
@@ -201,6 +206,7 @@ impl Work<'_> {
 
     /// What comes after the arrays: the job that submits the rest, or the one that concludes.
     fn finish(&mut self, top_up: Option<(u32, u64)>) -> Result<(), SlurmError> {
+        self.decide()?;
         let left = self.left()?.len();
         if let Some((_, words)) = self.report.kept_out.take().filter(|_| left > 0) {
             self.report.kept_out = Some((left, words));
@@ -212,7 +218,7 @@ impl Work<'_> {
                 self.report.submitted.retain(|one| one.job != job);
             } else {
                 self.slurm.wait_for(job, self.half_way()?.as_deref())?;
-                self.let_go(Some((number, job)))?;
+                self.let_go(number, job)?;
             }
         }
         let ends = self.request.upkeep.ends_with_something();
@@ -220,8 +226,7 @@ impl Work<'_> {
         let news = self.report.submitted.iter().any(|one| one.kind == Kind::Runs);
         if left == 0 && ends && (news || !self.concludes) && !self.live.is_empty() {
             let all: Vec<String> = self.live.iter().map(|one| one.array.to_string()).collect();
-            let job = self.errand(Kind::Report, &all)?;
-            self.let_go(job)?;
+            self.errand(Kind::Report, &all)?;
         }
         Ok(())
     }
@@ -232,7 +237,7 @@ impl Work<'_> {
         let last = self.live.last().map(|one| one.array);
         let entry = ledger.entries.iter().find(|e| e.job().is_some() && e.job() == last);
         Ok(entry.zip(last).map(|(entry, array)| {
-            let tasks = entry.slices().len().div_ceil(entry.intent.per_task.max(1));
+            let tasks = asked::tasks(&entry.intent);
             format!("{array}_{}", tasks.saturating_sub(1) / 2)
         }))
     }
@@ -303,8 +308,8 @@ impl Work<'_> {
         }
     }
 
-    /// Submits a job that trains nothing, behind these; its intent and number, not yet let go.
-    /// Where a limit keeps it out there is none.
+    /// Submits a job that trains nothing, behind these; its intent and number. One that tops up
+    /// is not yet let go. Where a limit keeps it out there is none.
     fn errand(&mut self, kind: Kind, after: &[String]) -> Result<Option<(u32, u64)>, SlurmError> {
         loop {
             let number = Ledger::read(self.dir)?.last() + 1;
@@ -315,111 +320,18 @@ impl Work<'_> {
             if !self.publish(&intent)? {
                 continue;
             }
-            return Ok(match self.carry_out(&intent)? {
-                Came::Job(job) => {
-                    self.report.submitted.push(Submission { job, kind, tasks: 1 });
-                    Some((number, job))
-                }
-                Came::Nothing => None,
-                Came::Limit(words) => {
-                    (self.say)(&format!("no {} job: {words}", kind.word()));
-                    self.limit = Some(words);
-                    None
-                }
+            if let Came::Limit(words) = self.carry_out(intent)? {
+                (self.say)(&format!("no {} job: {words}", kind.word()));
+                self.limit = Some(words);
+                return Ok(None);
+            }
+            self.decide()?;
+            let fate = ledger::read_fate(self.dir, number)?;
+            return Ok(match fate {
+                Some(Fate::Job(job)) => Some((number, job)),
+                _ => None,
             });
         }
-    }
-
-    /// Submits the array of an intent.
-    fn carry_out(&mut self, intent: &Intent) -> Result<Came, SlurmError> {
-        let job = match self.sbatch(intent)? {
-            Ok(job) => job,
-            Err(_) if mutant::is(Mutant::BlindRetry) => return Ok(Came::Nothing),
-            Err(words) => {
-                ledger::decide(self.dir, intent.number, Fate::Void(words.clone()))?;
-                return if error::is_limit(&words) {
-                    Ok(Came::Limit(words))
-                } else {
-                    Err(SlurmError::Refused { program: "sbatch", words })
-                };
-            }
-        };
-        if ledger::decide(self.dir, intent.number, Fate::Job(job))? != Fate::Job(job) {
-            self.slurm.cancel(job, &intent.token)?;
-            return Ok(Came::Nothing);
-        }
-        Ok(Came::Job(job))
-    }
-
-    /// Lets the job of an intent go.
-    fn let_go(&mut self, job: Option<(u32, u64)>) -> Result<(), SlurmError> {
-        let Some((number, job)) = job else { return Ok(()) };
-        if self.request.hold {
-            self.slurm.release(job)?;
-        }
-        Ok(ledger::mark_released(self.dir, number)?)
-    }
-
-    /// Asks for a job until it is known whether there is one: its number, or why there is none.
-    fn sbatch(&mut self, intent: &Intent) -> Result<Result<u64, String>, SlurmError> {
-        let mut backoff = Backoff::new(self.slurm.patience());
-        loop {
-            let words = match self.slurm.sbatch(&intent.words)? {
-                Submitted::Job(job) => return self.verified(job, intent).map(Ok),
-                Submitted::Unread(text) => {
-                    return self.by_name(&self.slurm.queue()?, intent, text).map(Ok);
-                }
-                Submitted::Refused(words) => return Ok(Err(words)),
-                Submitted::Unknown(words) => words,
-            };
-            (self.say)(&format!("sbatch says: {words}; looking whether it has the job"));
-            if !backoff.wait() {
-                return Err(SlurmError::Unreachable { program: "sbatch", words });
-            }
-            if let Some(job) = state::arrays_named(&self.slurm.queue()?, &intent.token).first() {
-                return Ok(Ok(*job));
-            }
-        }
-    }
-
-    /// The job of an intent, of which sbatch said this number. A controller that lost its state
-    /// gives numbers again, and what stands before sbatch may print one: another's job is not
-    /// let go. A queue that does not show the number at all may be one that is asked seldom.
-    fn verified(&self, job: u64, intent: &Intent) -> Result<u64, SlurmError> {
-        let rows = self.slurm.queue()?;
-        if rows.iter().any(|row| row.array == job && row.name != intent.token) {
-            return self.by_name(&rows, intent, job.to_string());
-        }
-        Ok(job)
-    }
-
-    /// The job that has an intent's name, where sbatch said something else.
-    fn by_name(&self, rows: &[Row], intent: &Intent, text: String) -> Result<u64, SlurmError> {
-        let found = state::arrays_named(rows, &intent.token);
-        found.first().copied().ok_or(SlurmError::Unread { program: "sbatch", text })
-    }
-
-    /// What was submitted is in the queue, under its token, once.
-    fn verify(&mut self) -> Result<(), SlurmError> {
-        if self.report.submitted.is_empty() {
-            return Ok(());
-        }
-        let rows = self.slurm.queue()?;
-        let jobs: HashSet<u64> = self.report.submitted.iter().map(|one| one.job).collect();
-        let ledger = Ledger::read(self.dir)?;
-        for entry in ledger.entries.iter().filter(|e| e.job().is_some_and(|j| jobs.contains(&j))) {
-            for job in cancel_doubles(self.slurm, entry, &rows)? {
-                (self.say)(&cancelled(job));
-            }
-        }
-        let all: HashSet<u64> = rows.iter().map(|row| row.array).collect();
-        for one in self.report.submitted.iter().filter(|s| !all.contains(&s.job)) {
-            (self.say)(&format!(
-                "warning: Slurm no longer shows array {}: submit again puts it back if it is gone",
-                one.job
-            ));
-        }
-        Ok(())
     }
 }
 
@@ -455,4 +367,8 @@ pub fn all_words(request: &Request, sweep: &str, first: u32) -> Vec<(u32, Kind, 
         add(Kind::Report, 1, None, None, &waits);
     }
     all
+}
+
+fn nonce() -> Result<String, StoreError> {
+    crate::store::fs::nonce()
 }

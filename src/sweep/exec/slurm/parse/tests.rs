@@ -159,3 +159,12 @@ fn what_is_refused_only_for_tasks_that_run_or_are_over_is_no_failure() {
         assert_eq!(is_for_the_past(words), past, "{words}");
     }
 }
+
+#[test]
+fn for_how_long_a_controller_has_run_is_read() {
+    let config = "Configuration data as of 2026-11-29T16:57:47\nBOOT_TIME               = 2026-11-28T16:55:47\n";
+    assert_eq!(runs_for(config), Some(86_520.0));
+    assert_eq!(runs_for("BOOT_TIME = 2026-11-28T16:55:47\n"), None);
+    assert_eq!(runs_for("Configuration data as of 2026-11-29T16:57:47\n"), None);
+    assert_eq!(runs_for(&config.replace("2026-11-28T", "Unknown ")), None);
+}
