@@ -39,19 +39,23 @@ experiments: build ## run all experiments in full and compare them with their ba
 	@$(TARGET)/release/dlgrid data fetch mnist fashion-mnist breast-cancer diabetes digits iris wine
 	@DLGRID=$(TARGET)/release/dlgrid experiments/run
 
+# Simulated worlds of `make test`, in a build that is made for speed.
+SEEDS ?= 100000
 # The tests are built first, so that the dlgrid that fetches their data is the one that they test.
 test: set-up ## fetch the data sets of the tests, build and run all tests
 	@if setup/mpi; then . setup/env; cargo build --locked -p dlgrid-mpi; fi
 	@. setup/env; cargo test --workspace --exclude dlgrid-mpi $(TORCH) --no-run
 	@$(TARGET)/debug/dlgrid data fetch mnist fashion-mnist breast-cancer diabetes digits iris wine
 	@. setup/env; cargo test --workspace --exclude dlgrid-mpi $(TORCH) $(TEST_ARGS)
+	@. setup/env; DLGRID_SIMULATION_SEEDS=$(SEEDS) \
+		cargo test --profile torture --locked -p dlgrid-sweep --lib -- --nocapture simulated::
 
 # How long to torture, in seconds: make torture SECONDS=3600.
 SECONDS ?= 60
 torture: ## lives of sweeps under faults drawn by seeds, for SECONDS=60 on all cores (no libtorch needed)
 	@. setup/env; DLGRID_TORTURE_SECONDS=$(SECONDS) DLGRID_TORTURE_SEED=$${DLGRID_TORTURE_SEED:-$$(date +%s)} \
 		PROPTEST_CASES=$$((100 * $(SECONDS))) \
-		cargo test --release --locked -p dlgrid-sweep --lib -- --nocapture fsck::tests:: fuzz::tests:: simulated::
+		cargo test --profile torture --locked -p dlgrid-sweep --lib -- --nocapture fsck::tests:: fuzz::tests:: simulated::
 
 fuzz: ## draw bytes for each reader of files and words, for SECONDS=60 each (needs cargo-fuzz and a nightly Rust)
 	@. setup/env; if ! cargo +nightly fuzz --version >/dev/null 2>&1; then \

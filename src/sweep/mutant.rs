@@ -81,6 +81,20 @@ mutants! {
     ClockTrusted "clock_trusted";
     /// A task works although its job is not the intent's.
     TaskUnelected "task_unelected";
+    /// The number of an attempt is chosen by listing the folder.
+    AttemptByListing "attempt_by_listing";
+    /// Jobs are cancelled by their number alone.
+    CancelByNumber "cancel_by_number";
+    /// A doubtful answer of sbatch is taken for a refusal, and the slices are submitted anew.
+    BlindRetry "blind_retry";
+    /// An intent takes the number that is free when it is made, whoever took one meanwhile.
+    NumberReadAnew "number_read_anew";
+    /// The files of a report go into the newest folder, whoever else writes there.
+    ReportUnclaimed "report_unclaimed";
+    /// Files in the making are never removed.
+    DraftLeft "draft_left";
+    /// Files are made in the folder above their own.
+    DraftOutside "draft_outside";
 }
 
 /// Whether this variant is on.

@@ -2,13 +2,11 @@
 //! told.
 use dlgrid_sweep::exit;
 use dlgrid_sweep::host;
-use dlgrid_sweep::judge::Liveness;
-use dlgrid_sweep::report::collect::Subject;
-use dlgrid_sweep::report::{Query, csv, json, markdown};
+use dlgrid_sweep::report::conclude::{self, ConcludeError, Concluded};
+use dlgrid_sweep::report::keep;
 use dlgrid_sweep::spec::Upkeep;
+use dlgrid_sweep::store::fs;
 use dlgrid_sweep::store::layout::SweepDir;
-use dlgrid_sweep::store::merge::Results;
-use dlgrid_sweep::store::{fs, read};
 use dlgrid_sweep::sweep::Sweep;
 
 use crate::talk::{refuse, talk};
@@ -23,13 +21,26 @@ pub fn conclude(sweep: &Sweep, upkeep: &Upkeep) -> anyhow::Result<Option<String>
     if !upkeep.ends_with_something() || upkeep.confirm {
         return Ok(None);
     }
-    let results = read::load(&sweep.dir, &sweep.manifest.id)?;
-    let ended = results.runs.values().filter(|run| run.end.is_some()).count() as u64;
-    if ended < sweep.manifest.runs {
-        talk(&format!("{ended} of {} runs have ended: not yet complete\n", sweep.manifest.runs));
-        return Ok(None);
-    }
-    let report = if upkeep.report { Some(write(sweep, &results)?) } else { None };
+    let report = match conclude::conclude(sweep, upkeep.report) {
+        Ok(Concluded::NotYet(ended)) => {
+            talk(&format!(
+                "{ended} of {} runs have ended: not yet complete\n",
+                sweep.manifest.runs
+            ));
+            return Ok(None);
+        }
+        Ok(Concluded::Complete) => None,
+        Ok(Concluded::Kept(kept)) => {
+            if kept.is_new {
+                talk(&format!("wrote `{}`\n", kept.folder.display()));
+            }
+            Some(kept.folder)
+        }
+        Err(ConcludeError::Report(error)) => {
+            return Err(refuse(exit::UNEXPECTED, error.to_string(), error.hint()));
+        }
+        Err(ConcludeError::Store(error)) => return Err(error.into()),
+    };
     if upkeep.on_complete.is_empty() || !is_first(&sweep.dir)? {
         return Ok(None);
     }
@@ -41,44 +52,10 @@ pub fn is_concluded(dir: &SweepDir, upkeep: &Upkeep) -> anyhow::Result<bool> {
     if upkeep.confirm {
         return Ok(dir.confirm().manifest().exists());
     }
-    let written = !upkeep.report || !fs::list_dir(&dir.reports())?.is_empty();
+    let written = !upkeep.report || keep::is_kept(dir)?;
     let mark = COMPLETE.to_owned();
     let told = upkeep.on_complete.is_empty() || fs::list_dir(&dir.submit())?.contains(&mark);
     Ok(written && told)
-}
-
-/// The form that has everything.
-const BOARD: &str = "leaderboard.json";
-
-/// Writes the leaderboard in three forms into a folder of its own, unless the last one has just
-/// that; the folder.
-fn write(sweep: &Sweep, results: &Results) -> anyhow::Result<std::path::PathBuf> {
-    let subject = Subject::new(sweep, results, &|_| Liveness::Gone);
-    let report = subject
-        .report(Query::default())
-        .map_err(|error| refuse(exit::UNEXPECTED, error.to_string(), error.hint()))?;
-    let root = sweep.dir.reports();
-    let board = json::render(&report);
-    let numbers = fs::list_dir(&root).unwrap_or_default();
-    let last = numbers.iter().filter_map(|name| name.parse::<u32>().ok()).max().unwrap_or(0);
-    let before = root.join(format!("{last:04}"));
-    if fs::read(&before.join(BOARD)).is_ok_and(|bytes| bytes == board.as_bytes()) {
-        return Ok(before);
-    }
-    let folder = root.join(format!("{:04}", last + 1));
-    for (name, text) in [
-        ("leaderboard.md", markdown::render(&report)),
-        ("leaderboard.csv", csv::render(&report)),
-        (BOARD, board),
-    ] {
-        match fs::publish(&folder.join(name), text.as_bytes()) {
-            // Another one writes the same at the same moment.
-            Err(error) if error.is_exists() => {}
-            written => written?,
-        }
-    }
-    talk(&format!("wrote `{}`\n", folder.display()));
-    Ok(folder)
 }
 
 fn is_first(dir: &SweepDir) -> anyhow::Result<bool> {

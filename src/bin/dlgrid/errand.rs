@@ -6,13 +6,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use dlgrid_sweep::exec::program::{self, Around, Finished};
 use dlgrid_sweep::exec::slurm::call::Slurm;
-use dlgrid_sweep::exec::slurm::ledger::{self, Entry, Fate, Intent, Kind, Ledger};
+use dlgrid_sweep::exec::slurm::ledger::{self, Fate, Intent, Kind, Ledger};
 use dlgrid_sweep::exec::slurm::request::Request;
 use dlgrid_sweep::exec::slurm::script;
 use dlgrid_sweep::exec::slurm::state::Standing;
 use dlgrid_sweep::host;
 use dlgrid_sweep::orders::{self, Order};
 use dlgrid_sweep::recipe::Work;
+use dlgrid_sweep::report::conclude;
 use dlgrid_sweep::sanity::{TRIALS, render};
 use dlgrid_sweep::spec::Upkeep;
 use dlgrid_sweep::store::record::Outcome;
@@ -183,16 +184,8 @@ fn tried(sweep: &Sweep, slurm: &Slurm, ledger: &Ledger, request: u32) -> anyhow:
 /// Concludes the sweep if it is complete, unless a later one does: what was submitted after this
 /// one may train runs again that count as ended. Why something of it failed, if it did.
 pub fn report(sweep: &Sweep, args: &Args, intent: &Intent) -> anyhow::Result<Option<String>> {
-    let ledger = Ledger::read(&sweep.dir)?;
-    let rows = Slurm::new(PATIENCE).queue();
-    let is_later =
-        |entry: &&Entry| entry.intent.kind == Kind::Report && entry.intent.number > intent.number;
-    let later: Vec<u64> = ledger.entries.iter().filter(is_later).filter_map(Entry::job).collect();
-    if let Ok(rows) = rows
-        && let standing = Standing::of(&ledger, &rows, host::now())
-        && let Some(one) = standing.arrays.iter().find(|array| later.contains(&array.job))
-    {
-        talk(&format!("nothing to do: job {} concludes the sweep\n", one.job));
+    if let Some(job) = conclude::successor(&sweep.dir, &Slurm::new(PATIENCE), intent)? {
+        talk(&format!("nothing to do: job {job} concludes the sweep\n"));
         return Ok(None);
     }
     let upkeep = Request::last(&sweep.dir)?.map_or(sweep.spec.upkeep.clone(), |r| r.upkeep);
@@ -210,16 +203,8 @@ fn conclude(sweep: &Sweep, args: &Args, upkeep: &Upkeep) -> anyhow::Result<Optio
 /// Concludes the sweep if it is complete and no job of its own is there to do so: a limit may have
 /// kept it out.
 pub fn conclude_without_job(sweep: &Sweep, args: &Args, intent: &Intent) {
-    let has_job = || -> anyhow::Result<bool> {
-        let ledger = Ledger::read(&sweep.dir)?;
-        let newest = |kind: Kind| {
-            let is_it = |e: &&Entry| e.intent.kind == kind && e.job().is_some();
-            ledger.entries.iter().rfind(is_it).map(|e| e.intent.number)
-        };
-        Ok(newest(Kind::Report) > newest(Kind::Runs))
-    };
     let concluded = || match Request::read(&sweep.dir, intent.request) {
-        Ok(request) if request.upkeep.ends_with_something() && !has_job()? => {
+        Ok(request) if request.upkeep.ends_with_something() && !conclude::has_job(&sweep.dir)? => {
             conclude(sweep, args, &request.upkeep)
         }
         Ok(_) => Ok(None),

@@ -1,19 +1,17 @@
 //! `dlgrid retry`: trains runs of a sweep again that did not end well, with what is missing.
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use anyhow::Result;
 use clap_complete::engine::ArgValueCandidates;
-use dlgrid_sweep::exec::slurm::again::{self, Again, Choice, Known};
+use dlgrid_sweep::exec::slurm::again::{self, Again, Choice};
 use dlgrid_sweep::exec::slurm::bad_nodes::{BadNode, bad_nodes};
 use dlgrid_sweep::exec::slurm::request::Request;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::judge::Liveness;
 use dlgrid_sweep::orders;
-use dlgrid_sweep::report::fate;
+use dlgrid_sweep::report::wanted;
 use dlgrid_sweep::space::Condition;
 use dlgrid_sweep::spec::upkeep::RetryRules;
-use dlgrid_sweep::store::merge::Results;
-use dlgrid_sweep::store::record::{Cause, Outcome};
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::text::plural;
 
@@ -96,7 +94,9 @@ pub fn run(args: &Args) -> Result<u8> {
     };
     ranks::check(&picked.sweep.spec, &found.settings, &worker.program, false)?;
     let bad = bad_nodes(picked.starts().all());
-    let known = known(&picked, choice, only.as_ref());
+    let over = |slice: u32| picked.over(slice);
+    let (results, starts) = (&picked.results, picked.starts());
+    let known = wanted::known(&picked.sweep, results, starts, &over, (choice, only.as_ref()));
     let again = again::again(&known, choice, &upkeep.retry, &slurm::granted(&found.settings));
     tell(&again, &upkeep.retry);
     tell_left_out(&picked, &again, only.as_ref());
@@ -114,7 +114,8 @@ pub fn run(args: &Args) -> Result<u8> {
         .collect();
     if wishes.is_empty() {
         talk("nothing of that kind is to be run again\n");
-        let code = work::conclude(&picked.sweep, &picked.results, false);
+        // What a doubtful submission has left in the queue goes all the same.
+        let code = slurm::submit(&picked.sweep, &worker, &found, &[], &upkeep)?;
         let crew = Crew { worker, args: &args.work, slurm: Some(&found) };
         return stage::confirm(&picked.sweep, code, crew);
     }
@@ -136,63 +137,6 @@ pub fn only(sweep: &Sweep, text: Option<&str>) -> Result<Option<Condition>> {
         ));
     }
     Ok(Some(condition))
-}
-
-/// What is known of each slice that has runs to train.
-fn known(picked: &Picked, choice: Choice, only: Option<&Condition>) -> Vec<Known> {
-    let sweep = &picked.sweep;
-    let slices = 0..u32::try_from(sweep.manifest.slices.len()).unwrap_or(u32::MAX);
-    slices
-        .map(|slice| {
-            let mut known = Known { slice, ..Known::default() };
-            count(sweep, &picked.results, choice, only, &mut known);
-            learn(picked, &mut known);
-            known
-        })
-        .filter(|known| known.open + known.ended > 0)
-        .collect()
-}
-
-fn count(
-    sweep: &Sweep,
-    results: &Results,
-    choice: Choice,
-    only: Option<&Condition>,
-    known: &mut Known,
-) {
-    let policy = choice.policy();
-    for index in sweep.slice_runs(known.slice) {
-        if only.is_some_and(|condition| !orders::matches(&sweep.spec, condition, index)) {
-            continue;
-        }
-        match results.end(index) {
-            None => known.open += 1,
-            Some(end) if policy.admits(end) => {
-                known.ended += 1;
-                known.of_memory |=
-                    end.outcome == Outcome::Failed && end.cause == Some(Cause::Memory);
-            }
-            Some(_) => {}
-        }
-    }
-}
-
-/// What the tasks that had the slice say: why the last one ended and what it had, and how often
-/// they ran out of something.
-fn learn(picked: &Picked, known: &mut Known) {
-    let starts = picked.starts();
-    known.cause = fate::of_slice(known.slice, starts, picked.over(known.slice));
-    let (mut memory, mut time) = (BTreeSet::new(), BTreeSet::new());
-    for start in starts.with(known.slice) {
-        known.granted = start.begin.granted;
-        match fate::of_start(known.slice, start) {
-            Some(Cause::Memory) => memory.insert(start.begin.intent),
-            Some(Cause::Time) => time.insert(start.begin.intent),
-            _ => false,
-        };
-    }
-    let count = |set: BTreeSet<u32>| u32::try_from(set.len()).unwrap_or(u32::MAX);
-    known.tried = (count(memory), count(time));
 }
 
 fn tell(again: &Again, rules: &RetryRules) {

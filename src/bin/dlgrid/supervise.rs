@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use dlgrid_sweep::exec::local::{self, Event, Job, Print, Slot, Worker};
+use dlgrid_sweep::exec::slurm::ending::{self, Count};
 use dlgrid_sweep::exec::slurm::ledger::Intent;
 use dlgrid_sweep::exec::slurm::request::Request;
-use dlgrid_sweep::exec::slurm::task::{ArrayTask, Befallen, verdict};
+use dlgrid_sweep::exec::slurm::task::{ArrayTask, Befallen};
 use dlgrid_sweep::exec::usage::Meter;
 use dlgrid_sweep::host;
-use dlgrid_sweep::orders::{self, Choice};
+use dlgrid_sweep::orders;
 use dlgrid_sweep::slice::{INTENT, OBEYS_AS};
 use dlgrid_sweep::space::Condition;
 use dlgrid_sweep::store::merge::Merged;
@@ -255,7 +256,9 @@ impl<'a> Supervisor<'a> {
     /// Writes down how the task ended, and puts it back into the queue where only its time is
     /// over; the exit code.
     fn conclude(mut self, again: RetryPolicy) -> anyhow::Result<u8> {
-        let (ends, failed, left) = self.count(again)?;
+        let only = self.args.only.as_deref().map(Condition::new).transpose()?;
+        let Count { ends, failed, left } =
+            ending::count(self.sweep, self.intent, &self.slices, again, only)?;
         if failed > 0 {
             self.look();
         }
@@ -266,67 +269,25 @@ impl<'a> Supervisor<'a> {
             failed,
             ..self.befallen
         };
-        let (cause, code) = verdict(&self.befallen);
-        let mut end = TaskEnd {
-            cause,
-            requeued: false,
-            why: self.stopped.clone(),
-            ends,
-            failed,
-            used: self.meter.used(),
-            time: host::now(),
-        };
+        let why = self.stopped.clone();
+        let (used, time) = (self.meter.used(), host::now());
+        let end = TaskEnd { cause: None, requeued: false, why, ends, failed, used, time };
         // Only the warning before the time limit: what is cancelled stays so, and what is
         // preempted Slurm itself puts back.
-        if cause == Some(Cause::Time) && !self.signals.asked() {
-            self.go_on_later(&mut end);
+        let (may, task, slices) = (!self.signals.asked(), self.task, self.slices.clone());
+        let (sweep, befallen) = (self.sweep, self.befallen);
+        let note = &mut |line: &TaskLine| self.note(line);
+        let (end, code) = ending::end(&task, sweep, &slices, &befallen, may, end, note);
+        if end.requeued {
+            talk("time is nearly over: put back into the queue\n");
+        } else if let (Some(Cause::Time), true, Some(why)) = (end.cause, may, &end.why) {
+            talk(&format!(
+                "time is nearly over: not put back into the queue: {why}; submit again goes on\n"
+            ));
         }
-        self.note(&TaskLine::End(end));
         if left == 0 {
             errand::conclude_without_job(self.sweep, self.args, self.intent);
         }
         Ok(code)
-    }
-
-    /// Slurm ends the task as soon as it is put back, so that is written down first.
-    fn go_on_later(&mut self, end: &mut TaskEnd) {
-        let refused = match self.task.may_go_on_later(self.sweep, &self.slices) {
-            Err(why) => Some(why),
-            Ok(()) => {
-                self.note(&TaskLine::End(TaskEnd { requeued: true, ..end.clone() }));
-                self.task.go_on_later().err().map(|error| error.to_string())
-            }
-        };
-        end.requeued = refused.is_none();
-        match &refused {
-            None => talk("time is nearly over: put back into the queue\n"),
-            Some(why) => talk(&format!(
-                "time is nearly over: not put back into the queue: {why}; submit again goes on\n"
-            )),
-        }
-        end.why = refused.or(end.why.take());
-    }
-
-    /// Runs of the slices that have ended; that failed; that are left of those wanted.
-    fn count(&self, again: RetryPolicy) -> anyhow::Result<(u64, u64, u64)> {
-        let (mut ends, mut failed, mut left) = (0, 0, 0);
-        let only = self.args.only.as_deref().map(Condition::new).transpose()?;
-        let mut choice = Choice::new(&self.sweep.dir, Some(self.intent.obeys_as()), only);
-        for slice in &self.slices {
-            let results = read::load_slice(&self.sweep.dir, *slice, &self.sweep.manifest.id)?;
-            for index in self.sweep.slice_runs(*slice) {
-                let end = results.end(index);
-                if let Some(end) = end {
-                    ends += 1;
-                    failed += u64::from(end.outcome == Outcome::Failed);
-                }
-                // What was to be trained again and has not been is left, too.
-                let is_left = end.is_none_or(|end| {
-                    again.admits(end) && results.intent(end) != Some(self.intent.number)
-                });
-                left += u64::from(is_left && choice.is_chosen(&self.sweep.spec, index));
-            }
-        }
-        Ok((ends, failed, left))
     }
 }

@@ -5,6 +5,7 @@ mod build;
 pub mod cause;
 pub mod collect;
 pub mod compare;
+pub mod conclude;
 pub mod csv;
 pub mod efficiency;
 pub mod fate;
@@ -12,6 +13,7 @@ pub mod fate;
 pub(crate) mod fuzz;
 pub mod importance;
 pub mod json;
+pub mod keep;
 pub mod list;
 pub mod live;
 pub mod markdown;
@@ -27,6 +29,7 @@ pub mod status;
 pub mod table;
 pub mod tested;
 pub mod together;
+pub mod wanted;
 
 use std::borrow::Cow;
 

@@ -107,7 +107,7 @@ fn with<T>(facts: Vec<Fact<'static>>, then: impl FnOnce(&Source<'_>) -> T) -> T 
     })
 }
 
-fn report(query: Query) -> Result<Report, ReportError> {
+pub(super) fn report(query: Query) -> Result<Report, ReportError> {
     let plan = Plan::new(query, &paths())?;
     let loss = |fact: &Fact<'_>| fact.objective.map(|x| 1.0 - x);
     let tell = |mut fact: Fact<'static>| {

@@ -2,12 +2,15 @@
 //! lists a folder; what it knows by names alone can be out of date for a minute: names that were not
 //! there, and what `stat` said. What it has not synced dies with its machine, or a part of it.
 use std::collections::{BTreeSet, HashMap};
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 use rustix::fs::OFlags;
 use rustix::io::{Errno, Result};
 
+pub use super::open::Open;
 use super::{Draw, World, lost, refused, step, with};
 use crate::mutant::{self, Mutant};
 use crate::store::fs::{About, FileKind};
@@ -16,49 +19,81 @@ use crate::store::fs::{About, FileKind};
 const TRUST: f64 = 60.0;
 
 #[derive(Debug)]
-enum Inode {
+pub(super) enum Inode {
     File { bytes: Vec<u8>, links: u64 },
     Folder(BTreeSet<String>),
+}
+
+/// By whole paths, as they are spelled: hashing these is much of what a world does.
+type Names<T> = HashMap<OsString, T>;
+
+/// The folder that a path is in.
+fn above(path: &OsStr) -> Option<&OsStr> {
+    let at = path.as_bytes().iter().rposition(|byte| *byte == b'/')?;
+    Some(OsStr::from_bytes(&path.as_bytes()[..at]))
 }
 
 /// What is on the server.
 #[derive(Debug, Default)]
 pub struct Server {
-    inodes: Vec<Inode>,
-    names: HashMap<PathBuf, usize>,
+    pub(super) inodes: Vec<Inode>,
+    names: Names<usize>,
+    /// Whose all of it is.
+    user: u32,
 }
 
 /// What a machine keeps of it.
 #[derive(Debug, Default)]
 pub struct Client {
     /// Names that were not there, and until when that is believed.
-    absent: HashMap<PathBuf, f64>,
+    absent: Names<f64>,
     /// What `stat` said, and until when that is believed.
-    known: HashMap<PathBuf, (About, f64)>,
+    known: Names<(About, f64)>,
     /// What folders held, for those that do not open them.
-    listed: HashMap<PathBuf, (Vec<String>, f64)>,
-    /// What was written and not synced: file, offset, bytes.
-    dirty: Vec<(usize, usize, Vec<u8>)>,
+    listed: Names<(Vec<String>, f64)>,
+    /// What was written and not synced.
+    pub(super) dirty: Vec<Unsaved>,
 }
+
+/// What was written to a file: which one, offset, bytes.
+pub(super) type Unsaved = (usize, usize, Vec<u8>);
 
 impl Server {
     pub fn make_root(&mut self, path: &Path) {
+        self.user = crate::host::user();
         self.inodes.push(Inode::Folder(BTreeSet::new()));
-        self.names.insert(path.to_owned(), self.inodes.len() - 1);
+        self.names.insert(path.into(), self.inodes.len() - 1);
     }
 
     pub fn files(&self) -> usize {
         self.names.len()
     }
 
+    /// Files in the making that are still there.
+    pub fn drafts(&self) -> Vec<&OsStr> {
+        let is_draft = |path: &&OsString| path.as_bytes().ends_with(b".tmp");
+        self.names.keys().filter(is_draft).map(OsString::as_os_str).collect()
+    }
+
+    /// The files of a folder whose names end so.
+    pub fn ending(&self, folder: &Path, end: &str) -> Vec<usize> {
+        let Some(Inode::Folder(names)) =
+            self.names.get(folder.as_os_str()).map(|inode| &self.inodes[*inode])
+        else {
+            return Vec::new();
+        };
+        let path = |name: &String| self.names.get(folder.join(name).as_os_str()).copied();
+        names.iter().filter(|name| name.ends_with(end)).filter_map(path).collect()
+    }
+
     fn add(&mut self, path: &Path, inode: usize) -> Result<()> {
-        let above = path.parent().and_then(|above| self.names.get(above)).copied();
+        let above = above(path.as_os_str()).and_then(|above| self.names.get(above)).copied();
         let name = path.file_name().and_then(|name| name.to_str()).ok_or(Errno::INVAL)?;
         match above.map(|above| &mut self.inodes[above]) {
             Some(Inode::Folder(names)) => names.insert(name.to_owned()),
             _ => return Err(Errno::NOENT),
         };
-        self.names.insert(path.to_owned(), inode);
+        self.names.insert(path.into(), inode);
         if let Inode::File { links, .. } = &mut self.inodes[inode] {
             *links += 1;
         }
@@ -66,8 +101,8 @@ impl Server {
     }
 
     fn take_away(&mut self, path: &Path) -> Result<usize> {
-        let inode = self.names.remove(path).ok_or(Errno::NOENT)?;
-        let above = path.parent().and_then(|above| self.names.get(above)).copied();
+        let inode = self.names.remove(path.as_os_str()).ok_or(Errno::NOENT)?;
+        let above = above(path.as_os_str()).and_then(|above| self.names.get(above)).copied();
         if let (Some(above), Some(name)) = (above, path.file_name().and_then(|n| n.to_str()))
             && let Inode::Folder(names) = &mut self.inodes[above]
         {
@@ -79,7 +114,7 @@ impl Server {
         Ok(inode)
     }
 
-    fn put(&mut self, inode: usize, offset: usize, written: &[u8]) {
+    pub(super) fn put(&mut self, inode: usize, offset: usize, written: &[u8]) {
         if let Inode::File { bytes, .. } = &mut self.inodes[inode] {
             let end = bytes.len().max(offset + written.len());
             bytes.resize(end, 0);
@@ -88,9 +123,9 @@ impl Server {
     }
 
     /// Of what a machine had not synced when it died, a part may have come here before, in order.
-    pub fn take_some(&mut self, client: Client, draw: &mut Draw) {
+    pub fn take_some(&mut self, unsaved: Vec<Unsaved>, draw: &mut Draw) {
         let mut cut = BTreeSet::new();
-        for (inode, offset, bytes) in client.dirty {
+        for (inode, offset, bytes) in unsaved {
             if cut.contains(&inode) {
                 continue;
             }
@@ -103,8 +138,8 @@ impl Server {
     }
 
     fn about(&self, path: &Path) -> Option<About> {
-        let inode = *self.names.get(path)?;
-        let user = rustix::process::getuid().as_raw();
+        let inode = *self.names.get(path.as_os_str())?;
+        let user = self.user;
         let about = About {
             kind: FileKind::Folder,
             mode: 0o750,
@@ -137,16 +172,16 @@ impl World {
         let until = self.now + self.draw.seconds(TRUST);
         let Some(client) = self.client() else { return };
         match about {
-            Some(about) => drop(client.known.insert(path.to_owned(), (about, until))),
-            None => drop(client.absent.insert(path.to_owned(), until)),
+            Some(about) => drop(client.known.insert(path.into(), (about, until))),
+            None => drop(client.absent.insert(path.into(), until)),
         }
     }
 
     /// A client that has changed a name, or met it when it tried, knows it anew.
     fn forget(&mut self, path: &Path) {
         if let Some(client) = self.client() {
-            client.absent.remove(path);
-            client.known.remove(path);
+            client.absent.remove(path.as_os_str());
+            client.known.remove(path.as_os_str());
         }
     }
 
@@ -154,7 +189,9 @@ impl World {
         let now = self.now;
         // A folder that is believed absent hides what is in it.
         self.client().is_some_and(|client| {
-            path.ancestors().any(|p| client.absent.get(p).is_some_and(|until| *until > now))
+            let mut paths = std::iter::successors(Some(path.as_os_str()), |path| above(path));
+            !client.absent.is_empty()
+                && paths.any(|p| client.absent.get(p).is_some_and(|until| *until > now))
         })
     }
 
@@ -162,137 +199,45 @@ impl World {
         if self.is_believed_absent(path) {
             return Err(Errno::NOENT);
         }
-        let found = self.server.names.get(path).copied();
+        let found = self.server.names.get(path.as_os_str()).copied();
         if found.is_none() {
             self.believe(path, None);
         }
         found.ok_or(Errno::NOENT)
     }
 
-    fn flush(&mut self, node: usize, inode: usize) {
+    /// Whether a machine has written to a file what the server does not have.
+    pub fn is_unsaved(&self, inode: usize) -> bool {
+        self.nodes.iter().any(|node| node.client.dirty.iter().any(|(of, ..)| *of == inode))
+    }
+
+    pub(super) fn flush(&mut self, node: usize, inode: usize) {
         let dirty = std::mem::take(&mut self.nodes[node].client.dirty);
         let (own, others) = dirty.into_iter().partition(|(of, ..)| *of == inode);
         self.nodes[node].client.dirty = others;
-        let own: Vec<(usize, usize, Vec<u8>)> = own;
+        let own: Vec<Unsaved> = own;
         own.iter().for_each(|(_, offset, bytes)| self.server.put(inode, *offset, bytes));
     }
 }
 
-/// An open file.
-#[derive(Debug)]
-pub struct Open {
-    inode: usize,
-    /// What it held when it was opened for reading.
-    seen: Vec<u8>,
-    /// Where it is written next, where it is.
-    end: Option<usize>,
-    /// The machine, and how often that had been started.
-    on: Option<(usize, u32)>,
-}
-
-impl Open {
-    fn of(world: &World, inode: usize, end: Option<usize>) -> Self {
-        let on = world.node().map(|node| (node, world.nodes[node].boots));
-        let mut seen = match &world.server.inodes[inode] {
-            Inode::File { bytes, .. } if end.is_none() => bytes.clone(),
-            _ => Vec::new(),
-        };
-        if let (Some((node, _)), None) = (on, end) {
-            let dirty = &world.nodes[node].client.dirty;
-            for (_, offset, bytes) in dirty.iter().filter(|(of, ..)| *of == inode) {
-                seen.resize(seen.len().max(offset + bytes.len()), 0);
-                seen[*offset..offset + bytes.len()].copy_from_slice(bytes);
-            }
-        }
-        Self { inode, seen, end, on }
-    }
-
-    pub fn length(&self) -> io::Result<u64> {
-        Ok(self.seen.len() as u64)
-    }
-
-    /// A file that was removed meanwhile has no handle any more.
-    pub fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
-        step()?;
-        let gone = with(|world| {
-            let gone = matches!(&world.server.inodes[self.inode], Inode::File { links: 0, .. });
-            gone && world.current.is_some() && world.draw.one_in(2)
-        });
-        if gone {
-            return Err(Errno::STALE.into());
-        }
-        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(self.seen.len());
-        let part = &self.seen[from..];
-        let length = part.len().min(bytes.len());
-        bytes[..length].copy_from_slice(&part[..length]);
-        Ok(length)
-    }
-
-    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        step()?;
-        let full = refused(true);
-        let taken = if full.is_err() { bytes.len() / 2 } else { bytes.len() };
-        let offset = self.end.unwrap_or(0);
-        self.end = Some(offset + taken);
-        with(|world| match self.on {
-            Some((node, _)) => {
-                let part = (self.inode, offset, bytes[..taken].to_vec());
-                world.nodes[node].client.dirty.push(part);
-                // Machines write when they like, too.
-                if world.draw.one_in(8) {
-                    world.flush(node, self.inode);
-                }
-            }
-            None => world.server.put(self.inode, offset, &bytes[..taken]),
-        });
-        full?;
-        Ok(taken)
-    }
-
-    /// One that is refused says so once, and what was not there before is lost, or a part of it.
-    pub fn sync(&self) -> io::Result<()> {
-        step()?;
-        let Some((node, _)) = self.on else { return Ok(()) };
-        if let Err(errno) = refused(true) {
-            with(|world| {
-                let dirty = std::mem::take(&mut world.nodes[node].client.dirty);
-                let (own, others) = dirty.into_iter().partition(|(of, ..)| *of == self.inode);
-                world.nodes[node].client.dirty = others;
-                let lost = Client { dirty: own, ..Client::default() };
-                world.server.take_some(lost, &mut world.draw);
-            });
-            return Err(errno.into());
-        }
-        with(|world| world.flush(node, self.inode));
-        Ok(())
-    }
-
-    pub fn links(&self) -> Result<u64> {
-        with(|world| match &world.server.inodes[self.inode] {
-            Inode::File { links, .. } => Ok(*links),
-            Inode::Folder(_) => Err(Errno::ISDIR),
-        })
-    }
-}
-
-/// Closing writes what is left, also where the process was killed; not where the machine died.
-impl Drop for Open {
-    fn drop(&mut self) {
-        let (Some((node, boots)), Some(_)) = (self.on, self.end) else { return };
-        let _no_world = super::of(|world| {
-            if world.nodes[node].boots == boots {
-                world.flush(node, self.inode);
-            }
-        });
-    }
-}
-
-pub fn create(path: &Path, flags: OFlags) -> Result<Open> {
+/// Before a change of a name: nothing outside the sweep's directory is touched.
+fn changes(path: &Path) -> Result<()> {
     step()?;
     refused(true)?;
     with(|world| {
+        let above = path.as_os_str().as_bytes().strip_prefix(world.inside.as_os_str().as_bytes());
+        if !above.is_some_and(|rest| rest.is_empty() || rest[0] == b'/') {
+            world.witness.strays.push(path.to_owned());
+        }
+    });
+    Ok(())
+}
+
+pub fn create(path: &Path, flags: OFlags) -> Result<Open> {
+    changes(path)?;
+    with(|world| {
         world.forget(path);
-        if let Some(inode) = world.server.names.get(path).copied() {
+        if let Some(inode) = world.server.names.get(path.as_os_str()).copied() {
             if flags.contains(OFlags::EXCL) {
                 return Err(Errno::EXIST);
             }
@@ -316,12 +261,11 @@ pub fn open(path: &Path) -> Result<Open> {
 }
 
 pub fn link(from: &Path, to: &Path) -> Result<()> {
-    step()?;
-    refused(true)?;
+    changes(to)?;
     with(|world| {
         world.forget(to);
-        let inode = world.server.names.get(from).copied().ok_or(Errno::NOENT)?;
-        if world.server.names.contains_key(to) {
+        let inode = world.server.names.get(from.as_os_str()).copied().ok_or(Errno::NOENT)?;
+        if world.server.names.contains_key(to.as_os_str()) {
             return Err(Errno::EXIST);
         }
         world.server.add(to, inode)
@@ -335,12 +279,11 @@ pub fn link(from: &Path, to: &Path) -> Result<()> {
 }
 
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
-    step()?;
-    refused(true)?;
+    changes(to)?;
     with(|world| {
         world.forget(to);
         world.forget(from);
-        if !world.server.names.contains_key(from) {
+        if !world.server.names.contains_key(from.as_os_str()) {
             return Err(Errno::NOENT);
         }
         let _replaced = world.server.take_away(to);
@@ -351,8 +294,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
 }
 
 pub fn unlink(path: &Path) -> Result<()> {
-    step()?;
-    refused(true)?;
+    changes(path)?;
     with(|world| {
         world.forget(path);
         world.server.take_away(path).map(drop)
@@ -361,11 +303,10 @@ pub fn unlink(path: &Path) -> Result<()> {
 }
 
 pub fn mkdir(path: &Path) -> Result<()> {
-    step()?;
-    refused(true)?;
+    changes(path)?;
     with(|world| {
         world.forget(path);
-        if world.server.names.contains_key(path) {
+        if world.server.names.contains_key(path.as_os_str()) {
             return Err(Errno::EXIST);
         }
         world.server.inodes.push(Inode::Folder(BTreeSet::new()));
@@ -376,10 +317,9 @@ pub fn mkdir(path: &Path) -> Result<()> {
 }
 
 pub fn rmdir(path: &Path) -> Result<()> {
-    step()?;
-    refused(true)?;
+    changes(path)?;
     with(|world| {
-        let inode = world.server.names.get(path).copied().ok_or(Errno::NOENT)?;
+        let inode = world.server.names.get(path.as_os_str()).copied().ok_or(Errno::NOENT)?;
         match &world.server.inodes[inode] {
             Inode::Folder(names) if names.is_empty() => world.server.take_away(path).map(drop),
             _ => Err(Errno::NOTEMPTY),
@@ -398,19 +338,20 @@ pub fn list(path: &Path) -> io::Result<Vec<String>> {
     refused(false)?;
     Ok(with(|world| {
         let (now, until) = (world.now, world.now + TRUST);
-        let kept = world.client().and_then(|client| client.listed.get(path));
-        if let Some((names, until)) = kept
-            && mutant::is(Mutant::FolderNotOpened)
-            && *until > now
-        {
+        let asks_times = mutant::is(Mutant::FolderNotOpened);
+        let kept = world.client().and_then(|client| client.listed.get(path.as_os_str()));
+        if let Some((names, _)) = kept.filter(|(_, until)| asks_times && *until > now) {
             return Ok(names.clone());
         }
         let inode = world.find(path)?;
         let Inode::Folder(names) = &world.server.inodes[inode] else { return Err(Errno::NOTDIR) };
         let names: Vec<String> = names.iter().cloned().collect();
         if let Some(client) = world.client() {
-            client.absent.retain(|absent, _| absent.parent() != Some(path));
-            client.listed.insert(path.to_owned(), (names.clone(), until));
+            let here = |absent: &OsStr| above(absent) == Some(path.as_os_str());
+            client.absent.retain(|absent, until| *until > now && !here(absent));
+            if asks_times {
+                client.listed.insert(path.into(), (names.clone(), until));
+            }
         }
         Ok(names)
     })?)
@@ -423,7 +364,7 @@ pub fn about(path: &Path) -> io::Result<About> {
             return Err(Errno::NOENT);
         }
         let now = world.now;
-        let known = world.client().and_then(|client| client.known.get(path)).copied();
+        let known = world.client().and_then(|client| client.known.get(path.as_os_str())).copied();
         if let Some((about, _)) = known.filter(|(_, until)| *until > now) {
             return Ok(about);
         }

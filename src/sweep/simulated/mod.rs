@@ -2,13 +2,17 @@
 //! Slurm, and processes that run the product's code and are interleaved at each operation on a file
 //! or question to Slurm. One thread, nothing of it outside: the same seed leads the same life.
 pub mod files;
+mod hold;
 mod life;
+mod open;
 pub mod slurm;
 mod stage;
 mod tests;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -66,6 +70,8 @@ pub struct Process {
     /// When it goes on.
     wakes: f64,
     env: Vec<(&'static str, String)>,
+    /// The array and the slices that it works on, once it does.
+    works: Option<(u64, Vec<u32>)>,
 }
 
 /// What is known from outside the file system.
@@ -74,9 +80,31 @@ pub struct Witness {
     /// Ends that were acknowledged: number of the run, attempt, bits of its objective.
     pub acknowledged: Vec<(u64, u32, u64)>,
     /// Arrays that worked for an intent.
-    pub worked: Vec<(u32, u64)>,
+    pub worked: BTreeSet<(u32, u64)>,
+    /// Attempts: slice and number.
+    pub attempts: BTreeSet<(u32, u32)>,
+    /// Checkpoints that were acknowledged: number of the run, epoch.
+    pub saved: Vec<(u64, u32)>,
+    /// Slices on which two arrays worked that Slurm had both.
+    pub twice: Vec<String>,
+    /// Names that were changed outside the sweep's directory.
+    pub strays: Vec<PathBuf>,
+    /// Processes that were killed, and operations that were refused or whose answer got lost: what
+    /// may leave a file in the making behind.
+    pub cut_short: usize,
     /// Faults that befell the world.
     pub faults: u64,
+}
+
+impl Witness {
+    /// The last epoch of a run with an acknowledged checkpoint; 0 where it has ended.
+    fn saved_since_ends(&self, run: u64) -> u32 {
+        if self.acknowledged.iter().any(|(index, ..)| *index == run) {
+            return 0;
+        }
+        let of_run = self.saved.iter().filter(|(index, _)| *index == run);
+        of_run.map(|(_, epoch)| *epoch).max().unwrap_or(0)
+    }
 }
 
 /// What a world does more or less often, drawn once.
@@ -90,6 +118,8 @@ pub struct Habits {
     lose: u64,
     /// Whether jobs are held until their number is written down.
     hold: bool,
+    /// Whether a job concludes the sweep with a report.
+    report: bool,
 }
 
 type Body = Box<dyn FnOnce() + Send>;
@@ -104,6 +134,8 @@ pub struct World {
     processes: Vec<Process>,
     current: Option<usize>,
     server: files::Server,
+    /// The sweep's directory: all that changes is in there.
+    inside: PathBuf,
     pub slurm: Controller,
     habits: Habits,
     /// Whether faults befall it.
@@ -245,6 +277,7 @@ fn refused(writes: bool) -> Result<(), Errno> {
             return Ok(());
         }
         world.witness.faults += 1;
+        world.witness.cut_short += 1;
         let errnos = [Errno::IO, Errno::STALE, Errno::NOSPC, Errno::DQUOT];
         Err(errnos[world.draw.below(if writes { 4 } else { 2 }) as usize])
     })
@@ -256,6 +289,7 @@ fn lost() -> bool {
         let loses = world.current.is_some() && world.stormy && world.habits.lose > 0;
         let lost = loses && world.draw.one_in(world.habits.lose);
         world.witness.faults += u64::from(lost);
+        world.witness.cut_short += usize::from(lost);
         lost
     })
 }
@@ -269,7 +303,8 @@ impl World {
     /// A new process of a node.
     fn spawn(&mut self, node: usize, env: Vec<(&'static str, String)>, body: Body) -> usize {
         let wakes = self.now;
-        self.processes.push(Process { node, killed: false, done: false, wakes, env });
+        let (killed, done, works) = (false, false, None);
+        self.processes.push(Process { node, killed, done, wakes, env, works });
         self.born.push((self.processes.len() - 1, body));
         self.processes.len() - 1
     }
@@ -277,6 +312,7 @@ impl World {
     fn kill(&mut self, pid: usize) {
         let process = &mut self.processes[pid];
         process.killed = !process.done;
+        self.witness.cut_short += usize::from(process.killed);
         process.wakes = self.now;
     }
 
@@ -288,7 +324,7 @@ impl World {
             }
         }
         let client = std::mem::take(&mut self.nodes[node].client);
-        self.server.take_some(client, &mut self.draw);
+        self.server.take_some(client.dirty, &mut self.draw);
         self.nodes[node].boots += 1;
         self.nodes[node].frozen = 0.0;
     }

@@ -6,8 +6,9 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, ExitStatus, Output};
 use std::time::Duration;
 
-use super::{LOGINS, World, is_dead, life, step, with};
+use super::{LOGINS, Process, World, is_dead, life, step, with};
 use crate::exec::slurm::ranges;
+use crate::exec::slurm::task::ArrayTask;
 
 /// How long a job is remembered that is over, in seconds (`MinJobAge`).
 const REMEMBERED: f64 = 300.0;
@@ -31,6 +32,8 @@ struct Job {
     name: String,
     intent: u32,
     held: bool,
+    /// It waits until these are over.
+    after: Vec<u64>,
     tasks: Vec<Task>,
     /// When it was asked for, and when it gets here.
     asked: f64,
@@ -68,6 +71,7 @@ pub fn answer(command: &Command, limit: Duration) -> io::Result<Output> {
     let program = command.get_program().to_string_lossy().into_owned();
     let words: Vec<String> =
         command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
+    with(|world| world.controller_may_die(&program));
     let said = with(|world| match &*program {
         _ if world.slurm.away > world.now => Said::Error("Unable to contact slurm controller"),
         "sbatch" => world.sbatch(&words),
@@ -145,16 +149,20 @@ impl World {
     }
 
     fn take(&mut self, words: &[String], late: f64) -> u64 {
-        let after = |key: &str| words.iter().find_map(|word| word.strip_prefix(key));
+        let word = |key: &str| words.iter().find_map(|word| word.strip_prefix(key));
         let intent = words.iter().position(|word| word == "--intent").map(|at| &words[at + 1]);
-        let last = after("--array=0-").and_then(|n| n.split('%').next()?.parse().ok());
+        let last = word("--array=0-").and_then(|n| n.split('%').next()?.parse().ok());
         let tasks = 0..=last.unwrap_or(0_u32);
+        let jobs = word("--dependency=afterany:").unwrap_or_default();
+        let its = |id: &u64| self.slurm.jobs.iter().any(|job| job.id == *id && !job.is_foreign());
+        let after = jobs.split(':').filter_map(|job| job.parse().ok()).filter(its).collect();
         self.slurm.last += 1;
         self.slurm.jobs.push(Job {
             id: self.slurm.last,
-            name: after("--job-name=").unwrap_or_default().to_owned(),
+            name: word("--job-name=").unwrap_or_default().to_owned(),
             intent: intent.and_then(|n| n.parse().ok()).expect("a job of an intent"),
             held: words.iter().any(|word| word == "--hold"),
+            after,
             tasks: tasks.map(|_| Task { state: State::Waits, restarts: 0 }).collect(),
             asked: self.now,
             arrives: self.now + late,
@@ -246,11 +254,18 @@ impl World {
         Said::Words(String::new())
     }
 
+    /// Whether a job waits for others that are not over.
+    fn depends(&self, job: &Job) -> bool {
+        let alive = |id: &u64| self.slurm.jobs.iter().any(|job| job.id == *id && job.is_alive());
+        job.after.iter().any(alive)
+    }
+
     /// Starts what may start.
     pub(super) fn start_tasks(&mut self) {
         for at in 0..self.slurm.jobs.len() {
             let job = &self.slurm.jobs[at];
-            if job.held || job.is_foreign() || job.arrives > self.now {
+            let waits = job.held || job.arrives > self.now || self.depends(job);
+            if waits || job.is_foreign() || !job.is_alive() {
                 continue;
             }
             for task in 0..job.tasks.len() {
@@ -277,7 +292,9 @@ impl World {
     /// When something of the queue arrives, or a node for it is back.
     pub(super) fn next_in_queue(&self) -> Option<f64> {
         let jobs = self.slurm.jobs.iter().filter(|job| !job.held && !job.is_foreign());
-        let waits = |job: &&Job| job.tasks.iter().any(|task| task.state == State::Waits);
+        let waits = |job: &&Job| {
+            job.tasks.iter().any(|task| task.state == State::Waits) && !self.depends(job)
+        };
         jobs.filter(waits).map(|job| job.arrives.max(self.now + 1.0)).min_by(f64::total_cmp)
     }
 
@@ -308,26 +325,69 @@ impl World {
         }
     }
 
-    /// The controller dies: what it had not saved it has forgotten, and others get the numbers.
+    /// The controller dies: what it had not saved it has forgotten, and others get the numbers. One
+    /// in so many times it comes back with what it knew long ago.
     pub(super) fn controller_dies(&mut self) {
         self.slurm.away = self.now + self.draw.seconds(30.0);
-        let since = self.now - UNSAVED;
+        let unsaved = if self.draw.one_in(4) { self.draw.seconds(900.0) } else { UNSAVED };
+        let since = self.now - unsaved;
         let lost = self.slurm.jobs.iter().filter(|job| job.asked > since).map(|job| job.id).min();
         let Some(first) = lost else { return };
         self.slurm.jobs.retain(|job| job.id < first);
         self.slurm.last = first - 1;
-        for _ in 0..self.draw.below(3) {
+        for _ in 0..self.draw.below(4) {
             self.slurm.last += 1;
             self.slurm.jobs.push(Job {
                 id: self.slurm.last,
                 name: "somebody-else".into(),
                 intent: 0,
                 held: false,
+                after: Vec::new(),
                 tasks: vec![Task { state: State::Waits, restarts: 0 }],
                 asked: self.now,
                 arrives: self.now,
             });
         }
+    }
+
+    /// Where it is told a number, it may just have died and given that to others.
+    fn controller_may_die(&mut self, program: &str) {
+        let by_number = matches!(program, "scancel" | "scontrol");
+        if by_number && self.stormy && self.draw.one_in(30) {
+            self.witness.faults += 1;
+            self.controller_dies();
+        }
+    }
+
+    /// A task begins to work: beside none of another array, as far as Slurm has both.
+    pub(super) fn works(&mut self, intent: u32, task: ArrayTask, slices: &[u32]) {
+        self.witness.worked.insert((intent, task.array));
+        let Some(own) = self.current else { return };
+        let all = self.slurm.jobs.iter().flat_map(|job| &job.tasks);
+        let running: Vec<usize> = all
+            .filter_map(|task| match task.state {
+                State::Runs(_, pid) => Some(pid),
+                _ => None,
+            })
+            .collect();
+        let beside = running.iter().filter(|_| running.contains(&own)).find(|pid| {
+            let other =
+                self.processes[**pid].works.as_ref().filter(|_| !self.processes[**pid].done);
+            other.is_some_and(|(array, theirs)| {
+                *array != task.array && theirs.iter().any(|slice| slices.contains(slice))
+            })
+        });
+        if let Some((array, theirs)) = beside.and_then(|pid| self.processes[*pid].works.as_ref()) {
+            let (one, two) = (task.array, array);
+            self.witness.twice.push(format!("arrays {one} and {two}: {slices:?}, {theirs:?}"));
+        }
+        self.processes[own].works = Some((task.array, slices.to_vec()));
+    }
+
+    /// Tasks that are under way beside the one that asks.
+    pub(super) fn tasks_at_work(&self) -> usize {
+        let at_work = |p: &&Process| !p.done && !p.killed && p.works.is_some();
+        self.processes.iter().filter(at_work).count().saturating_sub(1)
     }
 
     /// A task is put back by hand, or makes room for others.

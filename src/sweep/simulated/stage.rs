@@ -1,4 +1,5 @@
 //! The scheduler: who goes on, and what befalls the world meanwhile.
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use generator::{Generator, Gn};
@@ -9,9 +10,16 @@ use crate::store::fs::fault::Killed;
 /// Words of a process's stack.
 const STACK: usize = 1 << 17;
 
+type Body = Generator<'static, (), ()>;
+
+thread_local! {
+    /// Stacks of processes that are over, for the next ones: mapping one costs as much as a short life.
+    static IDLE: RefCell<Vec<Body>> = const { RefCell::new(Vec::new()) };
+}
+
 /// The processes of a world, as far as they are under way.
 pub struct Stage {
-    bodies: Vec<Option<Generator<'static, (), ()>>>,
+    bodies: Vec<Option<Body>>,
 }
 
 impl Stage {
@@ -39,7 +47,13 @@ impl Stage {
                 Err(thrown) if !thrown.is::<Killed>() => resume_unwind(thrown),
                 _ => {}
             };
-            self.bodies.push(Some(Gn::<()>::new_opt(STACK, run)));
+            self.bodies.push(Some(match IDLE.with_borrow_mut(Vec::pop) {
+                Some(mut idle) => {
+                    idle.init_code(run);
+                    idle
+                }
+                None => Gn::<()>::new_opt(STACK, run),
+            }));
         }
     }
 
@@ -56,7 +70,7 @@ impl Stage {
             }
         });
         if over {
-            self.bodies[pid] = None;
+            IDLE.with_borrow_mut(|idle| idle.extend(self.bodies[pid].take()));
         }
     }
 

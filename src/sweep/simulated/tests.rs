@@ -1,23 +1,18 @@
 //! Lives of sweeps in worlds that a seed decides: a storm of faults over commands typed on two machines
 //! and tasks on three; then calm, in which the same commands lead to the end. What was acknowledged
 //! is there, each run once, nothing is in the queue, and nothing of others was touched.
-use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::life::{self, Failure, RUNS};
+use super::hold::{ends, hold, is_over, results};
+use super::life::{self, Failure};
 use super::stage::Stage;
 use super::{Draw, Habits, LOGINS, Node, Witness, World, with};
-use crate::fsck;
 use crate::host;
-use crate::judge::Liveness;
 use crate::mutant::{self, Mutant};
-use crate::report::collect::Subject;
-use crate::report::{Query, csv};
-use crate::store::merge::Results;
-use crate::store::record::Outcome;
-use crate::store::{fs, read};
+use crate::store::fs;
 use crate::sweep::Sweep;
 
 /// Machines that work.
@@ -40,6 +35,7 @@ fn world(seed: u64) -> World {
         refuse: often(&mut draw, [0, 0, 300, 60]),
         lose: often(&mut draw, [0, 0, 100, 20]),
         hold: !draw.one_in(4),
+        report: draw.one_in(2),
     };
     let mut due: Vec<u64> = (0..draw.below(7)).map(|_| 1 + draw.below(1200)).collect();
     due.sort_unstable_by(|a, b| b.cmp(a));
@@ -52,6 +48,7 @@ fn world(seed: u64) -> World {
         processes: Vec::new(),
         current: None,
         server: super::files::Server::default(),
+        inside: life::dir().path().to_owned(),
         slurm: super::slurm::Controller::default(),
         habits,
         stormy: true,
@@ -80,13 +77,9 @@ fn types(node: usize, after: f64, command: fn() -> Result<(), Failure>) {
     });
 }
 
-fn first_submit() -> Result<(), Failure> {
-    life::submit(read::RetryPolicy::default())
-}
-
 /// What people type in the storm.
 fn storm() {
-    types(0, 0.0, first_submit);
+    types(0, 0.0, life::submit);
     types(1, 1.0, life::watch);
     for _ in 0..with(|world| world.draw.below(5)) {
         let (node, after, what) = with(|world| {
@@ -97,7 +90,7 @@ fn storm() {
             node,
             after,
             match what {
-                0..3 => first_submit,
+                0..3 => life::submit,
                 3 => life::retry,
                 4 => life::cancel,
                 _ => {
@@ -122,67 +115,25 @@ fn lead(seed: u64) -> u64 {
     });
     stage.run(CALM);
     let mut rounds = 0;
-    while !is_over() {
+    let mut sweep = None;
+    loop {
+        sweep = sweep.or_else(|| Sweep::open(life::dir()).ok());
+        let results = sweep.as_ref().map(results).unwrap_or_default();
+        if sweep.as_ref().is_some_and(|sweep| is_over(sweep, &results)) {
+            break;
+        }
         rounds += 1;
-        assert!(rounds <= MOST_ROUNDS, "it comes to no end: {:?}", ends());
-        types(0, 0.0, life::retry);
+        let left = with(|world| world.left_in_queue());
+        assert!(rounds <= MOST_ROUNDS, "it comes to no end: {:?}, {left:?}", ends(&results));
+        types(0, 0.0, if sweep.is_none() { life::submit } else { life::retry });
         types(1, 500.0, life::report);
         stage.run(CALM);
     }
     with(|world| world.last_look = true);
     types(0, 70.0, life::report);
     stage.run(200.0);
-    hold();
+    hold(&sweep.expect("a sweep"));
     stage.close().witness.faults
-}
-
-fn results() -> Option<(Sweep, Results)> {
-    let sweep = Sweep::open(life::dir()).ok()?;
-    let results = read::load(&sweep.dir, &sweep.manifest.id).expect("nothing fails");
-    Some((sweep, results))
-}
-
-fn ends() -> BTreeMap<u64, Option<Outcome>> {
-    let runs = results().map(|(_, results)| results.runs).unwrap_or_default();
-    runs.into_iter().map(|(index, run)| (index, run.end.map(|end| end.outcome))).collect()
-}
-
-/// Whether all runs are done, and nothing works any more.
-fn is_over() -> bool {
-    let ends = ends();
-    let done = ends.values().filter(|end| **end == Some(Outcome::Done)).count() as u64;
-    done == RUNS && with(|world| world.left_in_queue().is_empty())
-}
-
-/// What must be true once all is over.
-fn hold() {
-    let (sweep, results) = results().expect("a sweep");
-    let checked = fsck::check(&sweep.dir).expect("listed");
-    assert!(checked.is_well(), "{:#?}", checked.facts);
-    let acknowledged = with(|world| world.witness.acknowledged.clone());
-    for (index, attempt, bits) in &acknowledged {
-        let end = results.end(*index).expect("each acknowledged end is there");
-        assert_eq!(end.outcome, Outcome::Done, "run {index}");
-        assert!(end.at.attempt >= *attempt, "run {index}: the later attempt counts");
-        let loss = results.names.id("valid/loss").and_then(|id| end.metric(id));
-        let of_this = acknowledged.iter().filter(|(i, a, _)| (i, *a) == (index, end.at.attempt));
-        if of_this.clone().count() == 1 && end.at.attempt == *attempt {
-            assert_eq!(loss.map(f64::to_bits), Some(*bits), "run {index}: bits of the end");
-        }
-    }
-    let subject = Subject::new(&sweep, &results, &|_| Liveness::Gone);
-    let report = subject.report(Query::default()).expect("a report");
-    assert_eq!(csv::render(&report).lines().count() as u64, 1 + RUNS, "each run once");
-    let mut worked: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
-    let (pairs, trespasses, files) = with(|world| {
-        (world.witness.worked.clone(), world.slurm.trespasses.clone(), world.server.files())
-    });
-    for (intent, array) in pairs {
-        worked.entry(intent).or_default().insert(array);
-    }
-    assert!(worked.values().all(|arrays| arrays.len() == 1), "two jobs of one intent: {worked:?}");
-    assert!(trespasses.is_empty(), "{trespasses:?}");
-    assert!(files < 600, "{files} files");
 }
 
 /// A number that an environment variable gives, or this one.
@@ -191,14 +142,21 @@ fn number(variable: &str, default: u64) -> u64 {
 }
 
 /// Lives that are led, where it is not said how many or for how long.
-const LIVES: u64 = 1000;
+const LIVES: u64 = 200;
+
+/// Whether a life has failed: then no further one is begun.
+static FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Leads the lives of seeds; how many, and how many faults befell them.
 fn race(seeds: impl Iterator<Item = u64>, goes_on: impl Fn(u64) -> bool) -> (u64, u64) {
+    // What the product does on many threads at once it does on this one, which the world is on.
+    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread();
+    let _alone = alone.build().expect("this thread is in no pool");
     let (mut led, mut faults) = (0, 0);
     for seed in seeds.take_while(|seed| goes_on(*seed)) {
         let life = catch_unwind(AssertUnwindSafe(|| lead(seed)));
         faults += life.unwrap_or_else(|thrown| {
+            FAILED.store(true, Ordering::Relaxed);
             let again = format!("DLGRID_SIMULATION_SEEDS=1 DLGRID_TORTURE_SEED={seed}");
             eprintln!("again: {again} make torture SECONDS=1");
             std::panic::resume_unwind(thrown)
@@ -217,7 +175,10 @@ fn no_world_loses_an_end_or_does_anything_twice() {
     let timed = !seconds.is_zero() && host::env("DLGRID_SIMULATION_SEEDS").is_none();
     let seeds = number("DLGRID_SIMULATION_SEEDS", LIVES);
     let (threads, begun) = (host::cores().clamp(1, 64), host::instant());
-    let goes_on = |seed: u64| if timed { begun.elapsed() < seconds } else { seed < first + seeds };
+    let goes_on = |seed: u64| {
+        let more = if timed { begun.elapsed() < seconds } else { seed < first + seeds };
+        more && !FAILED.load(Ordering::Relaxed)
+    };
     let total = std::thread::scope(|scope| {
         let racer =
             |thread: u64| scope.spawn(move || race((first + thread..).step_by(threads), goes_on));

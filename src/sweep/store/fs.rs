@@ -160,7 +160,8 @@ pub fn draft(folder: &Path) -> Result<Draft> {
 /// As [`draft`]; the hidden name starts with `label`, so that leftovers can be told apart.
 pub(super) fn draft_as(folder: &Path, label: &str) -> Result<Draft> {
     create_dirs(folder)?;
-    let temp = folder.join(format!(".{label}.{}.tmp", nonce()?));
+    let place = if mutant::is(Mutant::DraftOutside) { self::folder(folder) } else { folder };
+    let temp = place.join(format!(".{label}.{}.tmp", nonce()?));
     Ok(Draft { file: open_new(&temp, OFlags::empty())?, temp })
 }
 
@@ -208,7 +209,9 @@ impl Draft {
             Err(cause) => return Err(StoreError::io("create", path, cause)),
         }
         fault::done(|| Done::Link(self.temp.clone(), path.to_owned()));
-        remove(&self.temp)?;
+        if !mutant::is(Mutant::DraftLeft) {
+            remove(&self.temp)?;
+        }
         sync_dir(folder(path))
     }
 
@@ -245,7 +248,8 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         // After success nothing is there; after failure a leftover is hidden and harmless.
-        if !fault::is_dead() && os::unlink(&self.temp).is_ok() {
+        let removes = !fault::is_dead() && !mutant::is(Mutant::DraftLeft);
+        if removes && os::unlink(&self.temp).is_ok() {
             fault::done(|| Done::Unlink(self.temp.clone()));
         }
     }

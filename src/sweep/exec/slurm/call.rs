@@ -13,6 +13,7 @@ use super::parse::{self, Row};
 use super::preflight::accounts::{self, Association};
 use super::ranges;
 use crate::host;
+use crate::mutant::{self, Mutant};
 
 /// Variables of the caller that Slurm's programs, and by way of sbatch the jobs, get; all
 /// others stay here: no secret travels, and no `SBATCH_*` or `SLURM_*` of an outer job acts.
@@ -276,7 +277,7 @@ impl Slurm {
     pub fn sbatch(&self, words: &[String]) -> Result<Submitted, SlurmError> {
         let output = match self.once("sbatch", words, SUBMISSION) {
             Ok(output) => output,
-            Err(SlurmError::Unreachable { words, .. }) => return Ok(Submitted::Unknown(words)),
+            Err(SlurmError::Unreachable { words, .. }) => return Ok(doubtful(words)),
             Err(other) => return Err(other),
         };
         if output.status.success() {
@@ -289,7 +290,7 @@ impl Slurm {
         let words = said(&output);
         // One that was killed may have done its work before.
         Ok(if output.status.code().is_none() || parse::is_transient(&words) {
-            Submitted::Unknown(words)
+            doubtful(words)
         } else {
             Submitted::Refused(words)
         })
@@ -383,6 +384,9 @@ impl Slurm {
     /// # Errors
     /// If Slurm does not answer or refuses.
     pub fn cancel(&self, array: u64, token: &str) -> Result<(), SlurmError> {
+        if mutant::is(Mutant::CancelByNumber) {
+            return self.ask("scancel", &[&array.to_string()]).map(drop);
+        }
         let name = format!("--name={token}");
         self.ask("scancel", &[&name, &array.to_string()]).map(drop)
     }
@@ -401,6 +405,14 @@ impl Slurm {
             return Ok(());
         }
         Err(SlurmError::Refused { program: "scontrol", words })
+    }
+}
+
+/// What sbatch could not tell.
+fn doubtful(words: String) -> Submitted {
+    match mutant::is(Mutant::BlindRetry) {
+        true => Submitted::Refused(words),
+        false => Submitted::Unknown(words),
     }
 }
 

@@ -153,6 +153,15 @@ impl Entry {
         }
     }
 
+    /// Whether no other array may have its slices, as far as it says itself.
+    pub(super) fn keeps_its_slices(&self) -> bool {
+        match self.fate {
+            Some(Fate::Void(_)) => false,
+            None => !mutant::is(Mutant::BlindRetry),
+            Some(Fate::Job(_)) => true,
+        }
+    }
+
     /// Whether some process is submitting it now, as far as can be told at `now` (seconds since
     /// the Unix epoch): one of another machine is given ten minutes, by clocks that may differ by as
     /// much. A wrong guess does no harm, for the array is held until its fate is written.

@@ -11,6 +11,7 @@ pub mod backoff;
 pub mod bad_nodes;
 pub mod call;
 pub mod cancel;
+pub mod ending;
 pub mod error;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod fuzz;

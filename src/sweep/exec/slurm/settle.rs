@@ -100,7 +100,12 @@ fn resolve(
         found = state::arrays_named(rows, &intent.token);
         looks -= 1;
     }
-    Ok(ledger::decide(dir, intent.number, fate(&found))?)
+    let fate = ledger::decide(dir, intent.number, fate(&found))?;
+    // Its submitter was not gone after all, and has just decided: its job came after the look.
+    if matches!(fate, Fate::Job(job) if !found.contains(&job)) {
+        *rows = slurm.queue()?;
+    }
+    Ok(fate)
 }
 
 /// The fate of an intent whose submitter is gone, by the jobs that Slurm has under its token.

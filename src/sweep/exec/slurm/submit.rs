@@ -18,6 +18,7 @@ use super::request::{Call, Request};
 use super::settle::settle;
 use super::{ranges, state};
 use crate::exec::claim::Claim;
+use crate::mutant::{self, Mutant};
 use crate::orders;
 use crate::store::StoreError;
 use crate::store::layout::SweepDir;
@@ -82,6 +83,7 @@ pub fn submit(
         say,
         report,
         known: settled.known,
+        last: 0,
         covered,
         live: lanes::as_ordered(&standing.live, &orders::read(dir)?),
         canary: canary.map(|job| job.to_string()),
@@ -107,6 +109,8 @@ struct Work<'a> {
     report: Report,
     /// The last intent that the queue was asked about.
     known: u32,
+    /// The last intent when it was looked at which slices are left.
+    last: u32,
     /// Slices that are in the queue, or that another submission is at.
     covered: HashSet<u32>,
     live: Vec<Live>,
@@ -240,8 +244,10 @@ impl Work<'_> {
 
     /// Slices of the request that nobody has submitted.
     fn left(&mut self) -> Result<Vec<u32>, SlurmError> {
-        for entry in Ledger::read(self.dir)?.entries {
-            if entry.intent.number > self.known && !matches!(entry.fate, Some(Fate::Void(_))) {
+        let ledger = Ledger::read(self.dir)?;
+        self.last = ledger.last();
+        for entry in ledger.entries {
+            if entry.intent.number > self.known && entry.keeps_its_slices() {
                 self.covered.extend(entry.slices());
             }
         }
@@ -249,10 +255,12 @@ impl Work<'_> {
     }
 
     /// Takes the next number for an array of the first of these slices; nothing if another
-    /// submission took it.
+    /// submission took it: it may have slices that were left when that was looked at.
     fn declare(&mut self, left: &[u32], size: usize) -> Result<Option<Intent>, SlurmError> {
         let request = self.request;
-        let number = Ledger::read(self.dir)?.last() + 1;
+        let anew =
+            mutant::is(Mutant::NumberReadAnew).then(|| Ledger::read(self.dir)).transpose()?;
+        let number = anew.map_or(self.last, |ledger| ledger.last()) + 1;
         let per_task = request.per_task.max(1);
         let slices = &left[..left.len().min(size.saturating_mul(per_task))];
         let arrays = left.len().div_ceil(size.saturating_mul(per_task)) as u64;

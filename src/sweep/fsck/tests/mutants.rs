@@ -15,7 +15,7 @@ const KILLED: &str =
 const fn catcher(mutant: Mutant) -> &'static str {
     match mutant {
         Mutant::NoSync | Mutant::NoDirSync | Mutant::AcknowledgedEarly => POWER,
-        Mutant::SharedAppend => {
+        Mutant::SharedAppend | Mutant::AttemptByListing => {
             "store::tests::race::threads_that_race_for_an_attempt_each_get_their_own"
         }
         Mutant::ShortWriteTaken
@@ -51,10 +51,19 @@ const fn catcher(mutant: Mutant) -> &'static str {
         Mutant::CheckpointTrusted => {
             "store::tests::checkpoint::each_damaged_byte_and_each_cut_is_seen_and_the_one_before_is_taken"
         }
+        Mutant::ReportUnclaimed => {
+            "report::keep::tests::a_report_is_written_once_and_one_that_says_more_beside_it"
+        }
         Mutant::FateNotReread => {
             "exec::slurm::ledger::tests::the_first_that_takes_a_number_or_decides_a_fate_has_it"
         }
-        Mutant::FolderNotOpened | Mutant::TaskUnelected => SIMULATED,
+        Mutant::FolderNotOpened
+        | Mutant::TaskUnelected
+        | Mutant::CancelByNumber
+        | Mutant::BlindRetry
+        | Mutant::NumberReadAnew
+        | Mutant::DraftLeft
+        | Mutant::DraftOutside => SIMULATED,
         Mutant::ClockTrusted => {
             "exec::slurm::ledger::tests::a_submission_elsewhere_is_under_way_for_ten_minutes"
         }
@@ -73,6 +82,7 @@ fn passes(test: &str, mutant: &str) -> Option<String> {
         .env("DLGRID_MUTANT", mutant)
         .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true")
         .env("PROPTEST_MAX_SHRINK_ITERS", "0")
+        .env("DLGRID_SIMULATION_SEEDS", "20000")
         .stdin(Stdio::null())
         .output()
         .expect("starts");
