@@ -127,7 +127,9 @@ fn programs(sweep: &Sweep, intents: &Ledger, facts: &mut Facts) -> Result<(), St
 /// Whether a folder's programs, in some order, and script hash to its name.
 fn holds(folder: &std::path::Path, hash: &str) -> bool {
     let (mut programs, mut script) = (Vec::new(), Vec::new());
-    for name in fs::list_dir(folder).unwrap_or_default() {
+    // What was in the making when its process was killed is no program.
+    let names = fs::list_dir(folder).unwrap_or_default().into_iter();
+    for name in names.filter(|name| !name.starts_with('.')) {
         let Ok(bytes) = fs::read(&folder.join(&name)) else { return false };
         if name == "array.sbatch" { script = bytes } else { programs.push(bytes) }
     }

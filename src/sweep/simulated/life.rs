@@ -251,8 +251,11 @@ fn state(run: &Run, epoch: u32, attempt: u32) -> Vec<u8> {
 /// Where a run goes on: at a checkpoint that is whole and durable, and at none before one that was
 /// acknowledged.
 fn resume(store: &CheckpointStore, folder: &Path, run: &Run) -> Result<u32, Failure> {
+    let saved = || with(|world| world.witness.saved_since_ends(run.index));
+    // What is saved, or removed after an end, while it looks it need not see.
+    let before = saved();
     let found = store.find()?;
-    let saved = with(|world| world.witness.saved_since_ends(run.index));
+    let saved = saved().min(before);
     let Some(latest) = found.latest else {
         assert!(saved == 0 || !found.damaged.is_empty(), "run {}: checkpoints are lost", run.index);
         return Ok(0);

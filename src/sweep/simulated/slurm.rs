@@ -209,9 +209,14 @@ impl World {
         let (id, task): (u64, usize) = (id.parse().expect("a job"), task.parse().expect("a task"));
         let job = self.slurm.jobs.iter().position(|job| job.id == id && !job.is_foreign());
         let Some(job) = job else { return Said::Error("Invalid job id specified") };
-        if let State::Runs(_, pid) = self.slurm.jobs[job].tasks[task].state {
-            self.again(job, task);
-            self.kill(pid);
+        // The number may be that of a later, smaller array by now.
+        match self.slurm.jobs[job].tasks.get(task).map(|task| &task.state) {
+            None => return Said::Error("Invalid job id specified"),
+            Some(&State::Runs(_, pid)) => {
+                self.again(job, task);
+                self.kill(pid);
+            }
+            Some(_) => {}
         }
         Said::Words(String::new())
     }

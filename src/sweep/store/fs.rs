@@ -202,7 +202,7 @@ impl Draft {
             Err(_)
                 if !mutant::is(Mutant::LinkAnswerTrusted)
                     && self.file.links().is_ok_and(|links| links == 2) => {}
-            Err(Errno::EXIST) => return Err(StoreError::Exists { path: path.to_owned() }),
+            Err(Errno::EXIST) => return Err(taken(path)),
             Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {
                 return self.publish_without_links(path);
             }
@@ -221,7 +221,7 @@ impl Draft {
                 fault::done(|| Done::Rename(self.temp.clone(), path.to_owned()));
                 sync_dir(folder(path))
             }
-            Err(Errno::EXIST) => Err(StoreError::Exists { path: path.to_owned() }),
+            Err(Errno::EXIST) => Err(taken(path)),
             Err(cause) => Err(StoreError::io("create", path, cause)),
         }
     }
@@ -255,10 +255,27 @@ impl Drop for Draft {
     }
 }
 
+/// That a name is taken, once that is durable: who is told so relies on what is there.
+fn taken(path: &Path) -> StoreError {
+    match confirm(path) {
+        Ok(()) => StoreError::Exists { path: path.to_owned() },
+        Err(error) => error,
+    }
+}
+
+/// Makes durable that a file is there that was published: its writer may have been killed, or have
+/// failed, before it was.
+///
+/// # Errors
+/// What the system refused.
+pub fn confirm(path: &Path) -> Result<()> {
+    sync_dir(folder(path))
+}
+
 /// Creates a file with this content, at once and durably; it is never replaced.
 ///
 /// # Errors
-/// [`StoreError::Exists`] if it is there already; else what the system refused.
+/// [`StoreError::Exists`] if it is there already, durably; else what the system refused.
 pub fn publish(path: &Path, bytes: &[u8]) -> Result<()> {
     if mutant::is(Mutant::PublishedInPlace) {
         let mut file = create_new(path)?;

@@ -3,6 +3,7 @@
 //! A file a start of a task, with one writer, in the form of a segment's lines. The first line
 //! is there before the task does anything, the last one when it ends by itself: a task without
 //! it was killed, with all its processes, at one stroke. Nothing of a run's result stands here.
+use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -135,11 +136,16 @@ pub struct Used {
     pub gpu_peak_memory_mib: Option<u64>,
 }
 
-/// Writes the file of this start of a task.
+/// Writes the file of this start of a task. Where a line could not be written, all of them are written
+/// to another file: what became of the old one's end is not known.
 #[derive(Debug)]
 pub struct TaskWriter {
+    dir: SweepDir,
     file: AppendFile,
-    n: u64,
+    begin: Begin,
+    later: Vec<TaskLine>,
+    /// Whether the file holds all of them.
+    is_whole: bool,
 }
 
 impl TaskWriter {
@@ -148,21 +154,40 @@ impl TaskWriter {
     /// # Errors
     /// What the system refused.
     pub fn begin(dir: &SweepDir, begin: &Begin) -> Result<Self, StoreError> {
-        let path = dir.task(begin.intent, begin.task, &fs::nonce()?);
-        let mut writer = Self { file: fs::create_new(&path)?, n: 0 };
-        writer.add(&TaskLine::Begin(begin.clone()))?;
-        Ok(writer)
+        let file = written(dir, begin, &[])?;
+        Ok(Self { dir: dir.clone(), file, begin: begin.clone(), later: Vec::new(), is_whole: true })
     }
 
-    /// Adds a line; durable when it returns.
+    /// Adds a line; durable when it returns. One that could not be added is tried again with the next.
     ///
     /// # Errors
     /// What the system refused.
     pub fn add(&mut self, line: &TaskLine) -> Result<(), StoreError> {
-        self.file.append(&frame(self.n, None, line))?;
-        self.n += 1;
-        self.file.sync()
+        self.later.push(line.clone());
+        if self.is_whole {
+            let bytes = frame(self.later.len() as u64, None, line);
+            if self.file.append(&bytes).and_then(|()| self.file.sync()).is_ok() {
+                return Ok(());
+            }
+            self.is_whole = false;
+        }
+        let file = written(&self.dir, &self.begin, &self.later)?;
+        let old = std::mem::replace(&mut self.file, file);
+        self.is_whole = true;
+        // One that stays says nothing that the new one doesn't.
+        let _removed = fs::remove(old.path());
+        Ok(())
     }
+}
+
+/// A new file of these lines.
+fn written(dir: &SweepDir, begin: &Begin, later: &[TaskLine]) -> Result<AppendFile, StoreError> {
+    let mut file = fs::create_new(&dir.task(begin.intent, begin.task, &fs::nonce()?))?;
+    let first = TaskLine::Begin(begin.clone());
+    let lines = (0..).zip(std::iter::once(&first).chain(later));
+    let bytes: Vec<u8> = lines.flat_map(|(n, line)| frame(n, None, line)).collect();
+    file.append(&bytes).and_then(|()| file.sync())?;
+    Ok(file)
 }
 
 /// A start of a task, as its file tells of it.
@@ -262,10 +287,14 @@ impl TaskReader {
     }
 }
 
+/// In order; of a start that was written to two files, what the longer one says.
 fn sorted(mut starts: Vec<TaskStart>) -> Vec<TaskStart> {
     starts.sort_by(|a, b| {
-        key(&a.begin).partial_cmp(&key(&b.begin)).unwrap_or(std::cmp::Ordering::Equal)
+        let length = |start: &TaskStart| (start.end.is_none(), Reverse(start.died.len()));
+        let order = key(&a.begin).partial_cmp(&key(&b.begin)).unwrap_or(Ordering::Equal);
+        order.then_with(|| length(a).cmp(&length(b)))
     });
+    starts.dedup_by(|later, first| later.begin == first.begin);
     starts
 }
 
@@ -295,7 +324,10 @@ pub fn parse(bytes: &[u8]) -> Option<TaskStart> {
 
 #[cfg(test)]
 mod tests {
+    use rustix::io::Errno;
+
     use super::*;
+    use crate::store::fs::fault::{self, Plan};
 
     fn begin(intent: u32, task: u32, restarts: u32) -> Begin {
         let granted = Granted { memory_mib: Some(4096), ..Granted::default() };
@@ -334,5 +366,27 @@ mod tests {
         assert!(reader.poll().expect("a line more"));
         assert_eq!(reader.starts()[3].full, Some(full));
         assert_eq!(reader.starts(), read_all(&dir).expect("readable"));
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_is_written_anew_with_all_before_it() {
+        let tmp = tempfile::tempdir().expect("a folder");
+        let dir = SweepDir::new(tmp.path());
+        let mut writer = TaskWriter::begin(&dir, &begin(1, 0, 0)).expect("written");
+        let died = Died { slice: 7, how: "x".into(), cause: Cause::Memory, time: 1.0 };
+        // Another file can't be made either.
+        fault::plan(Some(Plan { first: 0, count: 2, errno: Errno::NOSPC, kept: 30 }));
+        writer.add(&TaskLine::Died(died.clone())).expect_err("no room");
+        fault::plan(None);
+        let full = Full { memory_mib: 4000, time: 2.0 };
+        writer.add(&TaskLine::Full(full.clone())).expect("room again");
+        let folder = dir.tasks().join("000001");
+        let [name] = &fs::list_dir(&folder).expect("listed")[..] else { panic!("one file") };
+        let bytes = fs::read(&folder.join(name)).expect("read");
+        let told =
+            TaskStart { begin: begin(1, 0, 0), died: vec![died], full: Some(full), end: None };
+        assert_eq!(parse(&bytes).as_ref(), Some(&told));
+        assert_eq!(bytes.iter().filter(|b| **b == b'\n').count(), 3);
+        assert_eq!(read_all(&dir).expect("readable"), [told]);
     }
 }

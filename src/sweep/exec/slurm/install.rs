@@ -48,7 +48,9 @@ pub fn install(
     let installed = places(dir, programs, script)?;
     once(fs::publish(&installed.script, script.as_bytes()))?;
     for (from, to) in programs.iter().zip(&installed.programs) {
-        if !fs::is_file(to) {
+        if fs::is_file(to) {
+            fs::confirm(to)?;
+        } else {
             once(fs::publish_program(to, &fs::read(from)?))?;
         }
         plain(to)?;
