@@ -12,9 +12,9 @@ const MOST: usize = 16;
 /// fewer.
 const MOST_ON_GPU: usize = 1024;
 /// With at most so many multiplications in each product of a step a CPU gains by training runs
-/// together: a third and more on inputs of 784 numbers by 64, nothing by 512 (`cargo bench --bench
-/// fused`).
-const SMALL: u64 = 1 << 24;
+/// together: a third and more on inputs of 784 numbers by 64, a fifth by 256 (`benches/fused-sweep`),
+/// nothing by 512 (`cargo bench --bench fused`).
+const SMALL: u64 = 1 << 25;
 /// Numbers of a table at most: 16 MiB, for each of the runs.
 const TABLE: u64 = 1 << 22;
 
