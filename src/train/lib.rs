@@ -14,6 +14,7 @@ pub mod random;
 pub mod ranks;
 mod raw;
 pub mod run;
+mod side_by_side;
 pub mod task;
 
 /// The tensor library that all this stands on.

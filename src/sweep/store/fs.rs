@@ -210,7 +210,8 @@ pub fn create_dirs(path: &Path) -> Result<()> {
             fault::done(|| Done::Mkdir(path.to_owned()));
             sync_dir(above)
         }
-        Err(Errno::EXIST) if is_dir(path) => Ok(()),
+        // Another process is just making it.
+        Err(Errno::EXIST) if is_dir(path) => sync_dir(above),
         Err(cause) => Err(StoreError::io("make the folder", path, cause)),
     }
 }

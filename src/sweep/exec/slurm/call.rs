@@ -410,10 +410,10 @@ impl Slurm {
 
 /// What sbatch could not tell.
 fn doubtful(words: String) -> Submitted {
-    match mutant::is(Mutant::BlindRetry) {
-        true => Submitted::Refused(words),
-        false => Submitted::Unknown(words),
+    if mutant::is(Mutant::BlindRetry) {
+        return Submitted::Refused(words);
     }
+    Submitted::Unknown(words)
 }
 
 fn text(bytes: &[u8]) -> String {

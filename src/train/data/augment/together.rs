@@ -6,6 +6,7 @@ use tch::{Device, Kind, Tensor};
 use super::{Change, Prepared, deviation, share, tensors};
 use crate::model::masks::{self, Use};
 use crate::random::{Place, Purpose};
+use crate::side_by_side;
 
 /// Changes the samples of several runs, `[runs, batch, features]`.
 #[derive(Debug)]
@@ -165,34 +166,20 @@ impl Together {
     }
 }
 
-/// The rows of all samples of each run, made side by side: one after the other it would take as long
-/// as a device trains.
+/// The rows of all samples of each run, one run after the other.
 fn rows(runs: &[(&Augment, Place)], image: [usize; 3], samples: usize) -> Vec<f32> {
     let of_a_run = samples * usize::try_from(Change::NUMBERS).unwrap_or(1);
-    let mut all = vec![0.0; runs.len() * of_a_run];
-    if all.is_empty() {
-        return all;
-    }
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(runs.len());
-    let each = runs.len().div_ceil(threads);
-    std::thread::scope(|scope| {
-        for (own, part) in runs.chunks(each).zip(all.chunks_mut(each * of_a_run)) {
-            scope.spawn(move || {
-                for ((recipe, place), out) in own.iter().zip(part.chunks_exact_mut(of_a_run)) {
-                    let mut stream = place.stream(Purpose::Augment);
-                    let (rows, _) = out.as_chunks_mut();
-                    rows.iter_mut().for_each(|row| {
-                        *row = if recipe.changes_images() {
-                            Change::draw(recipe, image, &mut stream).row(image)
-                        } else {
-                            STILL
-                        };
-                    });
-                }
-            });
-        }
-    });
-    all
+    side_by_side::filled(runs, of_a_run, |(recipe, place), out| {
+        let mut stream = place.stream(Purpose::Augment);
+        let (rows, _) = out.as_chunks_mut();
+        rows.iter_mut().for_each(|row| {
+            *row = if recipe.changes_images() {
+                Change::draw(recipe, image, &mut stream).row(image)
+            } else {
+                STILL
+            };
+        });
+    })
 }
 
 /// The row of what stays as it is.

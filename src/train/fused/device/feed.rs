@@ -5,6 +5,7 @@ use tch::{Kind, Tensor};
 use super::super::whole;
 use crate::data::{Prepared, Together};
 use crate::random::Place;
+use crate::side_by_side;
 
 /// A batch of every run.
 #[derive(Debug)]
@@ -150,28 +151,14 @@ impl Feed {
     }
 }
 
-/// The rows of each run in the order of its epoch, one run after the other: made side by side, for
-/// alone it would take as long as a large GPU trains.
+/// The rows of each run in the order of its epoch, one run after the other.
 fn shuffled(runs: &[(&[i64], Place)]) -> Vec<i32> {
     let samples = runs.first().map_or(0, |(rows, _)| rows.len());
-    let mut table = vec![0i32; samples * runs.len()];
-    if table.is_empty() {
-        return table;
-    }
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(runs.len());
-    let each = runs.len().div_ceil(threads);
-    std::thread::scope(|scope| {
-        for (own, part) in runs.chunks(each).zip(table.chunks_mut(each * samples)) {
-            scope.spawn(move || {
-                for ((rows, place), out) in own.iter().zip(part.chunks_exact_mut(samples)) {
-                    for (out, row) in out.iter_mut().zip(place.order(rows)) {
-                        *out = i32::try_from(row).expect("fewer than 2^31 samples");
-                    }
-                }
-            });
+    side_by_side::filled(runs, samples, |(rows, place), out| {
+        for (out, row) in out.iter_mut().zip(place.order(rows)) {
+            *out = i32::try_from(row).expect("fewer than 2^31 samples");
         }
-    });
-    table
+    })
 }
 
 #[cfg(test)]

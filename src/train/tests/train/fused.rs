@@ -450,19 +450,30 @@ fn samples_are_mixed_for_each_run_as_they_are_alone() {
         let (own, all) = (alone(&jobs, &[], Stop::default), together(&jobs, &[], &Stop::default()));
         assert_same(&all, &own, &format!("mixed {more:?}"));
         assert_eq!(all.sizes, [8; 8]);
-        // From amid an epoch each goes on alone, and what was begun alone in company.
-        let stopped = together(&jobs, &[], &Stop::after(7));
-        assert_same(&alone(&jobs, &stopped.saved, Stop::default), &own, "alone from step 7");
-        let begun = alone(&jobs, &[], || Stop::after(3));
-        let pair = [jobs[4], jobs[1]];
-        let from = [begun.saved[4].clone(), begun.saved[1].clone()];
-        let pair = together(&pair, &from, &Stop::default());
-        assert_eq!(bits(weights(&pair)[0]), bits(weights(&own)[4]));
-        assert_eq!(bits(weights(&pair)[1]), bits(weights(&own)[1]));
+        assert_goes_on(&jobs, &own, (7, 3), [4, 1]);
     }
     for (data, more) in small_ways() {
         let recipes = eight(&base(&[&more[..], &[mixup(0.4)]].concat()));
         assert_rounding(&jobs(&recipes, &data), &format!("mixed {more:?}"));
+    }
+}
+
+/// That each goes on alone from a step that it came to in company, and two of them in company from
+/// one that they came to alone, to what they come to alone throughout.
+fn assert_goes_on(
+    jobs: &[Job<'_>],
+    own: &Came,
+    (together_until, alone_until): (u64, u64),
+    two: [usize; 2],
+) {
+    let stopped = together(jobs, &[], &Stop::after(together_until));
+    let what = format!("alone from step {together_until}");
+    assert_same(&alone(jobs, &stopped.saved, Stop::default), own, &what);
+    let begun = alone(jobs, &[], || Stop::after(alone_until));
+    let from = two.map(|at| begun.saved[at].clone());
+    let pair = together(&two.map(|at| jobs[at]), &from, &Stop::default());
+    for (came, at) in weights(&pair).into_iter().zip(two) {
+        assert_eq!(bits(came), bits(weights(own)[at]));
     }
 }
 
@@ -530,14 +541,7 @@ fn steps_over_all_samples_are_made_together_as_alone() {
                 (alone(&jobs, &[], Stop::default), together(&jobs, &[], &Stop::default()));
             assert_same(&all, &own, &format!("gd {samples} {more:?}"));
             assert_eq!(all.sizes, [4; 4]);
-            let stopped = together(&jobs, &[], &Stop::after(3));
-            assert_same(&alone(&jobs, &stopped.saved, Stop::default), &own, "alone from step 3");
-            let begun = alone(&jobs, &[], || Stop::after(1));
-            let pair = [jobs[3], jobs[1]];
-            let from = [begun.saved[3].clone(), begun.saved[1].clone()];
-            let pair = together(&pair, &from, &Stop::default());
-            assert_eq!(bits(weights(&pair)[0]), bits(weights(&own)[3]));
-            assert_eq!(bits(weights(&pair)[1]), bits(weights(&own)[1]));
+            assert_goes_on(&jobs, &own, (3, 1), [3, 1]);
         }
     }
     for (data, more) in small_ways() {

@@ -50,6 +50,24 @@ fn assert_close(some: &Came, others: &Came, most: f32, what: &str) {
     }
 }
 
+/// That weights are the same after a step, but for few: where a gradient is but rounding, Adam goes a
+/// whole step up or down.
+fn assert_step(some: &Came, others: &Came, what: &str) {
+    for (run, (one, other)) in weights(some).into_iter().zip(weights(others)).enumerate() {
+        let largest = other.iter().fold(1.0f32, |most, w| most.max(w.abs()));
+        let is_off = |(a, b): &(&f32, &f32)| (*a - *b).abs() > STEP * largest;
+        let off = one.iter().zip(other).filter(is_off).count();
+        assert!(off <= one.len() / 200, "{what}: {off} weights of run {run} are off");
+    }
+}
+
+fn assert_first_epoch(some: &Came, others: &Came, what: &str) {
+    for (one, other) in some.epochs.iter().zip(&others.epochs) {
+        let [one, other] = [one, other].map(|epochs| epochs[0].metrics["train/loss"].0);
+        assert!((one - other).abs() < 5e-3 * other, "{what}: {one} {other}");
+    }
+}
+
 #[test]
 fn eight_together_come_to_what_eight_come_to_alone() {
     let flag = |path| (path, Value::Bool(true));
@@ -78,20 +96,10 @@ fn eight_together_come_to_what_eight_come_to_alone() {
         let one = || Stop::after(1);
         let (all, own) = (together_by(By::Device, &jobs, &[], &one()), alone(&jobs, &[], one));
         assert_eq!(all.sizes, [8; 8], "{more:?}");
-        for (run, (one, other)) in weights(&all).into_iter().zip(weights(&own)).enumerate() {
-            let largest = other.iter().fold(1.0f32, |most, w| most.max(w.abs()));
-            let is_off = |(a, b): &(&f32, &f32)| (*a - *b).abs() > STEP * largest;
-            let off = one.iter().zip(other).filter(is_off).count();
-            // Where a gradient is but rounding, Adam goes a whole step up or down.
-            let few = one.len() / 200;
-            assert!(off <= few, "{more:?}: {off} weights of run {run} are off after a step");
-        }
+        assert_step(&all, &own, &format!("{more:?}"));
         // Later steps amplify it, most where a rate is too large: the first epoch tells enough.
         let (all, own) = (by_device(&jobs, &[]), alone(&jobs, &[], Stop::default));
-        for (one, other) in all.epochs.iter().zip(&own.epochs) {
-            let [one, other] = [one, other].map(|epochs| epochs[0].metrics["train/loss"].0);
-            assert!((one - other).abs() < 5e-3 * other, "{more:?}: {one} {other}");
-        }
+        assert_first_epoch(&all, &own, &format!("{more:?}"));
     }
 }
 
@@ -173,17 +181,9 @@ fn mixed_samples_and_whole_steps_come_to_what_they_come_to_alone() {
         let all = together_by(By::Device, &jobs, &[], &stop());
         let own = alone(&jobs, &[], stop);
         assert_eq!(all.sizes, vec![recipes.len(); recipes.len()], "{more:?}");
-        for (run, (one, other)) in weights(&all).into_iter().zip(weights(&own)).enumerate() {
-            let largest = other.iter().fold(1.0f32, |most, w| most.max(w.abs()));
-            let off = one.iter().zip(other).filter(|(a, b)| (*a - *b).abs() > STEP * largest);
-            let off = off.count();
-            assert!(off <= one.len() / 200, "{more:?}: {off} weights of run {run} are off");
-        }
+        assert_step(&all, &own, &format!("{more:?}"));
         let (all, own) = (by_device(&jobs, &[]), alone(&jobs, &[], Stop::default));
-        for (one, other) in all.epochs.iter().zip(&own.epochs) {
-            let [one, other] = [one, other].map(|epochs| epochs[0].metrics["train/loss"].0);
-            assert!((one - other).abs() < 5e-3 * other, "{more:?}: {one} {other}");
-        }
+        assert_first_epoch(&all, &own, &format!("{more:?}"));
     }
 }
 

@@ -142,11 +142,9 @@ impl Work<'_> {
             if let Some(job) = by_name(&self.slurm.queue()?, intent) {
                 return Ok(Ok(job));
             }
-            // Another submit may have found the job, and have seen it go: no second one is asked for.
-            match ledger::read_fate(self.dir, intent.number)? {
-                Some(Fate::Job(job)) => return Ok(Ok(job)),
-                Some(Fate::Void(words)) => return Ok(Err(words)),
-                None => {}
+            // Another submit may have found the job, and have seen it go: it asks anew for its slices.
+            if let Some(Fate::Job(job)) = ledger::read_fate(self.dir, intent.number)? {
+                return Ok(Ok(job));
             }
         }
     }
