@@ -12,7 +12,7 @@ TEST_ARGS ?=
 SLURM_ARGS ?=
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build mpi controller demo experiments test torture uml lint bench clean pictures set-up slurm-up slurm-down fuzz chaos bench-fused
+.PHONY: help build mpi controller demo experiments test torture worlds uml lint bench clean pictures set-up slurm-up slurm-down fuzz chaos bench-fused
 
 help: ## show this list
 	@echo "dlgrid: make TARGET"
@@ -50,9 +50,13 @@ test: set-up ## fetch the data sets of the tests, build and run all tests
 	@. setup/env; DLGRID_SIMULATION_SEEDS=$(SEEDS) \
 		cargo test --profile torture --locked -p dlgrid-sweep --lib -- --nocapture simulated::
 
-# How long to torture, in seconds: make torture SECONDS=3600.
+torture: SECONDS = 3600
+torture: ## all four of those below, for about SECONDS=3600 altogether, with a table of figures (no libtorch needed)
+	@tests/torture $(SECONDS)
+
+# How long, in seconds: make worlds SECONDS=600.
 SECONDS ?= 60
-torture: ## lives of sweeps under faults drawn by seeds, for SECONDS=60 on all cores (no libtorch needed)
+worlds: ## lives of sweeps under faults drawn by seeds, for SECONDS=60 each of two kinds, on all cores
 	@. setup/env; DLGRID_TORTURE_SECONDS=$(SECONDS) DLGRID_TORTURE_SEED=$${DLGRID_TORTURE_SEED:-$$(date +%s)} \
 		PROPTEST_CASES=$$((100 * $(SECONDS))) \
 		cargo test --profile torture --locked -p dlgrid-sweep --lib -- --nocapture fsck::tests:: fuzz::tests:: simulated::

@@ -158,7 +158,7 @@ fn race(seeds: impl Iterator<Item = u64>, goes_on: impl Fn(u64) -> bool) -> (u64
         faults += life.unwrap_or_else(|thrown| {
             FAILED.store(true, Ordering::Relaxed);
             let again = format!("DLGRID_SIMULATION_SEEDS=1 DLGRID_TORTURE_SEED={seed}");
-            eprintln!("again: {again} make torture SECONDS=1");
+            eprintln!("again: {again} make worlds SECONDS=1");
             std::panic::resume_unwind(thrown)
         });
         led += 1;

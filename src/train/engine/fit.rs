@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dlgrid_sweep::host;
 use dlgrid_sweep::recipe::EarlyStop;
+use dlgrid_sweep::store::record::Metrics;
 use tch::{Kind, Tensor};
 
 use super::progress::unfinite;
@@ -144,7 +145,17 @@ pub(crate) fn end_epoch<T: Task>(
         metrics.extend(task.evaluate(training.parameters.tensors()));
     }
     training.progress.judge_for(lap(clock));
-    let end = training.progress.end_epoch(metrics, task.samples());
+    count_epoch(training, plan, metrics, task.samples())
+}
+
+/// Counts an epoch over so many samples, judged so.
+pub(crate) fn count_epoch(
+    training: &mut Training,
+    plan: &Plan<'_>,
+    metrics: Metrics,
+    samples: usize,
+) -> EpochEnd {
+    let end = training.progress.end_epoch(metrics, samples);
     if let Some(stop) = plan.early_stop {
         training.progress.watch(stop);
     }

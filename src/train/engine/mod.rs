@@ -22,8 +22,9 @@ use crate::parameters::Parameters;
 use crate::random::Place;
 
 pub use fit::{Ending, Log, Plan, fit};
-pub(crate) use fit::{diverged, end_epoch, is_done, lap};
+pub(crate) use fit::{count_epoch, diverged, is_done, lap};
 pub use optimizer::Optimizer;
+pub(crate) use progress::unfinite;
 pub use progress::{EpochEnd, Progress, Watched};
 pub use rates::{Column, Rates, Way};
 pub use schedule::{Length, factor};

@@ -2,9 +2,12 @@
 use std::time::{Duration, Instant};
 
 use dlgrid_sweep::host;
+use dlgrid_sweep::store::record::Metrics;
 
 use super::{Fusable, Member, Program};
-use crate::engine::{self, Ending, EpochEnd, Stop, diverged, is_done, lap};
+use crate::engine::{
+    Ending, EpochEnd, Progress, Stop, count_epoch, diverged, is_done, lap, unfinite,
+};
 
 /// Who is told what while a cohort is trained; the first number says of which run.
 pub struct Log<'a, 'j, T> {
@@ -36,7 +39,7 @@ pub fn fit<'j, T: Fusable, P: Program<T>>(
         while ends.iter().all(Option::is_none) {
             ends = match epoch(&mut cohort, &mut left, &mut clock, stop, log) {
                 Some(why) => left.iter().map(|m| Some(stopped(m, why, log))).collect(),
-                None => left.iter_mut().map(|member| end_epoch(member, log)).collect(),
+                None => end_epoch(&mut cohort, &mut left, log),
             };
         }
         let mut rest = Vec::with_capacity(size);
@@ -73,11 +76,11 @@ fn epoch<'j, T: Fusable>(
     loop {
         // Between two steps: is it time to stop, or to save?
         if let Some(why) = stop.before_step() {
-            share(members, lap(&mut begun));
+            share(members, lap(&mut begun), Progress::train_for);
             return Some(why);
         }
         if clock.saved.elapsed() >= clock.save_every {
-            share(members, lap(&mut begun));
+            share(members, lap(&mut begun), Progress::train_for);
             for member in &*members {
                 (log.save)(member);
             }
@@ -91,27 +94,39 @@ fn epoch<'j, T: Fusable>(
         }
         cohort.step(members, from, to);
     }
-    share(members, lap(&mut begun));
+    share(members, lap(&mut begun), Progress::train_for);
     None
 }
 
-/// Seconds in which all were trained: each bears its part.
-fn share<T>(members: &mut [Member<'_, T>], seconds: f64) {
+/// Seconds that passed for all: each bears its part.
+fn share<T>(members: &mut [Member<'_, T>], seconds: f64, pass: impl Fn(&mut Progress, f64)) {
     #[expect(clippy::cast_precision_loss, reason = "a cohort is small")]
     let part = seconds / members.len() as f64;
-    members.iter_mut().for_each(|member| member.training.progress.train_for(part));
+    members.iter_mut().for_each(|member| pass(&mut member.training.progress, part));
 }
 
-/// The end of an epoch of one run; its own end, if it is.
+/// Judges the epoch that was trained; of each run its own end, if it is that. Here training waits for
+/// the device: once an epoch.
 fn end_epoch<'j, T: Fusable>(
-    member: &mut Member<'j, T>,
+    cohort: &mut impl Program<T>,
+    members: &mut [Member<'j, T>],
     log: &mut Log<'_, 'j, T>,
-) -> Option<Ending> {
+) -> Vec<Option<Ending>> {
     let mut clock = host::instant();
-    let Member { at, task, training, plan, .. } = member;
-    let end = engine::end_epoch(task, training, plan, &mut clock);
-    (log.epoch)(*at, &end);
-    diverged(&end).or_else(|| is_done(&training.progress, plan).then_some(Ending::Done))
+    let trained: Vec<Metrics> = members.iter_mut().map(|member| member.task.trained()).collect();
+    share(members, lap(&mut clock), Progress::train_for);
+    let judged = cohort.judge(members);
+    share(members, lap(&mut clock), Progress::judge_for);
+    let end = |(member, (mut metrics, judged)): (&mut Member<'j, T>, (Metrics, Metrics))| {
+        let Member { at, task, training, plan, .. } = member;
+        if unfinite(&metrics).is_none() {
+            metrics.extend(judged);
+        }
+        let end = count_epoch(training, plan, metrics, task.samples());
+        (log.epoch)(*at, &end);
+        diverged(&end).or_else(|| is_done(&training.progress, plan).then_some(Ending::Done))
+    };
+    members.iter_mut().zip(trained.into_iter().zip(judged)).map(end).collect()
 }
 
 fn stopped<'j, T>(member: &Member<'j, T>, why: &'static str, log: &mut Log<'_, 'j, T>) -> Ending {

@@ -51,6 +51,22 @@ pub trait Fusable: Task<Batch = Batch> {
     /// The rows that it trains on, in no order.
     fn rows(&self) -> &[i64];
 
+    /// The rows that it is judged on.
+    fn judged_rows(&self) -> &[i64];
+
+    /// What is counted of a run on its validation samples.
+    type Judged;
+
+    /// Counts it of several runs at once, on this device. Waits for it.
+    fn judge_all(
+        runs: &[&Self],
+        device: Device,
+        batches: impl Iterator<Item = Shown>,
+    ) -> Vec<Self::Judged>;
+
+    /// The metrics of what was counted of this run.
+    fn told(&mut self, judged: Self::Judged) -> Metrics;
+
     /// The losses of runs, as tensors on their device.
     type Losses: Losses;
 
@@ -71,6 +87,15 @@ pub trait Losses {
     fn count(&mut self, outputs: &Tensor, labels: &Tensor, losses: &Tensor);
 }
 
+/// Samples that runs are judged on, and what each makes of its own.
+#[derive(Debug)]
+pub struct Shown {
+    /// `[runs, batch, outputs]`.
+    pub outputs: Tensor,
+    /// `[runs, batch]`.
+    pub labels: Tensor,
+}
+
 /// The memory of a cohort and its steps.
 pub trait Program<T> {
     /// Brings runs together: from now on their parameters and batches are parts of this memory.
@@ -82,6 +107,15 @@ pub trait Program<T> {
 
     /// A step of every run, on the samples `from..to` of its epoch's order.
     fn step(&mut self, members: &mut [Member<'_, T>], from: usize, to: usize);
+
+    /// The metrics of each run on its validation samples; none where it has no such samples.
+    fn judge(&mut self, members: &mut [Member<'_, T>]) -> Vec<Metrics>;
+}
+
+/// The same, one run after the other.
+fn judged_each<T: Fusable>(members: &mut [Member<'_, T>]) -> Vec<Metrics> {
+    let judged = |m: &mut Member<'_, T>| m.task.evaluate(m.training.parameters.tensors());
+    members.iter_mut().map(judged).collect()
 }
 
 /// Which program trains a cohort.
@@ -299,17 +333,22 @@ fn ready<'j, T: Fusable>(
 /// Whether the epochs at which runs stand have one order of one set of samples, which all take in
 /// the same way: then their batches are the same.
 fn is_one_order<T: Fusable>(members: &[Member<'_, T>]) -> bool {
+    let is_plain = members.iter().all(|m| !m.task.augment().is_on());
+    let is_one = |pair: &[Member<'_, T>]| pair[0].order() == pair[1].order();
+    is_plain && members.windows(2).all(is_one) && is_one_set(members, T::rows)
+}
+
+/// Whether there are several runs, and all take the same rows in the same way.
+fn is_one_set<T: Fusable>(members: &[Member<'_, T>], rows: impl Fn(&T) -> &[i64]) -> bool {
     let scale = |m: &Member<'_, T>| match m.task.inputs() {
         Prepared::Bytes { factor, offset, .. } => Some((factor.to_bits(), offset.to_bits())),
         // A table each run encodes by itself.
         Prepared::Numbers(_) => None,
     };
     let Some((first, others)) = members.split_first() else { return false };
-    let is_as_first = |m: &Member<'_, T>| {
-        scale(m) == scale(first) && m.order() == first.order() && m.task.rows() == first.task.rows()
-    };
-    let is_plain = members.iter().all(|m| !m.task.augment().is_on());
-    scale(first).is_some() && is_plain && !others.is_empty() && others.iter().all(is_as_first)
+    let is_as_first =
+        |m: &Member<'_, T>| scale(m) == scale(first) && rows(&m.task) == rows(&first.task);
+    scale(first).is_some() && !others.is_empty() && others.iter().all(is_as_first)
 }
 
 /// The runs that can take a step together, in groups: those of one shape and as many samples that

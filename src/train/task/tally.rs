@@ -48,6 +48,18 @@ pub struct Counts {
     pub top: Option<f64>,
 }
 
+impl Counts {
+    /// Of sums over samples: of the loss, by true and predicted class, and of those in the top.
+    pub fn of_sums(loss: f64, confusion: &[i64], top: Option<f64>) -> Self {
+        let confusion: Vec<u64> =
+            confusion.iter().map(|&n| u64::try_from(n).unwrap_or(0)).collect();
+        #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 samples")]
+        let samples = confusion.iter().sum::<u64>() as f64;
+        let mean = |sum: f64| if samples > 0.0 { sum / samples } else { 0.0 };
+        Self { loss: mean(loss), confusion, top: top.map(mean) }
+    }
+}
+
 impl Tally {
     /// Nothing counted yet.
     #[must_use]
@@ -176,8 +188,6 @@ impl Tally {
         let tensors = self.tensors();
         let sum = tensors[0].1.double_value(&[]);
         let cells = tensors[1].1.to_device(Device::Cpu);
-        let confusion: Vec<u64> =
-            raw::wholes(&cells).iter().map(|&n| u64::try_from(n).unwrap_or(0)).collect();
         let top = tensors.get(2).map(|(_, top)| top.double_value(&[]));
         match self {
             Self::Here { loss, confusion, top, .. } => {
@@ -190,10 +200,7 @@ impl Tally {
                 top.iter_mut().for_each(|n| drop(n.zero_()));
             }
         }
-        #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 samples")]
-        let samples = confusion.iter().sum::<u64>() as f64;
-        let mean = |sum: f64| if samples > 0.0 { sum / samples } else { 0.0 };
-        Counts { loss: mean(sum), confusion, top: top.map(mean) }
+        Counts::of_sums(sum, raw::wholes(&cells), top)
     }
 }
 
@@ -217,14 +224,14 @@ fn above(row: &[f32], class: usize) -> usize {
 }
 
 /// How many of a batch have fewer than five outputs before that of their class: the same as by
-/// [`above`], `[]`, i64.
-fn in_top(logits: &Tensor, labels: &Tensor, classes: i64) -> Tensor {
-    let labels = labels.unsqueeze(1);
-    let own = logits.gather(1, &labels, false);
+/// [`above`], of logits `[…, batch, classes]` and labels `[…, batch]`: `[…]`, i64.
+pub fn in_top(logits: &Tensor, labels: &Tensor, classes: i64) -> Tensor {
+    let labels = labels.unsqueeze(-1);
+    let own = logits.gather(-1, &labels, false);
     let later = Tensor::arange(classes, (Kind::Int64, logits.device())).gt_tensor(&labels);
     let tied = logits.eq_tensor(&own).logical_and(&later);
-    let before = logits.gt_tensor(&own).logical_or(&tied).sum_dim_intlist(1, false, Kind::Int64);
-    before.lt(TOP as i64).sum(Kind::Int64)
+    let before = logits.gt_tensor(&own).logical_or(&tied).sum_dim_intlist(-1, false, Kind::Int64);
+    before.lt(TOP as i64).sum_dim_intlist(-1, false, Kind::Int64)
 }
 
 #[cfg(test)]

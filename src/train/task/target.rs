@@ -58,6 +58,13 @@ impl Errors {
         self.samples += 1.0;
     }
 
+    /// Of squares, sizes and samples, `[3]`, f64. Waits for their device.
+    pub fn of_sums(sums: &Tensor) -> Self {
+        let here = sums.to_device(Device::Cpu);
+        let at = |i| here.double_value(&[i]);
+        Self { squares: at(0), sizes: at(1), samples: at(2) }
+    }
+
     /// The metrics of predictions of targets that lie so: the mean squared error as `loss`, its
     /// root, the mean absolute error, and R² = 1 − Σ error² / Σ (y − mean)². Of targets that are
     /// all the same R² is 1 if every prediction is right, else 0. All as in scikit-learn.
@@ -142,7 +149,7 @@ impl Tally {
     pub fn restore(&mut self, tensors: &[Tensor]) {
         let [saved] = tensors else { return };
         match self {
-            Self::Here(errors) => *errors = errors_of(saved),
+            Self::Here(errors) => *errors = Errors::of_sums(saved),
             Self::There(sums) => sums.copy_(saved),
         }
     }
@@ -160,18 +167,12 @@ impl Tally {
         match self {
             Self::Here(errors) => std::mem::take(errors),
             Self::There(sums) => {
-                let errors = errors_of(sums);
+                let errors = Errors::of_sums(sums);
                 let _ = sums.zero_();
                 errors
             }
         }
     }
-}
-
-fn errors_of(sums: &Tensor) -> Errors {
-    let here = sums.to_device(Device::Cpu);
-    let at = |i| here.double_value(&[i]);
-    Errors { squares: at(0), sizes: at(1), samples: at(2) }
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ fn lives_under_drawn_faults_lose_nothing() {
                         let lived =
                             catch_unwind(AssertUnwindSafe(|| life(seed, operations, report)));
                         faults += lived.unwrap_or_else(|thrown| {
-                            eprintln!("again: DLGRID_TORTURE_SEED={seed} make torture SECONDS=1");
+                            eprintln!("again: DLGRID_TORTURE_SEED={seed} make worlds SECONDS=1");
                             std::panic::resume_unwind(thrown)
                         });
                         lives += 1;

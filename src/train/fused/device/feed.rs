@@ -60,6 +60,18 @@ enum Inputs {
     Own { all: Tensor, starts: Tensor },
 }
 
+impl Inputs {
+    fn share(&self) -> Self {
+        let copy = |x: &Tensor| x.shallow_clone();
+        match self {
+            Self::Shared { all, factor, offset } => {
+                Self::Shared { all: copy(all), factor: copy(factor), offset: copy(offset) }
+            }
+            Self::Own { all, starts } => Self::Own { all: copy(all), starts: copy(starts) },
+        }
+    }
+}
+
 impl Feed {
     /// Of runs that take a data set's inputs so, and its labels, `[samples]`, changed so.
     pub fn new(prepared: &[&Prepared], labels: &Tensor, changes: Option<Together>) -> Self {
@@ -101,12 +113,27 @@ impl Feed {
         self.order = order.to_device(self.labels.device());
     }
 
+    /// The same inputs and labels as they are, in the order of these rows of each run; those of one
+    /// stand for all.
+    pub fn of(&self, rows: &[&[i64]]) -> Self {
+        let samples = rows.first().map_or(0, |rows| rows.len());
+        let table = side_by_side::filled(rows, samples, |rows, out| put(rows.iter().copied(), out));
+        let order = Tensor::from_slice(&table).view([whole(rows.len()), -1]);
+        let order = order.to_device(self.labels.device());
+        let labels = self.labels.shallow_clone();
+        Self { inputs: self.inputs.share(), labels, order, runs: self.runs, changes: None }
+    }
+
+    /// Samples of each run.
+    pub fn samples(&self) -> usize {
+        self.order.size().get(1).and_then(|n| usize::try_from(*n).ok()).unwrap_or(0)
+    }
+
     /// Draws how the samples of the epoch are changed at these places of all runs, in batches of
     /// at most so many.
     pub fn change(&mut self, places: impl Iterator<Item = Place>, most: usize) {
-        let samples = self.order.size().get(1).copied().unwrap_or(0);
+        let samples = self.samples();
         if let Some(changes) = &mut self.changes {
-            let samples = usize::try_from(samples).unwrap_or(0);
             changes.begin(&places.collect::<Vec<_>>(), samples, most);
         }
     }
@@ -155,10 +182,14 @@ impl Feed {
 fn shuffled(runs: &[(&[i64], Place)]) -> Vec<i32> {
     let samples = runs.first().map_or(0, |(rows, _)| rows.len());
     side_by_side::filled(runs, samples, |(rows, place), out| {
-        for (out, row) in out.iter_mut().zip(place.order(rows)) {
-            *out = i32::try_from(row).expect("fewer than 2^31 samples");
-        }
+        put(place.order(rows).into_iter(), out);
     })
+}
+
+fn put(rows: impl Iterator<Item = i64>, out: &mut [i32]) {
+    for (out, row) in out.iter_mut().zip(rows) {
+        *out = i32::try_from(row).expect("fewer than 2^31 samples");
+    }
 }
 
 #[cfg(test)]

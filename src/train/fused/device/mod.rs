@@ -7,13 +7,16 @@ mod walk;
 
 use std::fmt;
 
+use dlgrid_sweep::store::record::Metrics;
 use tch::{Device, Kind, Tensor};
 
 use super::parts::{Found, Part, summed};
-use super::{Fusable, Losses, Member, Program, is_one_order, whole};
+use super::{
+    Fusable, Losses, Member, Program, Shown, is_one_order, is_one_set, judged_each, whole,
+};
 use crate::data::{Prepared, Together};
 use draws::Draws;
-use feed::Feed;
+use feed::{Batches, Feed};
 use update::Update;
 use walk::{Value, Walk};
 
@@ -26,6 +29,8 @@ pub struct Cohort<L> {
     /// `[runs, numbers]`.
     numbers: Tensor,
     feed: Feed,
+    /// The samples that the runs are judged on, where each has as many.
+    judged_on: Option<Feed>,
     draws: Draws,
     losses: L,
     update: Update,
@@ -53,9 +58,10 @@ impl<T: Fusable> Program<T> for Cohort<T::Losses> {
         let image = members.first().map_or([1; 3], |m| m.image);
         let changes = Together::new(augment, &inputs, image, device);
         let feed = Feed::new(&inputs, &labels, changes);
+        let judged_on = judged_on(members, &feed);
         let losses = T::losses(members.iter_mut().map(|m| &mut m.task).collect(), device);
         let draws = Draws::new(&dropout, device);
-        Self { parameters, leaves, numbers, feed, draws, losses, update }
+        Self { parameters, leaves, numbers, feed, judged_on, draws, losses, update }
     }
 
     fn begin(&mut self, members: &mut [Member<'_, T>]) {
@@ -80,6 +86,34 @@ impl<T: Fusable> Program<T> for Cohort<T::Losses> {
             member.training.progress.samples += (to - from) as u64;
         }
     }
+
+    /// In batches of the size by which is trained: memory for those is there.
+    fn judge(&mut self, members: &mut [Member<'_, T>]) -> Vec<Metrics> {
+        let (Some(feed), Some(first)) = (&self.judged_on, members.first()) else {
+            return judged_each(members);
+        };
+        let (model, runs) = (first.task.model(), whole(members.len()));
+        let most = first.plan.at_once.max(1);
+        let batches = (0..feed.samples()).step_by(most).map(|from| {
+            let Batches { inputs, labels, .. } =
+                feed.load((from, feed.samples().min(from + most)), 0);
+            let mut walk = Walk::judging(&self.parameters, runs, model.precision());
+            let outputs = model.run(&mut walk, Value::Rows(inputs)).rows();
+            Shown { outputs, labels }
+        });
+        let tasks: Vec<&T> = members.iter().map(|m| &m.task).collect();
+        let judged = tch::no_grad(|| T::judge_all(&tasks, self.numbers.device(), batches));
+        members.iter_mut().zip(judged).map(|(m, judged)| m.task.told(judged)).collect()
+    }
+}
+
+/// What the runs are judged on; of runs that are judged on the same, once.
+fn judged_on<T: Fusable>(members: &[Member<'_, T>], feed: &Feed) -> Option<Feed> {
+    let samples = members.first()?.task.judged_rows().len();
+    let is_alike = members.iter().all(|m| m.task.judged_rows().len() == samples);
+    let shown = if is_one_set(members, T::judged_rows) { &members[..1] } else { members };
+    let rows: Vec<&[i64]> = shown.iter().map(|m| m.task.judged_rows()).collect();
+    (samples > 0 && is_alike).then(|| feed.of(&rows))
 }
 
 impl<L: Losses> Cohort<L> {

@@ -55,8 +55,8 @@ impl Value {
 pub struct Walk<'a> {
     parameters: std::slice::Iter<'a, Tensor>,
     runs: i64,
-    draws: &'a mut Draws,
-    batch: u32,
+    /// What is drawn in training, on this batch of the epoch; of those that are judged nothing is.
+    draws: Option<(&'a mut Draws, u32)>,
     precision: Precision,
     dropped: u32,
     activated: u32,
@@ -68,11 +68,17 @@ impl<'a> Walk<'a> {
     pub fn new(
         parameters: &'a [Tensor],
         runs: i64,
-        (draws, batch): (&'a mut Draws, u32),
+        draws: (&'a mut Draws, u32),
         precision: Precision,
     ) -> Self {
+        let draws = Some(draws);
+        Self { draws, ..Self::judging(parameters, runs, precision) }
+    }
+
+    /// The same in judging: nothing is drawn, and norms go by their statistics.
+    pub fn judging(parameters: &'a [Tensor], runs: i64, precision: Precision) -> Self {
         let parameters = parameters.iter();
-        Self { parameters, runs, draws, batch, precision, dropped: 0, activated: 0 }
+        Self { parameters, runs, draws: None, precision, dropped: 0, activated: 0 }
     }
 
     fn leaf(&mut self) -> &'a Tensor {
@@ -100,8 +106,9 @@ impl<'a> Walk<'a> {
     ) -> Tensor {
         let (Value::Rows(like) | Value::Images(like)) = x;
         let of_a_run = whole(like.numel()) / self.runs;
-        let numbers = masks::drawn(self.draws.keys(of, layer), self.batch, of_a_run);
-        let numbers = make(&numbers, self.draws);
+        let (draws, batch) = self.draws.as_mut().expect("what is judged draws nothing");
+        let numbers = masks::drawn(draws.keys(of, layer), *batch, of_a_run);
+        let numbers = make(&numbers, draws);
         match x {
             Value::Rows(like) => numbers.view_as(like),
             Value::Images(like) => {
@@ -139,9 +146,10 @@ impl Layers for Walk<'_> {
     fn norm(&mut self, _name: Arguments<'_>, x: Value) -> Value {
         let (weight, bias) = (self.leaf().reshape([-1]), self.leaf().reshape([-1]));
         let (mean, variance) = (self.leaf().view([-1]), self.leaf().view([-1]));
+        let trains = self.draws.is_some();
         let norm = |x: &Tensor| {
             // A frozen one goes by its statistics, as if it judged.
-            let several = whole(x.numel()) > extent(x, 1) && weight.requires_grad();
+            let several = whole(x.numel()) > extent(x, 1) && weight.requires_grad() && trains;
             x.batch_norm(
                 Some(&weight),
                 Some(&bias),
@@ -175,7 +183,7 @@ impl Layers for Walk<'_> {
         }
         let layer = self.activated;
         self.activated += 1;
-        if activation != Activation::Rrelu {
+        if activation != Activation::Rrelu || self.draws.is_none() {
             return x.each(|x| activate(activation, &x, layer, Mode::Eval));
         }
         let slopes =
@@ -186,7 +194,7 @@ impl Layers for Walk<'_> {
     fn drop_out(&mut self, x: Value, _probability: f64) -> Value {
         let layer = self.dropped;
         self.dropped += 1;
-        if !self.draws.drops() {
+        if !self.draws.as_ref().is_some_and(|(draws, _)| draws.drops()) {
             return x;
         }
         let mask = self.drawn(&x, (Use::Dropout, layer), |numbers, draws| {

@@ -2,10 +2,11 @@
 //! layer, operand for operand those of the run alone. So the bits are the same.
 mod walk;
 
+use dlgrid_sweep::store::record::Metrics;
 use tch::{Device, Kind, Tensor};
 
 use super::parts::{Found, Part, summed};
-use super::{Fusable, Member, Program, Slopes, is_one_order, whole};
+use super::{Fusable, Member, Program, Slopes, is_one_order, judged_each, whole};
 use crate::data::Batch;
 use crate::raw;
 use walk::{Step, Walk};
@@ -64,6 +65,11 @@ impl<T: Fusable> Program<T> for Cohort {
             member.training.progress.batch += 1;
             member.training.progress.samples += (to - from) as u64;
         }
+    }
+
+    /// One by one, as alone: together it would gain nothing here, and the bits are the same.
+    fn judge(&mut self, members: &mut [Member<'_, T>]) -> Vec<Metrics> {
+        judged_each(members)
     }
 }
 

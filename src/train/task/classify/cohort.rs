@@ -1,12 +1,16 @@
 //! Classifications of a cohort: their losses and gradients at once.
 use dlgrid_sweep::recipe::Augment;
+use dlgrid_sweep::recipe::metric::TOP;
+use dlgrid_sweep::store::record::Metrics;
 use tch::{Device, Kind, Tensor};
 
-use super::Classify;
+use super::{Classify, Counts, Further, metrics};
 use crate::data::{Batch, Mixed, Prepared};
 use crate::engine;
-use crate::fused::{Fusable, Losses, Slopes};
+use crate::fused::{Fusable, Losses, Shown, Slopes};
 use crate::raw;
+use crate::task::score::auc;
+use crate::task::tally::in_top;
 
 impl Fusable for Classify<'_> {
     fn serve_in(&mut self, inputs: Tensor, labels: Tensor) {
@@ -63,6 +67,45 @@ impl Fusable for Classify<'_> {
         &self.split.train
     }
 
+    fn judged_rows(&self) -> &[i64] {
+        &self.split.valid
+    }
+
+    type Judged = (Counts, Option<f64>);
+
+    fn judge_all(
+        runs: &[&Self],
+        device: Device,
+        batches: impl Iterator<Item = Shown>,
+    ) -> Vec<Self::Judged> {
+        let Some(first) = runs.first() else { return Vec::new() };
+        let classes = first.data.classes;
+        let mut sums = CrossEntropies::plain(runs, device);
+        let mut top =
+            (classes > TOP).then(|| Tensor::zeros([runs.len() as i64], (Kind::Int64, device)));
+        let mut preferred = Vec::new();
+        for Shown { outputs, labels } in batches {
+            let losses = sums.of(&outputs, &labels);
+            sums.count(&outputs, &labels, &losses);
+            let scores = sums.scores(&outputs);
+            if let Some(top) = &mut top {
+                let _ = top.g_add_(&in_top(&scores, &labels, sums.classes));
+            }
+            if classes == 2 {
+                preferred.push(scores.select(2, 1) - scores.select(2, 0));
+            }
+        }
+        let preferred = (classes == 2).then(|| Tensor::cat(&preferred, 1));
+        sums.taken(runs, top.as_ref(), preferred.as_ref())
+    }
+
+    fn told(&mut self, (counts, auc): Self::Judged) -> Metrics {
+        let further = Further { micro: true, auc };
+        let metrics = metrics("valid", &counts, self.data.classes, further);
+        self.confusion = counts.confusion;
+        metrics
+    }
+
     type Losses = CrossEntropies;
 
     fn losses(runs: Vec<&mut Self>, device: Device) -> CrossEntropies {
@@ -110,28 +153,57 @@ pub struct CrossEntropies {
 }
 
 impl CrossEntropies {
-    #[expect(clippy::cast_possible_truncation, reason = "training is single precision")]
-    fn new(runs: Vec<&mut Classify<'_>>, device: Device) -> Self {
+    /// Without weights and smoothing.
+    fn plain(runs: &[&Classify<'_>], device: Device) -> Self {
         let binary = runs.iter().any(|run| run.classifier.binary);
         let count = runs.len() as i64;
         let classes = runs.first().map_or(0, |run| run.data.classes as i64);
+        let loss = Tensor::zeros([count], (Kind::Double, device));
+        let confusion = Tensor::zeros([count, classes * classes], (Kind::Int64, device));
+        Self { binary, classes, smoothing: None, weights: None, loss, confusion }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "training is single precision")]
+    fn new(runs: Vec<&mut Classify<'_>>, device: Device) -> Self {
+        let plain = Self::plain(&runs.iter().map(|run| &**run).collect::<Vec<_>>(), device);
         let smoothing: Vec<f32> = runs.iter().map(|run| run.loss.smoothing() as f32).collect();
         let smooths = smoothing.iter().any(|s| *s != 0.0);
         let weighs = runs.iter().any(|run| run.loss.weights().is_some());
         let weights = weighs.then(|| {
-            let alike = Tensor::ones([classes], (Kind::Float, device));
+            let alike = Tensor::ones([plain.classes], (Kind::Float, device));
             let own = |run: &&mut Classify<'_>| {
                 run.loss.weights().map_or_else(|| alike.shallow_clone(), Tensor::shallow_clone)
             };
             Tensor::stack(&runs.iter().map(own).collect::<Vec<_>>(), 0)
         });
-        let loss = Tensor::zeros([count], (Kind::Double, device));
-        let confusion = Tensor::zeros([count, classes * classes], (Kind::Int64, device));
         for (at, run) in (0..).zip(runs) {
-            run.tally.count_in(loss.select(0, at), confusion.select(0, at));
+            run.tally.count_in(plain.loss.select(0, at), plain.confusion.select(0, at));
         }
         let smoothing = smooths.then(|| Tensor::from_slice(&smoothing).to_device(device));
-        Self { binary, classes, smoothing, weights, loss, confusion }
+        Self { smoothing, weights, ..plain }
+    }
+
+    /// What was counted of each run, with how many are in the top, `[runs]`, and by how much each sample's second
+    /// class is preferred to the first, `[runs, samples]`. Waits for the device.
+    fn taken(
+        self,
+        runs: &[&Classify<'_>],
+        top: Option<&Tensor>,
+        preferred: Option<&Tensor>,
+    ) -> Vec<(Counts, Option<f64>)> {
+        let here = |x: &Tensor| x.to_device(Device::Cpu).contiguous();
+        let [loss, confusion] = [&self.loss, &self.confusion].map(here);
+        let (top, preferred) = (top.map(here), preferred.map(here));
+        let of = |(at, run): (i64, &&Classify<'_>)| {
+            let top = top.as_ref().map(|top| top.double_value(&[at]));
+            let cells = confusion.select(0, at);
+            let counts = Counts::of_sums(loss.double_value(&[at]), raw::wholes(&cells), top);
+            let truths = run.valid.scores.as_ref().map(|scores| &scores.truths);
+            let own = preferred.as_ref().map(|all| all.select(0, at));
+            let auc = own.zip(truths).and_then(|(own, truths)| auc(raw::floats(&own), truths));
+            (counts, auc)
+        };
+        (0..).zip(runs).map(of).collect()
     }
 
     /// A score for each class, `[runs, batch, classes]`.

@@ -1,11 +1,13 @@
 //! Regressions of a cohort: their losses and gradients at once.
 use dlgrid_sweep::recipe::Augment;
+use dlgrid_sweep::store::record::Metrics;
 use tch::{Device, Kind, Tensor};
 
 use super::Regress;
 use crate::data::{Batch, Prepared};
-use crate::fused::{Fusable, Losses, Slopes};
+use crate::fused::{Fusable, Losses, Shown, Slopes};
 use crate::raw;
+use crate::task::target::Errors;
 
 impl Fusable for Regress<'_> {
     fn serve_in(&mut self, inputs: Tensor, labels: Tensor) {
@@ -55,10 +57,36 @@ impl Fusable for Regress<'_> {
         &self.split.train
     }
 
+    fn judged_rows(&self) -> &[i64] {
+        &self.split.valid
+    }
+
+    type Judged = Errors;
+
+    fn judge_all(
+        runs: &[&Self],
+        device: Device,
+        batches: impl Iterator<Item = Shown>,
+    ) -> Vec<Errors> {
+        let units = runs.iter().map(|run| run.units());
+        let mut errors = SquaredErrors::new(units, device);
+        batches.for_each(|Shown { outputs, labels }| errors.add(&outputs, &labels));
+        let sums = errors.sums.to_device(Device::Cpu);
+        (0..).zip(runs).map(|(at, _)| Errors::of_sums(&sums.select(0, at))).collect()
+    }
+
+    fn told(&mut self, judged: Errors) -> Metrics {
+        judged.metrics("valid", &self.valid.targets)
+    }
+
     type Losses = SquaredErrors;
 
     fn losses(runs: Vec<&mut Self>, device: Device) -> SquaredErrors {
-        SquaredErrors::new(runs, device)
+        let errors = SquaredErrors::new(runs.iter().map(|run| run.units()), device);
+        for (at, run) in (0..).zip(runs) {
+            run.tally.count_in(errors.sums.select(0, at));
+        }
+        errors
     }
 }
 
@@ -74,15 +102,22 @@ pub struct SquaredErrors {
 }
 
 impl SquaredErrors {
-    fn new(runs: Vec<&mut Regress<'_>>, device: Device) -> Self {
-        let (scale, offset): (Vec<f64>, Vec<f64>) = runs.iter().map(|run| run.units()).unzip();
+    /// Of runs in these units.
+    fn new(units: impl Iterator<Item = (f64, f64)>, device: Device) -> Self {
+        let (scale, offset): (Vec<f64>, Vec<f64>) = units.unzip();
+        let sums = Tensor::zeros([scale.len() as i64, 3], (Kind::Double, device));
         let [scale, offset] =
             [scale, offset].map(|all| Tensor::from_slice(&all).unsqueeze(1).to_device(device));
-        let sums = Tensor::zeros([runs.len() as i64, 3], (Kind::Double, device));
-        for (at, run) in (0..).zip(runs) {
-            run.tally.count_in(sums.select(0, at));
-        }
         Self { scale, offset, sums }
+    }
+
+    /// Counts outputs `[runs, batch, 1]` for labels `[runs, batch]`.
+    fn add(&mut self, outputs: &Tensor, labels: &Tensor) {
+        let outputs = outputs.squeeze_dim(2).to_kind(Kind::Double);
+        let errors = outputs * &self.scale + &self.offset - labels.to_kind(Kind::Double);
+        let over = |x: &Tensor| x.sum_dim_intlist(1, false, Kind::Double);
+        let sums = [over(&errors.square()), over(&errors.abs()), over(&errors.ones_like())];
+        let _ = self.sums.g_add_(&Tensor::stack(&sums, 1));
     }
 }
 
@@ -99,10 +134,6 @@ impl Losses for SquaredErrors {
     }
 
     fn count(&mut self, outputs: &Tensor, labels: &Tensor, _losses: &Tensor) {
-        let outputs = outputs.squeeze_dim(2).to_kind(Kind::Double);
-        let errors = outputs * &self.scale + &self.offset - labels.to_kind(Kind::Double);
-        let over = |x: &Tensor| x.sum_dim_intlist(1, false, Kind::Double);
-        let sums = [over(&errors.square()), over(&errors.abs()), over(&errors.ones_like())];
-        let _ = self.sums.g_add_(&Tensor::stack(&sums, 1));
+        self.add(outputs, labels);
     }
 }

@@ -3,6 +3,7 @@ mod augment;
 mod folds;
 mod fused;
 mod fused_device;
+mod fused_judged;
 mod optimizers;
 mod penalties;
 mod quality;
