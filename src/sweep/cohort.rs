@@ -158,34 +158,58 @@ pub fn cohorts<S: PartialEq>(
 /// Runs at once from which on a GPU, or a CPU, gains little by more: on a GPU launches hide behind
 /// what they launch, on a CPU the parameters of more leave its cache.
 const ENOUGH: (u64, u64) = (64, 8);
-/// Shapes that a slice is to hold enough runs of.
-const SHAPES: usize = 8;
+/// Shapes that a slice is to hold enough runs of, at most.
+const SHAPES: u64 = 8;
 /// Points that are looked at for that.
 const SAMPLED: usize = 1000;
 
 /// How many runs a slice is to hold so that a worker trains enough of them at once; 1 where most
-/// runs of the spec are trained alone.
+/// runs of the spec are trained alone. Where the last axis keeps the shape, a few do; where it
+/// changes it, so many times more as there are shapes.
 #[must_use]
 pub fn fill(spec: &Spec, gpu: bool) -> u64 {
     let terms = Terms::of(spec, gpu, Ranks::together(&spec.slurm).is_some());
     if !spec.trains() || terms.admit().is_err() {
         return 1;
     }
-    let (mut looked, mut together, mut shapes) = (0, 0, Vec::<Shape>::new());
-    for point in spec.space.walk(0, spec.space.points()).take(SAMPLED) {
-        looked += 1;
-        if let Ok(shape) = shape_at(spec, &terms, point) {
-            together += 1;
-            if !shapes.contains(&shape) && shapes.len() < SHAPES {
-                shapes.push(shape);
-            }
-        }
-    }
-    if together * 2 < looked || together == 0 {
+    let mut shapes = Vec::new();
+    let points = spec.space.walk(0, spec.space.points()).take(SAMPLED);
+    let points: Vec<Option<usize>> =
+        points.map(|point| Some(place(&mut shapes, shape_at(spec, &terms, point).ok()?))).collect();
+    let together = points.iter().flatten().count();
+    if together * 2 < points.len() || together == 0 {
         return 1;
     }
-    let enough = if gpu { ENOUGH.0 } else { ENOUGH.1 };
-    enough.min(terms.most() as u64) * shapes.len() as u64
+    let enough = if gpu { ENOUGH.0 } else { ENOUGH.1 }.min(terms.most() as u64);
+    let most = SHAPES.min(shapes.len() as u64);
+    (1..most)
+        .map(|times| enough * times)
+        .find(|runs| company(&points, *runs) >= enough)
+        .unwrap_or(enough * most)
+}
+
+/// In how large a cohort a run is on average where slices have so many runs; of points with these
+/// shapes, which each seed goes through anew.
+fn company(points: &[Option<usize>], per_slice: u64) -> u64 {
+    let per_slice = usize::try_from(per_slice).unwrap_or(usize::MAX);
+    let runs = points.len().max(per_slice.saturating_mul(4));
+    let runs: Vec<_> = points.iter().copied().cycle().take(runs).collect();
+    let (mut squares, mut together) = (0, 0);
+    for slice in runs.chunks_exact(per_slice) {
+        let mut sizes = BTreeMap::<usize, u64>::new();
+        slice.iter().flatten().for_each(|shape| *sizes.entry(*shape).or_default() += 1);
+        squares += sizes.values().map(|size| size * size).sum::<u64>();
+        together += sizes.values().sum::<u64>();
+    }
+    squares / together.max(1)
+}
+
+/// The place of a shape among those that were met, which it is one of from now on.
+fn place(shapes: &mut Vec<Shape>, shape: Shape) -> usize {
+    shapes.iter().position(|known| *known == shape).unwrap_or_else(|| {
+        shapes.push(shape);
+        shapes.len() - 1
+    })
 }
 
 /// The shape of the runs of a point.
@@ -222,15 +246,7 @@ pub fn survey(spec: &Spec, per_slice: u64, gpu: bool) -> Option<Survey> {
     let points: BTreeMap<u64, Result<usize, WhyAlone>> = spec
         .space
         .walk(0, spec.space.points())
-        .map(|point| {
-            let found = shape_at(spec, &terms, point).map(|shape| {
-                shapes.iter().position(|known| *known == shape).unwrap_or_else(|| {
-                    shapes.push(shape);
-                    shapes.len() - 1
-                })
-            });
-            (point, found)
-        })
+        .map(|point| (point, shape_at(spec, &terms, point).map(|shape| place(&mut shapes, shape))))
         .collect();
     let mut found = Survey::default();
     let runs: Vec<u64> = spec.walk(0, spec.run_numbers()).collect();
@@ -352,12 +368,17 @@ mod tests {
         };
         let rates = "parameters: {optimizer.lr: [0.1, 0.01]}\n";
         let sizes = "parameters: {optimizer.lr: [0.1, 0.01], batch_size: [16, 32, 64]}\n";
+        let blocks =
+            "parameters: {batch_size: [16, 32, 64], optimizer.lr: {log: [0.1, 1], steps: 12}}\n";
         let kinds = "parameters: {model.kind: [cnn, resnet, mlp]}\n";
         for (rest, gpu, expected) in [
             (rates, false, 8),
             (rates, true, 64),
             (sizes, false, 24),
             (sizes, true, 192),
+            // Twelve of one shape stand side by side.
+            (blocks, false, 16),
+            (blocks, true, 192),
             (kinds, false, 1),
             (kinds, true, 192),
         ] {
