@@ -39,6 +39,8 @@ mutants! {
     PublishedInPlace "published_in_place";
     /// A file that appears once replaces one that is there.
     PublishReplaces "publish_replaces";
+    /// A folder that is there counts as durable, whoever was killed when he made it.
+    FolderTrusted "folder_trusted";
     /// A lost answer to a link counts as a failure.
     LinkAnswerTrusted "link_answer_trusted";
     /// A segment is gone on with after a write failed.

@@ -108,7 +108,7 @@ pub(super) fn escape(raw: &str) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
-            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '#' | '~' | '!' | '$' => {
+            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '#' | '~' | '^' | '!' | '$' => {
                 out.push('\\');
                 out.push(c);
             }

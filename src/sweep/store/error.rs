@@ -102,7 +102,8 @@ impl StoreError {
         matches!(self, Self::Exists { .. })
     }
 
-    fn errno(&self) -> Option<Errno> {
+    /// What the system said.
+    pub(super) fn errno(&self) -> Option<Errno> {
         match self {
             Self::Io { cause, .. } => cause.raw_os_error().map(Errno::from_raw_os_error),
             _ => None,

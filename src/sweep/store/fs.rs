@@ -154,6 +154,33 @@ pub fn confirm(path: &Path) -> Result<()> {
     sync_dir(folder(path))
 }
 
+/// Makes durable what is read of a file that its writer may have been killed over. A file that is gone
+/// is no error, nor is a file system that does no such thing for one who only reads.
+///
+/// # Errors
+/// What the system refused.
+pub fn confirm_bytes(path: &Path) -> Result<()> {
+    const NOT_FOR_READERS: [Errno; 7] = [
+        Errno::ACCESS,
+        Errno::BADF,
+        Errno::INVAL,
+        Errno::NOSYS,
+        Errno::OPNOTSUPP,
+        Errno::PERM,
+        Errno::ROFS,
+    ];
+    fault::gate("sync", path)?;
+    match reading(path, OpenFile::sync) {
+        Err(cause) if cause.errno().is_some_and(|errno| NOT_FOR_READERS.contains(&errno)) => Ok(()),
+        Err(cause) if cause.is_not_found() => Ok(()),
+        Err(cause) => Err(cause),
+        Ok(()) => {
+            fault::done(|| Done::Sync(path.to_owned()));
+            Ok(())
+        }
+    }
+}
+
 /// Creates a file with this content, at once and durably; it is never replaced.
 ///
 /// # Errors
@@ -192,13 +219,18 @@ pub fn publish_program(path: &Path, bytes: &[u8]) -> Result<()> {
     draft.publish(path)
 }
 
-/// Makes a folder and those above it, with mode 0750, where they are missing; durably.
+/// Makes a folder and those above it, with mode 0750, where they are missing; durably. A new one is
+/// sticky until it is durable: where its maker is killed, who meets it makes it so.
 ///
 /// # Errors
 /// What the system refused.
 pub fn create_dirs(path: &Path) -> Result<()> {
-    if is_dir(path) {
-        return Ok(());
+    match about_behind(path) {
+        Ok(about) if about.is_folder_in_the_making() && !mutant::is(Mutant::FolderTrusted) => {
+            return settle_dir(path, about.mode);
+        }
+        Ok(about) if about.kind == FileKind::Folder => return Ok(()),
+        _ => {}
     }
     let above = folder(path);
     if above != path {
@@ -208,11 +240,25 @@ pub fn create_dirs(path: &Path) -> Result<()> {
     match os::mkdir(path) {
         Ok(()) => {
             fault::done(|| Done::Mkdir(path.to_owned()));
-            sync_dir(above)
         }
         // Another process is just making it.
-        Err(Errno::EXIST) if is_dir(path) => sync_dir(above),
-        Err(cause) => Err(StoreError::io("make the folder", path, cause)),
+        Err(Errno::EXIST) if is_dir(path) => {}
+        Err(cause) => return Err(StoreError::io("make the folder", path, cause)),
+    }
+    match about_behind(path) {
+        Ok(about) if about.is_folder_in_the_making() => settle_dir(path, about.mode),
+        _ => sync_dir(above),
+    }
+}
+
+/// Makes a folder of this mode durable, and shows that it is.
+fn settle_dir(path: &Path, mode: u32) -> Result<()> {
+    sync_dir(folder(path))?;
+    fault::gate("settle the folder", path)?;
+    match os::chmod(path, mode & !os::IN_THE_MAKING) {
+        // A file system without modes, or another has done it and the folder is gone.
+        Ok(()) | Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOENT) => Ok(()),
+        Err(cause) => Err(StoreError::io("settle the folder", path, cause)),
     }
 }
 

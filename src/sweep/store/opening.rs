@@ -41,10 +41,10 @@ impl Opening {
     }
 }
 
-/// Every opening of a sweep's test set, in order.
+/// Every opening of a sweep's test set, in order; durable, also where its writer was killed.
 ///
 /// # Errors
-/// Where one can't be read: how often the set was opened would be told wrong.
+/// Where one can't be read, or made durable: how often the set was opened would be told wrong.
 pub fn read_all(dir: &SweepDir) -> Result<Vec<Opening>, StoreError> {
     let mut all = Vec::new();
     for number in 1.. {
@@ -57,6 +57,9 @@ pub fn read_all(dir: &SweepDir) -> Result<Vec<Opening>, StoreError> {
             Err(error) if error.is_not_found() => break,
             Err(error) => return Err(error),
         }
+    }
+    if !all.is_empty() {
+        fs::confirm(&dir.opening(1))?;
     }
     Ok(all)
 }

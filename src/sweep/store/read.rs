@@ -207,14 +207,22 @@ pub(super) fn segment_names(
     Ok(names)
 }
 
-/// Reads the whole store, segments in parallel.
+/// Reads the whole store, segments in parallel. The ends are durable then.
 ///
 /// # Errors
-/// Where the folder of segments can't be listed.
+/// Where the folder of segments can't be listed, or ends of a killed worker can't be made durable.
 pub fn load(dir: &SweepDir, sweep_id: &str) -> Result<Results> {
     let mut reader = StoreReader::new(dir.clone(), sweep_id.to_owned());
     reader.poll()?;
-    Ok(reader.into_results())
+    confirmed(dir, reader.into_results())
+}
+
+/// Makes durable the ends in segments that are not closed: their writers may have been killed before they
+/// were, and what relies on them would outlive a power failure alone.
+fn confirmed(dir: &SweepDir, results: Results) -> Result<Results> {
+    let mut open = results.segments.iter().filter(|(_, tail)| !tail.closed && tail.ends > 0);
+    open.try_for_each(|(name, _)| fs::confirm_bytes(&dir.ends(name)))?;
+    Ok(results)
 }
 
 /// Which runs are trained again though they have ended.
@@ -276,7 +284,7 @@ impl RetryPolicy {
 /// What one slice's segments, and those with what was taken over, say.
 ///
 /// # Errors
-/// Where a segment can't be listed or read.
+/// Where a segment can't be listed or read, or made durable.
 pub fn load_slice(dir: &SweepDir, slice: u32, sweep_id: &str) -> Result<Results> {
     let mut reader = StoreReader::new(dir.clone(), sweep_id.to_owned());
     let names = segment_names(dir, Some(slice), ".jsonl")?;
@@ -287,7 +295,7 @@ pub fn load_slice(dir: &SweepDir, slice: u32, sweep_id: &str) -> Result<Results>
         fs::read(&dir.ends(name))?;
     }
     match reader.results.unreadable.first() {
-        None => Ok(reader.into_results()),
+        None => confirmed(dir, reader.into_results()),
         Some((name, why)) => {
             Err(StoreError::io("read", &dir.ends(name), io::Error::other(why.clone())))
         }

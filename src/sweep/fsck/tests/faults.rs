@@ -176,6 +176,27 @@ pub(super) fn log_of(root: &Path) -> Vec<Done> {
     vec![Done::Mkdir(root.to_owned()), Done::SyncDir(root.parent().expect("above").to_owned())]
 }
 
+/// The next relies on what the first had made and not confirmed; then nothing survives that no sync
+/// has.
+#[test]
+fn what_a_killed_one_left_does_not_fail_the_next_with_the_power() {
+    let (operations, report) = undisturbed();
+    each("killed, then powerless", &operations, |at, _| {
+        let (root, world) = (root(), World::default());
+        fault::record();
+        assert!(killed(root.path(), &world, at, 0), "{at}");
+        let mut log = [log_of(root.path()), fault::recorded()].concat();
+        fault::record();
+        lead(root.path(), &world).unwrap_or_else(|error| panic!("{at}: goes on: {error}"));
+        log.extend(fault::recorded());
+        restore(root.path(), &Disk::after(&log).survive(|_, _| 0));
+        let what = format!("killed at {at}, gone on with, powerless at the end");
+        hold(root.path(), &world, false, &what);
+        goes_on(root.path(), &world, &report, &what);
+        2
+    });
+}
+
 #[test]
 fn a_power_failure_at_every_operation_takes_nothing_that_was_acknowledged() {
     let (operations, report) = undisturbed();

@@ -26,6 +26,9 @@ const fn catcher(mutant: Mutant) -> &'static str {
         Mutant::PublishReplaces => {
             "store::tests::write::a_published_file_is_never_replaced_and_leaves_nothing_beside"
         }
+        Mutant::FolderTrusted => {
+            "fsck::tests::faults::what_a_killed_one_left_does_not_fail_the_next_with_the_power"
+        }
         Mutant::LinkAnswerTrusted => {
             "store::tests::faults::a_link_whose_answer_was_lost_was_made_all_the_same"
         }

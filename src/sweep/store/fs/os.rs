@@ -157,7 +157,16 @@ pub(super) fn unlink(path: &Path) -> Result<()> {
 
 pub(super) fn mkdir(path: &Path) -> Result<()> {
     simulated!(simulated::mkdir(path));
-    rustix::fs::mkdir(path, Mode::from_raw_mode(0o750))
+    rustix::fs::mkdir(path, Mode::from_raw_mode(0o750 | IN_THE_MAKING))
+}
+
+/// The bit of a folder's mode that says that it may not be durable yet: the sticky bit, which means
+/// nothing where only the owner may write.
+pub(super) const IN_THE_MAKING: u32 = 0o1000;
+
+pub(super) fn chmod(path: &Path, mode: u32) -> Result<()> {
+    simulated!(Ok(()));
+    rustix::fs::chmod(path, Mode::from_raw_mode(mode & 0o7777))
 }
 
 pub(super) fn rmdir(path: &Path) -> Result<()> {
@@ -201,6 +210,15 @@ pub struct About {
     pub inode: u64,
     /// Its length in bytes.
     pub length: u64,
+}
+
+impl About {
+    /// Whether it is a folder that may not be durable yet, and none that others may write to: there the
+    /// bit means something.
+    pub(super) fn is_folder_in_the_making(&self) -> bool {
+        let others = 0o027;
+        self.kind == FileKind::Folder && self.mode & (IN_THE_MAKING | others) == IN_THE_MAKING
+    }
 }
 
 /// What a file is.

@@ -69,7 +69,15 @@ fn no_fault_loses_an_acknowledged_end() {
         }
     }
     let kinds: Vec<_> = failed.keys().copied().collect();
-    let all = ["append", "create", "make the folder", "remove", "sync", "sync the folder"];
+    let all = [
+        "append",
+        "create",
+        "make the folder",
+        "remove",
+        "settle the folder",
+        "sync",
+        "sync the folder",
+    ];
     assert_eq!(kinds, all, "each kind was met");
 }
 
