@@ -217,8 +217,8 @@ pub fn load(dir: &SweepDir, sweep_id: &str) -> Result<Results> {
     confirmed(dir, reader.into_results())
 }
 
-/// Makes durable the ends in segments that are not closed: their writers may have been killed before they
-/// were, and what relies on them would outlive a power failure alone.
+/// Makes durable the ends in segments that are not closed: their writers may have been killed before
+/// they were, and what relies on them would outlive a power failure alone.
 fn confirmed(dir: &SweepDir, results: Results) -> Result<Results> {
     let mut open = results.segments.iter().filter(|(_, tail)| !tail.closed && tail.ends > 0);
     open.try_for_each(|(name, _)| fs::confirm_bytes(&dir.ends(name)))?;

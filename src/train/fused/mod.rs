@@ -204,9 +204,10 @@ pub struct Log<'a> {
     pub end: &'a mut dyn FnMut(usize, Trained, usize) -> bool,
 }
 
-/// Trains runs of one [`Shape`] on one data set by the program for its device, each from its checkpoint if it has
-/// one. A run of whose end `log` is told nothing can't be trained with the others: its split or
-/// its progress differs, or it can't be trained at all. It has to be trained alone.
+/// Trains runs of one [`Shape`] on one data set by the program for its device, each from its
+/// checkpoint if it has one. A run of whose end `log` is told nothing can't be trained with the
+/// others: its split or its progress differs, or it can't be trained at all. It has to be trained
+/// alone.
 ///
 /// # Errors
 /// Where libtorch refuses; runs whose end was not told can go on from their checkpoints then.

@@ -183,8 +183,8 @@ impl CrossEntropies {
         Self { smoothing, weights, ..plain }
     }
 
-    /// What was counted of each run, with how many are in the top, `[runs]`, and by how much each sample's second
-    /// class is preferred to the first, `[runs, samples]`. Waits for the device.
+    /// What was counted of each run, with how many are in the top, `[runs]`, and by how much each
+    /// sample's second class is preferred to the first, `[runs, samples]`. Waits for the device.
     fn taken(
         self,
         runs: &[&Classify<'_>],
