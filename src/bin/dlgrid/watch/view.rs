@@ -86,7 +86,7 @@ fn show(
             terminal.draw(|frame| draw(frame, model, palette)).context("cannot draw")?;
         }
         let first = match around.inputs.recv_timeout(TICK) {
-            Err(RecvTimeoutError::Timeout) => Input::Event(Event::Tick),
+            Err(RecvTimeoutError::Timeout) => Input::Event(missed(terminal, model)),
             Err(RecvTimeoutError::Disconnected) => Input::Stop,
             Ok(input) => input,
         };
@@ -108,6 +108,17 @@ fn show(
             }
             next = around.inputs.try_recv().ok();
         }
+    }
+}
+
+/// What a second without a word may have brought: of two resizes at once the second may have been
+/// overheard.
+fn missed(terminal: &ratatui::DefaultTerminal, model: &Model) -> Event {
+    match terminal.size() {
+        Ok(size) if (size.width, size.height) != model.size => {
+            Event::Resized(size.width, size.height)
+        }
+        _ => Event::Tick,
     }
 }
 
