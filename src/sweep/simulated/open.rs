@@ -78,11 +78,15 @@ impl Open {
         Ok(taken)
     }
 
-    /// One that is refused says so once, and what was not there before is lost, or a part of it.
+    /// One that is refused says so once, and what was not there before is lost, or a part of it: of a file
+    /// that is being written. A reader's takes nothing: the system tells the writer of it, too.
     pub fn sync(&self) -> io::Result<()> {
         step()?;
         let Some((node, _)) = self.on else { return Ok(()) };
         if let Err(errno) = refused(true) {
+            if self.end.is_none() {
+                return Err(errno.into());
+            }
             with(|world| {
                 let dirty = std::mem::take(&mut world.nodes[node].client.dirty);
                 let (own, others) = dirty.into_iter().partition(|(of, ..)| *of == self.inode);
