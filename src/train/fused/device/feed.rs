@@ -107,10 +107,7 @@ impl Feed {
     /// Begins an epoch: the training rows of each run, in the order drawn for its place; those of
     /// one stand for all, where all see the same batches of shared bytes.
     pub fn begin(&mut self, runs: Vec<(&[i64], Place)>) {
-        let count = runs.len() as i64;
-        let table = shuffled(&runs);
-        let order = Tensor::from_slice(&table).view([count, -1]);
-        self.order = order.to_device(self.labels.device());
+        self.order = self.laid(&shuffled(&runs), runs.len());
     }
 
     /// The same inputs and labels as they are, in the order of these rows of each run; those of one
@@ -118,10 +115,14 @@ impl Feed {
     pub fn of(&self, rows: &[&[i64]]) -> Self {
         let samples = rows.first().map_or(0, |rows| rows.len());
         let table = side_by_side::filled(rows, samples, |rows, out| put(rows.iter().copied(), out));
-        let order = Tensor::from_slice(&table).view([whole(rows.len()), -1]);
-        let order = order.to_device(self.labels.device());
+        let order = self.laid(&table, rows.len());
         let labels = self.labels.shallow_clone();
         Self { inputs: self.inputs.share(), labels, order, runs: self.runs, changes: None }
+    }
+
+    /// A table `[runs, samples]` on the device.
+    fn laid(&self, table: &[i32], runs: usize) -> Tensor {
+        Tensor::from_slice(table).view([whole(runs), -1]).to_device(self.labels.device())
     }
 
     /// Samples of each run.
