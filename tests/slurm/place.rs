@@ -135,12 +135,26 @@ impl Place {
         starts
     }
 
+    /// What a failed test should show: the status, the queue, and every small file of the sweep
+    /// that tells what became of its arrays and tasks.
+    fn all_that_is_known(&self) -> String {
+        let told = "for file in $(find runs/*/submit runs/*/tasks runs/*/logs -type f | sort); do \
+                    echo \"== $file\"; head -c 2000 \"$file\"; echo; done; \
+                    for job in \"$@\"; do scontrol show job -o \"$job\"; done";
+        let jobs = self.jobs();
+        let mut shell = self.client("sh");
+        shell.args(["-c", told, "sh"]).args(jobs.iter().map(u64::to_string));
+        let told = Said::from(shell.output().unwrap());
+        let status = self.run(["status"]);
+        format!("{}{}{:?}\n{}{}", status.out, status.err, self.queue(), told.out, told.err)
+    }
+
     /// Every run was begun once, and is done.
     #[track_caller]
     pub fn each_ran_once(&self, runs: usize) {
         let starts = self.starts();
-        assert_eq!(starts.len(), runs, "{starts:?}");
-        assert!(starts.values().all(|n| *n == 1), "{starts:?}");
+        let once = starts.len() == runs && starts.values().all(|n| *n == 1);
+        assert!(once, "not {runs} runs once each: {starts:?}\n{}", self.all_that_is_known());
         let report = self.run(["report", "--format", "json"]).code(0).json();
         assert_eq!(report["counts"]["done"].as_u64(), Some(runs as u64));
     }
