@@ -78,6 +78,16 @@ fn killed_and_sbatch_arrives_when_nobody_waits_for_it_any_more() {
 }
 
 #[test]
+fn a_retry_that_has_nothing_to_train_clears_what_came_late() {
+    let Some(on) = killed_at("sbatch", "--parsable", "9", "0") else { return };
+    goes_on(&on, 3);
+    on.wait(30, "the late one", || on.queue().iter().any(|row| row.contains("PENDING")));
+    on.run(["retry"]).code(0).says("nothing of that kind").says("cancelled job");
+    on.drained();
+    on.each_ran_once(25);
+}
+
+#[test]
 fn killed_when_slurm_had_the_job_and_nobody_knew() {
     let Some(on) = killed_at("sbatch", "--parsable", "0", "30") else { return };
     assert_eq!((on.files("intent").len(), on.files("fate").len()), (1, 0));
