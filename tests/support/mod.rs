@@ -59,11 +59,11 @@ impl Sandbox {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// Waits until `done` holds, for a minute at most.
+    /// Waits until `done` holds, for four minutes at most.
     pub fn wait(&self, what: &str, mut done: impl FnMut() -> bool) {
         let begun = Instant::now();
         while !done() {
-            assert!(begun.elapsed() < Duration::from_secs(60), "waited in vain for {what}");
+            assert!(begun.elapsed() < Duration::from_secs(240), "waited in vain for {what}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
