@@ -3,7 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 #[cfg(test)]
@@ -60,6 +60,29 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     Command::new(program)
 }
 
+/// Starts a command; again, for some seconds, where the machine has too many processes or too little
+/// memory at the moment, or where the program's file is just being written.
+///
+/// # Errors
+/// Where it can't be started.
+pub fn spawn(command: &mut Command) -> std::io::Result<Child> {
+    const PAUSES: [u64; 5] = [100, 300, 1000, 3000, 9000];
+    for pause in PAUSES {
+        match command.spawn() {
+            Err(error) if is_for_the_moment(&error) => {
+                std::thread::sleep(Duration::from_millis(pause));
+            }
+            came => return came,
+        }
+    }
+    command.spawn()
+}
+
+fn is_for_the_moment(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ExecutableFileBusy, OutOfMemory, WouldBlock};
+    matches!(error.kind(), ExecutableFileBusy | OutOfMemory | WouldBlock)
+}
+
 /// Runs a command to its end, with no input, and takes what it says; kills it after `limit`.
 ///
 /// # Errors
@@ -70,7 +93,7 @@ pub fn run_within(command: &mut Command, limit: Duration) -> std::io::Result<Out
         return simulated::slurm::answer(command, limit);
     }
     let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let (stdout, stderr) = (drain(child.stdout.take()), drain(child.stderr.take()));
     let end = instant() + limit;
     let mut pause = Duration::from_millis(1);
@@ -335,4 +358,33 @@ pub fn git_changes() -> Option<Vec<u8>> {
         patch
     };
     (!patch.is_empty()).then_some(patch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    #[test]
+    fn a_program_that_is_being_written_is_started_when_it_is_whole() {
+        let tmp = tempfile::tempdir().expect("a folder");
+        let program = tmp.path().join("program");
+        let mut file = std::fs::OpenOptions::new()
+            .create_new(true)
+            .write(true)
+            .mode(0o700)
+            .open(&program)
+            .expect("created");
+        file.write_all(b"#!/bin/sh\nexit 7\n").expect("written");
+        assert!(is_for_the_moment(&command(&program).spawn().expect_err("it is busy")));
+        let writer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(250));
+            drop(file);
+        });
+        let mut child = spawn(&mut command(&program)).expect("started");
+        assert_eq!(child.wait().expect("ended").code(), Some(7));
+        writer.join().expect("closed");
+        assert!(spawn(&mut command(tmp.path().join("absent"))).is_err(), "at once");
+    }
 }

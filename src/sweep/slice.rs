@@ -76,7 +76,9 @@ impl<'s> SliceWork<'s> {
         wait: &'s Wait<'s>,
     ) -> Result<Self, StoreError> {
         trust::check(&sweep.dir)?;
-        let results = read::load_slice(&sweep.dir, slice, &sweep.manifest.id)?;
+        let load = || read::load_slice(&sweep.dir, slice, &sweep.manifest.id);
+        let results =
+            patiently(RETRY_EVERY, RETRY_FOR, load, |pause, full| waited(wait, pause, full))?;
         let facts = HeadFacts {
             sweep: sweep.manifest.id.clone(),
             device: terms.device.to_owned(),

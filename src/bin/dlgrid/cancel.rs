@@ -222,7 +222,7 @@ struct Open {
 
 impl Open {
     fn of(sweep: &Sweep, condition: &Condition, again: RetryPolicy) -> anyhow::Result<Self> {
-        let results = read::load(&sweep.dir, &sweep.manifest.id)?;
+        let results = read::load_to_show(&sweep.dir, &sweep.manifest.id)?;
         let mut open = Self { busy: Default::default(), matched: Default::default(), matching: 0 };
         for slice in 0..u32::try_from(sweep.manifest.slices.len()).unwrap_or(u32::MAX) {
             let is_open = |run: &u64| again.is_left(results.end(*run));

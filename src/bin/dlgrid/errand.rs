@@ -228,7 +228,7 @@ pub fn stop_if_broken(sweep: &Sweep, intent: &Intent) -> Option<String> {
             .iter()
             .any(|e| e.intent.number == number && e.intent.request == intent.request)
     };
-    let results = read::load(&sweep.dir, &sweep.manifest.id).ok()?;
+    let results = read::load_to_show(&sweep.dir, &sweep.manifest.id).ok()?;
     let failed = results
         .runs
         .values()

@@ -112,7 +112,7 @@ impl Picked {
     pub fn open(found: &Found, queue: &Queue) -> Result<Self> {
         let _busy = Busy::new(format!("reading {}", clean(&found.name)));
         let sweep = Sweep::open(found.dir.clone()).map_err(unreadable)?;
-        let results = read::load(&sweep.dir, &sweep.manifest.id)?;
+        let results = read::load_to_show(&sweep.dir, &sweep.manifest.id)?;
         sweep.verify(&results).map_err(unreadable)?;
         let here = local_liveness(&sweep.dir);
         let ledger = Ledger::read(&sweep.dir)?;

@@ -100,7 +100,7 @@ fn script(spec: &spec::Spec, args: &Args) -> anyhow::Result<String> {
     let settings = &place.settings;
     let (sweep, slices) = match Sweep::open(Sweep::folder(&args.root.root, spec)) {
         Ok(sweep) => {
-            let results = read::load(&sweep.dir, &sweep.manifest.id)?;
+            let results = read::load_to_show(&sweep.dir, &sweep.manifest.id)?;
             let left = sweep.slices_left(&results, read::RetryPolicy::default());
             (sweep, left)
         }

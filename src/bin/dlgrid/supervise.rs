@@ -235,7 +235,7 @@ impl<'a> Supervisor<'a> {
     fn failures(&self) -> u64 {
         let (dir, id) = (&self.sweep.dir, &self.sweep.manifest.id);
         let of_slice = |slice: &u32| {
-            let results = read::load_slice(dir, *slice, id).ok()?;
+            let results = read::load_slice_to_show(dir, *slice, id).ok()?;
             let ends = results.runs.values().filter_map(|run| run.end.as_ref());
             let of_intent = |end: &&Merged| results.intent(end) == Some(self.intent.number);
             let failed = ends.filter(|end| end.outcome == Outcome::Failed).filter(of_intent);

@@ -232,7 +232,7 @@ impl Shared {
 
     /// Gives a slice to another worker, unless too many have died over it in vain.
     fn again(&self, turn: Turn) -> bool {
-        let ends = read::load_slice(&self.job.dir, turn.slice, &self.job.sweep)
+        let ends = read::load_slice_to_show(&self.job.dir, turn.slice, &self.job.sweep)
             .map_or(turn.ends, |results| results.runs.values().filter(|r| r.end.is_some()).count());
         let tried = if ends > turn.ends { 1 } else { turn.tried + 1 };
         let again = tried <= TRIES;
@@ -375,7 +375,7 @@ fn start(
     if let Some(visible) = &slot.visible {
         command.env("CUDA_VISIBLE_DEVICES", visible);
     }
-    let mut child = command.spawn()?;
+    let mut child = host::spawn(&mut command)?;
     let stdout = child.stdout.take().expect("standard output is piped");
     Ok((child, stdout))
 }

@@ -83,7 +83,7 @@ pub fn run(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
-    let mut child = match starting.spawn() {
+    let mut child = match host::spawn(&mut starting) {
         Ok(child) => child,
         Err(error) => return Ok(failed(format!("cannot start `{program}`: {error}"), 0.0)),
     };

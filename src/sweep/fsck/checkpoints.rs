@@ -116,7 +116,7 @@ fn is_lost(sweep: &Sweep, index: u64, run: &RunId) -> bool {
     let store = CheckpointStore::new(&sweep.dir, run);
     let none = || store.find().is_ok_and(|found| found.latest.is_none());
     let Some(slice) = sweep.slice_of(index) else { return none() };
-    let ended = read::load_slice(&sweep.dir, slice, &sweep.manifest.id)
+    let ended = read::load_slice_to_show(&sweep.dir, slice, &sweep.manifest.id)
         .is_ok_and(|results| results.end(index).is_some());
     none() && !ended
 }

@@ -31,7 +31,7 @@ pub(super) fn check(
     facts: &mut Facts,
     seen: &mut Seen,
 ) -> Result<Results, StoreError> {
-    let results = read::load(dir, id)?;
+    let results = read::load_to_show(dir, id)?;
     damage(dir, &results, facts);
     let mut claims = HashSet::new();
     let mut attempts = HashSet::new();

@@ -40,7 +40,7 @@ fn tested(sweep: &Sweep, opening: Opening) -> Result<Tested, SweepError> {
         let runs = (0, opening.seeds * opening.trials.len() as u64);
         return Ok(Tested { opening, metric: String::new(), trials: Vec::new(), runs, ended: 0 });
     };
-    let results = read::load(&stage.dir, &stage.manifest.id)?;
+    let results = read::load_to_show(&stage.dir, &stage.manifest.id)?;
     let subject = Subject::new(&stage, &results, &|_| Liveness::Unknown);
     // The names of trials are those of the search, which may have trained for less.
     let board = subject.report(Query::default()).ok();

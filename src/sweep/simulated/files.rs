@@ -144,6 +144,7 @@ impl Server {
             kind: FileKind::Folder,
             mode: 0o750,
             user,
+            group: user,
             links: 2,
             inode: inode as u64,
             length: 0,

@@ -155,15 +155,25 @@ fn sync(file: &OpenFile, path: &Path) -> Result<()> {
 /// # Errors
 /// What the system refused.
 pub fn confirm(path: &Path) -> Result<()> {
-    sync_dir(folder(path))
+    as_a_reader(sync_dir(folder(path)))
 }
 
-/// Makes durable what is read of a file that its writer may have been killed over. A file that is gone
-/// is no error, nor is a file system that does no such thing for one who only reads.
+/// Makes durable what is read of files whose writers may have been killed over them, many at once. A
+/// file that is gone is no error, nor is a file system that does no such thing for one who only reads.
 ///
 /// # Errors
-/// What the system refused.
-pub fn confirm_bytes(path: &Path) -> Result<()> {
+/// What the system refused for the first of them.
+pub fn confirm_bytes(paths: &[PathBuf]) -> Result<()> {
+    paths.iter().try_for_each(|path| as_a_reader(fault::gate("sync", path)))?;
+    let synced = each(paths, |path| Some(as_a_reader(reading(path, OpenFile::sync))));
+    synced.into_iter().collect::<Result<()>>()?;
+    paths.iter().for_each(|path| fault::done(|| Done::Sync(path.clone())));
+    Ok(())
+}
+
+/// What came of an attempt to make durable what another has made. A file system that does no such
+/// thing for one who only reads is no failure, nor is what is gone.
+fn as_a_reader(came: Result<()>) -> Result<()> {
     const NOT_FOR_READERS: [Errno; 7] = [
         Errno::ACCESS,
         Errno::BADF,
@@ -173,16 +183,11 @@ pub fn confirm_bytes(path: &Path) -> Result<()> {
         Errno::PERM,
         Errno::ROFS,
     ];
-    fault::gate("sync", path)?;
-    match reading(path, OpenFile::sync) {
-        Err(cause) if cause.errno().is_some_and(|errno| NOT_FOR_READERS.contains(&errno)) => Ok(()),
-        Err(cause) if cause.is_not_found() => Ok(()),
-        Err(cause) => Err(cause),
-        Ok(()) => {
-            fault::done(|| Done::Sync(path.to_owned()));
-            Ok(())
-        }
-    }
+    came.or_else(|cause| {
+        let is_no_failure = cause.is_not_found()
+            || cause.errno().is_some_and(|errno| NOT_FOR_READERS.contains(&errno));
+        if is_no_failure { Ok(()) } else { Err(cause) }
+    })
 }
 
 /// Creates a file with this content, at once and durably; it is never replaced.

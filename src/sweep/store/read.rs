@@ -212,17 +212,33 @@ pub(super) fn segment_names(
 /// # Errors
 /// Where the folder of segments can't be listed, or ends of a killed worker can't be made durable.
 pub fn load(dir: &SweepDir, sweep_id: &str) -> Result<Results> {
+    let results = load_as_is(dir, sweep_id)?;
+    confirm(dir, &results)?;
+    Ok(results)
+}
+
+/// As [`load`], for one who shows what is there; where ends can't be made durable, as they are: a full
+/// or failing disk is when people look.
+///
+/// # Errors
+/// Where the folder of segments can't be listed.
+pub fn load_to_show(dir: &SweepDir, sweep_id: &str) -> Result<Results> {
+    let results = load_as_is(dir, sweep_id)?;
+    drop(confirm(dir, &results));
+    Ok(results)
+}
+
+fn load_as_is(dir: &SweepDir, sweep_id: &str) -> Result<Results> {
     let mut reader = StoreReader::new(dir.clone(), sweep_id.to_owned());
     reader.poll()?;
-    confirmed(dir, reader.into_results())
+    Ok(reader.into_results())
 }
 
 /// Makes durable the ends in segments that are not closed: their writers may have been killed before
 /// they were, and what relies on them would outlive a power failure alone.
-fn confirmed(dir: &SweepDir, results: Results) -> Result<Results> {
-    let mut open = results.segments.iter().filter(|(_, tail)| !tail.closed && tail.ends > 0);
-    open.try_for_each(|(name, _)| fs::confirm_bytes(&dir.ends(name)))?;
-    Ok(results)
+fn confirm(dir: &SweepDir, results: &Results) -> Result<()> {
+    let open = results.segments.iter().filter(|(_, tail)| !tail.closed && tail.ends > 0);
+    fs::confirm_bytes(&open.map(|(name, _)| dir.ends(name)).collect::<Vec<_>>())
 }
 
 /// Which runs are trained again though they have ended.
@@ -281,11 +297,21 @@ impl RetryPolicy {
     }
 }
 
-/// What one slice's segments, and those with what was taken over, say.
+/// What one slice's segments, and those with what was taken over, say. The ends are durable then.
 ///
 /// # Errors
 /// Where a segment can't be listed or read, or made durable.
 pub fn load_slice(dir: &SweepDir, slice: u32, sweep_id: &str) -> Result<Results> {
+    let results = load_slice_to_show(dir, slice, sweep_id)?;
+    confirm(dir, &results)?;
+    Ok(results)
+}
+
+/// As [`load_slice`]; an end that a killed worker has left may not outlive a power failure.
+///
+/// # Errors
+/// Where a segment can't be listed or read.
+pub fn load_slice_to_show(dir: &SweepDir, slice: u32, sweep_id: &str) -> Result<Results> {
     let mut reader = StoreReader::new(dir.clone(), sweep_id.to_owned());
     let names = segment_names(dir, Some(slice), ".jsonl")?;
     for _ in 0..3 {
@@ -295,7 +321,7 @@ pub fn load_slice(dir: &SweepDir, slice: u32, sweep_id: &str) -> Result<Results>
         fs::read(&dir.ends(name))?;
     }
     match reader.results.unreadable.first() {
-        None => confirmed(dir, reader.into_results()),
+        None => Ok(reader.into_results()),
         Some((name, why)) => {
             Err(StoreError::io("read", &dir.ends(name), io::Error::other(why.clone())))
         }

@@ -5,7 +5,7 @@ use crate::ranks;
 
 /// Samples are judged in batches of this size, whatever the recipe's is, so that memory is bounded
 /// and runs of different batch sizes are judged alike.
-const AT_ONCE: usize = 1000;
+pub(crate) const AT_ONCE: usize = 1000;
 
 /// Samples to judge a model on.
 #[derive(Debug)]

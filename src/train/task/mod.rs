@@ -12,6 +12,7 @@ use dlgrid_sweep::recipe::{NothingLeft, TooSmall};
 use dlgrid_sweep::store::record::{Metrics, Mistake};
 use tch::Tensor;
 
+pub(crate) use self::judged::AT_ONCE;
 use crate::data::{Dataset, SplitError};
 use crate::engine;
 use crate::model::Model;

@@ -86,13 +86,14 @@ fn show(
             terminal.draw(|frame| draw(frame, model, palette)).context("cannot draw")?;
         }
         let first = match around.inputs.recv_timeout(TICK) {
-            Err(RecvTimeoutError::Timeout) => Input::Event(missed(terminal, model)),
+            Err(RecvTimeoutError::Timeout) => Input::Event(Event::Tick),
             Err(RecvTimeoutError::Disconnected) => Input::Stop,
             Ok(input) => input,
         };
-        is_new = model.moves() || !matches!(first, Input::Event(Event::Tick));
+        is_new = model.moves();
         let mut next = Some(first);
         while let Some(input) = next {
+            is_new |= !matches!(input, Input::Event(Event::Tick));
             match input {
                 Input::Stop => return Ok(exit::STOPPED),
                 Input::Broken(error) => {
@@ -106,20 +107,17 @@ fn show(
                     }
                 }
             }
-            next = around.inputs.try_recv().ok();
+            next = around.inputs.try_recv().ok().or_else(|| overheard(terminal, model));
         }
     }
 }
 
-/// What a second without a word may have brought: of two resizes at once the second may have been
-/// overheard.
-fn missed(terminal: &ratatui::DefaultTerminal, model: &Model) -> Event {
-    match terminal.size() {
-        Ok(size) if (size.width, size.height) != model.size => {
-            Event::Resized(size.width, size.height)
-        }
-        _ => Event::Tick,
-    }
+/// The size of the terminal, where it is not the one that the model knows: of two resizes at once the
+/// second may not have been told.
+fn overheard(terminal: &ratatui::DefaultTerminal, model: &Model) -> Option<Input> {
+    let size = terminal.size().ok()?;
+    let is_known = (size.width, size.height) == model.size;
+    (!is_known).then_some(Input::Event(Event::Resized(size.width, size.height)))
 }
 
 /// Does what is to be done; whether that is to leave.

@@ -35,7 +35,10 @@ pub fn count(
     let mut count = Count::default();
     let mut choice = Choice::new(&sweep.dir, Some(intent.obeys_as()), only);
     for slice in slices {
-        let results = read::load_slice(&sweep.dir, *slice, &sweep.manifest.id)?;
+        let (dir, id) = (&sweep.dir, &sweep.manifest.id);
+        // On a full or failing disk a task ends, and is put back, all the same.
+        let results = read::load_slice(dir, *slice, id)
+            .or_else(|_| read::load_slice_to_show(dir, *slice, id))?;
         for index in sweep.slice_runs(*slice) {
             let end = results.end(index);
             if let Some(end) = end {

@@ -172,7 +172,9 @@ fn may_requeue(restarts: u32, progressed: bool) -> Result<(), String> {
 /// Whether the newest attempt at a slice ended a run or saved a part of one. Where that can't be
 /// read, it is taken to have.
 fn has_progressed(sweep: &Sweep, slice: u32) -> bool {
-    let Ok(results) = read::load_slice(&sweep.dir, slice, &sweep.manifest.id) else { return true };
+    let Ok(results) = read::load_slice_to_show(&sweep.dir, slice, &sweep.manifest.id) else {
+        return true;
+    };
     let newest = results.attempts(slice);
     results.runs.values().any(|run| {
         run.end.as_ref().is_some_and(|end| end.at.attempt == newest)

@@ -5,8 +5,8 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use super::done::Done;
-use super::os::{self, FileKind};
-use super::{Result, STALE_TRIES, about_behind, fault, is_dir, is_stale};
+use super::os::{self, About, FileKind};
+use super::{Result, STALE_TRIES, about_behind, as_a_reader, fault, is_dir, is_stale};
 use crate::mutant::{self, Mutant};
 use crate::store::error::StoreError;
 
@@ -18,7 +18,7 @@ use crate::store::error::StoreError;
 pub fn create_dirs(path: &Path) -> Result<()> {
     match about_behind(path) {
         Ok(about) if about.is_folder_in_the_making() && !mutant::is(Mutant::FolderTrusted) => {
-            return settle_dir(path, about.mode);
+            return as_a_reader(settle_dir(path, &about));
         }
         Ok(about) if about.kind == FileKind::Folder => return Ok(()),
         _ => {}
@@ -37,16 +37,20 @@ pub fn create_dirs(path: &Path) -> Result<()> {
         Err(cause) => return Err(StoreError::io("make the folder", path, cause)),
     }
     match about_behind(path) {
-        Ok(about) if about.is_folder_in_the_making() => settle_dir(path, about.mode),
+        Ok(about) if about.is_folder_in_the_making() => settle_dir(path, &about),
         _ => sync_dir(above),
     }
 }
 
-/// Makes a folder of this mode durable, and shows that it is.
-fn settle_dir(path: &Path, mode: u32) -> Result<()> {
+/// Makes a folder durable, and shows that it is. Where a change of its mode would take from it that
+/// files in it belong to its group, it does not show it: it is made durable by whoever meets it.
+fn settle_dir(path: &Path, about: &About) -> Result<()> {
     sync_dir(folder(path))?;
+    if about.gives_a_group_of_others() {
+        return Ok(());
+    }
     fault::gate("settle the folder", path)?;
-    match os::chmod(path, mode & !os::IN_THE_MAKING) {
+    match os::chmod(path, about.mode & !os::IN_THE_MAKING) {
         // A file system without modes, or another has done it and the folder is gone.
         Ok(()) | Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOENT) => Ok(()),
         Err(cause) => Err(StoreError::io("settle the folder", path, cause)),

@@ -204,6 +204,8 @@ pub struct About {
     pub mode: u32,
     /// Its owner's number.
     pub user: u32,
+    /// Its group's number.
+    pub group: u32,
     /// How many names it has.
     pub links: u64,
     /// Its number, which tells two names of it from two files.
@@ -218,6 +220,18 @@ impl About {
     pub(super) fn is_folder_in_the_making(&self) -> bool {
         let others = 0o027;
         self.kind == FileKind::Folder && self.mode & (IN_THE_MAKING | others) == IN_THE_MAKING
+    }
+
+    /// Whether files in this folder get its group, and this process is not in that: Linux takes that
+    /// from a folder when such a one changes its mode.
+    pub(super) fn gives_a_group_of_others(&self) -> bool {
+        const SET_GROUP: u32 = 0o2000;
+        let is_ours = |group: u32| {
+            rustix::process::getegid().as_raw() == group
+                || rustix::process::getgroups()
+                    .is_ok_and(|all| all.iter().any(|one| one.as_raw() == group))
+        };
+        self.mode & SET_GROUP != 0 && !is_ours(self.group)
     }
 }
 
@@ -249,6 +263,7 @@ pub(super) fn about(path: &Path, follow: bool) -> io::Result<About> {
         kind,
         mode: about.mode(),
         user: about.uid(),
+        group: about.gid(),
         links: about.nlink(),
         inode: about.ino(),
         length: about.len(),

@@ -12,6 +12,7 @@ use crate::store::fs;
 use crate::store::fs::fault::{self, Disk, Killed, Plan, SHORT};
 use crate::store::manifest::{Creation, Manifest};
 use crate::store::patience::patiently;
+use crate::store::read;
 use crate::store::segment::SegmentWriter;
 
 /// What a worker does; the ends that were acknowledged to it.
@@ -97,6 +98,24 @@ fn a_segment_that_failed_is_given_up_and_what_was_pending_rewritten() {
     assert_eq!((f1(&results, 1), results.runs[&1].ends), (Some(0.5), 2), "it stands in both");
     assert_eq!((results.runs[&1].starts(), results.runs[&1].disagree), (1, false));
     assert_eq!(results.segments.len(), 2);
+}
+
+#[test]
+fn ends_that_cannot_be_made_durable_are_shown_and_nothing_follows_from_them() {
+    let (_keep, dir) = scratch();
+    drop(ended(&dir, &[0, 1]));
+    for (errno, is_refused) in
+        [(Errno::IO, true), (Errno::NOSPC, true), (Errno::ACCESS, false), (Errno::ROFS, false)]
+    {
+        fault::plan(Some(Plan { first: 0, count: u32::MAX, errno, kept: 0 }));
+        let relied_on = [read::load(&dir, SWEEP), read::load_slice(&dir, 0, SWEEP)];
+        let shown = [read::load_to_show(&dir, SWEEP), read::load_slice_to_show(&dir, 0, SWEEP)];
+        fault::plan(None);
+        for (relied_on, shown) in relied_on.iter().zip(shown) {
+            assert_eq!(relied_on.is_err(), is_refused, "{errno}");
+            assert_eq!(f1(&shown.expect("shown"), 1), Some(0.5));
+        }
+    }
 }
 
 #[test]

@@ -55,3 +55,31 @@ fn what_somebody_else_made_is_not_run() {
     std::os::unix::fs::lchown(linked.path(), Some(12345), None).expect("given away");
     assert!(refused(&linked).is_some());
 }
+
+/// Linux takes it from a folder that files in it belong to its group, when somebody who is not in that
+/// group changes its mode; root alone may do so, and is told apart here all the same.
+#[test]
+fn a_folder_for_a_group_of_others_stays_one() {
+    let (keep, dir) = scratch();
+    if chown(keep.path(), None, Some(12345)).is_err() {
+        eprintln!("skipped: only root can give a folder to a group of others");
+        return;
+    }
+    mode(keep.path(), 0o2750);
+    for _ in 0..2 {
+        crate::store::fs::create_dirs(&dir.segments()).expect("made, or met");
+        for folder in [dir.path(), &dir.segments()] {
+            let about = crate::store::fs::about(folder).expect("there");
+            assert_eq!(
+                (about.mode & 0o7777, about.group),
+                (0o3750, 12345),
+                "set, and in the making"
+            );
+        }
+    }
+    let (keep, dir) = scratch();
+    mode(keep.path(), 0o2750);
+    crate::store::fs::create_dirs(&dir.segments()).expect("made");
+    let about = crate::store::fs::about(&dir.segments()).expect("there");
+    assert_eq!(about.mode & 0o7777, 0o2750, "of our own group: set, and made");
+}

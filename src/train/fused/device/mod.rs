@@ -15,6 +15,7 @@ use super::{
     Fusable, Losses, Member, Program, Shown, is_one_order, is_one_set, judged_each, whole,
 };
 use crate::data::{Prepared, Together};
+use crate::task::AT_ONCE;
 use draws::Draws;
 use feed::{Batches, Feed};
 use update::Update;
@@ -87,13 +88,14 @@ impl<T: Fusable> Program<T> for Cohort<T::Losses> {
         }
     }
 
-    /// In batches of the size by which is trained: memory for those is there.
+    /// In batches of the size by which is trained, for memory for those is there; in larger ones where
+    /// all runs together then see no more samples at once than one that is judged alone.
     fn judge(&mut self, members: &mut [Member<'_, T>]) -> Vec<Metrics> {
         let (Some(feed), Some(first)) = (&self.judged_on, members.first()) else {
             return judged_each(members);
         };
         let (model, runs) = (first.task.model(), whole(members.len()));
-        let most = first.plan.at_once.max(1);
+        let most = first.plan.at_once.max(AT_ONCE / members.len()).max(1);
         let batches = (0..feed.samples()).step_by(most).map(|from| {
             let Batches { inputs, labels, .. } =
                 feed.load((from, feed.samples().min(from + most)), 0);
