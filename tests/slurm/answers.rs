@@ -99,7 +99,7 @@ const ANSWERS: &[(&str, &str, i32, &str)] = &[
 ];
 
 /// Puts a program before the real one that does something else the first time that its words fit.
-fn put_before(on: &Place, program: &str, fits: &str, body: &str, other: &str) -> String {
+pub fn put_before(on: &Place, program: &str, fits: &str, body: &str, other: &str) -> String {
     let real = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap();
     let real = String::from_utf8(real.stdout).unwrap();
     let folder = on.here.path().join("shim");

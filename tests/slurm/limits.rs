@@ -29,18 +29,39 @@ fn what_a_limit_keeps_out_follows_by_itself() {
         cluster.slurm("sacctmgr", &[&["-i"], words].concat());
     }
     let on = Place::on(Arc::clone(&cluster));
-    let text =
-        spec(14, &format!("sleep 0.5; {REPORT}"), "account: lab, time: 5m, runs_per_task: 1");
+    let text = spec(
+        14,
+        &format!("sleep 0.5; {REPORT}"),
+        "account: lab, time: 5m, runs_per_task: 1, max_running: 4",
+    );
     on.here.write("toy.yaml", format!("{text}after: report\n"));
     let said = on.run(["submit", "toy.yaml"]).code(0).says("the rest follows by itself");
     assert!(said.err.contains("it submits the rest later"), "{}", said.err);
     on.wait(120, "all to be done", || on.here.count("end") == 14);
     on.drained();
     on.each_ran_once(14);
+    let runs = on.intents().into_iter().filter(|intent| intent["kind"] == "runs");
+    let shares: Vec<_> = runs.map(|intent| intent["share"].as_u64()).collect();
+    assert!(shares.len() > 2 && shares.iter().all(|share| *share == Some(4)), "{shares:?}");
     on.wait(30, "the report", || {
         on.here.sweeps().pop().unwrap().join("report/0001/leaderboard.md").is_file()
     });
     on.drained();
+
+    // What is too long for the quality of service never fits, however few come.
+    for words in [
+        &["add", "qos", "short", "set", "maxwall=00:02:00", "flags=denyonlimit"][..],
+        &["modify", "user", "root", "where", "account=lab", "set", "qos+=short"],
+    ] {
+        cluster.slurm("sacctmgr", &[&["-i"], words].concat());
+    }
+    on.here.write(
+        "long.yaml",
+        text.replace("name: toy", "name: long").replace("time: 5m", "time: 5m, qos: short"),
+    );
+    let said = on.run(["submit", "long.yaml"]).says("ask for less: lower `slurm.time`");
+    assert_ne!(said.code, 0);
+    std::fs::remove_dir_all(on.here.sweeps().remove(0)).unwrap();
 
     // What is known of the limit beforehand packs: all is in at once.
     on.here.write("site.yaml", "limits: {max_submit_jobs: 5}\n");

@@ -1,8 +1,9 @@
 //! Whole lives of sweeps on Slurm: completed, cancelled, timed out, put back, tried again.
 use std::time::Duration;
 
+use crate::answers::put_before;
 use crate::place::place;
-use crate::support::{REPORT, script};
+use crate::support::{REPORT, Said, script};
 
 pub fn spec(runs: u32, body: &str, slurm: &str) -> String {
     format!("{}slurm: {{{slurm}}}\n", script(runs, body))
@@ -131,8 +132,13 @@ fn a_task_whose_time_is_over_saves_and_goes_on_by_itself() {
     let Some(on) = place() else { return };
     let body = format!("{} {REPORT}", COUNTER.replace("LIMIT", "55"));
     on.here.write("toy.yaml", spec(1, &body, "time: 1m"));
-    on.run(["submit", "toy.yaml"]).code(0);
+    // The controller does not answer when the task asks for the first time.
+    let silence = "echo 'Unable to contact slurm controller (connect failure)' >&2; exit 1";
+    let path = put_before(&on, "scontrol", "requeue", silence, "0");
+    let mut submit = on.command(["submit", "toy.yaml"]);
+    Said::from(submit.env("PATH", path).output().unwrap()).code(0);
     on.drained();
+    assert!(on.here.path().join("used").exists());
     let log = on.run(["logs", "toy", "0"]).code(0).out;
     assert_eq!(on.run(["status"]).code, 0, "{log}");
     assert!(log.contains("time is nearly over: put back into the queue"), "{log}");
@@ -232,4 +238,19 @@ fn what_slurm_would_never_run_is_refused_before_anything_is_made() {
     let shown = on.run(["plan", "toy.yaml", "--script"]).code(0).out;
     assert!(shown.contains("exec \"$@\"") && shown.contains("--array=0-1 "), "{shown}");
     on.run(["submit", "toy.yaml", "--local"]).code(0).says("2 of 2 runs done");
+}
+
+#[test]
+fn what_was_cancelled_a_moment_ago_is_submitted_whole() {
+    let Some(on) = place() else { return };
+    // It takes its time to end.
+    let body = format!("trap : TERM; for i in 1 2 3 4 5 6; do sleep 0.5; done; {REPORT}");
+    on.here.write("toy.yaml", spec(4, &body, "time: 5m, runs_per_task: 1"));
+    on.run(["submit", "toy.yaml"]).code(0);
+    on.wait(30, "all to run", || on.starts().len() == 4);
+    on.run(["cancel"]).code(0).says("cancelled array");
+    let said = on.run(["retry"]).code(0).says("that are just ending");
+    assert!(!said.err.contains("were in the queue"), "{}", said.err);
+    on.drained();
+    on.run(["status"]).code(0).says("4 done");
 }

@@ -135,7 +135,8 @@ pub fn top_up(sweep: &Sweep, intent: &Intent) -> anyhow::Result<()> {
     let had: std::collections::HashSet<u32> = ledger
         .entries
         .iter()
-        .filter(|e| e.intent.request == request.number && !matches!(e.fate, Some(Fate::Void(_))))
+        // What is not decided is settled, and counted, by the submission.
+        .filter(|e| e.intent.request == request.number && matches!(e.fate, Some(Fate::Job(_))))
         .flat_map(|entry| entry.slices())
         .collect();
     let ordered = orders::read(&sweep.dir)?;

@@ -5,6 +5,7 @@ use anyhow::Result;
 use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exec::slurm::again::{self, Again, Choice};
 use dlgrid_sweep::exec::slurm::bad_nodes::{BadNode, bad_nodes};
+use dlgrid_sweep::exec::slurm::preflight::most;
 use dlgrid_sweep::exec::slurm::request::Request;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::judge::Liveness;
@@ -97,7 +98,8 @@ pub fn run(args: &Args) -> Result<u8> {
     let over = |slice: u32| picked.over(slice);
     let (results, starts) = (&picked.results, picked.starts());
     let known = wanted::known(&picked.sweep, results, starts, &over, (choice, only.as_ref()));
-    let again = again::again(&known, choice, &upkeep.retry, &slurm::granted(&found.settings));
+    let (usual, most) = (slurm::granted(&found.settings), most(&found.cluster, &found.settings));
+    let again = again::again(&known, choice, &upkeep.retry, &usual, most);
     tell(&again, &upkeep.retry);
     tell_left_out(&picked, &again, only.as_ref());
     tell_bad(&bad);
@@ -154,7 +156,7 @@ fn tell(again: &Again, rules: &RetryRules) {
         let slices = plural(again.not_raised.len() as u64, "slice");
         talk(&format!(
             "warning: {slices} ran out of memory or time and get no more of it: that was done {} \
-             times (`retry.max`), or what they had is not known\n",
+             times (`retry.max`), what they had is not known, or the partition has no more\n",
             rules.max
         ));
     }

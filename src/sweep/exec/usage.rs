@@ -160,7 +160,7 @@ pub struct Meter {
     peak: Option<u64>,
     /// The GPUs to ask for, as `CUDA_VISIBLE_DEVICES` names them.
     visible: Option<String>,
-    asked: std::time::Instant,
+    asked: Option<std::time::Instant>,
     answers: Option<std::sync::mpsc::Receiver<Option<(f64, u64)>>>,
     gpu_sum: f64,
     gpu_looks: f64,
@@ -176,8 +176,10 @@ impl Meter {
             begun: host::instant(),
             looked: None,
             peak: None,
-            visible: visible.filter(|_| host::which("nvidia-smi").is_some()),
-            asked: host::instant(),
+            visible: visible
+                .filter(|list| !matches!(&**list, "" | "NoDevFiles"))
+                .filter(|_| host::which("nvidia-smi").is_some()),
+            asked: None,
             answers: None,
             gpu_sum: 0.0,
             gpu_looks: 0.0,
@@ -210,8 +212,8 @@ impl Meter {
                 }
             }
             Some(Err(_)) => {}
-            None if self.asked.elapsed() >= GPUS_EVERY || self.gpu_looks == 0.0 => {
-                self.asked = host::instant();
+            None if self.asked.is_none_or(|then| then.elapsed() >= GPUS_EVERY) => {
+                self.asked = Some(host::instant());
                 let (send, receive) = std::sync::mpsc::channel();
                 let visible = visible.clone();
                 // The driver may take seconds to answer; nobody waits for it.

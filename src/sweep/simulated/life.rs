@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{here, of, with};
 use crate::exec::claim;
-use crate::exec::slurm::again::{self, Choice};
+use crate::exec::slurm::again::{self, Choice, More};
 use crate::exec::slurm::call::Slurm;
 use crate::exec::slurm::ending::{self, Count};
 use crate::exec::slurm::ledger::{self, Entry, Intent, Ledger};
@@ -75,7 +75,8 @@ pub fn retry() -> Result<(), Failure> {
     let starts = Starts::new(tasks::read_all(&sweep.dir)?);
     let over = |slice: u32| standing.over(slice);
     let known = wanted::known(&sweep, &results, &starts, &over, (choice, None));
-    let again = again::again(&known, choice, &RetryRules::default(), &Granted::default());
+    let again =
+        again::again(&known, choice, &RetryRules::default(), &Granted::default(), More::default());
     put(&sweep, again.groups.into_values().collect(), choice.policy())
 }
 

@@ -82,13 +82,20 @@ pub struct Again {
     /// Slices by what more they get.
     pub groups: BTreeMap<More, Vec<u32>>,
     /// Slices that get no more although they ran out of something: more was asked for as often as
-    /// the rules allow, or what they had is not known.
+    /// the rules allow, what they had is not known, or the partition has no more.
     pub not_raised: Vec<u32>,
 }
 
-/// Chooses slices and what more they get than `usual`, which is what tasks get otherwise.
+/// Chooses slices and what more they get than `usual`, which is what tasks get otherwise; `most` is
+/// what a task may have of it at all, where that is known.
 #[must_use]
-pub fn again(slices: &[Known], choice: Choice, rules: &RetryRules, usual: &Granted) -> Again {
+pub fn again(
+    slices: &[Known],
+    choice: Choice,
+    rules: &RetryRules,
+    usual: &Granted,
+    most: More,
+) -> Again {
     let mut again = Again::default();
     for known in slices {
         let open = known.open > 0 && choice.wants_open(known.cause);
@@ -99,8 +106,10 @@ pub fn again(slices: &[Known], choice: Choice, rules: &RetryRules, usual: &Grant
         let of_time = open && known.cause == Some(Cause::Time);
         let (had, (memory, time)) = (&known.granted, known.tried);
         let raised = More {
-            memory_mib: raised(of_memory, had.memory_mib, memory, rules.memory, rules),
-            seconds: raised(of_time, had.seconds, time, rules.time, rules),
+            memory_mib: raised(of_memory, had.memory_mib, memory, rules.memory, rules)
+                .and_then(|more| within(more, had.memory_mib, most.memory_mib)),
+            seconds: raised(of_time, had.seconds, time, rules.time, rules)
+                .and_then(|more| within(more, had.seconds, most.seconds)),
         };
         let lacks =
             (of_memory && raised.memory_mib.is_none()) || (of_time && raised.seconds.is_none());
@@ -119,6 +128,12 @@ pub fn again(slices: &[Known], choice: Choice, rules: &RetryRules, usual: &Grant
 /// What ran out of something before does not get less than it had the last time.
 fn kept(had: Option<u64>, usual: Option<u64>, tried: u32) -> Option<u64> {
     had.filter(|had| tried > 0 && usual.is_some_and(|usual| *had > usual))
+}
+
+/// So much, or the most that there is; nothing where that is no more than it had.
+fn within(more: u64, had: Option<u64>, most: Option<u64>) -> Option<u64> {
+    let more = more.min(most.unwrap_or(u64::MAX));
+    had.is_none_or(|had| more > had).then_some(more)
 }
 
 /// What it had times the factor, as long as that was not done too often. What ran out of it once
@@ -160,7 +175,8 @@ mod tests {
         let more = Granted { memory_mib: Some(9216), seconds: Some(600), ..Granted::default() };
         let after = |cause, tried| {
             let known = Known { granted: more, tried: (tried, 0), ..known(0, 1, 0, cause) };
-            let again = again(&[known], Choice::default().or_all(), &rules, &usual());
+            let again =
+                again(&[known], Choice::default().or_all(), &rules, &usual(), More::default());
             let group = again.groups.first_key_value().map(|(more, _)| *more).expect("one");
             (group.memory_mib, group.seconds, again.not_raised.len())
         };
@@ -182,7 +198,7 @@ mod tests {
     }
 
     fn told(choice: Choice, rules: &RetryRules) -> String {
-        let again = again(&all(), choice.or_all(), rules, &usual());
+        let again = again(&all(), choice.or_all(), rules, &usual(), More::default());
         let mut out: Vec<String> = again
             .groups
             .iter()
@@ -207,7 +223,7 @@ mod tests {
         let slices = |choice| {
             let known: Vec<Known> =
                 all().into_iter().map(|k| Known { ended: 0, of_memory: false, ..k }).collect();
-            again(&known, choice, &rules, &usual())
+            again(&known, choice, &rules, &usual(), More::default())
                 .groups
                 .into_values()
                 .flatten()
@@ -219,5 +235,19 @@ mod tests {
         assert_eq!(slices(Choice { failed: true, ..Choice::default() }), Vec::<u32>::new());
         let diverged = Choice { diverged: true, ..Choice::default() }.or_all();
         assert!(diverged.policy().diverged && diverged.policy().failed && diverged.lost);
+    }
+
+    #[test]
+    fn nothing_gets_more_than_there_is() {
+        let told = |most: More| {
+            let again =
+                again(&all(), Choice::default().or_all(), &RetryRules::default(), &usual(), most);
+            let more: Vec<_> = again.groups.keys().map(|m| (m.memory_mib, m.seconds)).collect();
+            (more, again.not_raised)
+        };
+        let few = More { memory_mib: Some(5000), seconds: Some(600) };
+        assert_eq!(told(few), (vec![(None, None), (Some(5000), None)], vec![1]));
+        let none = More { memory_mib: Some(4000), seconds: Some(900) };
+        assert_eq!(told(none), (vec![(None, None), (None, Some(900))], vec![0, 4]));
     }
 }

@@ -392,17 +392,31 @@ impl Slurm {
     }
 
     /// Puts one task of an array back into the queue. Always by both numbers: that of the job
-    /// alone can mean the whole array.
+    /// alone can mean the whole array. Asked again where Slurm does not answer: a task that is put
+    /// back is ended, so that it does not ask twice.
     ///
     /// # Errors
     /// If Slurm does not answer or refuses.
     pub fn requeue(&self, array: u64, task: u32) -> Result<(), SlurmError> {
+        let mut backoff = Backoff::new(self.patience);
+        loop {
+            match self.requeue_once(array, task) {
+                Err(SlurmError::Unreachable { .. }) if backoff.wait() => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    fn requeue_once(&self, array: u64, task: u32) -> Result<(), SlurmError> {
         let output = self.once("scontrol", &["requeue", &format!("{array}_{task}")], ANSWER)?;
         let words = said(&output);
         // Where requeuing is off, the exit code is 0 and the words say so.
         let refused = words.to_lowercase().contains("disabled");
         if output.status.success() && !refused {
             return Ok(());
+        }
+        if parse::is_transient(&words) {
+            return Err(SlurmError::Unreachable { program: "scontrol", words });
         }
         Err(SlurmError::Refused { program: "scontrol", words })
     }

@@ -92,17 +92,41 @@ impl SlurmError {
     }
 }
 
-/// Whether Slurm refuses because the user, account or quality of service may have no more jobs.
+/// Whether Slurm refuses because the user, account or quality of service may have no more jobs. One
+/// sentence stands for that and for a job that is too large or too long; what goes before it names
+/// the limit (`QOSMaxSubmitJobPerUserLimit`, `QOSMaxWallDurationPerJobLimit`), where anything does.
 #[must_use]
 pub fn is_limit(words: &str) -> bool {
-    const SIGNS: &[&str] = &["maxsubmit", "job submit limit", "violates accounting/qos policy"];
+    const SIGNS: &[&str] = &["maxsubmit", "job submit limit", POLICY];
     let words = words.to_lowercase();
+    if let Some(limit) = limit_named(&words) {
+        return limit.contains("submit");
+    }
     SIGNS.iter().any(|sign| words.contains(sign))
+}
+
+const POLICY: &str = "violates accounting/qos policy";
+
+/// The limit that Slurm names in these words, in lower case.
+fn limit_named(words: &str) -> Option<&str> {
+    let is_limit = |word: &&str| {
+        word.ends_with("limit") && ["qos", "assoc"].iter().any(|kind| word.starts_with(kind))
+            || ["qosmax", "qosmin", "qosgrp", "assocmax", "assocgrp"]
+                .iter()
+                .any(|kind| word.starts_with(kind))
+    };
+    words.split(|c: char| !c.is_ascii_alphanumeric()).find(is_limit)
 }
 
 /// What mends what Slurm complains of.
 fn hint_of(words: &str) -> Option<&'static str> {
     const HINTS: &[(&str, &str)] = &[
+        (
+            POLICY,
+            "ask for less: lower `slurm.time`, `gpus`, `cpus` or `memory`; \
+             `sacctmgr show qos` and `sacctmgr show assoc user=$USER` list what is allowed",
+        ),
+        ("time limit", "lower `slurm.time`; `sinfo -s` shows the limits"),
         ("account", "set `slurm.account`; `sacctmgr -n show assoc user=$USER` lists yours"),
         ("partition", "set `slurm.partition`; `sinfo -s` lists them"),
         ("qos", "set `slurm.qos`, or wait: a limit may be reached; submit again tops up"),
@@ -111,7 +135,6 @@ fn hint_of(words: &str) -> Option<&'static str> {
             "node configuration",
             "no node that is up has so much: lower `slurm.cpus`, `memory` or `gpus`, or see `sinfo -Nl`",
         ),
-        ("time limit", "lower `slurm.time`; `sinfo -s` shows the limits"),
         ("reservation", "`scontrol show reservation` lists them"),
         ("feature", "`sinfo -o '%N %f'` lists what `slurm.constraint` may name"),
         ("option", "see `man sbatch` for what `slurm.extra` may hold"),
@@ -121,4 +144,33 @@ fn hint_of(words: &str) -> Option<&'static str> {
     }
     let words = words.to_lowercase();
     HINTS.iter().find(|(part, _)| words.contains(part)).map(|(_, hint)| *hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_is_too_large_is_told_from_a_full_queue() {
+        let end =
+            "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)";
+        for (first, is_full) in [
+            ("error: AssocMaxSubmitJobLimit; ", true),
+            ("error: QOSMaxSubmitJobPerUserLimit; ", true),
+            ("error: QOSGrpSubmitJobsLimit; ", true),
+            ("error: QOSMaxWallDurationPerJobLimit; ", false),
+            ("error: QOSMaxGRESPerUser; ", false),
+            ("error: QOSMinGRES; ", false),
+            ("error: AssocMaxWallDurationPerJobLimit; ", false),
+            ("", true),
+        ] {
+            let words = format!("sbatch: {first}sbatch: error: Batch job submission failed: {end}");
+            assert_eq!(is_limit(&words), is_full, "{words}");
+            let hint = hint_of(&words).expect("a hint");
+            assert_eq!(hint.contains("submit again"), is_full, "{words}: {hint}");
+            assert_eq!(hint.contains("`slurm.time`"), !is_full, "{words}: {hint}");
+        }
+        let time = "Requested time limit is invalid (missing or exceeds some limit)";
+        assert!(hint_of(time).is_some_and(|hint| hint.contains("`slurm.time`")));
+    }
 }

@@ -346,6 +346,12 @@ pub fn reason(code: &str) -> String {
         "Reservation" => "waits for its reservation",
         "InvalidAccount" => "the account is not valid",
         "InvalidQOS" => "the quality of service is not valid",
+        other if other.to_lowercase().contains("requeued held") || other == "JobHoldMaxRequeue" => {
+            return format!(
+                "Slurm could not start it and holds it ({other}): `scontrol release` lets it go, \
+                 or `dlgrid cancel` and `dlgrid retry`"
+            );
+        }
         other if other.starts_with("QOS") || other.starts_with("Assoc") => {
             return format!(
                 "a limit of the account or its quality of service is reached ({other})"

@@ -1,6 +1,7 @@
 //! What Slurm is asked before anything is submitted: it accepts much that can never run.
 use std::path::Path;
 
+use super::again::More;
 use super::call::Slurm;
 use super::error::SlurmError;
 use super::nodes::Node;
@@ -174,6 +175,18 @@ fn wanted<'c>(
         ));
     }
     Ok(wanted)
+}
+
+/// The most that a task with these settings may have, where partitions and nodes tell.
+#[must_use]
+pub fn most(cluster: &Cluster, settings: &SlurmSettings) -> More {
+    let Ok(wanted) = wanted(cluster, settings) else { return More::default() };
+    let seconds = wanted.iter().map(|p| p.max_seconds.unwrap_or(u64::MAX)).max();
+    let nodes = cluster.nodes_of(&wanted);
+    More {
+        memory_mib: nodes.iter().map(|node| node.memory).max(),
+        seconds: seconds.filter(|most| *most < u64::MAX),
+    }
 }
 
 fn joined(partitions: &[&Partition]) -> String {

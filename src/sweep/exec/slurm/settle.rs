@@ -1,20 +1,26 @@
 //! Brings earlier submissions to their end: what was cut short is adopted where Slurm has it, and
 //! void where not; a job that is no intent's is cancelled.
+use std::collections::HashSet;
 use std::time::Duration;
 
+use super::backoff::Backoff;
 use super::call::Slurm;
 use super::error::SlurmError;
 use super::ledger::{self, Entry, Fate, Intent, Ledger};
 use super::parse::{self, Row};
-use super::state::{self, Standing};
+use super::state::{self, Place, Standing};
 use crate::host;
+use crate::store::StoreError;
 use crate::store::layout::SweepDir;
+use crate::text::plural;
 
 /// Looks for a job that may still be on its way, and time between two of them.
 const LOOKS: u32 = 2;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 /// A job that was asked for so long ago is no longer on its way, in seconds.
 const ARRIVED: f64 = 60.0;
+/// Slurm gives a task that is cancelled half a minute, and then clears up.
+const ENDED: Duration = Duration::from_secs(60);
 /// By so much the clocks of those who submit may differ, in seconds.
 const CLOCKS_DIFFER: f64 = 600.0;
 
@@ -83,6 +89,42 @@ pub fn settle(dir: &SweepDir, slurm: &Slurm) -> Result<Settled, SlurmError> {
     }
     let standing = Standing::of(&ledger, &rows, host::now());
     Ok(Settled { known: ledger.last(), standing, adopted, cancelled, by_hand })
+}
+
+/// Waits while tasks of these slices are just ending that are not `over`: then they are gone, or back
+/// in the queue, and a submission knows what is left. Where they stand then.
+///
+/// # Errors
+/// If Slurm does not answer, or the sweep directory can't be read.
+pub(super) fn when_ended(
+    mut standing: Standing,
+    (dir, slurm): (&SweepDir, &Slurm),
+    slices: &[u32],
+    over: &dyn Fn() -> Result<HashSet<u32>, StoreError>,
+    say: &mut dyn FnMut(&str),
+) -> Result<Standing, SlurmError> {
+    let (mut backoff, mut told) = (Backoff::new(slurm.patience().min(ENDED)), false);
+    loop {
+        let is_ending = |slice: &&u32| *standing.place(**slice) == Place::Ending;
+        let ending: Vec<u32> = slices.iter().filter(is_ending).copied().collect();
+        if ending.is_empty() {
+            return Ok(standing);
+        }
+        let over = over()?;
+        let left = ending.iter().filter(|slice| !over.contains(slice)).count() as u64;
+        if left == 0 {
+            return Ok(standing);
+        }
+        if !told {
+            say(&format!("waiting for tasks with {} that are just ending", plural(left, "slice")));
+            told = true;
+        }
+        if !backoff.wait() {
+            say("they take long to end: the same command in a minute goes on with them");
+            return Ok(standing);
+        }
+        standing = Standing::of(&Ledger::read(dir)?, &slurm.queue()?, host::now());
+    }
 }
 
 /// Decides the fate of an intent whose submitter is gone.

@@ -15,6 +15,8 @@ pub enum Place {
     Waiting(String),
     /// A task works on it.
     Running,
+    /// Its task is just ending: it was cancelled, or is done, and Slurm clears up after it.
+    Ending,
     /// Its task is over, in this state (Slurm's word).
     Over(String),
     /// Its task is in a state that dlgrid does not know.
@@ -27,13 +29,13 @@ impl Place {
     /// Whether a task will work on it without anyone doing more.
     #[must_use]
     pub const fn is_in_queue(&self) -> bool {
-        matches!(self, Self::Waiting(_) | Self::Running | Self::Unknown(_))
+        matches!(self, Self::Waiting(_) | Self::Running | Self::Ending | Self::Unknown(_))
     }
 
     const fn liveness(&self) -> Liveness {
         match self {
             Self::Waiting(_) => Liveness::Queued,
-            Self::Running => Liveness::Alive,
+            Self::Running | Self::Ending => Liveness::Alive,
             Self::Unknown(_) => Liveness::Unknown,
             Self::Over(_) | Self::Gone => Liveness::Gone,
         }
@@ -200,6 +202,7 @@ fn place(row: &Row) -> Place {
     let word = || row.state.word().to_owned();
     match row.state.phase() {
         Some(Phase::Queued) => Place::Waiting(row.reason.clone()),
+        Some(Phase::Active) if row.state.word() == "COMPLETING" => Place::Ending,
         Some(Phase::Active) => Place::Running,
         Some(Phase::Over) => Place::Over(word()),
         None => Place::Unknown(word()),

@@ -15,7 +15,7 @@ use super::lanes::{self, Live};
 use super::ledger::{self, Entry, Fate, Intent, Kind, LEDGER_SCHEMA, Ledger, token};
 use super::preflight::accounts::Association;
 use super::request::{Call, Request};
-use super::settle::settle;
+use super::settle::{settle, when_ended};
 use super::{ranges, state};
 use crate::exec::claim::Claim;
 use crate::mutant::{self, Mutant};
@@ -66,7 +66,7 @@ pub fn submit(
 ) -> Result<Report, SlurmError> {
     let settled = settle(dir, slurm)?;
     settled.told().for_each(|words| say(&words));
-    let standing = &settled.standing;
+    let standing = when_ended(settled.standing, (dir, slurm), &request.slices, over, say)?;
     let in_queue = |slice: &u32| standing.place(*slice).is_in_queue();
     let mut covered: HashSet<u32> = request.slices.iter().copied().filter(in_queue).collect();
     let report = Report { adopted: settled.adopted, queued: covered.len(), ..Report::default() };
@@ -263,7 +263,12 @@ impl Work<'_> {
         let number = anew.map_or(self.last, |ledger| ledger.last()) + 1;
         let per_task = request.per_task.max(1);
         let slices = &left[..left.len().min(size.saturating_mul(per_task))];
-        let arrays = left.len().div_ceil(size.saturating_mul(per_task)) as u64;
+        // What a limit keeps out does not run beside this one: it comes when this one makes room.
+        let arrays = if self.report.kept_out.is_some() {
+            1
+        } else {
+            left.len().div_ceil(size.saturating_mul(per_task)) as u64
+        };
         let lane = request.max_running.map(|most| lanes::next(&self.live, arrays, most));
         let (share, after) = (lane.map(|l| l.share), lane.and_then(|l| l.after));
         let waits: Vec<String> = after.iter().map(u64::to_string).collect();

@@ -99,7 +99,7 @@ impl ArrayTask {
     /// # Errors
     /// If Slurm does not answer or refuses.
     pub fn go_on_later(&self) -> Result<(), SlurmError> {
-        Slurm::new(std::time::Duration::ZERO).requeue(self.array, self.task)
+        Slurm::new(PUT_BACK_FOR).requeue(self.array, self.task)
     }
 
     /// What Slurm has given this task; the time is what was asked for.
@@ -109,7 +109,10 @@ impl ArrayTask {
         let cpus = number("SLURM_CPUS_ON_NODE").or_else(|| number("SLURM_CPUS_PER_TASK"));
         let each = number("SLURM_MEM_PER_CPU").zip(cpus).map(|(mib, cpus)| mib * cpus);
         let gpus = host::env("CUDA_VISIBLE_DEVICES").or_else(|| host::env("SLURM_JOB_GPUS"));
-        let gpus = gpus.and_then(|list| Some(list.to_str()?.split(',').count() as u64));
+        let is_one = |id: &&str| !matches!(*id, "" | "NoDevFiles");
+        let gpus = gpus
+            .and_then(|list| Some(list.to_str()?.split(',').filter(is_one).count() as u64))
+            .filter(|gpus| *gpus > 0);
         Granted {
             seconds: intent.granted.seconds,
             cpus,
@@ -150,6 +153,10 @@ pub const fn verdict(befallen: &Befallen) -> (Option<Cause>, u8) {
         Befallen { died, .. } => (*died, exit::RUNS_FAILED),
     }
 }
+
+/// A task asks for so long to be put back: of the two minutes that Slurm gives it, saving has taken
+/// some.
+const PUT_BACK_FOR: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Starts of a task at most, and those of one that gets nowhere.
 const MOST_RESTARTS: u32 = 1000;

@@ -82,3 +82,11 @@ fn an_intent_that_was_cut_short_holds_its_slices_only_while_a_job_has_its_name()
     let void = vec![entry(1, "7-8", Some(Fate::Void("no".into())))];
     assert!(!standing(void, held).place(8).is_in_queue());
 }
+
+#[test]
+fn a_task_that_is_just_ending_is_neither_there_nor_gone() {
+    let queue = "2|0|COMPLETING|dlg-1|2026-11-24T11:34:54|n1|None\n";
+    let all = standing(vec![entry(1, "4", Some(Fate::Job(2)))], queue);
+    assert_eq!((all.place(4), all.liveness(4)), (&Place::Ending, Liveness::Alive));
+    assert!(all.place(4).is_in_queue() && all.arrays[0].running == 1);
+}
