@@ -11,7 +11,7 @@ use dlgrid_sweep::sweep::Sweep;
 #[cfg(feature = "torch")]
 use crate::blobs::{results, write_blobs};
 use crate::browser::{Browser, is_installed};
-use crate::support::Sandbox;
+use crate::support::{REPORT, Sandbox, script};
 
 /// Names and values that a page that trusts them would run.
 const HOSTILE: &str = r#"
@@ -246,6 +246,50 @@ fn the_page_shows_selects_and_lets_nothing_out() {
     browser.open(&here.path().join("page.html"), "#%7B%22filter%22%3A%22width%20%3D%3D%203%22%7D");
     browser.get("location.reload()");
     browser.wait("document.body.dataset.ready === 'yes' && document.getElementById('count').textContent === '20 of 200 trials'");
+}
+
+#[test]
+fn the_filter_of_a_page_takes_the_trials_that_the_terminal_takes() {
+    if !is_installed() {
+        println!("skipped: chromium and chromedriver are not installed");
+        return;
+    }
+    let here = Sandbox::new();
+    let parameters =
+        "  kind: [plain, deep]\n  depth: [1, 2, 3]\n  rate: [0.00001, 0.1234567, auto]\n";
+    here.write(
+        "toy.yaml",
+        script(1, REPORT)
+            .replace("$DLGRID_PARAM_X", "1")
+            .replace("  x: {int: [0, 0]}\n", parameters)
+            + "when: {depth: \"kind == 'deep'\"}\n",
+    );
+    here.run(["submit", "toy.yaml"]).code(0).says("12 runs");
+    here.run(["report", "toy", "--html", "page.html"]).code(0);
+    let browser = Browser::start();
+    browser.open(&here.path().join("page.html"), "");
+    for condition in [
+        "depth > 1",
+        "not (depth > 1)",
+        "depth > 1 or kind == 'plain'",
+        "depth + 1 > 2 or kind == 'plain'",
+        "depth not in [2]",
+        "depth is defined and depth > 1",
+        "depth is not defined or depth > 2",
+        "rate in ['auto'] and depth in [1, 2]",
+    ] {
+        let told = here.run(["report", "toy", "--where", condition, "--format", "json"]).json();
+        let trials = told["trials"].as_u64().unwrap();
+        browser.click("#reset");
+        browser.keys("#filter", condition);
+        let shown =
+            if trials == 12 { "12 trials".into() } else { format!("{trials} of 12 trials") };
+        browser.wait(&format!("document.getElementById('count').textContent === '{shown}'"));
+    }
+    // A value that two languages write differently stands on its axis.
+    browser.click("#reset");
+    browser.keys("[data-axis=rate]", "\u{e013}");
+    browser.wait("document.getElementById('count').textContent === '4 of 12 trials'");
 }
 
 #[test]

@@ -107,10 +107,14 @@ impl Condition {
         &self,
         cells: impl Iterator<Item = Option<Cell>>,
     ) -> Result<bool, NoCondition> {
-        let row = Section { shape: Arc::clone(&self.shape), cells: cells.collect() };
+        let cells: Arc<[Option<Cell>]> = cells.collect();
+        let lacks_one = cells.iter().any(Option::is_none);
+        let row = Section { shape: Arc::clone(&self.shape), cells };
         match self.expression.eval(Cell::from_object(row)) {
             Ok(value) => Ok(value.is_true()),
             Err(error) if error.kind() == ErrorKind::UndefinedError => Ok(false),
+            // To count with what is absent is an operation on a wrong type.
+            Err(error) if error.kind() == ErrorKind::InvalidOperation && lacks_one => Ok(false),
             Err(error) => Err(wrong(&self.text, &error)),
         }
     }
@@ -228,6 +232,10 @@ mod tests {
             ("optimizer.momentum < 0.5", false),
             ("optimizer.momentum > 0.5", false),
             ("optimizer.momentum is defined and optimizer.momentum < 0.5", false),
+            ("not (optimizer.momentum > 0.5)", false),
+            ("optimizer.momentum + 1 > 0 or optimizer.lr > 0.05", false),
+            ("-optimizer.momentum < 1", false),
+            ("optimizer.momentum not in [0.9]", false),
             ("not optimizer.momentum is defined", true),
             ("optimizer.momentum is defined", false),
         ] {

@@ -46,7 +46,7 @@ pub(super) fn payload(page: &Page<'_>) -> Payload {
         "trials": trials(report),
         "matters": matters(report),
         "comparison": report.comparison.map(|c| c.trial.map(|t| t.short())),
-        "best": page.best.as_ref().map(best),
+        "best": page.best.as_ref().map(|run| best(page, run)),
         "mistakes": mistakes(page),
         "failures": failures(page),
         "bars": bars::json(&page.bars),
@@ -159,7 +159,8 @@ fn trials(report: &Report) -> Json {
     })
 }
 
-fn best(run: &RunResult) -> Json {
+fn best(page: &Page<'_>, run: &RunResult) -> Json {
+    let part = if page.sweep.spec.finishes() { "the test set" } else { "its validation part" };
     let confusion = run.end.confusion.as_deref().unwrap_or_default();
     let classes = confusion.len();
     let name = |class: usize| {
@@ -172,7 +173,7 @@ fn best(run: &RunResult) -> Json {
         .collect();
     let matrix = if classes <= CLASSES { json!(confusion) } else { Json::Null };
     json!({"run": run.end.index, "trial": run.trial.short(), "seed": run.end.seed,
-           "epochs": run.end.epochs, "weights": run.end.weights, "scores": scores, "matrix": matrix})
+           "part": part, "epochs": run.end.epochs, "weights": run.end.weights, "scores": scores, "matrix": matrix})
 }
 
 fn mistakes(page: &Page<'_>) -> Vec<Json> {

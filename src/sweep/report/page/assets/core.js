@@ -18,6 +18,9 @@ async function load() {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   Object.assign(D, JSON.parse(await new Response(stream).text()));
   D.n = D.trials.name.length;
+  // Values are looked up as this language writes them.
+  const written = k => [...new Set(D.trials.values[k].filter(v => v !== null).map(String))].sort();
+  D.parameters.forEach((p, k) => { if (p.words) p.words = written(k); });
   D.up = D.aim.goal === "maximize";
   S.active = new Uint8Array(D.n).fill(1);
   S.shown = D.n;

@@ -2,7 +2,7 @@
 function classesView(root) {
   const B = D.best;
   if (!B || !B.scores.length) { root.closest("section").remove(); return; }
-  root.append(el("p", {class: "dim"}, "Run " + B.run + " of trial " + B.trial + ", seed " + B.seed + ", after " + B.epochs + " epochs, on its validation part" + (B.weights ? "; " + count(B.weights) + " weights" : "") + "."));
+  root.append(el("p", {class: "dim"}, "Run " + B.run + " of trial " + B.trial + ", seed " + B.seed + ", after " + B.epochs + " epochs, on " + B.part + (B.weights ? "; " + count(B.weights) + " weights" : "") + "."));
   const scores = B.scores.length > 30 ? [...B.scores].sort((a, b) => a[3] - b[3]).slice(0, 20) : B.scores;
   const table = el("table", {"aria-label": "Scores by class"}, el("thead", {}, el("tr", {}, ...["class", "precision", "recall", "f1", "samples"].map((h, k) => el("th", {scope: "col", class: k ? "" : "text"}, h)))),
     el("tbody", {}, ...scores.map(s => el("tr", {}, el("th", {scope: "row", class: "text"}, s[0]), ...[1, 2, 3].map(k => el("td", {}, s[k].toFixed(4))), el("td", {}, count(s[4]))))));
@@ -11,7 +11,7 @@ function classesView(root) {
   if (B.matrix) two.append(figure);
   two.append(el("div", {}, wide(table), B.scores.length > 30 ? el("p", {class: "dim"}, "The 20 worst of " + B.scores.length + " classes.") : ""));
   root.append(two);
-  if (D.mistakes.length) root.append(el("h3", {}, "Worst mistakes"), el("p", {class: "dim"}, "Images of the validation part that it took for something else most surely; in brackets the probability that it gave to the truth."),
+  if (D.mistakes.length) root.append(el("h3", {}, "Worst mistakes"), el("p", {class: "dim"}, "Images of " + B.part.replace(/^its /, "the ") + " that it took for something else most surely; in brackets the probability that it gave to the truth."),
     el("div", {class: "mistakes"}, ...D.mistakes.map(([label, png]) => el("figure", {"aria-label": label}, el("img", {src: "data:image/png;base64," + png, alt: label}), el("figcaption", {}, label)))));
   if (!B.matrix) return;
   const draw = () => figure.replaceChildren(matrix(B, figure.clientWidth));

@@ -10,10 +10,12 @@ function compile(text) {
   const names = new Map(D.columns.map(c => [c.name.replaceAll("/", "."), c.values]));
   const extra = {rank: D.trials.rank, objective: D.trials.mean, seconds: D.trials.seconds, seeds: D.trials.n, p: D.trials.p};
   for (const k of Object.keys(extra)) if (!names.has(k)) names.set(k, extra[k]);
+  // What compares with, counts with or asks a parameter that a trial has not, holds for no such trial, whatever stands around it.
+  const absent = {}, present = x => { if (x === null || x === undefined) throw absent; return x; };
   const parameters = new Set(D.parameters.map(p => p.path)), used = [];
-  function or() { let a = and(); while (isWord("or")) { at++; const l = a, r = and(); a = i => l(i) || r(i); } return a; }
-  function and() { let a = not(); while (isWord("and")) { at++; const l = a, r = not(); a = i => l(i) && r(i); } return a; }
-  function not() { if (isWord("not")) { at++; const a = not(); return i => !a(i); } return compare(); }
+  function or() { let a = and(); while (isWord("or")) { at++; const l = a, r = and(); a = i => present(l(i)) || present(r(i)); } return a; }
+  function and() { let a = not(); while (isWord("and")) { at++; const l = a, r = not(); a = i => present(l(i)) && present(r(i)); } return a; }
+  function not() { if (isWord("not")) { at++; const a = not(); return i => !present(a(i)); } return compare(); }
   function compare() {
     const a = sum();
     if (isWord("is")) {
@@ -25,17 +27,17 @@ function compile(text) {
     if (isWord("in")) {
       at++; need("["); const items = [];
       if (!take("]")) { do items.push(sum()); while (take(",")); need("]"); }
-      return i => { const x = a(i); return x !== null && items.some(f => f(i) === x) !== no; };
+      return i => { const x = present(a(i)); return items.some(f => present(f(i)) === x) !== no; };
     }
     const sign = ["==", "!=", "<=", ">=", "<", ">"].find(s => peek() === s && tokens[at][4]);
     if (!sign) return a;
     at++; const b = sum();
     const by = {"==": (x, y) => x === y, "!=": (x, y) => x !== y, "<": (x, y) => x < y, ">": (x, y) => x > y, "<=": (x, y) => x <= y, ">=": (x, y) => x >= y}[sign];
-    return i => { const x = a(i), y = b(i); return x !== null && y !== null && by(x, y); };
+    return i => by(present(a(i)), present(b(i)));
   }
-  function sum() { let a = product(); for (;;) { const l = a; if (take("+")) { const r = product(); a = i => l(i) + r(i); } else if (take("-")) { const r = product(); a = i => l(i) - r(i); } else return a; } }
-  function product() { let a = unary(); for (;;) { const l = a; if (take("*")) { const r = unary(); a = i => l(i) * r(i); } else if (take("/")) { const r = unary(); a = i => l(i) / r(i); } else return a; } }
-  function unary() { if (take("-")) { const a = unary(); return i => -a(i); } return atom(); }
+  function sum() { let a = product(); for (;;) { const l = a; if (take("+")) { const r = product(); a = i => present(l(i)) + present(r(i)); } else if (take("-")) { const r = product(); a = i => present(l(i)) - present(r(i)); } else return a; } }
+  function product() { let a = unary(); for (;;) { const l = a; if (take("*")) { const r = unary(); a = i => present(l(i)) * present(r(i)); } else if (take("/")) { const r = unary(); a = i => present(l(i)) / present(r(i)); } else return a; } }
+  function unary() { if (take("-")) { const a = unary(); return i => -present(a(i)); } return atom(); }
   function atom() {
     const t = tokens[at];
     if (!t) fail("the condition ends too early");
@@ -57,7 +59,9 @@ function compile(text) {
   if (at < tokens.length) fail("unexpected " + peek());
   // A trial without the number that a condition is about is left out, unless it asks for just that.
   const asks = /\bdefined\b/.test(text);
-  return i => (asks || used.every(c => c[i] !== null)) && Boolean(holds(i));
+  return i => {
+    try { return (asks || used.every(c => c[i] !== null)) && Boolean(present(holds(i))); } catch (error) { if (error === absent) return false; throw error; }
+  };
 }
 function setFilter(text) {
   const input = $("filter");
