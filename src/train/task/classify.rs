@@ -96,7 +96,17 @@ impl engine::Task for Classify<'_> {
     }
 
     fn loss(&self, output: &Tensor, batch: &Batch) -> Tensor {
-        batch.loss(|labels| self.loss.trained(output, labels))
+        let is_weighed = batch.mixed.is_some() && self.loss.weights().is_some();
+        let own = is_weighed.then(|| self.loss.mass(&batch.labels));
+        batch.loss(|labels| {
+            let mean = self.loss.trained(output, labels);
+            // In a rank's part of a batch the labels that are mixed in may have other weights
+            // than its own, by which the sum over the ranks counts it.
+            match &own {
+                Some(own) => &mean * (self.loss.mass(labels) / own).to_kind(mean.kind()),
+                None => mean,
+            }
+        })
     }
 
     fn mass(&self, batch: &Batch) -> Tensor {
