@@ -1,18 +1,20 @@
 //! The stages of a sweep: sweeps that dlgrid makes out of it, in its directory. Which trials they
 //! have is decided by its results, once.
+mod length;
+
 use std::path::Path;
 
 use crate::dataset::Unsealed;
 use crate::pack::Cut;
 use crate::recipe::key::KEYS;
-use crate::recipe::{Recipe, ScheduleKind, Value, Work};
+use crate::recipe::{Value, Work};
 use crate::space::Base;
 use crate::spec::{self, At, Fuse, Goal, Objective, SlurmSettings, Spec, StageKind, Upkeep};
 use crate::store::layout::SweepDir;
 use crate::store::manifest::Manifest;
-use crate::store::merge::Results;
 use crate::store::{StoreError, opening};
 use crate::sweep::{Created, Sweep, SweepError};
+pub use length::stopped_after;
 
 /// What a stage is made of.
 #[derive(Debug, Clone)]
@@ -201,34 +203,6 @@ fn json(value: &Value) -> String {
     let mut out = String::new();
     value.write_json(&mut out);
     out
-}
-
-/// How long a trial that early stopping ended is to be trained where no validation samples are left
-/// to stop it: for as many epochs as its runs had been best after, at the mean. Nothing where the
-/// recipe's own length holds: nothing stops early, the search was `short`, or the learning rate
-/// follows a schedule over all epochs, which another length would change.
-#[must_use]
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a mean of epochs is one of their range"
-)]
-pub fn stopped_after(of: &Sweep, results: &Results, point: u64) -> Option<u32> {
-    let Work::Train(settings) = of.spec.space.work(point)? else { return None };
-    let recipe = Recipe::new(&settings).ok()?;
-    let stop = recipe.early_stop.filter(|_| of.spec.short.is_none())?;
-    if recipe.schedule.kind != ScheduleKind::Constant {
-        return None;
-    }
-    let metric = results.names.id(&stop.metric)?;
-    let of_point = |index: &u64| of.spec.place(*index).is_some_and(|(own, ..)| own == point);
-    let ends = results.runs.iter().filter(|(index, _)| of_point(index));
-    let ends = ends.filter_map(|(_, run)| run.end.as_ref());
-    let best = ends.filter_map(|end| end.best(metric)).map(|best| f64::from(best.epoch));
-    let (sum, n) = best.fold((0.0, 0.0), |(sum, n), epoch| (sum + epoch, n + 1.0));
-    // A warm-up must leave something of the epochs.
-    let least = recipe.schedule.warmup.floor() + 1.0;
-    (n > 0.0).then(|| (sum / n).round().max(least).min(f64::from(recipe.epochs)) as u32)
 }
 
 /// Leave to read the test set, for a finish whose opening is written down.

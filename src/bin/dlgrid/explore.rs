@@ -104,7 +104,7 @@ fn look(root: &Path, args: &ExploreArgs) -> Result<Exploration, Refusal> {
         found.map_err(|e| (exit::INPUT, e.to_string(), e.hint().to_owned()))?;
     }
     let options = Options { target: args.target.clone(), ..Options::default() };
-    Ok(explore::table(&name, &table, &options, &[]))
+    Ok(explore::table(&name, &table, &options, None, &[]))
 }
 
 fn known(set: &DataSet, folder: &Path) -> Result<Exploration, Refusal> {
@@ -113,7 +113,8 @@ fn known(set: &DataSet, folder: &Path) -> Result<Exploration, Refusal> {
         let table = table.map_err(|e| told(&e, e.hint()))?;
         let learnt = if target.is_some() { TARGET } else { CLASS };
         let options = Options { target: Some(learnt.to_owned()), ..Options::default() };
-        return Ok(explore::table(set.name, &table, &options, set.class_names));
+        let numbers = Some(target.is_some());
+        return Ok(explore::table(set.name, &table, &options, numbers, set.class_names));
     }
     let images = Images::of(set.form, folder, Some(set.classes as usize));
     let images = images.expect("what is no table is images").map_err(|e| told(&e, e.hint()))?;

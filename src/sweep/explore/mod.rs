@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use crate::dataset::images::Images;
-use crate::dataset::table::{Missing, Options, Table, Target, Values};
+use crate::dataset::table::{Missing, Options, Shown, Table, Target, Values};
 pub use column::{Feature, Pair};
 pub use html::page;
 pub use picture::Picture;
@@ -38,7 +38,7 @@ pub struct Exploration {
     pub kind: &'static str,
     /// Samples looked at.
     pub samples: u64,
-    /// Rows of a table sealed as the test set, and not looked at.
+    /// Rows of a table that may be sealed as the test set, and are not looked at.
     pub sealed: u64,
     /// Shape of a sample.
     pub shape: Vec<usize>,
@@ -130,20 +130,26 @@ pub fn images(name: &str, images: &Images, names: &[&str]) -> Exploration {
     found
 }
 
-/// Looks at a table: at its training rows where the target is known, else at all.
+/// Looks at a table: where the target is known at the rows that no way to learn it seals, else at
+/// all. `numbers`, where that is known too, says whether the target is a number and not a class.
 #[must_use]
-pub fn table(name: &str, table: &Table, options: &Options, names: &[&str]) -> Exploration {
+pub fn table(
+    name: &str,
+    table: &Table,
+    options: &Options,
+    numbers: Option<bool>,
+    names: &[&str],
+) -> Exploration {
     let wanted = options.target.as_ref();
     let target = wanted.and_then(|name| table.columns.iter().position(|c| c.name == *name));
-    let options = Options { missing: Missing::Mean, ..options.clone() };
     let mut notes = Vec::new();
-    let samples = target.and_then(|place| {
-        let made = table.samples(&options, is_number(&table.columns[place].values));
-        made.map_err(|error| notes.push(format!("can't be learnt from as it is: {error}"))).ok()
-    });
-    let rows =
-        samples.as_ref().map_or_else(|| (0..table.rows).collect(), |samples| samples.rows.clone());
-    let learnt = samples.as_ref().map(|samples| &samples.target);
+    let shown = target.and_then(|place| shown(table, place, options, numbers, &mut notes));
+    let rows = match (&shown, target) {
+        (Some(shown), _) => shown.rows.clone(),
+        (None, Some(_)) => Vec::new(),
+        (None, None) => (0..table.rows).collect(),
+    };
+    let learnt = shown.as_ref().map(|shown| &shown.target);
     let found_classes = match learnt {
         Some(Target::Classes { labels, names: own }) => {
             let given = names.len() == own.len();
@@ -166,7 +172,7 @@ pub fn table(name: &str, table: &Table, options: &Options, names: &[&str]) -> Ex
         name: name.to_owned(),
         kind: "table",
         samples: rows.len() as u64,
-        sealed: samples.as_ref().map_or(0, |s| s.sealed as u64),
+        sealed: shown.as_ref().map_or(0, |shown| shown.sealed as u64),
         shape: vec![inputs.len()],
         target: target.map(|place| table.columns[place].name.clone()),
         classes: found_classes,
@@ -178,6 +184,36 @@ pub fn table(name: &str, table: &Table, options: &Options, names: &[&str]) -> Ex
     };
     found.remark();
     found
+}
+
+/// The rows that may be looked at, with what stands out of them; nothing where none may.
+fn shown(
+    table: &Table,
+    target: usize,
+    options: &Options,
+    numbers: Option<bool>,
+    notes: &mut Vec<String>,
+) -> Option<Shown> {
+    let column = &table.columns[target];
+    let likely = numbers.unwrap_or_else(|| is_number(&column.values));
+    let ways = if numbers.is_some() { vec![likely] } else { vec![likely, !likely] };
+    let mean = Options { missing: Missing::Mean, ..options.clone() };
+    if let Err(error) = table.samples(&mean, likely) {
+        notes.push(format!("can't be learnt from as it is: {error}; {}", error.hint()));
+    }
+    let Ok(shown) = table.shown(target, options.test, &ways) else {
+        notes.push(format!(
+            "no row is looked at: where `{}` can't be learnt, nothing tells which rows are sealed; \
+             is it the right column?",
+            column.name
+        ));
+        return None;
+    };
+    if shown.differ {
+        let fact = "which rows are sealed depends on `task` and `missing`: what one of them seals";
+        notes.push(format!("{fact} counts as sealed here"));
+    }
+    Some(shown)
 }
 
 /// Whether a target is to be learnt as a number: it has fractions or very many values.
@@ -212,7 +248,7 @@ impl Exploration {
                 self.features.iter().filter(|f| by(f)).map(|f| f.name.as_str()).collect();
             (!names.is_empty()).then(|| (names.len(), names[..names.len().min(5)].join("`, `")))
         };
-        let constant = list(&|f| f.distinct <= 1);
+        let constant = list(&|f| f.distinct <= 1 && self.samples > 0);
         let holes = list(&|f| f.missing > 0);
         let say = |found: Option<(usize, String)>, what: &str| {
             found.map(|(n, names)| {

@@ -7,7 +7,94 @@ fn of(text: &str, target: Option<&str>) -> Exploration {
     let path = folder.path().join("t.csv");
     std::fs::write(&path, text).unwrap();
     let options = Options { target: target.map(str::to_owned), test: 0.0, ..Options::default() };
-    table("t", &Table::read(&path).unwrap(), &options, &[])
+    table("t", &Table::read(&path).unwrap(), &options, None, &[])
+}
+
+/// The rows that sweeps seal are asked of the samples themselves, in all ways to make these.
+#[test]
+fn no_row_is_shown_that_a_sweep_may_seal_and_all_others_are() {
+    let leave = crate::dataset::Unsealed::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    let text = |hole: usize, lost: usize, target: &dyn Fn(usize) -> String| -> String {
+        let cell = |i: usize| if i % hole == hole - 1 { String::new() } else { i.to_string() };
+        let learnt = |i: usize| if i == lost { String::new() } else { target(i) };
+        let row = |i: usize| format!("{},n{i},{i},{}\n", cell(i), learnt(i));
+        format!("x,name,row,y\n{}", (0..300).map(row).collect::<String>())
+    };
+    let words = |i: usize| ["a", "b", "c"][i % 3].to_owned();
+    let whole = |i: usize| (i % 7).to_string();
+    let fractions = |i: usize| format!("{}.5", i % 90);
+    let mut differed = Vec::new();
+    for (case, text, numbers) in [
+        ("words", text(999, 999, &words), false),
+        ("a missing target", text(999, 5, &words), false),
+        ("holes", text(7, 999, &words), false),
+        ("holes and a missing target", text(2, 6, &words), false),
+        ("whole numbers", text(999, 999, &whole), false),
+        ("whole numbers with holes", text(3, 5, &whole), false),
+        ("fractions with holes", text(5, 7, &fractions), true),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let made = Table::read(&path).unwrap();
+        let options = Options { target: Some("y".into()), ..Options::default() };
+        let mut sealed = HashSet::new();
+        let mut most = 0;
+        // With 300 names nothing is learnt unless they are left out.
+        for (missing, ignore) in [
+            (Missing::Refuse, "name"),
+            (Missing::Mean, "name"),
+            (Missing::Drop, "name"),
+            (Missing::Drop, "name,x"),
+        ] {
+            for numbers in [false, true] {
+                let options = Options { missing, ignore: Some(ignore.into()), ..options.clone() };
+                let Ok(test) = made.test_samples(&leave, &options, numbers) else { continue };
+                most = most.max(test.sealed);
+                sealed.extend(test.rows);
+            }
+        }
+        let shown = made.shown(3, 0.2, &[numbers, !numbers]).unwrap();
+        let with_target = (0..300).filter(|&row| !made.columns[3].is_missing(row));
+        let open: Vec<usize> = with_target.filter(|row| !sealed.contains(row)).collect();
+        assert_eq!((shown.rows, shown.sealed), (open, sealed.len()), "{case}");
+        assert_eq!(shown.differ, sealed.len() > most, "{case}");
+        let found = table("t", &made, &options, None, &[]);
+        let expected = (300 - made.columns[3].missing() - sealed.len(), sealed.len());
+        assert_eq!((found.samples as usize, found.sealed as usize), expected, "{case}");
+        if found.notes.iter().any(|note| note.contains("depends on `task`")) {
+            differed.push(case);
+        }
+    }
+    let all = ["holes", "holes and a missing target", "whole numbers", "whole numbers with holes"];
+    assert_eq!(differed, all, "where the ways seal different rows, that is told");
+}
+
+#[test]
+fn nothing_is_shown_where_nothing_can_be_learnt_and_why_is_told() {
+    for rows in ["1,a\n2,a\n3,a\n", "1,7\n2,7\n3,7\n", "1,\n2,a\n3,\n"] {
+        let found = of(&format!("x,y\n{rows}"), Some("y"));
+        assert_eq!((found.samples, found.features[0].spread), (0, None), "{rows}");
+        let said = text(&found, false);
+        assert!(said.contains("no row is looked at") && said.contains("right column?"), "{said}");
+        assert!(!said.contains("constant") && page(&found).contains("no row is looked at"));
+    }
+    assert_eq!(of("x,y\n1,a\n2,a\n", None).samples, 2, "without a target nothing is sealed");
+}
+
+#[test]
+fn of_a_known_kind_of_target_no_other_way_to_learn_it_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    let rows: String = (0..100).map(|i| format!("{i},{}\n", i % 7)).collect();
+    std::fs::write(&path, format!("x,y\n{rows}")).unwrap();
+    let options = Options { target: Some("y".into()), ..Options::default() };
+    let made = Table::read(&path).unwrap();
+    for (numbers, classes) in [(false, 7), (true, 0)] {
+        let found = table("t", &made, &options, Some(numbers), &[]);
+        let sealed = made.samples(&options, numbers).unwrap().sealed as u64;
+        assert_eq!((found.sealed, found.classes.len()), (sealed, classes));
+    }
 }
 
 #[test]

@@ -131,8 +131,7 @@ pub(super) fn confirm(
             "top" => top = count(&part.value, "`confirm.top`", MOST_TRIALS, mistakes),
             "seeds" if matches!(part.value.kind, Kind::Int(_)) => {
                 let many = count(&part.value, "`confirm.seeds`", MOST, mistakes);
-                let first = search.iter().max().map_or(0, |most| most.saturating_add(1));
-                seeds = many.map(|many| (first..first.saturating_add(many)).collect());
+                seeds = many.and_then(|many| fresh(&part.value, search, many, mistakes));
             }
             "seeds" => {
                 seeds = Some(super::check::seeds(part, "`confirm.seeds`", mistakes));
@@ -167,6 +166,27 @@ pub(super) fn confirm(
         return None;
     }
     Some(Confirm { top, seeds })
+}
+
+/// As many seeds as asked for, from the first on that is greater than all of the search. The spec of
+/// the stage lists them, and is read as any other: it knows none beyond an `i64`.
+fn fresh(node: &Node, search: &[u64], many: u64, mistakes: &mut Mistakes) -> Option<Vec<u64>> {
+    let most = search.iter().max();
+    let first = most.map_or(0, |most| most.saturating_add(1));
+    let end = first.saturating_add(many);
+    if end <= i64::MAX.unsigned_abs() + 1 {
+        return Some((first..end).collect());
+    }
+    let greatest = most.copied().unwrap_or_default();
+    mistakes.add(
+        Mistake::new(
+            node.span.clone(),
+            format!("beyond the seed {greatest} of the search there are not {many} more"),
+            format!("no seed is greater than {}", i64::MAX),
+        )
+        .hint("give `seeds` smaller numbers, or list those of `confirm`: `seeds: [1, 2, 3]`"),
+    );
+    None
 }
 
 /// `stage`: only in what dlgrid has written.
@@ -239,6 +259,27 @@ mod tests {
         let seeds = |text: &str| spec(text).expect("a spec").confirm.expect("confirm").seeds;
         assert_eq!(seeds("confirm: {top: 2, seeds: 4}\n"), [3, 4, 5, 6]);
         assert_eq!(seeds("confirm: {top: 2, seeds: [1, 9]}\n"), [1, 9]);
+    }
+
+    #[test]
+    fn fresh_seeds_end_where_seeds_do() {
+        let of = |first: i64, confirm: &str| {
+            let text = format!(
+                "name: t\ntrain: {{data: {{set: mnist}}}}\nseeds: [{first}]\nconfirm: {{top: 1, seeds: {confirm}}}\n"
+            );
+            let read = read("t.yaml", text.as_bytes(), 1000);
+            let seeds = read.map(|(spec, _)| spec.confirm.expect("confirm").seeds);
+            seeds.map_err(|errors| errors.render(false, 200))
+        };
+        for (first, confirm) in [(i64::MAX, "1"), (i64::MAX, "5"), (i64::MAX - 4, "5")] {
+            let told = of(first, confirm).expect_err("a mistake");
+            let fact =
+                format!("beyond the seed {first} of the search there are not {confirm} more");
+            assert!(told.contains(&fact) && told.contains("t.yaml:4:"), "{told}");
+        }
+        let last = of(i64::MAX - 5, "5").expect("a spec").last().copied();
+        assert_eq!(last, Some(i64::MAX.unsigned_abs()));
+        assert_eq!(of(i64::MAX, "[3, 9]").expect("a spec"), [3, 9]);
     }
 
     #[test]

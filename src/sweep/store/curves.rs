@@ -1,5 +1,6 @@
 //! Curves: the metrics of each epoch, beside the segments; the leaderboard never reads them.
-use std::collections::{HashMap, HashSet};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -144,7 +145,8 @@ pub struct Curves {
     pub damaged: u64,
 }
 
-/// The curve of one run, epochs in order; of two attempts at an epoch the higher counts.
+/// The curve of one run, epochs in order; an attempt takes the place of those before from its
+/// first epoch on.
 ///
 /// # Errors
 /// What the system refused.
@@ -167,27 +169,53 @@ pub fn curves_of(
     files.retain(|name| name.attempt == 0 || slices(name.slice));
     files.sort_by_key(|name| (name.attempt, name.nonce.clone(), name.slice));
     let read: Vec<_> = fs::each(&files, |name| Some(read_file(dir, name, runs)));
-    let mut merged: HashMap<u64, Vec<Epoch>> = HashMap::new();
+    let mut merged: HashMap<u64, Vec<(u32, Epoch)>> = HashMap::new();
     let mut damaged = 0;
-    for part in read {
+    for (name, part) in files.iter().zip(read) {
         let (epochs, bad) = part?;
         damaged += bad;
         for epoch in epochs {
-            merged.entry(epoch.index).or_default().push(epoch);
+            merged.entry(epoch.index).or_default().push((name.attempt, epoch));
         }
     }
-    merged.values_mut().for_each(in_order);
-    Ok(Curves { runs: merged, damaged })
+    let runs = merged.into_iter().map(|(index, lines)| (index, in_order(lines))).collect();
+    Ok(Curves { runs, damaged })
 }
 
-/// Puts epochs in order. They came by rising attempt: of several attempts at one the last stays.
-fn in_order(epochs: &mut Vec<Epoch>) {
-    if epochs.is_sorted_by(|a, b| a.epoch < b.epoch) {
-        return;
+/// Puts the lines of a run in order, each with its attempt; they came by rising attempt. An attempt
+/// went on before its first epoch, or began anew: what those before it told of later epochs is no
+/// part of what became of the run. Its own lines come in any order (a file that failed is gone on
+/// with in another), and of one epoch there may be several: a program tells its metrics as it has
+/// them.
+fn in_order(lines: Vec<(u32, Epoch)>) -> Vec<Epoch> {
+    if lines.is_sorted_by(|(_, a), (_, b)| a.epoch < b.epoch) {
+        return lines.into_iter().map(|(_, epoch)| epoch).collect();
     }
-    epochs.reverse();
-    epochs.sort_by_key(|epoch| epoch.epoch);
-    epochs.dedup_by_key(|epoch| epoch.epoch);
+    let mut firsts = BTreeMap::new();
+    for (attempt, epoch) in &lines {
+        let first = firsts.entry(*attempt).or_insert(epoch.epoch);
+        *first = epoch.epoch.min(*first);
+    }
+    let mut kept: BTreeMap<u32, Epoch> = BTreeMap::new();
+    for (attempt, epoch) in lines {
+        if let Some(first) = firsts.remove(&attempt) {
+            drop(kept.split_off(&first));
+        }
+        match kept.entry(epoch.epoch) {
+            Entry::Vacant(free) => {
+                free.insert(epoch);
+            }
+            Entry::Occupied(mut there) => join(there.get_mut(), epoch),
+        }
+    }
+    kept.into_values().collect()
+}
+
+/// Adds what a later line tells of the same epoch.
+fn join(epoch: &mut Epoch, later: Epoch) {
+    epoch.metrics.extend(later.metrics);
+    epoch.seconds = later.seconds;
+    epoch.samples_per_s = later.samples_per_s.or(epoch.samples_per_s);
 }
 
 /// So many runs are looked for line by line; of more, most lines are theirs.

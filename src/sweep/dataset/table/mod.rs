@@ -1,12 +1,14 @@
 //! Tables: named columns of numbers or words, read from a CSV file and made into samples.
 mod parse;
 mod samples;
+mod shown;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
 
 pub use samples::{Encoding, Samples, Target};
+pub use shown::Shown;
 
 /// What a CSV file may be and hold at most, in bytes, unpacked.
 const LIMIT: u64 = 1 << 34;

@@ -115,7 +115,7 @@ impl Table {
 }
 
 /// The rows that are used; one with something missing is an error or left out.
-fn kept(
+pub(super) fn kept(
     rows: usize,
     used: &[&Column],
     target: &Column,
@@ -154,7 +154,11 @@ fn kept(
 }
 
 /// The target of each kept row, and the stratum that its test rows are drawn from.
-fn learn(target: &Column, rows: &[usize], numbers: bool) -> Result<(Target, Vec<i64>), TableError> {
+pub(super) fn learn(
+    target: &Column,
+    rows: &[usize],
+    numbers: bool,
+) -> Result<(Target, Vec<i64>), TableError> {
     let name = &target.name;
     let (labels, names) = match (&target.values, numbers) {
         (Values::Numbers(all), true) => {
@@ -220,7 +224,7 @@ fn classes_of_numbers(
 }
 
 impl Target {
-    fn only(self, places: &[usize]) -> Self {
+    pub(super) fn only(self, places: &[usize]) -> Self {
         match self {
             Self::Classes { labels, names } => {
                 Self::Classes { labels: places.iter().map(|&i| labels[i]).collect(), names }
@@ -232,7 +236,7 @@ impl Target {
 
 /// Which of the kept rows are sealed as the test set: the same share of every stratum, drawn by
 /// the row's number alone, so that every run and every command seals the same rows.
-fn seal(rows: &[usize], strata: &[i64], share: f64) -> Vec<bool> {
+pub(super) fn seal(rows: &[usize], strata: &[i64], share: f64) -> Vec<bool> {
     let mut sealed = vec![false; rows.len()];
     let mut groups = std::collections::BTreeMap::<i64, Vec<usize>>::new();
     for (i, stratum) in strata.iter().enumerate() {

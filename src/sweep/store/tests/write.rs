@@ -84,7 +84,7 @@ fn an_attempt_goes_on_where_the_one_before_stopped() {
 }
 
 #[test]
-fn curves_of_the_highest_attempt_win_epoch_by_epoch() {
+fn curves_of_the_highest_attempt_win_from_its_first_epoch_on() {
     let (_keep, dir) = scratch();
     let mut first = SegmentWriter::begin(&dir, 0, facts()).expect("begin");
     for e in 1..=3 {
@@ -104,6 +104,63 @@ fn curves_of_the_highest_attempt_win_epoch_by_epoch() {
     let every = curves_of(&dir, None, |slice| slice == 0).expect("read");
     assert_eq!((every.runs.len(), every.damaged), (2, 0));
     assert!(curves_of(&dir, None, |slice| slice == 1).expect("read").runs.is_empty());
+}
+
+#[test]
+fn an_attempt_takes_the_place_of_what_came_after_its_first_epoch() {
+    // Each attempt's epochs as they are written; then the epoch and the attempt that is left of it.
+    let cases: [(&[&[u32]], &[(u32, u32)]); 7] = [
+        (&[&[1, 2, 3]], &[(1, 1), (2, 1), (3, 1)]),
+        (&[&[3, 1, 2]], &[(1, 1), (2, 1), (3, 1)]),
+        (&[&[1, 2, 3, 4], &[1, 2]], &[(1, 2), (2, 2)]),
+        (&[&[1, 2, 3, 4], &[3]], &[(1, 1), (2, 1), (3, 2)]),
+        (&[&[1, 2], &[3, 4]], &[(1, 1), (2, 1), (3, 2), (4, 2)]),
+        (&[&[1, 2, 3, 4], &[5, 3, 4]], &[(1, 1), (2, 1), (3, 2), (4, 2), (5, 2)]),
+        (&[&[1, 2, 3, 4], &[3, 4], &[4]], &[(1, 1), (2, 1), (3, 2), (4, 3)]),
+    ];
+    for (attempts, left) in cases {
+        let (_keep, dir) = scratch();
+        for (attempt, epochs) in (1_u32..).zip(attempts) {
+            let mut writer = SegmentWriter::begin(&dir, 0, facts()).expect("begin");
+            epochs.iter().for_each(|&e| writer.epoch(&epoch(4, e, f64::from(attempt))));
+            writer.close().expect("close");
+        }
+        let read = curves(&dir, 4).expect("read");
+        let read: Vec<(u32, f64)> =
+            read.iter().map(|e| (e.epoch, e.metrics["train/loss"].0)).collect();
+        let left: Vec<(u32, f64)> = left.iter().map(|(e, at)| (*e, f64::from(*at))).collect();
+        assert_eq!(read, left, "{attempts:?}");
+    }
+}
+
+#[test]
+fn metrics_of_an_epoch_that_come_line_by_line_are_put_together() {
+    let (_keep, dir) = scratch();
+    let line = |e: u32, name: &str, value: f64| Epoch {
+        metrics: BTreeMap::from([(name.to_owned(), Number(value))]),
+        seconds: value,
+        ..epoch(4, e, 0.0)
+    };
+    let mut first = SegmentWriter::begin(&dir, 0, facts()).expect("begin");
+    first.epoch(&line(1, "mistaken", 9.0));
+    first.close().expect("close");
+    let mut second = SegmentWriter::begin(&dir, 0, facts()).expect("begin");
+    for (e, name, value) in [
+        (1, "train/loss", 3.0),
+        (1, "valid/loss", 4.0),
+        (2, "train/loss", 5.0),
+        (1, "train/loss", 6.0),
+    ] {
+        second.epoch(&line(e, name, value));
+    }
+    second.close().expect("close");
+    let read = curves(&dir, 4).expect("read");
+    let told: Vec<_> = read.iter().map(|e| (e.epoch, e.seconds, e.metrics.clone())).collect();
+    let of = |metrics: &[(&str, f64)]| -> BTreeMap<String, Number> {
+        metrics.iter().map(|(name, value)| ((*name).to_owned(), Number(*value))).collect()
+    };
+    let one = of(&[("train/loss", 6.0), ("valid/loss", 4.0)]);
+    assert_eq!(told, [(1, 6.0, one), (2, 5.0, of(&[("train/loss", 5.0)]))]);
 }
 
 #[test]

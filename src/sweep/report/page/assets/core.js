@@ -43,9 +43,10 @@ function short(x) {
 }
 function span(s) {
   if (!isFinite(s)) return "–";
-  if (s < 10) return s.toFixed(1) + "s";
-  if (s < 60) return Math.round(s) + "s";
-  if (s < 3600) return Math.floor(s / 60) + "m " + String(Math.round(s % 60)).padStart(2, "0") + "s";
+  if (s < 9.95) return s.toFixed(1) + "s";
+  s = Math.round(s);
+  if (s < 60) return s + "s";
+  if (s < 3600) return Math.floor(s / 60) + "m " + String(s % 60).padStart(2, "0") + "s";
   if (s < 86400) return Math.floor(s / 3600) + "h " + String(Math.floor(s / 60) % 60).padStart(2, "0") + "m";
   return Math.floor(s / 86400) + "d " + String(Math.floor(s / 3600) % 24).padStart(2, "0") + "h";
 }
