@@ -108,8 +108,9 @@ fn curves_of_the_highest_attempt_win_from_its_first_epoch_on() {
 
 #[test]
 fn an_attempt_takes_the_place_of_what_came_after_its_first_epoch() {
-    // Each attempt's epochs as they are written; then the epoch and the attempt that is left of it.
-    let cases: [(&[&[u32]], &[(u32, u32)]); 7] = [
+    /// Each attempt's epochs as they are written; then the epoch and the attempt that is left of it.
+    type Case = (&'static [&'static [u32]], &'static [(u32, u32)]);
+    let cases: [Case; 7] = [
         (&[&[1, 2, 3]], &[(1, 1), (2, 1), (3, 1)]),
         (&[&[3, 1, 2]], &[(1, 1), (2, 1), (3, 1)]),
         (&[&[1, 2, 3, 4], &[1, 2]], &[(1, 2), (2, 2)]),
