@@ -46,6 +46,8 @@ fn the_test_set_is_opened_once_and_every_report_says_so() {
         let counts = end["confusion"].as_array().unwrap().iter();
         let counts = counts.flat_map(|row| row.as_array().unwrap()).map(|n| n.as_u64().unwrap());
         assert_eq!(counts.sum::<u64>(), 80, "all of the test set");
+        // By the name that `export`, logs and weights give it.
+        here.run(["show", "blobs/finish-1", end["run"].as_str().unwrap()]).code(0).says("accuracy");
     }
     let told = here.run(["report", "blobs"]).code(0).out;
     assert!(told.contains("test set opened once, on 20"), "{told}");

@@ -4,7 +4,7 @@ use crate::space::NoCondition;
 use crate::spec::Spec;
 use crate::store::merge::Results;
 use crate::text::plural;
-use crate::trial::{RunId, TrialId};
+use crate::trial::TrialId;
 
 /// What runs are looked for in.
 pub struct Among<'a> {
@@ -164,12 +164,11 @@ pub fn find_run(among: &Among<'_>, wanted: &str) -> Result<FoundRun, NoRun> {
 fn by_id(among: &Among<'_>, prefix: &str) -> Option<FoundRun> {
     let mut of_trial = Vec::new();
     for index in among.begun() {
-        let Some((point, seed, fold)) = among.spec.place(index) else { continue };
-        let Some(work) = among.spec.space.work(point) else { continue };
-        if RunId::of(&work, seed, fold).to_string().starts_with(prefix) {
+        let Some(run) = among.spec.run(index) else { continue };
+        if run.id.to_string().starts_with(prefix) {
             return Some(FoundRun { index, note: None });
         }
-        if TrialId::of(&work).to_string().starts_with(prefix) {
+        if TrialId::of(&run.work).to_string().starts_with(prefix) {
             of_trial.push(index);
         }
     }

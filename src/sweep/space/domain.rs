@@ -171,8 +171,13 @@ impl Domain {
                 .cloned()
                 .unwrap_or(Value::Null),
             Self::Linear { from, to, steps } => {
-                Value::Float(between(*from, *to, index, *steps, |share| from + (to - from) * share))
-                    .canonical()
+                Value::Float(between(*from, *to, index, *steps, |share| {
+                    let value = from + (to - from) * share;
+                    // What is left of a sum that comes to 0 is rounding, of which all digits count.
+                    let is_rest = value.abs() < 1e-12 * from.abs().max(to.abs());
+                    if is_rest { 0.0 } else { value }
+                }))
+                .canonical()
             }
             Self::Log { from, to, steps } => {
                 let (low, high) = (from.ln(), to.ln());
@@ -279,6 +284,17 @@ mod tests {
         let tenths = Domain::linear(0.0, 1.0, 11).expect("domain");
         assert_eq!(tenths.at(3), Value::Float(0.3));
         assert_eq!(shown(&Domain::int(16, 70, 16).expect("domain")), ["16", "32", "48", "64"]);
+    }
+
+    #[test]
+    fn a_range_across_zero_has_a_zero() {
+        for (from, to, steps, zero) in [(-0.3, 0.6, 10, 3), (-1.9, 0.2, 22, 19), (-1.0, 1.0, 3, 1)]
+        {
+            let range = Domain::linear(from, to, steps).expect("domain");
+            assert_eq!((range.at(zero), range.find(&Value::Int(0))), (Value::Int(0), Some(zero)));
+        }
+        let small = Domain::linear(0.0, 1e-30, 3).expect("domain");
+        assert_eq!(small.at(1), Value::Float(5e-31));
     }
 
     #[test]

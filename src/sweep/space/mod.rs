@@ -209,7 +209,27 @@ impl Space {
         self.contains(point).then(|| self.work_unchecked(block, index))
     }
 
+    /// Whether a point itself gives this parameter a value, and not only what all points share.
+    #[must_use]
+    pub fn gives(&self, point: u64, path: &str) -> bool {
+        let param = self.paths.iter().position(|p| p == path);
+        let (Some(param), Some((block, index))) = (param, self.place(point)) else { return false };
+        self.blocks[block].values(index).iter().any(|(given, _)| *given == param)
+    }
+
     fn effective(&self, block: usize, index: u64) -> Vec<Option<Value>> {
+        let resolved = self.resolved(block, index);
+        match self.base {
+            Base::Train(_) => {
+                resolved.into_iter().map(|value| value.filter(|v| *v != Value::Null)).collect()
+            }
+            Base::Command(_) => resolved,
+        }
+    }
+
+    /// The value of each parameter at a point of a block, `null` where a setting is; nothing where it
+    /// does not exist or does nothing.
+    fn resolved(&self, block: usize, index: u64) -> Vec<Option<Value>> {
         match self.work_unchecked(block, index) {
             Work::Train(settings) => self
                 .paths
@@ -217,10 +237,7 @@ impl Space {
                 .map(|path| {
                     let place = key::find(path)?;
                     let key = &key::KEYS[place];
-                    settings
-                        .applies(key)
-                        .then(|| settings.resolved(place))
-                        .filter(|v| *v != Value::Null)
+                    settings.applies(key).then(|| settings.resolved(place))
                 })
                 .collect(),
             Work::Command(command) => {

@@ -21,7 +21,8 @@ impl Space {
             return true;
         }
         let work = self.work_unchecked(block, index).canonical();
-        let mine = self.effective(block, index);
+        // With what is `null`: that is a value of a parameter as others are.
+        let mine = self.resolved(block, index);
         self.blocks[..block].iter().any(|earlier| {
             earlier
                 .find(&|param| mine.get(param).cloned().flatten())

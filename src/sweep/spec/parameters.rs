@@ -44,6 +44,7 @@ pub(super) fn declare(
     let mut plots = Vec::new();
     let mut rule_spans = Vec::new();
     let before = mistakes.0.len();
+    shaping.name_all(find("sweeps"), &common);
     if let Some(sweeps) = find("sweeps") {
         for item in
             mistakes.items(&sweeps.value, "`sweeps`", "[{parameters: {…}}, {parameters: {…}}]")
@@ -117,14 +118,18 @@ impl Shaping<'_> {
     ) {
         let mut axes: Vec<Axis> = Vec::new();
         let mut spans: Vec<(usize, Range<usize>)> = Vec::new();
+        let mut owned = 0;
         for (level, part) in sections.iter().enumerate() {
-            let own = level == 0;
             for axis in self.axes(part, mistakes) {
-                let taken = axis.0.params().iter().find_map(|p| {
+                let params = axis.0.params();
+                let taken = params.iter().find_map(|p| {
                     spans.iter().find(|(q, _)| q == p).map(|(_, span)| (*p, span.clone()))
                 });
+                // A block's own take the place of those that all blocks share, of an axis as a whole.
+                let is_own = |p: &usize| spans[..owned].iter().any(|(q, _)| q == p);
+                let is_replaced = level > 0 && params.iter().all(is_own);
                 match taken {
-                    Some((param, first)) if own => mistakes.add(
+                    Some((param, first)) if !is_replaced => mistakes.add(
                         Mistake::new(
                             axis.1.clone(),
                             format!("`{}` varies twice", self.paths[param]),
@@ -138,6 +143,9 @@ impl Shaping<'_> {
                         axes.push(axis.0);
                     }
                 }
+            }
+            if level == 0 {
+                owned = spans.len();
             }
         }
         axes.sort_by_key(|a| a.params().iter().min().copied());
@@ -155,6 +163,19 @@ impl Shaping<'_> {
         rules.whens = spans;
         plots.push(Plot { axes, whens, excludes });
         rule_spans.push(rules);
+    }
+
+    /// Names all parameters of all blocks, in order: a rule that blocks share may speak of what only a
+    /// later one has. What is wrong with them is told when they are read.
+    fn name_all(&mut self, sweeps: Option<&Entry>, common: &Sections<'_>) {
+        let mut unheard = Mistakes::default();
+        let Some(sweeps) = sweeps else { return };
+        for item in unheard.items(&sweeps.value, "`sweeps`", "") {
+            let inner = unheard.entries(item, "a block of `sweeps`");
+            for part in [&Sections::of(&inner), common] {
+                let _named = self.axes(part, &mut unheard);
+            }
+        }
     }
 
     fn axes(&mut self, part: &Sections<'_>, mistakes: &mut Mistakes) -> Vec<(Axis, Range<usize>)> {

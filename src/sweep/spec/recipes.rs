@@ -258,7 +258,8 @@ pub(super) fn check_points(
                 {
                     mistakes.add(super::folds::mistake(fact, work, places));
                 }
-                idle(&settings, space, work, places, &mut told, &mut idle_everywhere, mistakes);
+                let here = (space, point);
+                idle(&settings, here, work, places, &mut told, &mut idle_everywhere, mistakes);
             }
         }
         if told.len() >= 50 {
@@ -282,7 +283,7 @@ pub(super) fn check_points(
 /// below `train` may do nothing at some points, but not at all.
 fn idle(
     settings: &Settings,
-    space: &Space,
+    (space, point): (&Space, u64),
     work: &Work,
     places: &BTreeMap<String, Range<usize>>,
     told: &mut HashSet<String>,
@@ -296,9 +297,7 @@ fn idle(
         .map(|(_, key)| key)
         .collect();
     for key in &idle {
-        let varies =
-            space.paths().iter().any(|p| p == key.path) && !work.given.contains_key(key.path);
-        if !varies || !told.insert(format!("idle {}", key.path)) {
+        if !space.gives(point, key.path) || !told.insert(format!("idle {}", key.path)) {
             continue;
         }
         let Some((selector, choices)) = key.only else { continue };

@@ -43,6 +43,10 @@ impl Shaping<'_> {
                     .chain(key::KEYS.iter().map(|k| k.path).filter(|_| self.trains()))
                     .collect();
                 mistakes.add(match nearest(path, words) {
+                    Some(word) if word.contains('-') => shown.hint(format!(
+                        "in a condition `-` is minus: call the parameter `{}`",
+                        word.replace('-', "_")
+                    )),
                     Some(word) => shown.hint(format!("did you mean `{word}`?")),
                     None => {
                         shown.hint("text stands in quotes of its own: `optimizer.kind == 'sgd'`")

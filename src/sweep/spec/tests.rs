@@ -407,3 +407,4 @@ mod folds;
 mod meaning;
 mod scale;
 mod tasks;
+mod unions;
