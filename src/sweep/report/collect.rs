@@ -233,7 +233,8 @@ impl Subject<'_> {
             _ => (Some((now - last.time).max(0.0)), None),
         };
         let trial = (source.trial)(point)?.short();
-        Some(Running { index, trial, seed: Some(seed), fold, seconds, epoch })
+        let slice = last.at.slice;
+        Some(Running { index, trial, seed: Some(seed), fold, seconds, epoch, slice })
     }
 
     fn with<T>(&self, metrics: &[String], then: impl FnOnce(&Source<'_>) -> T) -> T {

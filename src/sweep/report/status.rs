@@ -3,6 +3,8 @@ mod json;
 pub(super) mod queue;
 mod trouble;
 
+use std::collections::HashSet;
+
 use super::around::Note;
 use super::table::parameter;
 use super::{Aim, Cause, Range, Row, Source, Summary, Title, Together, ranges};
@@ -78,6 +80,7 @@ impl Status {
         let ended = || source.facts.iter().filter(|f| f.state.is_ended()).map(|f| f.seconds);
         let runs = counts.ended();
         let seconds_a_run = (runs > 0).then(|| ended().sum::<f64>() / float(runs));
+        let slices: HashSet<u32> = running.iter().map(|run| run.slice).collect();
         Self {
             sweep: source.sweep.clone(),
             aim: source.aim.clone(),
@@ -89,7 +92,7 @@ impl Status {
             best: super::best(source),
             running,
             arrays,
-            pace: Pace::of(&counts, seconds_a_run),
+            pace: Pace::of(&counts, slices.len() as u64, seconds_a_run),
             fused: None,
             together: Together::of(&source.facts),
             causes: super::cause::group(&source.facts),
@@ -118,6 +121,8 @@ pub struct Running {
     pub seconds: Option<f64>,
     /// Epochs that a durable checkpoint holds.
     pub epoch: Option<u32>,
+    /// Its slice: runs of one slice that are trained at once are trained together.
+    pub slice: u32,
 }
 
 /// How fast a sweep goes.
@@ -134,21 +139,24 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// The pace of a sweep whose ended runs took so many seconds each; nothing while none has
-    /// ended or none is being trained. Of a run being trained, half is taken to be left.
+    /// The pace of a sweep whose ended runs took so many seconds each, and that so many workers
+    /// train; nothing while none has ended or none is being trained. Of a run being trained, half
+    /// is taken to be left. Of runs that are trained together each bears its part of the seconds:
+    /// a worker is no faster by how many it has begun.
     #[must_use]
-    pub fn of(counts: &Counts, seconds_a_run: Option<f64>) -> Option<Self> {
+    pub fn of(counts: &Counts, workers: u64, seconds_a_run: Option<f64>) -> Option<Self> {
         let seconds_a_run = seconds_a_run.filter(|s| s.is_finite() && *s > 0.0)?;
         let at_once = counts.get(State::Running);
         if at_once == 0 {
             return None;
         }
-        let (streams, idle) = (float(at_once), float(counts.idle()));
+        let streams = float(workers.clamp(1, at_once));
+        let left = float(counts.idle()) + float(at_once) / 2.0;
         Some(Self {
             seconds_a_run,
             at_once,
             runs_an_hour: 3600.0 * streams / seconds_a_run,
-            seconds_left: (idle / streams + 0.5) * seconds_a_run,
+            seconds_left: left / streams * seconds_a_run,
         })
     }
 }

@@ -697,6 +697,7 @@ fn one_screen_tells_how_it_goes() {
                 fold: None,
                 seconds: Some(62.0),
                 epoch: Some(4),
+                slice: 0,
             }],
             vec![array(Kind::Canary), array(Kind::Runs)],
         )
@@ -769,10 +770,15 @@ fn one_screen_tells_how_it_goes() {
 fn pace_is_guessed_from_what_ended() {
     let mut counts = Counts::of([State::Running; 4]);
     counts.add(State::Waiting, 40);
-    let pace = status::Pace::of(&counts, Some(30.0)).expect("a pace");
+    let pace = status::Pace::of(&counts, 4, Some(30.0)).expect("a pace");
     assert_eq!((pace.seconds_left, pace.runs_an_hour), (315.0, 480.0));
-    assert_eq!(status::Pace::of(&counts, None), None);
-    assert_eq!(status::Pace::of(&Counts::of([State::Waiting]), Some(30.0)), None);
+    assert_eq!(status::Pace::of(&counts, 4, None), None);
+    assert_eq!(status::Pace::of(&Counts::of([State::Waiting]), 0, Some(30.0)), None);
+    // 320 wait, 16 are trained together in 160 s, of which each bears ten.
+    let mut counts = Counts::of([State::Running; 16]);
+    counts.add(State::Waiting, 320);
+    let pace = status::Pace::of(&counts, 1, Some(10.0)).expect("a pace");
+    assert_eq!((pace.seconds_left, pace.runs_an_hour, pace.at_once), (3280.0, 360.0, 16));
 }
 
 #[test]

@@ -48,7 +48,9 @@ impl Reduction {
             all.narrow(0, start, len).view(declared.shape.as_slice())
         });
         let gradients = gradients.collect();
+        // All or none: one that sums by itself would wait for the others for ever.
         let beside = ranks.beside();
+        let beside = if ranks.all(beside.is_some()) { beside } else { None };
         let pace = Pace::new(beside.is_some());
         // A first step cut into buckets says what they are; one that is not cut is one bucket.
         let whole = 0..starts[starts.len() - 1];
