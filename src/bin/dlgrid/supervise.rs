@@ -10,7 +10,7 @@ use dlgrid_sweep::exec::slurm::ending::{self, Count};
 use dlgrid_sweep::exec::slurm::ledger::Intent;
 use dlgrid_sweep::exec::slurm::request::Request;
 use dlgrid_sweep::exec::slurm::task::{ArrayTask, Befallen};
-use dlgrid_sweep::exec::usage::Meter;
+use dlgrid_sweep::exec::usage::{Meter, gpu_ids};
 use dlgrid_sweep::host;
 use dlgrid_sweep::orders;
 use dlgrid_sweep::slice::{INTENT, OBEYS_AS};
@@ -30,9 +30,8 @@ use crate::work;
 /// Where the workers of a task run: one a GPU as far as there are some, else side by side.
 fn slots(workers: usize, threads: usize, trains: bool) -> Vec<Slot> {
     let visible = host::env("CUDA_VISIBLE_DEVICES").and_then(|list| list.into_string().ok());
-    let ids = visible.iter().flat_map(|list| list.split(','));
-    let gpus: Vec<String> =
-        ids.filter(|id| !matches!(*id, "" | "NoDevFiles")).map(str::to_owned).collect();
+    let ids = visible.iter().flat_map(|list| gpu_ids(list));
+    let gpus: Vec<String> = ids.map(str::to_owned).collect();
     (0..workers.max(1))
         .map(|n| Slot {
             device: if gpus.is_empty() { "auto".into() } else { "cuda:0".into() },

@@ -148,6 +148,13 @@ fn ask_gpus(visible: &str) -> Option<(f64, u64)> {
     gpus(&String::from_utf8_lossy(&output.stdout))
 }
 
+/// The GPUs that a list as in `CUDA_VISIBLE_DEVICES` names. For a job without any Slurm writes
+/// `NoDevFiles` there.
+#[must_use]
+pub fn gpu_ids(list: &str) -> Vec<&str> {
+    list.split(',').filter(|id| !matches!(*id, "" | "NoDevFiles")).collect()
+}
+
 /// Time between two looks at the memory; at the GPUs.
 const MEMORY_EVERY: Duration = Duration::from_millis(200);
 const GPUS_EVERY: Duration = Duration::from_secs(30);
@@ -177,8 +184,7 @@ impl Meter {
             looked: None,
             peak: None,
             visible: visible
-                .filter(|list| !matches!(&**list, "" | "NoDevFiles"))
-                .filter(|_| host::which("nvidia-smi").is_some()),
+                .filter(|list| !gpu_ids(list).is_empty() && host::which("nvidia-smi").is_some()),
             asked: None,
             answers: None,
             gpu_sum: 0.0,
@@ -248,6 +254,12 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_of_gpus_may_name_none() {
+        assert_eq!(gpu_ids("0,MIG-7"), ["0", "MIG-7"]);
+        assert!(gpu_ids("").is_empty() && gpu_ids("NoDevFiles").is_empty());
+    }
 
     #[test]
     fn the_file_that_counts_kills_is_that_of_the_memory_controller() {

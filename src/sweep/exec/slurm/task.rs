@@ -3,6 +3,7 @@
 use super::call::Slurm;
 use super::error::SlurmError;
 use super::ledger::{self, Fate, Intent, Kind};
+use crate::exec::usage::gpu_ids;
 use crate::mutant::{self, Mutant};
 use crate::store::layout::SweepDir;
 use crate::store::merge::LastEvent;
@@ -109,9 +110,8 @@ impl ArrayTask {
         let cpus = number("SLURM_CPUS_ON_NODE").or_else(|| number("SLURM_CPUS_PER_TASK"));
         let each = number("SLURM_MEM_PER_CPU").zip(cpus).map(|(mib, cpus)| mib * cpus);
         let gpus = host::env("CUDA_VISIBLE_DEVICES").or_else(|| host::env("SLURM_JOB_GPUS"));
-        let is_one = |id: &&str| !matches!(*id, "" | "NoDevFiles");
         let gpus = gpus
-            .and_then(|list| Some(list.to_str()?.split(',').filter(is_one).count() as u64))
+            .and_then(|list| Some(gpu_ids(list.to_str()?).len() as u64))
             .filter(|gpus| *gpus > 0);
         Granted {
             seconds: intent.granted.seconds,
