@@ -50,6 +50,20 @@ pub fn open(sweep: &Sweep, kind: StageKind, number: u32) -> Result<Option<Sweep>
     }
 }
 
+/// A sweep, or a stage with what its sweep asks of Slurm and has done around the runs.
+///
+/// # Errors
+/// If it can't be opened; a stage whose sweep can't has only what it says itself.
+pub fn open_any(dir: SweepDir) -> Result<Sweep, SweepError> {
+    let own = Sweep::open(dir)?;
+    let of = own.spec.stage.as_ref().and_then(|_| own.dir.path().parent());
+    let of = of.and_then(|of| Sweep::open(SweepDir::new(of)).ok());
+    Ok(match of {
+        Some(of) => as_its_sweep(own, &of),
+        None => own,
+    })
+}
+
 /// Creates a stage of a sweep, or opens it where it is there.
 ///
 /// # Errors
@@ -101,6 +115,10 @@ fn root(sweep: &Sweep) -> &Path {
 fn as_its_sweep(mut stage: Sweep, sweep: &Sweep) -> Sweep {
     stage.spec.slurm = sweep.spec.slurm.clone();
     stage.spec.upkeep = Upkeep { confirm: false, sanity: false, ..sweep.spec.upkeep.clone() };
+    // Its end was told before the test set was opened.
+    if stage.spec.finishes() {
+        stage.spec.upkeep.on_complete = Vec::new();
+    }
     stage
 }
 

@@ -239,3 +239,41 @@ fn a_sweep_that_is_plainly_broken_is_stopped_here_too_and_a_complete_one_is_conc
     let board = here.sweeps().pop().unwrap().join("report/0001/leaderboard.csv");
     assert_eq!(std::fs::read_to_string(board).unwrap().lines().count(), 41);
 }
+
+#[test]
+fn what_follows_the_end_of_a_sweep_comes_also_where_no_run_is_left() {
+    let here = Sandbox::new();
+    here.write("toy.yaml", script(3, REPORT));
+    here.run(["submit", "toy.yaml"]).code(0);
+    // As after a stop between the last run and the report.
+    let around = "after: report\non_complete: [sh, -c, 'echo told >> told']\n";
+    here.write("toy.yaml", format!("{}{around}", script(3, REPORT)));
+    for _ in 0..2 {
+        here.run(["submit", "toy.yaml"]).code(0).says("3 of 3 runs done");
+        assert_eq!(std::fs::read_to_string(here.path().join("told")).unwrap(), "told\n");
+    }
+    assert!(here.sweeps().pop().unwrap().join("report/0001").exists());
+}
+
+#[test]
+fn what_was_taken_over_later_is_not_missing_and_words_name_the_sweep_that_is_meant() {
+    let here = Sandbox::new();
+    let body = format!("test -e healed || exit 9; {REPORT}");
+    here.write("toy.yaml", format!("{}max_failures: 1\n", script(4, &body)));
+    here.run(["submit", "toy.yaml", "--slots", "1"]).code(6);
+    let narrow = here.sweeps().pop().unwrap();
+    let label = narrow.file_name().unwrap().to_str().unwrap().to_owned();
+    here.write("healed", "");
+    here.write("wide.yaml", script(6, &body));
+    here.run(["submit", "wide.yaml"]).code(0).says("6 of 6 runs done");
+    // What ended there is taken over; the run that failed stays so.
+    let begun = here.count("start");
+    here.run(["submit", "toy.yaml"]).says(&format!("dlgrid retry {label} trains them again"));
+    assert_eq!(here.count("start"), begun, "nothing is trained again");
+    let status = here.run(["status", &label, "--format", "json"]).json();
+    assert_eq!((&status["missing"], &status["ended"]), (&0.into(), &4.into()), "{status}");
+    let taken = here.run(["logs", &label, "2"]).code(2).says("its log is there");
+    let hint = taken.err.split('`').filter(|s| s.starts_with("dlgrid logs ")).last().unwrap();
+    let words: Vec<&str> = hint.split(' ').skip(1).collect();
+    here.run([words[0], words[1], words[2]]).code(0);
+}

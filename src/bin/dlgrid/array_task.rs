@@ -104,7 +104,7 @@ fn errand_for(
     intent: &Intent,
     task: ArrayTask,
 ) -> anyhow::Result<u8> {
-    let (begun, meter) = (begin(sweep, intent, task, &[], 1), Meter::begin());
+    let (begun, meter) = (begin(sweep, intent, task, &[], args), Meter::begin());
     let done = match kind {
         Kind::Canary => errand::canary(sweep, args, intent),
         Kind::TopUp => errand::top_up(sweep, intent).map(|()| None),
@@ -145,8 +145,14 @@ pub fn begin(
     intent: &Intent,
     task: ArrayTask,
     slices: &[u32],
-    workers: usize,
+    args: &Args,
 ) -> Option<TaskWriter> {
+    let count = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    let of_node = args.its_ranks().map(|ranks| (ranks.kind, count(ranks.per_node())));
+    let workers = match of_node {
+        Some((As::Slots, each)) => each,
+        _ => count(args.workers as u64),
+    };
     let begin = Begin {
         schema: TASK_SCHEMA,
         intent: intent.number,
@@ -155,7 +161,8 @@ pub fn begin(
         restarts: task.restarts,
         node: node(),
         slices: ranges::write(slices),
-        workers: u32::try_from(workers).unwrap_or(u32::MAX),
+        workers,
+        ranks: of_node.map(|(_, each)| each),
         granted: ArrayTask::granted(intent),
         time: host::now(),
     };

@@ -18,7 +18,7 @@ use dlgrid_sweep::store::layout::SweepDir;
 use dlgrid_sweep::store::read::{self, RetryPolicy};
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::text::plural;
-use dlgrid_sweep::{exit, host};
+use dlgrid_sweep::{exit, find, host};
 
 use crate::cluster::PATIENCE as FOR_SLURM;
 use crate::completion;
@@ -60,14 +60,17 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     // Its stages are sweeps of their own, begun after it.
     let mut stopped = Vec::new();
     for one in [vec![dir.clone()], dir.stages()].concat() {
-        stopped.extend(cancel_whole(&one)?);
+        stopped.extend(cancel_whole(&one)?.map(|code| (one, code)));
     }
-    if stopped.is_empty() {
-        talk(&format!("nothing works on `{label}`; all that has ended is kept\n"));
-    } else {
-        next(&format!("dlgrid retry {label}   (goes on where it was)"));
+    match stopped.last() {
+        None => talk(&format!("nothing works on `{label}`; all that has ended is kept\n")),
+        // A sweep that goes on confirms its best again, and opens no test set.
+        Some((of, _)) if of.is_finish() => {
+            next(&format!("dlgrid retry {}   (goes on where it was)", of.label()));
+        }
+        Some(_) => next(&format!("dlgrid retry {label}   (goes on where it was)")),
     }
-    Ok(stopped.into_iter().max().unwrap_or(exit::OK))
+    Ok(stopped.into_iter().map(|(_, code)| code).max().unwrap_or(exit::OK))
 }
 
 /// Stops a sweep, or a stage of one, alone: the exit code; nothing where nothing works on it.
@@ -183,7 +186,8 @@ fn cancel_some(sweep: &Sweep, text: &str) -> anyhow::Result<u8> {
         plural(open.matching, "run"),
         plural(tasks, "task")
     ));
-    next(&format!("dlgrid retry {}   (puts them back)", sweep.manifest.name));
+    let name = find::typed(&sweep.dir, &sweep.manifest.name);
+    next(&format!("dlgrid retry {name}   (puts them back)"));
     Ok(exit::OK)
 }
 

@@ -27,6 +27,8 @@ pub struct Found {
     pub site: Site,
     /// The settings that count: those of the spec over those of the site.
     pub settings: SlurmSettings,
+    /// Whether a sweep that a process of another machine works on is taken over: it is gone.
+    pub take_over: bool,
 }
 
 /// The Slurm that a sweep with these settings, below `folder`, goes to: none where this machine
@@ -47,21 +49,19 @@ pub fn find(
         }
         return Ok(None);
     };
-    for (given, option) in [(args.slots.is_some(), "--slots"), (args.take_over, "--take-over")] {
-        if given {
-            return Err(refuse(
-                exit::INPUT,
-                format!("`{option}` is for sweeps on this machine, and this one goes to Slurm"),
-                "add `--local`, or set `slurm.max_running` in the spec",
-            ));
-        }
+    if args.slots.is_some() {
+        return Err(refuse(
+            exit::INPUT,
+            "`--slots` is for sweeps on this machine, and this one goes to Slurm",
+            "add `--local`, or set `slurm.max_running` in the spec",
+        ));
     }
     let slurm = slurm.telling(|text| talk(&format!("{text}\n")));
     let found = ask(slurm, args.site.as_deref(), spec)?;
     for warning in preflight::warnings(&found.cluster, &found.settings, folder) {
         talk(&format!("warning: {warning}\n"));
     }
-    Ok(Some(found))
+    Ok(Some(Found { take_over: args.take_over, ..found }))
 }
 
 /// Asks a Slurm what it is like, and finds its site.
@@ -74,7 +74,7 @@ fn ask(slurm: Slurm, site: Option<&str>, spec: &SlurmSettings) -> anyhow::Result
     preflight::check(&cluster, &settings)?;
     preflight::check_account(&slurm, &cluster, &settings)?;
     let slurm = slurm.passing(&script::further_variables(&settings)?);
-    Ok(Found { slurm, cluster, site, settings })
+    Ok(Found { slurm, cluster, site, settings, take_over: false })
 }
 
 /// What Slurm says of a task of such a sweep, without submitting anything.

@@ -40,6 +40,7 @@ pub fn conclude(sweep: &Sweep, upkeep: &Upkeep) -> anyhow::Result<Option<String>
             return Err(refuse(exit::UNEXPECTED, error.to_string(), error.hint()));
         }
         Err(ConcludeError::Store(error)) => return Err(error.into()),
+        Err(ConcludeError::Sweep(error)) => return Err(error.into()),
     };
     if upkeep.on_complete.is_empty() || !is_first(&sweep.dir)? {
         return Ok(None);

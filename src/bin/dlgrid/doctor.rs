@@ -71,7 +71,10 @@ fn table(lines: &[Line], worst: Verdict, view: View) -> String {
     text += match worst {
         Verdict::Ok => "\nall is well\n",
         Verdict::Warn => "\nsweeps run here; the warnings say what is limited\n",
-        Verdict::Missing => "\nsweeps do not run here until what is missing is mended\n",
+        Verdict::Missing => {
+            "\nsweeps that train (`train:`) do not run here until what is missing is mended; those of\n\
+             programs (`command:`) need dlgrid alone\n"
+        }
     };
     text
 }

@@ -18,10 +18,15 @@ use dlgrid_sweep::{host, report::collect::Subject};
 use crate::cluster;
 use crate::completion;
 use crate::pick::{AskSlurm, Picked, Queue, Root};
+use crate::ranks;
 use crate::show::{Terminal, print};
 use crate::stage::{Crew, begin, best, open_runs};
 use crate::talk::{refuse, talk};
 use crate::work::{self, LocalArgs};
+
+/// Trials, and seeds of each, where no option says how many.
+const TRIALS: u64 = 1;
+const SEEDS: u64 = 5;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,12 +48,12 @@ pub struct Args {
     pub sweep: Option<String>,
     #[command(flatten)]
     root: Root,
-    /// How many trials
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
-    top: u64,
-    /// Runs of each, on as many seeds
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000))]
-    seeds: u64,
+    /// How many trials [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100))]
+    top: Option<u64>,
+    /// Runs of each, on as many seeds [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: Option<u64>,
     /// Open the test set once more
     #[arg(long)]
     again: bool,
@@ -84,6 +89,8 @@ pub fn run(args: &Args) -> Result<u8> {
     let worker = work::preflight(&sweep.spec, &args.work)?;
     let slurm = cluster::find(&args.work, &crate::slurm::last_settings(sweep)?, sweep.dir.path())?;
     stage::check(sweep, StageKind::Finish, opening.number, &chosen)?;
+    let settings = slurm.as_ref().map_or(&sweep.spec.slurm, |found| &found.settings);
+    ranks::check(&sweep.spec, settings, &worker.program, slurm.is_none())?;
     if is_new {
         publish(sweep, &opening)?;
     } else {
@@ -178,6 +185,7 @@ fn opening(args: &Args, sweep: &Sweep, board: &[(u64, String)]) -> Result<(Openi
     let before = tested::all(sweep)?;
     if let Some(last) = before.last() {
         if last.ended < last.runs.1 {
+            refuse_another(args, &last.opening)?;
             return Ok((last.opening.clone(), false));
         }
         if !args.again {
@@ -197,16 +205,34 @@ fn opening(args: &Args, sweep: &Sweep, board: &[(u64, String)]) -> Result<(Openi
             ));
         }
     }
+    let top = usize::try_from(args.top.unwrap_or(TRIALS)).unwrap_or(usize::MAX);
     let opening = Opening {
         schema: OPENING_SCHEMA,
         number: u32::try_from(before.len() + 1).unwrap_or(u32::MAX),
-        trials: board.iter().take(args.top as usize).map(|(_, name)| name.clone()).collect(),
-        seeds: args.seeds,
+        trials: board.iter().take(top).map(|(_, name)| name.clone()).collect(),
+        seeds: args.seeds.unwrap_or(SEEDS),
         host: host::name(),
         dlgrid: env!("CARGO_PKG_VERSION").into(),
         time: host::now(),
     };
     Ok((opening, true))
+}
+
+/// What was written down can't be changed: another choice would be another opening.
+fn refuse_another(args: &Args, begun: &Opening) -> Result<()> {
+    let (trials, seeds) = (begun.trials.len() as u64, begun.seeds);
+    if args.top.is_none_or(|top| top == trials) && args.seeds.is_none_or(|asked| asked == seeds) {
+        return Ok(());
+    }
+    Err(refuse(
+        exit::INPUT,
+        format!(
+            "the finish that was begun is of {} on {}, and goes on first",
+            plural(trials, "trial"),
+            plural(seeds, "seed")
+        ),
+        "leave `--top` and `--seeds` out; once it has ended, `--again` opens the test set once more",
+    ))
 }
 
 fn publish(sweep: &Sweep, opening: &Opening) -> Result<()> {

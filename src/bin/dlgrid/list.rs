@@ -24,8 +24,8 @@ pub struct ListArgs {
     #[command(flatten)]
     root: Root,
     /// Form of the output
-    #[arg(long, value_enum, env = "DLGRID_FORMAT", default_value_t = Format::Table)]
-    format: Format,
+    #[arg(long, value_enum)]
+    format: Option<Format>,
     #[command(flatten)]
     slurm: AskSlurm,
 }
@@ -37,6 +37,7 @@ pub struct ListArgs {
 pub fn run(args: ListArgs) -> Result<u8> {
     let found = find::all(&args.root.root).map_err(|error| wrong_input(&error, error.hint()))?;
     let queue = Queue::new(&args.slurm);
+    let format = Format::of(args.format, |_| true)?;
     let busy = Busy::steps("sweeps read", found.len() as u64);
     let read = |one: &Found| {
         let entry = entry(one, &queue);
@@ -46,15 +47,15 @@ pub fn run(args: ListArgs) -> Result<u8> {
     let entries: Vec<Entry> = found.iter().map(read).collect();
     drop(busy);
     let now = host::now();
-    print(&match args.format {
+    print(&match format {
         Format::Table => list::render(&entries, now, Terminal::stdout().view()),
         Format::Json => list::render_json(&entries),
         Format::Csv => list::render_csv(&entries),
         Format::Markdown => list::render_markdown(&entries, now),
     })?;
-    if let (Format::Table, Some(newest)) = (args.format, entries.first()) {
+    if let (Format::Table, Some(newest)) = (format, entries.first()) {
         let command = if newest.state() == "done" { "report" } else { "status" };
-        next(&format!("dlgrid {command} {}   (the newest)", newest.sweep.name));
+        next(&format!("dlgrid {command} {}   (the newest)", newest.sweep.typed));
     }
     if entries.is_empty() {
         let root = args.root.root.display();
@@ -72,6 +73,7 @@ fn entry(found: &Found, queue: &Queue) -> Entry {
                 name: found.name.clone(),
                 id: found.id.clone(),
                 dir: found.dir.path().display().to_string(),
+                typed: found.dir.label(),
             },
             created: found.created,
             aim: Aim::default(),

@@ -21,7 +21,7 @@ use dlgrid_sweep::store::merge::Results;
 use dlgrid_sweep::store::{read, tasks};
 use dlgrid_sweep::sweep::{Sweep, SweepError};
 use dlgrid_sweep::text::clean;
-use dlgrid_sweep::{exit, host, orders};
+use dlgrid_sweep::{exit, host, orders, stage};
 
 use super::busy::Busy;
 use super::show::{Refusal, note};
@@ -89,6 +89,7 @@ pub struct Picked {
     ledger: Ledger,
     left_out: HashMap<u64, u32>,
     starts: LazyStarts,
+    typed: String,
 }
 
 impl Picked {
@@ -111,7 +112,7 @@ impl Picked {
     /// If it can't be read.
     pub fn open(found: &Found, queue: &Queue) -> Result<Self> {
         let _busy = Busy::new(format!("reading {}", clean(&found.name)));
-        let sweep = Sweep::open(found.dir.clone()).map_err(unreadable)?;
+        let sweep = stage::open_any(found.dir.clone()).map_err(unreadable)?;
         let results = read::load_to_show(&sweep.dir, &sweep.manifest.id)?;
         sweep.verify(&results).map_err(unreadable)?;
         let here = local_liveness(&sweep.dir);
@@ -124,7 +125,8 @@ impl Picked {
         let left_out = around::left_out(&sweep, &results, &orders::read(&sweep.dir)?, &ledger);
         let dir = sweep.dir.clone();
         let starts = LazyStarts::new(Box::new(move || read_starts(&dir)));
-        Ok(Self { sweep, results, liveness, standing, ledger, left_out, starts })
+        let typed = find::typed(&sweep.dir, &sweep.manifest.name);
+        Ok(Self { sweep, results, liveness, standing, ledger, left_out, starts, typed })
     }
 
     /// The state in which the newest task of a slice is over, while Slurm remembers it.
@@ -164,6 +166,7 @@ impl Picked {
             .with_slurm(self.standing.as_deref())
             .with_starts(&self.starts)
             .with_left_out(&self.left_out)
+            .with_typed(&self.typed)
     }
 }
 

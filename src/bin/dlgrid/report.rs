@@ -45,9 +45,9 @@ pub struct ReportArgs {
     pub sweep: Option<String>,
     #[command(flatten)]
     root: Root,
-    /// Form of the output
-    #[arg(long, value_enum, env = "DLGRID_FORMAT", default_value_t = Format::Table)]
-    format: Format,
+    /// Form of the output [default: table, or what DLGRID_FORMAT says]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
     /// Show only the first N trials [default: 20 in a table, else all]
     #[arg(long, value_name = "N", conflicts_with = "all")]
     top: Option<usize>,
@@ -91,25 +91,26 @@ pub struct ReportArgs {
 /// # Errors
 /// If the sweep is not found or can't be read, or names what does not exist.
 pub fn run(args: ReportArgs) -> Result<u8> {
-    if args.importance && args.format == Format::Csv {
+    let format = Format::of(args.format, |form| !(args.importance && form == Format::Csv))?;
+    if args.importance && format == Format::Csv {
         return Err(wrong_input(
             "CSV has one line a trial, and no room for `--importance`",
             "add `--format json`",
         ));
     }
-    if args.runs && !matches!(args.format, Format::Json | Format::Csv) {
+    if args.runs && !matches!(format, Format::Json | Format::Csv) {
         return Err(wrong_input(
             "`--runs` needs a form that holds runs",
             "add `--format csv` or `--format json`",
         ));
     }
-    if args.pictures.is_some() && args.format != Format::Markdown {
+    if args.pictures.is_some() && format != Format::Markdown {
         return Err(wrong_input("`--pictures` are for Markdown", "add `--format markdown`"));
     }
     let queue = Queue::new(&args.slurm);
     let picked = Picked::new(&args.root, args.sweep.as_deref(), &queue)?;
     let confirmed = if args.search { None } else { confirmed(&picked, &queue)? };
-    let few = args.format == Format::Table && args.html.is_none() && !args.all;
+    let few = format == Format::Table && args.html.is_none() && !args.all;
     let top = args.top.or(few.then_some(TOP));
     let query = Query {
         // What matters is asked of all trials, shown or not.
@@ -150,7 +151,7 @@ pub fn run(args: ReportArgs) -> Result<u8> {
         images = draw(&shown.sweep, &report, folder)?;
         report.importance = report.importance.filter(|_| args.importance);
     }
-    print(&match args.format {
+    print(&match format {
         Format::Table => table::render(&report, Terminal::stdout().view()),
         Format::Json => json::render(&report),
         Format::Csv if args.runs => csv::render_runs(&report),

@@ -70,7 +70,8 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         Format::Json => sanity::render_json(&checked),
         _ => sanity::render(&checked, Terminal::stdout().view()),
     })?;
-    if checked.bad() == 0 && args.format == Format::Table {
+    let has_file = args.file.as_os_str() != "-";
+    if checked.bad() == 0 && args.format == Format::Table && has_file {
         next(&format!("dlgrid submit {}", args.file.display()));
     }
     Ok(if checked.bad() > 0 { exit::UNSOUND } else { exit::OK })

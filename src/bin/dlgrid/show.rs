@@ -24,6 +24,28 @@ pub enum Format {
     Markdown,
 }
 
+/// The variable that says in which form, where no option does.
+const FORMAT: &str = "DLGRID_FORMAT";
+
+impl Format {
+    /// The form that was typed; else the one of `DLGRID_FORMAT`, where a command with such words
+    /// has that form; else a table.
+    ///
+    /// # Errors
+    /// If the variable holds no form.
+    pub fn of(typed: Option<Self>, has: impl Fn(Self) -> bool) -> Result<Self> {
+        let Some(word) = env(FORMAT).filter(|word| typed.is_none() && !word.is_empty()) else {
+            return Ok(typed.unwrap_or(Self::Table));
+        };
+        let word = word.to_string_lossy();
+        let form = Self::from_str(&word, true).map_err(|_| {
+            let fact = format!("`{FORMAT}` is `{}`, which is no form", clean(&word));
+            wrong_input(fact, "there are table, json, csv and markdown")
+        })?;
+        Ok(if has(form) { form } else { Self::Table })
+    }
+}
+
 /// Where output goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terminal {

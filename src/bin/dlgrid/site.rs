@@ -54,8 +54,8 @@ struct DetectArgs {
 #[derive(Debug, clap::Args)]
 struct FormatArgs {
     /// Form of the output: table or json
-    #[arg(long, value_enum, env = "DLGRID_FORMAT", default_value_t = Format::Table)]
-    format: Format,
+    #[arg(long, value_enum)]
+    format: Option<Format>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -64,8 +64,8 @@ struct ShowArgs {
     #[arg(add = ArgValueCandidates::new(completion::sites))]
     name: String,
     /// Form of the output: table (the profile's own text) or json
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[arg(long, value_enum)]
+    format: Option<Format>,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
@@ -156,7 +156,13 @@ fn write(name: &str, text: &str, cluster: &Cluster) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn list(format: Format) -> anyhow::Result<u8> {
+/// The forms that sites have.
+const fn has(form: Format) -> bool {
+    matches!(form, Format::Table | Format::Json)
+}
+
+fn list(format: Option<Format>) -> anyhow::Result<u8> {
+    let format = Format::of(format, has)?;
     let all = find::known(&find::folder());
     match format {
         Format::Table => {
@@ -235,7 +241,8 @@ fn settings(settings: &SlurmSettings) -> Value {
     Value::Object(given.chain(removed).collect())
 }
 
-fn show(name: &str, format: Format) -> anyhow::Result<u8> {
+fn show(name: &str, format: Option<Format>) -> anyhow::Result<u8> {
+    let format = Format::of(format, has)?;
     let folder = find::folder();
     match format {
         // What is wrong with it is told first: the text alone would look well.

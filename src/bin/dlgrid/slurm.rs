@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use dlgrid_sweep::exec::claim;
+use dlgrid_sweep::exec::claim::{self, Claimed};
 use dlgrid_sweep::exec::local::Worker;
 use dlgrid_sweep::exec::slurm::again::More;
 use dlgrid_sweep::exec::slurm::call::Slurm;
@@ -29,7 +29,7 @@ use dlgrid_sweep::store::record::Outcome;
 use dlgrid_sweep::store::tasks::Granted;
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::text::plural;
-use dlgrid_sweep::{exit, host, orders};
+use dlgrid_sweep::{exit, find, host, orders};
 
 use crate::busy::Busy;
 use crate::cluster::{Found, Place};
@@ -94,8 +94,14 @@ pub fn submit(
     wishes: &[Wish],
     upkeep: &Upkeep,
 ) -> anyhow::Result<u8> {
-    if let Some((holder, standing)) = claim::holder(&sweep.dir)? {
-        return Err(work::busy(sweep, &holder, standing));
+    if claim::holder(&sweep.dir)?.is_some() {
+        match claim::claim(&sweep.dir, found.take_over)? {
+            // Given back at once: from here on the tasks work on it.
+            Claimed::Ours(guard) => drop(guard),
+            Claimed::Taken(holder, standing) => {
+                return Err(work::busy(sweep, &holder, standing));
+            }
+        }
     }
     let results = read::load(&sweep.dir, &sweep.manifest.id)?;
     if wishes.iter().all(|wish| wish.slices.is_empty()) {
@@ -126,7 +132,7 @@ pub fn submit(
         request.publish(&dir)?;
         put(sweep, &found.slurm, request)?;
     }
-    let name = &sweep.manifest.name;
+    let name = find::typed(&sweep.dir, &sweep.manifest.name);
     next(&format!("dlgrid watch {name}; dlgrid report {name} at any time"));
     Ok(exit::OK)
 }
@@ -383,7 +389,7 @@ pub fn refuse_while_queued(sweep: &Sweep) -> anyhow::Result<()> {
     if standing.arrays.is_empty() {
         return Ok(());
     }
-    let name = &sweep.manifest.name;
+    let name = find::typed(&sweep.dir, &sweep.manifest.name);
     Err(refuse(
         exit::BUSY,
         format!("Slurm's queue has tasks of `{}`", sweep.dir.label()),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use dlgrid_sweep::exec::local::{self, Event, Job, Print, Slot, Worker};
+use dlgrid_sweep::exec::ranks::are_steps;
 use dlgrid_sweep::exec::slurm::ending::{self, Count};
 use dlgrid_sweep::exec::slurm::ledger::Intent;
 use dlgrid_sweep::exec::slurm::request::Request;
@@ -81,7 +82,7 @@ impl<'a> Supervisor<'a> {
         signals: Signals,
     ) -> Self {
         let granted = ArrayTask::granted(intent);
-        let record = begin(sweep, intent, task, &slices, args.workers);
+        let record = begin(sweep, intent, task, &slices, args);
         let request = Request::read(&sweep.dir, intent.request);
         Self {
             args,
@@ -109,13 +110,18 @@ impl<'a> Supervisor<'a> {
         let stops = Arc::new(AtomicUsize::new(0));
         let worked = match self.job(again) {
             Err(error) => Err(std::io::Error::other(error)),
-            Ok(job) => local::run(job, &stops, &mut |events| {
-                self.tick(events);
-                let stop = self.signals.asked() || self.signals.time_is_over();
-                if stop || self.stopped.is_some() {
-                    stops.store(1, Ordering::SeqCst);
+            Ok(job) => {
+                if job.slots.iter().any(|slot| are_steps(&slot.starter)) {
+                    self.meter.sees_no_workers();
                 }
-            }),
+                local::run(job, &stops, &mut |events| {
+                    self.tick(events);
+                    let stop = self.signals.asked() || self.signals.time_is_over();
+                    if stop || self.stopped.is_some() {
+                        stops.store(1, Ordering::SeqCst);
+                    }
+                })
+            }
         };
         if let Err(error) = worked {
             let why = format!("cannot start a worker: {error}");

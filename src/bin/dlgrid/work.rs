@@ -13,7 +13,7 @@ use dlgrid_sweep::store::merge::Results;
 use dlgrid_sweep::store::read::{self, RetryPolicy};
 use dlgrid_sweep::store::record::Outcome;
 use dlgrid_sweep::sweep::Sweep;
-use dlgrid_sweep::{dataset, doctor, exit, host};
+use dlgrid_sweep::{dataset, doctor, exit, find, host};
 
 use crate::busy::Busy;
 use crate::complete;
@@ -189,6 +189,7 @@ pub fn run(
     sweep.verify(&before)?;
     let slices = sweep.slices_left(&before, again);
     if slices.is_empty() {
+        conclude_once(sweep)?;
         return Ok(conclude(sweep, &before, false));
     }
     let stops = count_signals()?;
@@ -243,15 +244,28 @@ pub fn run(
     }
     let after = read::load(&sweep.dir, &sweep.manifest.id)?;
     let stopped = stops.load(Ordering::SeqCst) > 0;
-    let trouble = if stopped { None } else { complete::conclude(sweep, &sweep.spec.upkeep)? };
-    if let Some(why) = trouble {
-        talk(&format!("warning: {why}\n"));
+    let ended = after.runs.values().filter(|run| run.end.is_some()).count() as u64;
+    if !stopped || ended == sweep.manifest.runs {
+        tell_end(sweep)?;
     }
     Ok(conclude(sweep, &after, stopped))
 }
 
+/// What follows the end of a sweep, if it is complete; what of that failed is said.
+fn tell_end(sweep: &Sweep) -> anyhow::Result<()> {
+    if let Some(why) = complete::conclude(sweep, &sweep.spec.upkeep)? {
+        talk(&format!("warning: {why}\n"));
+    }
+    Ok(())
+}
+
+/// The same, unless it was done: whoever trained the last run may have been stopped before that.
+fn conclude_once(sweep: &Sweep) -> anyhow::Result<()> {
+    if complete::is_concluded(&sweep.dir, &sweep.spec.upkeep)? { Ok(()) } else { tell_end(sweep) }
+}
+
 pub fn busy(sweep: &Sweep, claim: &claim::Claim, standing: Standing) -> anyhow::Error {
-    let name = &sweep.manifest.name;
+    let name = find::typed(&sweep.dir, &sweep.manifest.name);
     let fact = format!(
         "another dlgrid (process {} on `{}`) is working on `{}`",
         claim.pid,
@@ -321,7 +335,7 @@ pub fn conclude(sweep: &Sweep, results: &Results, stopped: bool) -> u8 {
             parts.push(format!("{n} {word}"));
         }
     }
-    let name = &sweep.manifest.name;
+    let name = find::typed(&sweep.dir, &sweep.manifest.name);
     talk(&format!("{}: {}\n", sweep.dir.label(), parts.join(", ")));
     match (failed, missing) {
         (0, 0) => next(&format!("dlgrid report {name}")),

@@ -86,6 +86,12 @@ pub fn slot_words(node: u64) -> Vec<OsString> {
     .into()
 }
 
+/// Whether what these words start is a step of Slurm's: no descendant of who starts it.
+#[must_use]
+pub fn are_steps(starter: &[OsString]) -> bool {
+    starter.first().is_some_and(|program| program == "srun")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

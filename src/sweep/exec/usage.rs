@@ -172,6 +172,7 @@ pub struct Meter {
     gpu_sum: f64,
     gpu_looks: f64,
     gpu_peak: Option<u64>,
+    apart: bool,
 }
 
 impl Meter {
@@ -190,7 +191,14 @@ impl Meter {
             gpu_sum: 0.0,
             gpu_looks: 0.0,
             gpu_peak: None,
+            apart: false,
         }
+    }
+
+    /// The workers are steps that Slurm starts: no children of this process, so that processors
+    /// and memory tell nothing of them.
+    pub const fn sees_no_workers(&mut self) {
+        self.apart = true;
     }
 
     /// Looks again, if it is time to; never waits.
@@ -247,6 +255,7 @@ impl Meter {
             peak_memory_mib: self.peak,
             gpu_use: (self.gpu_looks > 0.0).then(|| self.gpu_sum / self.gpu_looks),
             gpu_peak_memory_mib: self.gpu_peak,
+            apart: self.apart,
         }
     }
 }
@@ -312,6 +321,7 @@ mod tests {
         meter.look();
         child.wait().expect("waited");
         let used = meter.used();
+        assert!(!used.apart);
         assert!(used.cpu_seconds > 0.0 && used.peak_memory_mib.is_some_and(|m| m < 4096));
     }
 }

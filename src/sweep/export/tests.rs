@@ -53,7 +53,12 @@ pub(super) fn export() -> Export {
         ..done.clone()
     };
     Export {
-        sweep: Title { name: "toy".into(), id: "ab".repeat(16), dir: "runs/toy-abababab".into() },
+        sweep: Title {
+            name: "toy".into(),
+            id: "ab".repeat(16),
+            dir: "runs/toy-abababab".into(),
+            typed: "toy".into(),
+        },
         aim: Aim { metric: "valid/loss".into(), maximize: false, best: false },
         description: Some("how low?".into()),
         created: 1_795_600_000.0,

@@ -26,8 +26,8 @@ pub fn find_log(sweep: &Sweep, results: &Results, index: u64) -> Result<Log, NoR
     let names = fs::list_dir(&folder).unwrap_or_default();
     let last = results.runs.get(&index).and_then(|run| run.last.as_ref());
     let last = last.ok_or(NoRun::NotBegun { index })?;
-    if let Some(from) = results.end(index).and_then(|end| end.from.clone()) {
-        return Err(NoRun::TakenOver { index, from: from.into() });
+    if let Some((from, end)) = results.end(index).and_then(|end| Some((end.from.clone()?, end))) {
+        return Err(NoRun::TakenOver { index, from: from.into(), run: end.run.to_string() });
     }
     let segment = last.at.segment();
     let named = recorded(results, &segment).filter(|name| names.contains(name));

@@ -165,7 +165,43 @@ pub fn find(root: &Path, wanted: Option<&str>) -> Result<Chosen, FindError> {
             return Err(FindError::NotASweep { path: path.to_owned() });
         }
     }
-    choose(&all(root)?, root, wanted)
+    let all = all(root)?;
+    choose(&all, root, wanted).or_else(|error| {
+        let stage = wanted.and_then(|wanted| stage_by_id(&all, wanted));
+        stage.map(|sweep| Chosen { sweep, note: None }).ok_or(error)
+    })
+}
+
+/// Whether these are the first digits, four at least, of an id.
+fn begins_id(wanted: &str, id: &str) -> bool {
+    let hex = wanted.len() >= 4 && wanted.bytes().all(|b| b.is_ascii_hexdigit());
+    hex && id.starts_with(&wanted.to_lowercase())
+}
+
+/// The stage of one of these sweeps whose id begins so.
+fn stage_by_id(all: &[Found], wanted: &str) -> Option<Found> {
+    let stages = all.iter().flat_map(|of| of.dir.stages());
+    stages.filter_map(|dir| open(dir.path())).find(|stage| begins_id(wanted, &stage.id))
+}
+
+/// What to type for the sweep, or the stage, in this directory: its name, or that of its directory
+/// where a newer sweep beside it has the name.
+#[must_use]
+pub fn typed(dir: &SweepDir, name: &str) -> String {
+    let (of, stage) = name.split_once('/').map_or((name, None), |(of, word)| (of, Some(word)));
+    let own = if stage.is_some() { dir.path().parent() } else { Some(dir.path()) };
+    let Some((own, root)) = own.and_then(|own| Some((own, own.parent()?))) else {
+        return name.to_owned();
+    };
+    // Directories are `<name>-<id>`: others need not be read.
+    let begins = format!("{of}-");
+    let names = fs::list_dir(root).unwrap_or_default();
+    let alike = names.iter().filter(|label| label.starts_with(&begins)).map(|l| root.join(l));
+    let created = open(own).map_or(0.0, |own| own.created);
+    let newer = |other: &Found| other.name == of && other.created > created;
+    let is_hidden =
+        alike.filter(|path| path != own).filter_map(|path| open(&path)).any(|f| newer(&f));
+    if is_hidden { dir.label() } else { name.to_owned() }
 }
 
 /// Whether a word after a sweep's name means one of its stages: `confirm`, `finish`, `finish-2`.
@@ -194,10 +230,9 @@ pub fn choose(all: &[Found], root: &Path, wanted: Option<&str>) -> Result<Chosen
     };
     let exact = |f: &&Found| f.name == wanted || f.dir.label() == wanted;
     let by_id = |f: &&Found| {
-        let hex = wanted.len() >= 4 && wanted.bytes().all(|b| b.is_ascii_hexdigit());
-        let lower = wanted.to_lowercase();
-        let tail = f.dir.label().rsplit('-').next().is_some_and(|t| t.starts_with(&lower));
-        hex && (f.id.starts_with(&lower) || tail)
+        let label = f.dir.label();
+        let tail = label.rsplit('-').next().is_some_and(|tail| begins_id(wanted, tail));
+        begins_id(wanted, &f.id) || tail
     };
     let by_prefix = |f: &&Found| f.name.starts_with(wanted) || f.dir.label().starts_with(wanted);
     let rules: [&dyn Fn(&&Found) -> bool; 3] = [&exact, &by_id, &by_prefix];
@@ -266,10 +301,12 @@ mod tests {
     #[test]
     fn directories_are_read_newest_first_and_others_are_not() {
         let root = tempfile::tempdir().expect("a folder");
-        for (dir, created) in [("a-1111", 1.0), ("b-2222", 2.0)] {
+        for (dir, created, id) in
+            [("a-1111", 1.0, "ab"), ("b-2222", 2.0, "ab"), ("a-1111/confirm", 3.0, "cd")]
+        {
             let path = root.path().join(dir);
             fs::create_dirs(&path).expect("a folder");
-            let card = serde_json::json!({"id": "ab".repeat(16), "name": dir, "created": created, "later": 1});
+            let card = serde_json::json!({"id": id.repeat(16), "name": dir, "created": created, "later": 1});
             fs::publish(&path.join("SWEEP.json"), card.to_string().as_bytes()).expect("a file");
         }
         fs::create_dirs(&root.path().join("other")).expect("a folder");
@@ -279,6 +316,20 @@ mod tests {
         let path = root.path().join("a-1111");
         let by_path = find(root.path(), path.to_str()).expect("a sweep");
         assert_eq!((by_path.sweep.name.as_str(), by_path.note), ("a-1111", None));
+        let stage = find(root.path(), Some("CDcd")).expect("a stage");
+        assert_eq!(stage.sweep.name, "a-1111/confirm");
+        assert!(
+            find(root.path(), Some("cdd")).is_err() && find(root.path(), Some("cdcc")).is_err()
+        );
+        let label = |of: &str| typed(&SweepDir::new(root.path().join(of)), "a");
+        assert_eq!(label("a-1111"), "a", "none newer has that name");
+        let newer = root.path().join("a-3333");
+        fs::create_dirs(&newer).expect("a folder");
+        let card = serde_json::json!({"id": "ef".repeat(16), "name": "a", "created": 9.0});
+        fs::publish(&newer.join("SWEEP.json"), card.to_string().as_bytes()).expect("a file");
+        assert_eq!([label("a-1111"), label("a-3333")], ["a-1111", "a"]);
+        let confirm = SweepDir::new(root.path().join("a-1111/confirm"));
+        assert_eq!(typed(&confirm, "a/confirm"), "a-1111/confirm");
         assert!(all(&root.path().join("none")).expect("nothing").is_empty());
         let other = root.path().join("other");
         assert!(matches!(find(root.path(), other.to_str()), Err(FindError::NotASweep { .. })));

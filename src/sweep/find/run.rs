@@ -1,4 +1,6 @@
 //! Which run of a sweep a person means: by its number, by an id, or by what it is.
+use std::collections::BTreeMap;
+
 use crate::judge::State;
 use crate::space::NoCondition;
 use crate::spec::Spec;
@@ -78,6 +80,14 @@ pub enum NoRun {
         /// What was asked for.
         wanted: String,
     },
+    /// The beginning of the ids of several.
+    #[error("the ids of {of} begin with `{wanted}`")]
+    Ambiguous {
+        /// What was asked for.
+        wanted: String,
+        /// How many there are, in words.
+        of: String,
+    },
     /// Text that is no condition.
     #[error(transparent)]
     Condition(#[from] NoCondition),
@@ -94,6 +104,8 @@ pub enum NoRun {
         index: u64,
         /// That sweep.
         from: String,
+        /// The id of the run there and here.
+        run: String,
     },
     /// There is no log.
     #[error("there is no log of run {index} in `{folder}`")]
@@ -110,6 +122,9 @@ impl NoRun {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
+            Self::Ambiguous { .. } => {
+                "give more digits; `dlgrid report --runs --format csv` has them all".into()
+            }
             Self::NotBegun { .. } => "`dlgrid status` shows what is going on".into(),
             Self::NoParameter { near: Some(near), .. } => format!("did you mean `{near}`?"),
             Self::NoParameter { known, .. } => format!("there are: {known}"),
@@ -119,8 +134,9 @@ impl NoRun {
             Self::Condition(_) => {
                 "a condition looks like `optimizer.lr < 1e-3 and state == 'failed'`".into()
             }
-            Self::TakenOver { from, .. } => {
-                format!("`dlgrid logs {} RUN`", from.get(..8).unwrap_or(from))
+            Self::TakenOver { from, run, .. } => {
+                let short = |id: &str| id.chars().take(8).collect::<String>();
+                format!("`dlgrid logs {} {}`", short(from), short(run))
             }
             Self::NoLog { .. } => {
                 "logs are kept in the sweep's folder; this one was removed".into()
@@ -157,22 +173,38 @@ pub fn find_run(among: &Among<'_>, wanted: &str) -> Result<FoundRun, NoRun> {
         return Err(NoRun::NotARun { wanted: wanted.into() });
     }
     by_id(among, &lower)
-        .ok_or_else(|| NoRun::NoMatch { name: spec.name.clone(), wanted: wanted.into() })
 }
 
 /// Looks through the runs that were begun, in order.
-fn by_id(among: &Among<'_>, prefix: &str) -> Option<FoundRun> {
-    let mut of_trial = Vec::new();
+fn by_id(among: &Among<'_>, prefix: &str) -> Result<FoundRun, NoRun> {
+    let (mut runs, mut trials) = (Vec::new(), BTreeMap::<TrialId, Vec<u64>>::new());
     for index in among.begun() {
         let Some(run) = among.spec.run(index) else { continue };
         if run.id.to_string().starts_with(prefix) {
-            return Some(FoundRun { index, note: None });
+            runs.push(index);
         }
-        if TrialId::of(&run.work).to_string().starts_with(prefix) {
-            of_trial.push(index);
+        let trial = TrialId::of(&run.work);
+        if trial.to_string().starts_with(prefix) {
+            trials.entry(trial).or_default().push(index);
         }
     }
-    among.worst(&of_trial, |runs| format!("the trial has {runs}"))
+    let of_trial = trials.values().next().and_then(|of| {
+        let say = |runs: &str| format!("the trial has {runs}");
+        among.worst(of, say)
+    });
+    match (runs.as_slice(), trials.len(), of_trial) {
+        ([index], 0, _) => Ok(FoundRun { index: *index, note: None }),
+        ([], 1, Some(found)) => Ok(found),
+        ([], ..) if trials.is_empty() => {
+            Err(NoRun::NoMatch { name: among.spec.name.clone(), wanted: prefix.into() })
+        }
+        (runs, trials, _) => {
+            let words = [(runs.len(), "run"), (trials, "trial")];
+            let words = words.into_iter().filter(|(count, _)| *count > 0);
+            let words: Vec<String> = words.map(|(n, word)| plural(n as u64, word)).collect();
+            Err(NoRun::Ambiguous { wanted: prefix.into(), of: words.join(" and ") })
+        }
+    }
 }
 
 /// Runs that a note names.
@@ -211,5 +243,45 @@ const fn badness(state: State) -> u8 {
         State::LeftOut => 5,
         State::Waiting => 6,
         State::Done => 7,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec;
+    use crate::store::merge::RunState;
+
+    #[test]
+    fn the_beginning_of_several_ids_is_refused() {
+        let text = "name: toy\ncommand: [echo]\nparameters: {x: {int: [0, 49]}}\nseeds: 2\n\
+                    objective: {minimize: loss}\n";
+        let spec = spec::read_again("toy.yaml", text.as_bytes()).expect("a spec");
+        let mut results = Results::default();
+        let ids = |index: u64| {
+            let run = spec.run(index).expect("a run");
+            (run.id.to_string(), TrialId::of(&run.work).to_string())
+        };
+        for index in 0..100 {
+            results.runs.insert(index, RunState::default());
+        }
+        let state = |_| State::Done;
+        let among = Among { spec: &spec, results: &results, state: &state };
+        for index in 0..100 {
+            let (run, trial) = ids(index);
+            assert_eq!(by_id(&among, &run[..8]).expect("one run").index, index);
+            let note = by_id(&among, &trial[..8]).expect("one trial").note.expect("two runs");
+            assert!(note.contains("the trial has 2 runs"), "{note}");
+        }
+        // A hundred runs and fifty trials cannot have sixteen beginnings of their own.
+        let refused = |digit: char| match by_id(&among, &digit.to_string()) {
+            Err(error @ NoRun::Ambiguous { .. }) => Some(error.to_string()),
+            _ => None,
+        };
+        let all: Vec<String> = "0123456789abcdef".chars().filter_map(refused).collect();
+        assert!(
+            all.iter().any(|text| text.contains("runs and") && text.contains("begin with")),
+            "{all:?}"
+        );
     }
 }

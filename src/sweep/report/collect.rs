@@ -23,6 +23,7 @@ use crate::space::Base;
 use crate::spec::{At, Goal, Objective, Spec};
 use crate::store::MetricId;
 use crate::store::layout::SweepDir;
+use crate::store::manifest::SliceSpan;
 use crate::store::merge::{LastEvent, Merged, Results, RunState};
 use crate::store::record::End;
 use crate::store::tasks::Cause;
@@ -37,8 +38,8 @@ pub struct Subject<'a> {
     pub spec: &'a Spec,
     /// Its runs, as the manifest counts them.
     pub runs: u64,
-    /// Runs of each slice that the sweep trains itself.
-    pub slices: Vec<u64>,
+    /// The slices that the sweep trains itself.
+    pub slices: &'a [SliceSpan],
     /// What its segments say.
     pub results: &'a Results,
     /// What the executor knows of the newest attempt at a slice.
@@ -66,20 +67,27 @@ impl<'a> Subject<'a> {
             name: sweep.manifest.name.clone(),
             id: sweep.manifest.id.clone(),
             dir: sweep.dir.path().display().to_string(),
+            typed: sweep.manifest.name.clone(),
         };
-        let slices = sweep.manifest.slices.iter().map(|slice| slice.runs).collect();
         let (spec, runs) = (&sweep.spec, sweep.manifest.runs);
         Self {
             title,
             spec,
             runs,
-            slices,
+            slices: &sweep.manifest.slices,
             results,
             liveness,
             slurm: None,
             starts: None,
             left_out: None,
         }
+    }
+
+    /// With what to type for it, where that is not its name.
+    #[must_use]
+    pub fn with_typed(mut self, typed: &str) -> Self {
+        typed.clone_into(&mut self.title.typed);
+        self
     }
 
     /// With what array tasks wrote of themselves.
@@ -139,7 +147,7 @@ impl Subject<'_> {
     /// How its runs are to be trained together, by its spec and its slices, and what is asked of
     /// Slurm.
     fn survey(&self) -> Option<Survey> {
-        let per_slice = self.slices.iter().copied().max().unwrap_or(1);
+        let per_slice = self.slices.iter().map(|slice| slice.runs).max().unwrap_or(1);
         cohort::survey(self.spec, per_slice, self.spec.slurm.asks_for_gpus())
     }
 
@@ -153,7 +161,7 @@ impl Subject<'_> {
         let around = Around {
             sweep: self.title.clone(),
             liveness: self.liveness,
-            runs_per_slice: self.slices.iter().copied().max().unwrap_or(1),
+            runs_per_slice: self.slices.iter().map(|slice| slice.runs).max().unwrap_or(1),
             runs: self.runs,
             repeated_seconds: self.results.runs.values().filter_map(again).sum(),
         };
@@ -262,7 +270,7 @@ impl Subject<'_> {
             ratio: ratio(spec),
             points: spec.space.points(),
             runs: self.runs,
-            missing: self.missing(&facts),
+            missing: self.missing(),
             facts,
             left_out: self.left_out_unbegun(),
             values: &values,

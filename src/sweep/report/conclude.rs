@@ -2,7 +2,7 @@
 //! the queue, the task that has the last run.
 use super::collect::Subject;
 use super::keep::{self, Kept};
-use super::{Query, ReportError};
+use super::{Query, ReportError, tested};
 use crate::exec::slurm::call::Slurm;
 use crate::exec::slurm::ledger::{Entry, Intent, Kind, Ledger};
 use crate::exec::slurm::state::Standing;
@@ -10,7 +10,7 @@ use crate::host;
 use crate::judge::Liveness;
 use crate::store::layout::SweepDir;
 use crate::store::{StoreError, read};
-use crate::sweep::Sweep;
+use crate::sweep::{Sweep, SweepError};
 
 /// The job in the queue that concludes the sweep after that of this intent: what was submitted
 /// later may train runs again that count as ended. A Slurm that does not answer has none.
@@ -50,6 +50,9 @@ pub enum ConcludeError {
     /// The directory can't be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Its stages can't be read.
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
     /// There is no report of it.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -79,6 +82,7 @@ pub fn conclude(sweep: &Sweep, wants_report: bool) -> Result<Concluded, Conclude
     if !wants_report {
         return Ok(Concluded::Complete);
     }
-    let report = Subject::new(sweep, &results, &|_| Liveness::Gone).report(Query::default())?;
+    let mut report = Subject::new(sweep, &results, &|_| Liveness::Gone).report(Query::default())?;
+    report.openings = tested::all(sweep)?;
     Ok(Concluded::Kept(keep::keep(&sweep.dir, &report)?))
 }

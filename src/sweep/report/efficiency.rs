@@ -242,6 +242,7 @@ fn given(what: What, granted: &Granted) -> Option<f64> {
 fn taken(what: What, used: &Used) -> Option<f64> {
     match what {
         What::Time => Some(used.seconds),
+        What::Cores | What::Memory if used.apart => None,
         What::Cores => (used.seconds > 0.0).then(|| used.cpu_seconds / used.seconds),
         What::Memory => used.peak_memory_mib.map(float),
         What::Gpu => used.gpu_use,
@@ -260,7 +261,9 @@ fn came_to_nothing(end: &TaskEnd) -> bool {
 fn cpu_hours(measured: &[(&TaskStart, &TaskEnd)], repeated: f64) -> Hours {
     let cores = |start: &TaskStart| start.begin.granted.cpus.map(float);
     let mut hours = hours(measured, repeated, &cores);
-    hours.used = Some(measured.iter().map(|(_, end)| end.used.cpu_seconds).sum::<f64>() / 3600.0);
+    let used = || measured.iter().map(|(_, end)| &end.used);
+    let all = !used().any(|used| used.apart);
+    hours.used = all.then(|| used().map(|used| used.cpu_seconds).sum::<f64>() / 3600.0);
     hours
 }
 

@@ -146,7 +146,7 @@ fn of_texts(texts: &[String]) -> Report {
         nodes: vec![text(5)],
     };
     Report {
-        sweep: Title { name: text(0), id: text(1), dir: text(2) },
+        sweep: Title { name: text(0), id: text(1), dir: text(2), typed: text(0) },
         aim: Aim { metric: text(3), maximize: true, best: false },
         metrics: vec![text(6)],
         causes: vec![cause],

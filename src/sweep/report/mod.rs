@@ -61,6 +61,8 @@ pub struct Title {
     pub id: String,
     /// Its directory.
     pub dir: String,
+    /// What to type for it.
+    pub typed: String,
 }
 
 /// What a sweep is after.

@@ -318,7 +318,7 @@ fn running(status: &Status, view: View) -> Vec<String> {
 }
 
 fn next(status: &Status) -> String {
-    let name = clean(&status.sweep.name);
+    let name = clean(&status.sweep.typed);
     let counts = &status.counts;
     let all = || status.causes.iter().chain(&status.pauses);
     for (kind, option) in [(Kind::Memory, "--oom"), (Kind::Time, "--timeout")] {

@@ -231,7 +231,7 @@ fn foot(report: &Report, view: View) -> String {
             cut(&cause.text, room)
         ));
         let places = cause.places().map_or_else(String::new, |places| places + "; ");
-        let name = clean(&report.sweep.name);
+        let name = clean(&report.sweep.typed);
         lines.push(format!("  {places}see: dlgrid logs {name} {}", cause.example));
     }
     if report.causes.len() > CAUSES {
@@ -269,7 +269,7 @@ fn damage(report: &Report, view: View) -> Vec<String> {
 
 /// The command that comes next; nothing where there is nothing left to do.
 pub(super) fn next(report: &Report) -> Option<String> {
-    let name = clean(&report.sweep.name);
+    let name = clean(&report.sweep.typed);
     let counts = &report.counts;
     if report.missing > 0 {
         return Some(format!("dlgrid retry {name}   (trains what is missing or failed)"));

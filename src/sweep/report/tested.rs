@@ -6,6 +6,7 @@ use super::{Query, Row, Summary, json as form};
 use crate::judge::{Liveness, State};
 use crate::spec::StageKind;
 use crate::stage;
+use crate::store::layout::SweepDir;
 use crate::store::opening::{self, Opening};
 use crate::store::read;
 use crate::sweep::{Sweep, SweepError};
@@ -26,11 +27,15 @@ pub struct Tested {
     pub ended: u64,
 }
 
-/// Every opening of a sweep's test set, in order.
+/// Every opening of a sweep's test set, in order; of a stage those of its sweep.
 ///
 /// # Errors
 /// If a record or a stage can't be read.
 pub fn all(sweep: &Sweep) -> Result<Vec<Tested>, SweepError> {
+    if sweep.spec.stage.is_some() {
+        let of = sweep.dir.path().parent().map(SweepDir::new).filter(|of| of.manifest().exists());
+        return of.map_or(Ok(Vec::new()), |of| all(&Sweep::open(of)?));
+    }
     let openings = opening::read_all(&sweep.dir)?;
     openings.into_iter().map(|opening| tested(sweep, opening)).collect()
 }

@@ -85,6 +85,7 @@ fn with<T>(facts: Vec<Fact<'static>>, then: impl FnOnce(&Source<'_>) -> T) -> T 
             name: "fashion-depth".into(),
             id: "0123456789abcdef0123456789abcdef".into(),
             dir: "runs/fashion-depth-01234567".into(),
+            typed: "fashion-depth".into(),
         },
         aim: Aim { metric: "valid/f1".into(), maximize: true, best: false },
         parameters: &parameters,
@@ -784,7 +785,12 @@ fn pace_is_guessed_from_what_ended() {
 #[test]
 fn sweeps_are_listed() {
     let entry = |name: &str, counts, missing, problem: Option<&str>| list::Entry {
-        sweep: Title { name: name.into(), id: "ab".repeat(16), dir: format!("runs/{name}") },
+        sweep: Title {
+            name: name.into(),
+            id: "ab".repeat(16),
+            dir: format!("runs/{name}"),
+            typed: name.into(),
+        },
         created: 1_000.0,
         aim: Aim { metric: "valid/f1".into(), maximize: true, best: false },
         counts,

@@ -74,6 +74,13 @@ impl SweepDir {
         Self(self.0.join(format!("{FINISH}{number}")))
     }
 
+    /// Whether it is that of a stage that opens the test set.
+    #[must_use]
+    pub fn is_finish(&self) -> bool {
+        let own = self.0.file_name().and_then(|name| name.to_str());
+        own.is_some_and(|name| name.starts_with(FINISH) && is_stage(name))
+    }
+
     /// What is written down before the test set is opened for the `number`th time, from 1.
     #[must_use]
     pub fn opening(&self, number: u32) -> PathBuf {

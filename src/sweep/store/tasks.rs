@@ -51,6 +51,9 @@ pub struct Begin {
     pub slices: String,
     /// Workers at a time.
     pub workers: u32,
+    /// Ranks on its node; nothing where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<u32>,
     /// What it may use.
     pub granted: Granted,
     /// Seconds since the Unix epoch.
@@ -134,6 +137,10 @@ pub struct Used {
     /// Most memory of a GPU at a time in MiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu_peak_memory_mib: Option<u64>,
+    /// Whether Slurm started its workers, as steps of its own: then what is told of processors and
+    /// memory is without them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub apart: bool,
 }
 
 /// Writes the file of this start of a task. Where a line could not be written, all of them are written

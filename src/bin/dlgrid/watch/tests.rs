@@ -113,8 +113,8 @@ fn live() -> Live {
     let ends: Vec<(f64, Option<f64>)> = (0..118)
         .map(|n| (f64::from(n), Some(0.87 - 0.4 / (1.0 + f64::from(n * 37 % 118)))))
         .collect();
-    let mut times: Vec<(f64, Option<f64>)> =
-        (0..118).map(|n| (NOW - f64::from(n * 5), None)).collect();
+    let mut times: Vec<(f64, f64)> =
+        (0..118).map(|n| f64::from(n * 5)).map(|ago| (NOW - ago - 5.0, NOW - ago)).collect();
     Live {
         at: NOW,
         status: status(),

@@ -1,7 +1,6 @@
 //! In which state each run of a sweep is, and why it did not end well.
 use std::collections::HashMap;
 
-use super::super::Fact;
 use super::super::fate::{self, Attempt};
 use super::super::pause;
 use super::{Subject, Trouble};
@@ -76,25 +75,14 @@ impl Subject<'_> {
     }
 
     /// Runs not ended in slices that no process works on or will.
-    pub(super) fn missing(&self, facts: &[Fact<'_>]) -> u64 {
+    pub(super) fn missing(&self) -> u64 {
         // What is not in the queue yet is put there by a job.
         if self.slurm.is_some_and(Standing::is_topped_up) {
             return 0;
         }
-        let mut open = self.slices.clone();
-        for fact in facts.iter().filter(|f| f.state.is_ended()) {
-            let end = self.results.end(fact.index).filter(|end| end.at.attempt > 0);
-            let slice = end.and_then(|end| open.get_mut(usize::try_from(end.at.slice).ok()?));
-            if let Some(open) = slice {
-                *open = open.saturating_sub(1);
-            }
-        }
-        for slice in self.left_out.into_iter().flat_map(HashMap::values) {
-            if let Some(open) = usize::try_from(*slice).ok().and_then(|place| open.get_mut(place)) {
-                *open = open.saturating_sub(1);
-            }
-        }
+        let is_open = |index: &u64| self.results.end(*index).is_none() && !self.is_left_out(*index);
         let gone = |slice: &u32| (self.liveness)(*slice) == Liveness::Gone;
-        (0..).zip(open).filter(|(slice, open)| *open > 0 && gone(slice)).map(|(_, open)| open).sum()
+        let spans = (0..).zip(self.slices).filter(|(slice, _)| gone(slice)).map(|(_, span)| span);
+        spans.map(|span| self.spec.walk(span.start, span.end).filter(is_open).count() as u64).sum()
     }
 }

@@ -38,7 +38,12 @@ fn row(rank: u64, lr: f64, kind: Option<&str>, seed: u64, objectives: &[f64]) ->
 }
 
 fn report(name: &str, parameters: &[&str], rows: Vec<Row>) -> Report {
-    let sweep = Title { name: name.into(), id: "ab".repeat(16), dir: format!("runs/{name}") };
+    let sweep = Title {
+        name: name.into(),
+        id: "ab".repeat(16),
+        dir: format!("runs/{name}"),
+        typed: name.into(),
+    };
     Report { sweep, ..of_rows(parameters, rows) }
 }
 

@@ -39,9 +39,13 @@ pub(super) fn ask(resource: &Resource, starts: &[&TaskStart]) -> Option<Ask> {
         }
         What::Cores => {
             let busy = resource.share.zip(most).map_or(p95, |(share, most)| share * most);
+            // `cpus` are those of a rank, or of a task without ranks, whose workers need one each.
+            let ranks = starts.iter().filter_map(|s| s.begin.ranks).max().unwrap_or(1).max(1);
             let workers = starts.iter().map(|s| s.begin.workers).max().unwrap_or(1);
-            let cores = (busy - IDLE_CORE).ceil().max(f64::from(workers.max(1)));
-            Some(setting("cpus", format!("{cores:.0}"), most == Some(cores)))
+            let least = f64::from(workers.div_ceil(ranks).max(1));
+            let ranks = f64::from(ranks);
+            let cores = (busy / ranks - IDLE_CORE).ceil().max(least);
+            Some(setting("cpus", format!("{cores:.0}"), most == Some(cores * ranks)))
         }
         What::Memory => {
             let out = starts.iter().filter(|s| ran_out(s));

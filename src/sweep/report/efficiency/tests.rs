@@ -5,7 +5,12 @@ use crate::store::tasks::{Begin, Died, TASK_SCHEMA, TaskLine, TaskWriter, read_a
 use crate::terminal::View;
 
 fn around(liveness: &dyn Fn(u32) -> Liveness) -> Around<'_> {
-    let sweep = Title { name: "fashion-depth".into(), id: "ab".repeat(16), dir: "runs/x".into() };
+    let sweep = Title {
+        name: "fashion-depth".into(),
+        id: "ab".repeat(16),
+        dir: "runs/x".into(),
+        typed: "fashion-depth".into(),
+    };
     Around { sweep, liveness, runs_per_slice: 4, runs: 1000, repeated_seconds: 180.0 }
 }
 
@@ -19,6 +24,7 @@ fn begin(task: u32, restarts: u32) -> Begin {
         node: format!("n{}", task % 3),
         slices: task.to_string(),
         workers: 1,
+        ranks: None,
         granted: Granted {
             seconds: Some(1800),
             cpus: Some(4),
@@ -36,6 +42,7 @@ fn end(cause: Option<Cause>, seconds: f64, memory: u64) -> TaskEnd {
         peak_memory_mib: Some(memory),
         gpu_use: Some(0.31),
         gpu_peak_memory_mib: Some(3_000),
+        apart: false,
     };
     let requeued = cause == Some(Cause::Time);
     TaskEnd { cause, requeued, why: None, ends: 4, failed: 0, used, time: 1e3 }
@@ -173,6 +180,42 @@ fn who_ran_out_of_memory_gets_twice_as_much() {
     cpu hours  0.01 granted, 0.00 used, 0.01 wasted
     gpu hours  0.00 granted, 0.00 used, 0.00 wasted
     ");
+}
+
+#[test]
+fn cores_are_asked_for_by_rank_and_what_slurm_started_is_not_told() {
+    let ask = |begin: Begin, used: Used| {
+        let starts =
+            written(&[(begin, vec![TaskLine::End(TaskEnd { used, ..end(None, 400.0, 2_000) })])]);
+        let efficiency = Efficiency::of(&starts, &around(&|_| Liveness::Gone));
+        let of = |what| {
+            let resource = efficiency.resources.iter().find(|r| r.what == what)?;
+            resource.ask.as_ref().map(|ask| (ask.value.clone(), ask.same))
+        };
+        (of(What::Cores), of(What::Memory), efficiency.cpu_hours.used.is_some())
+    };
+    let granted = |cpus| Granted { cpus: Some(cpus), ..begin(0, 0).granted };
+    let of_ranks = |ranks, workers, cpus| Begin {
+        ranks: Some(ranks),
+        workers,
+        granted: granted(cpus),
+        ..begin(0, 0)
+    };
+    let used = |cores: f64| Used { cpu_seconds: 400.0 * cores, ..end(None, 400.0, 2_000).used };
+    let cores = |n: &str, same| Some((n.to_owned(), same));
+    for (begin, busy, expected) in [
+        // Four ranks of two cores each, all busy, and half of them.
+        (of_ranks(4, 1, 8), 7.9, cores("2", true)),
+        (of_ranks(4, 1, 8), 4.1, cores("1", false)),
+        // A worker on each rank.
+        (of_ranks(4, 4, 4), 0.5, cores("1", true)),
+        // Workers without ranks share the task's cores: one each.
+        (Begin { workers: 4, granted: granted(8), ..begin(0, 0) }, 2.0, cores("4", false)),
+    ] {
+        assert_eq!(ask(begin, used(busy)).0, expected, "{busy}");
+    }
+    let apart = Used { apart: true, ..used(0.01) };
+    assert_eq!(ask(of_ranks(4, 1, 8), apart), (None, None, false));
 }
 
 #[test]

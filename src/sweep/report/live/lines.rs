@@ -119,7 +119,7 @@ fn best(live: &Live, one: &News) -> Line {
 
 /// Runs that went wrong, those of one cause in one line.
 fn went_wrong(live: &Live, news: &[News]) -> Vec<Line> {
-    let name = clean(&live.status.sweep.name);
+    let name = clean(&live.status.sweep.typed);
     let mut lines: Vec<(Line, &News)> = Vec::new();
     let is_bad = |one: &&News| {
         matches!(one.state, State::Failed | State::Diverged | State::Lost | State::Interrupted)
@@ -162,7 +162,7 @@ pub fn head(live: &Live) -> String {
 /// What comes next once it is over.
 #[must_use]
 pub fn next(live: &Live) -> String {
-    let name = clean(&live.status.sweep.name);
+    let name = clean(&live.status.sweep.typed);
     match (live.is_complete(), live.status.counts.get(State::Failed)) {
         (true, 0) => format!("dlgrid report {name}"),
         (true, _) => format!("dlgrid logs {name} --failed"),

@@ -141,7 +141,7 @@ impl Subject<'_> {
         let news = seen.news(self, &facts, now);
         let status = self.status_of(facts, now);
         let board = self.with_those(admitted, board);
-        let rate = Rate::of(&mut self.ends(|_| true), now);
+        let rate = Rate::of(&mut self.spans(), now);
         let course = Course::of(self.ends(|index| shown.contains(&index)), status.aim.maximize);
         let mut at_work: Vec<AtWork> = status
             .running
@@ -189,6 +189,15 @@ impl Subject<'_> {
             .collect()
     }
 
+    /// When each run that was trained here began, about, and ended. Those that were trained together
+    /// have each a part of the seconds.
+    fn spans(&self) -> Vec<(f64, f64)> {
+        let ends = self.results.runs.values().filter_map(|run| run.end.as_ref());
+        ends.filter(|end| end.from.is_none())
+            .map(|end| (end.time - end.seconds * f64::from(end.cohort.unwrap_or(1)), end.time))
+            .collect()
+    }
+
     fn at_work(&self, index: u64) -> Option<AtWork> {
         let (point, seed, fold) = self.spec.place(index)?;
         let last = self.results.runs.get(&index)?.last.as_ref()?;
@@ -229,7 +238,7 @@ impl Subject<'_> {
         let task = |start: &TaskStart| {
             let begin = &start.begin;
             let slices = ranges::read(&begin.slices).unwrap_or_default();
-            let runs = |s: &u32| self.slices.get(*s as usize).copied().unwrap_or(0);
+            let runs = |s: &u32| self.slices.get(*s as usize).map_or(0, |slice| slice.runs);
             Task {
                 node: clean(&begin.node).into_owned(),
                 job: (begin.array, begin.task),

@@ -10,7 +10,12 @@ fn result(confusion: Option<Vec<Vec<u64>>>, metrics: &[(&str, f64)]) -> RunResul
     let metrics: Metrics = metrics.iter().map(|(n, v)| ((*n).to_owned(), Number(*v))).collect();
     let best = metrics.iter().filter(|(name, _)| !name.starts_with(FLOOR));
     RunResult {
-        sweep: Title { name: "toy".into(), id: "ab".repeat(16), dir: "runs/toy".into() },
+        sweep: Title {
+            name: "toy".into(),
+            id: "ab".repeat(16),
+            dir: "runs/toy".into(),
+            typed: "toy".into(),
+        },
         aim: Aim { metric: "valid/f1".into(), maximize: true, best: false },
         trial: TrialId::of(&work),
         parameters: vec![("optimizer.lr".into(), Value::Float(0.01))],
