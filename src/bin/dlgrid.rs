@@ -17,6 +17,8 @@ mod complete;
 mod completion;
 #[path = "dlgrid/data.rs"]
 mod data;
+#[path = "dlgrid/data_check.rs"]
+mod data_check;
 #[path = "dlgrid/doctor.rs"]
 mod doctor;
 #[path = "dlgrid/efficiency.rs"]

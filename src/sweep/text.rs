@@ -84,6 +84,16 @@ pub fn grouped(n: u64) -> String {
     out
 }
 
+/// A word as a shell would take it.
+#[must_use]
+pub fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,%@+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
 /// A count and its noun: `1 run`, `1,200 runs`.
 #[must_use]
 pub fn plural(n: u64, noun: &str) -> String {
@@ -224,6 +234,18 @@ pub fn moment(time: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        for (word, quoted) in [
+            ("--array=0-10%4", "--array=0-10%4"),
+            ("a b", "'a b'"),
+            ("it's", r"'it'\''s'"),
+            ("", "''"),
+        ] {
+            assert_eq!(shell_word(word), quoted);
+        }
+    }
 
     #[test]
     fn what_acts_on_a_terminal_is_taken_out() {

@@ -40,28 +40,32 @@ pub fn overfit(job: &Job<'_>, how: Batch) -> Result<Overfitted, RunError> {
         recipe::Task::Classify => {
             #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^53 classes")]
             let guessing = (job.data.classes > 1).then(|| (job.data.classes as f64).ln());
-            let task = Classify::new(job.recipe, job.data, job.split()?)?;
-            Ok(Overfitted { guessing, ..one_batch(task, job, how)? })
+            one_batch(Classify::new(job.recipe, job.data, job.split()?)?, job, (how, guessing))
         }
         recipe::Task::Regress => {
-            one_batch(Regress::new(job.recipe, job.data, job.split()?)?, job, how)
+            one_batch(Regress::new(job.recipe, job.data, job.split()?)?, job, (how, None))
         }
     })
 }
 
-fn one_batch<T: Task>(mut task: T, job: &Job<'_>, how: Batch) -> Result<Overfitted, RunError> {
+fn one_batch<T: Task>(
+    mut task: T,
+    job: &Job<'_>,
+    (how, guessing): (Batch, Option<f64>),
+) -> Result<Overfitted, RunError> {
     let mut training = run::begin(job, &task)?;
     let samples = (job.recipe.batch_size as usize).min(how.samples).min(task.samples());
-    let losses = on_one_batch(&mut task, &mut training, Batch { samples, ..how });
-    Ok(Overfitted { losses, guessing: None, samples })
+    let losses = on_one_batch(&mut task, &mut training, Batch { samples, ..how }, guessing);
+    Ok(Overfitted { losses, guessing, samples })
 }
 
 /// Steps between two looks at the losses, for which the loop waits for the device.
 const LOOK: usize = 20;
-/// Share of the first loss that is as good as zero.
+/// Share of the first loss, or of that of guessing where it is lower, that is as good as zero.
 const ZERO: f64 = 0.01;
 
-/// Trains on one batch of so many samples, the first of the first epoch; the losses.
+/// Trains on one batch of so many samples, the first of the first epoch; the losses. `guessing` is
+/// the loss of a model that knows nothing, where that is known.
 ///
 /// # Panics
 /// Where libtorch does: out of memory, for one.
@@ -69,6 +73,7 @@ pub fn on_one_batch<T: engine::Task>(
     task: &mut T,
     training: &mut Training,
     how: Batch,
+    guessing: Option<f64>,
 ) -> Vec<f64> {
     let place = Place::start(training.seed);
     task.begin(place);
@@ -83,7 +88,7 @@ pub fn on_one_batch<T: engine::Task>(
         if step == how.steps || waiting.len() == LOOK {
             losses.extend(numbers(&waiting));
             waiting.clear();
-            if is_over(&losses) {
+            if is_over(&losses, guessing) {
                 break;
             }
         }
@@ -96,9 +101,10 @@ pub fn on_one_batch<T: engine::Task>(
 }
 
 /// Whether all is said.
-fn is_over(losses: &[f64]) -> bool {
+fn is_over(losses: &[f64], guessing: Option<f64>) -> bool {
     let last = &losses[losses.len().saturating_sub(LOOK)..];
-    let zero = losses.first().map_or(0.0, |first| first * ZERO);
+    let first = losses.first().copied().unwrap_or(0.0);
+    let zero = ZERO * guessing.map_or(first, |guessing| guessing.min(first));
     last.iter().any(|loss| !loss.is_finite()) || last.iter().all(|loss| *loss <= zero)
 }
 
@@ -107,4 +113,24 @@ fn numbers(losses: &[Tensor]) -> Vec<f64> {
     (0..losses.len())
         .map(|at| all.double_value(&[i64::try_from(at).expect("a few losses")]))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_far_below_a_wild_first_one_is_not_zero_yet() {
+        let ln3 = 3.0_f64.ln();
+        for (first, then, guessing, expected) in [
+            (1000.0, 5.0, Some(ln3), false),
+            (1000.0, 5.0, None, true),
+            (1000.0, 0.01, Some(ln3), true),
+            (1.0, 0.0105, Some(ln3), false),
+            (1.0, f64::NAN, Some(ln3), true),
+        ] {
+            let losses = [&[first][..], &[then; LOOK]].concat();
+            assert_eq!(is_over(&losses, guessing), expected, "{first}, then {then}");
+        }
+    }
 }

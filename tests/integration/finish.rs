@@ -88,6 +88,18 @@ fn what_searches_does_not_read_the_test_set_and_what_finishes_needs_it() {
 }
 
 #[test]
+fn a_test_set_that_is_not_there_is_not_opened() {
+    let here = sandbox("");
+    here.run(["submit", "blobs.yaml", "--slots", "2"]).code(0);
+    let labels = here.path().join("blobs/t10k-labels-idx1-ubyte");
+    std::fs::remove_file(&labels).unwrap();
+    here.run(["finish", "blobs", "--seeds", "2"]).code(4).says("has no `t10k-labels-idx1-ubyte`");
+    assert!(here.sweeps().iter().all(|sweep| !sweep.join("openings").exists()));
+    write_blobs(&here.path().join("blobs"), 400, 80);
+    here.run(["finish", "blobs", "--seeds", "2"]).code(0);
+}
+
+#[test]
 fn a_search_that_is_not_over_is_not_finished() {
     let here = sandbox("");
     let spec = std::fs::read_to_string(here.path().join("blobs.yaml")).unwrap();

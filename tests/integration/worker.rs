@@ -87,6 +87,36 @@ fn a_number_is_learnt_from_a_csv_file() {
     here.run(["submit", "words.yaml"]).code(4).says("is of words, and a number is to be learnt");
 }
 
+#[test]
+fn what_of_a_table_no_run_could_use_is_told_before_there_is_a_sweep() {
+    let here = Sandbox::new();
+    let rows: String = (0..300).map(|i| format!("id{i},{},,{}\n", i % 7, i / 150)).collect();
+    here.write("t.csv", format!("id,x,hole,y\n{rows}"));
+    for (data, said) in [
+        ("target: z, ignore: id", "`data.target: z` names no column"),
+        ("target: y, ignore: ids", "did you mean `id`?"),
+        ("target: y, ignore: id", "row 1, column `hole`: the value is missing"),
+        ("target: y, missing: mean", "column `id` has 300 words"),
+        ("target: y, ignore: \"id, hole\", limit: 100", "in each of the first 100 rows"),
+    ] {
+        let data = format!("train: {{data: {{set: csv, path: t.csv, {data}}}, epochs: 1}}\n");
+        here.write("t.yaml", data);
+        here.run(["submit", "t.yaml"]).code(4).says(said).says("hint: ");
+    }
+    assert!(here.sweeps().is_empty());
+    // Where one trial of many can't, none is begun.
+    here.write(
+        "t.yaml",
+        "train: {data: {set: csv, path: t.csv, target: y}, epochs: 1}\nparameters: {data.ignore: [\"id,hole\", id]}\n",
+    );
+    here.run(["submit", "t.yaml"]).code(4).says("column `hole`: the value is missing");
+    here.write(
+        "t.yaml",
+        "train: {data: {set: csv, path: t.csv, target: y, ignore: \"id,hole\"}, epochs: 1}\n",
+    );
+    here.run(["submit", "t.yaml"]).code(0).says("1 of 1 runs done");
+}
+
 /// The sweep that nothing disturbed.
 fn undisturbed(epochs: u32) -> BTreeMap<String, Value> {
     let here = sandbox(epochs, "5m");

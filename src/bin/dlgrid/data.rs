@@ -151,7 +151,8 @@ fn fetch_all(root: &Path, names: &[String], from: Option<&Path>) -> Result<u8> {
         }
     }
     if let (exit::OK, Some(name)) = (code, names.last()) {
-        next(&format!("dlgrid data explore {name}   (what is in it)"));
+        let dir = locate::dir_option(Some(root));
+        next(&format!("dlgrid data explore {name}{dir}   (what is in it)"));
     }
     Ok(code)
 }
@@ -174,7 +175,8 @@ fn list(root: &Path, format: Format) -> Result<u8> {
     };
     print(&text)?;
     if matches!(format, Format::Table) {
-        next("dlgrid data fetch NAME, dlgrid data explore NAME");
+        let dir = locate::dir_option(Some(root));
+        next(&format!("dlgrid data fetch NAME{dir}, dlgrid data explore NAME{dir}"));
     }
     Ok(exit::OK)
 }

@@ -4,9 +4,9 @@ use anyhow::Result;
 use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::dataset::TABLES;
 use dlgrid_sweep::exit;
-use dlgrid_sweep::recipe::Work;
+use dlgrid_sweep::recipe::{Recipe, Work};
 use dlgrid_sweep::report::{Query, table, tested};
-use dlgrid_sweep::spec::StageKind;
+use dlgrid_sweep::spec::{StageKind, wanted_of_table};
 use dlgrid_sweep::stage::{self, Chosen};
 use dlgrid_sweep::store::merge::Results;
 use dlgrid_sweep::store::opening::{OPENING_SCHEMA, Opening};
@@ -17,6 +17,7 @@ use dlgrid_sweep::{host, report::collect::Subject};
 
 use crate::cluster;
 use crate::completion;
+use crate::data_check;
 use crate::pick::{AskSlurm, Picked, Queue, Root};
 use crate::ranks;
 use crate::show::{Terminal, print};
@@ -86,7 +87,9 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     let (opening, is_new) = opening(args, sweep, &board)?;
     let chosen = chosen(of, &board, &opening, &results)?;
-    let worker = work::preflight(&sweep.spec, &args.work)?;
+    let works = chosen.points.iter().filter_map(|(point, _)| of.spec.space.work(*point));
+    let ways: Vec<_> = works.filter_map(|work| wanted_of_table(&work)).collect();
+    let worker = work::preflight(&sweep.spec, &ways, &args.work)?;
     let slurm = cluster::find(&args.work, &crate::slurm::last_settings(sweep)?, sweep.dir.path())?;
     stage::check(sweep, StageKind::Finish, opening.number, &chosen)?;
     let settings = slurm.as_ref().map_or(&sweep.spec.slurm, |found| &found.settings);
@@ -123,6 +126,10 @@ fn chosen<'a>(
         points.push((*point, stage::stopped_after(of, results, *point)));
     }
     refuse_untestable(of, &points)?;
+    for (point, _) in &points {
+        let Some(Work::Train(settings)) = of.spec.space.work(*point) else { continue };
+        Recipe::new(&settings).map_or(Ok(()), |recipe| data_check::test_set(&recipe.data))?;
+    }
     Ok(Chosen { of, points, seeds: (0..opening.seeds).collect() })
 }
 

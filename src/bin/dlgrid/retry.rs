@@ -75,7 +75,8 @@ pub fn run(args: &Args) -> Result<u8> {
     let queue = Queue::new(&pick::AskSlurm::yes());
     let picked = Picked::new(&args.root, args.sweep.as_deref(), &queue)?;
     let only = only(&picked.sweep, args.only.as_deref())?;
-    let worker = work::preflight(&picked.sweep.spec, &args.work)?;
+    // Trials that can't use their table don't keep the others from it.
+    let worker = work::preflight(&picked.sweep.spec, &[], &args.work)?;
     let last = Request::last(&picked.sweep.dir)?;
     let (settings, upkeep) = match &last {
         Some(last) => (last.settings.clone(), last.upkeep.clone()),

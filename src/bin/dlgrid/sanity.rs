@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         site: None,
         take_over: false,
     };
-    let worker = work::preflight(&spec, &here)?;
+    let worker = work::preflight(&spec, &spec.tables(), &here)?;
     let threads = work::threads(spec.slurm.cpus);
     let checked = look(&spec, &bytes, &worker.program, args.trials.into(), threads)?;
     print(&match args.format {

@@ -28,7 +28,7 @@ use dlgrid_sweep::store::read::{self, RetryPolicy};
 use dlgrid_sweep::store::record::Outcome;
 use dlgrid_sweep::store::tasks::Granted;
 use dlgrid_sweep::sweep::Sweep;
-use dlgrid_sweep::text::plural;
+use dlgrid_sweep::text::{plural, shell_word};
 use dlgrid_sweep::{exit, find, host, orders};
 
 use crate::busy::Busy;
@@ -416,35 +416,9 @@ pub fn show(
     let first = Ledger::read(&dir)?.last() + 1;
     let mut text = format!("# {}\n{script}\n", request.script[0]);
     for (number, kind, words) in queue::all_words(&request, &sweep.manifest.id, first) {
-        let quoted: Vec<String> = words.iter().map(|word| quote(word)).collect();
+        let quoted: Vec<String> = words.iter().map(|word| shell_word(word)).collect();
         let what = if kind == Kind::Runs { String::new() } else { format!(" ({})", kind.word()) };
         text.push_str(&format!("# array {number}{what}\nsbatch {}\n", quoted.join(" ")));
     }
     Ok(text)
-}
-
-/// A word as a shell would take it.
-fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,%@+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_for_a_shell() {
-        for (word, quoted) in [
-            ("--array=0-10%4", "--array=0-10%4"),
-            ("a b", "'a b'"),
-            ("it's", r"'it'\''s'"),
-            ("", "''"),
-        ] {
-            assert_eq!(quote(word), quoted);
-        }
-    }
 }

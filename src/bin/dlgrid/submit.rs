@@ -45,7 +45,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     let (mut spec, bytes) = check::read(&args.file, args.max_runs)?;
     spec.upkeep.sanity &= !args.no_sanity;
-    let worker = work::preflight(&spec, &args.work)?;
+    let worker = work::preflight(&spec, &spec.tables(), &args.work)?;
     let cluster = cluster::find(&args.work, &spec.slurm, &args.root.root)?;
     if let Some(found) = &cluster {
         spec.slurm = found.settings.clone();

@@ -8,16 +8,17 @@ use anyhow::Context as _;
 use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exec::claim::{self, Claimed, Standing};
 use dlgrid_sweep::exec::local::{self, Event, Job, Print, Slot, Worker};
+use dlgrid_sweep::recipe::{Data, Task};
 use dlgrid_sweep::spec::{Ranks, SlurmSettings};
 use dlgrid_sweep::store::merge::Results;
 use dlgrid_sweep::store::read::{self, RetryPolicy};
 use dlgrid_sweep::store::record::Outcome;
 use dlgrid_sweep::sweep::Sweep;
-use dlgrid_sweep::{dataset, doctor, exit, find, host};
+use dlgrid_sweep::{doctor, exit, find, host};
 
-use crate::busy::Busy;
 use crate::complete;
 use crate::completion;
+use crate::data_check;
 use crate::progress::Progress;
 use crate::ranks;
 use crate::slurm;
@@ -68,15 +69,15 @@ pub fn threads(cores: Option<u64>) -> usize {
     cores.and_then(|n| usize::try_from(n).ok()).unwrap_or(1).max(1)
 }
 
-/// Everything that the runs of a sweep need from this machine is here, or it is said what isn't.
-pub fn preflight(sweep: &dlgrid_sweep::spec::Spec, args: &LocalArgs) -> anyhow::Result<Worker> {
+/// Everything that the runs of a sweep need from this machine is here, or it is said what isn't; and
+/// its tables can be used in these ways.
+pub fn preflight(
+    sweep: &dlgrid_sweep::spec::Spec,
+    ways: &[(Task, Data)],
+    args: &LocalArgs,
+) -> anyhow::Result<Worker> {
     let worker = program(sweep, args.worker.as_deref())?;
-    for (set, path) in sweep.data_sets() {
-        match path {
-            Some(path) => own_data(&set, &path)?,
-            None => catalogue_data(&set)?,
-        }
-    }
+    data_check::all(sweep, ways)?;
     for path in sweep.weights() {
         if !std::path::Path::new(&path).is_file() {
             let fact = format!("`init_from: {path}` is no file here");
@@ -101,75 +102,9 @@ pub fn program(
         .and_then(|program| doctor::worker::probe(&program).map(|_| program))
         .map_err(|error| {
             let hint = error.hint();
-            missing(anyhow::Error::new(error), hint)
+            data_check::missing(error, hint)
         })?;
     Ok(Worker { program, args: Vec::new() })
-}
-
-/// A data set of the catalogue must be there, and be what it is called, byte for byte.
-fn catalogue_data(set: &str) -> anyhow::Result<()> {
-    let _busy = Busy::new(format!("checking the data set {set}, byte by byte"));
-    let folder = dataset::locate::locate(set).map_err(|error| {
-        let hint = error.hint();
-        missing(anyhow::Error::new(error), hint)
-    })?;
-    let faults =
-        dataset::find(set).map_or_else(Vec::new, |facts| dataset::verify::verify(&folder, facts));
-    if faults.is_empty() {
-        return Ok(());
-    }
-    let fact = format!(
-        "data set `{set}` at `{}` is damaged: {}",
-        folder.display(),
-        dataset::verify::in_words(&faults)
-    );
-    Err(refuse(exit::MISSING, fact, format!("dlgrid data fetch {set}")))
-}
-
-/// A data set of the user's own: the files must be there; the worker reads them. A table is
-/// read, for what is wrong with it stands in one row out of many.
-fn own_data(set: &str, folder: &str) -> anyhow::Result<()> {
-    match set {
-        "csv" => {
-            let table = dataset::table::Table::read(std::path::Path::new(folder));
-            return table.map(drop).map_err(|error| {
-                let hint = error.hint().to_owned();
-                missing(anyhow::Error::new(error), hint)
-            });
-        }
-        "cifar-10" | "cifar-100" => {
-            let hundred = set == "cifar-100";
-            let found = dataset::cifar::files(std::path::Path::new(folder), hundred);
-            return found.map(drop).map_err(|error| {
-                let hint = error.hint();
-                missing(anyhow::Error::new(error), hint)
-            });
-        }
-        _ => {}
-    }
-    let there = |name: &str| {
-        let plain = std::path::Path::new(folder).join(name);
-        plain.is_file()
-            || plain.with_extension("gz").is_file()
-            || std::path::Path::new(folder).join(format!("{name}.gz")).is_file()
-    };
-    let absent: Vec<&str> = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"]
-        .into_iter()
-        .filter(|n| !there(n))
-        .collect();
-    if absent.is_empty() {
-        return Ok(());
-    }
-    Err(refuse(
-        exit::MISSING,
-        format!("`data.path: {folder}` has no `{}`", absent.join("`, no `")),
-        "the folder must hold the IDX files under their usual names, plain or .gz",
-    ))
-}
-
-fn missing(error: anyhow::Error, hint: impl Into<String>) -> anyhow::Error {
-    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-    refuse(exit::MISSING, causes.join(": "), hint)
 }
 
 /// Trains what is missing of a sweep; the exit code.

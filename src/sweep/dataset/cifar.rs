@@ -75,12 +75,21 @@ pub fn read(folder: &Path, hundred: bool) -> Result<(Vec<u8>, Vec<u8>), CifarErr
 
 /// The test images of a folder: `test.bin` or `test_batch.bin`.
 pub(super) fn read_test(folder: &Path, hundred: bool) -> Result<(Vec<u8>, Vec<u8>), CifarError> {
+    read_all(&[test_file(folder, hundred)?], hundred)
+}
+
+/// Where the file of the test set is; it is not opened.
+///
+/// # Errors
+/// Where it is not there.
+pub fn test_file(folder: &Path, hundred: bool) -> Result<PathBuf, CifarError> {
     let names = if hundred { "test.bin" } else { "test_batch.bin" };
     let path = folder.join(names);
-    if !path.is_file() {
-        return Err(CifarError::Absent { folder: folder.to_owned(), names });
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(CifarError::Absent { folder: folder.to_owned(), names })
     }
-    read_all(&[path], hundred)
 }
 
 fn read_all(paths: &[PathBuf], hundred: bool) -> Result<(Vec<u8>, Vec<u8>), CifarError> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use super::download::SourceError;
+use super::locate::dir_option;
 use super::{DataSet, download, verify};
 use crate::host;
 
@@ -94,7 +95,8 @@ impl FetchError {
         match self {
             FetchError::NoSource { name, dir, .. } => format!(
                 "where a network is, get its files and bring them here by \
-                 `dlgrid data fetch {name} --from FOLDER` (.gz or not); they are put in `{}`",
+                 `dlgrid data fetch {name} --from FOLDER{}` (.gz or not); they are put in `{}`",
+                dir_option(dir.parent()),
                 dir.display()
             ),
             FetchError::NoSpace { .. } | FetchError::Write { .. } => {
@@ -290,6 +292,8 @@ mod tests {
         std::fs::remove_file(from.join("a")).unwrap();
         let error = fetch(&SET, &data.join("small"), Some(&from), &mut |_| {}).unwrap_err();
         assert!(error.to_string().ends_with(": it holds no `a`"), "{error}");
+        let option = format!("--from FOLDER --dir {}`", data.display());
+        assert!(error.hint().contains(&option), "{}", error.hint());
     }
 
     #[test]

@@ -70,6 +70,14 @@ pub enum ImagesError {
         /// The one label.
         label: u8,
     },
+    /// There is nothing to tell apart in the first samples.
+    #[error("each of the first {samples} labels is {label}: one class can't be learnt")]
+    LimitedToOne {
+        /// Samples that `data.limit` keeps.
+        samples: usize,
+        /// The one label.
+        label: u8,
+    },
 }
 
 impl ImagesError {
@@ -80,6 +88,10 @@ impl ImagesError {
             Self::Idx(error) => error.hint(),
             Self::Cifar(error) => error.hint(),
             Self::OneClass { .. } => "the labels must name two classes at least",
+            Self::LimitedToOne { .. } => {
+                "`data.limit` takes the first samples, and these are sorted by class: a greater \
+                 one, or none"
+            }
             _ => "images and labels must be of one data set: fetch it again, or mend `data.path`",
         }
     }
@@ -121,8 +133,7 @@ impl Images {
     }
 
     fn idx_called(part: &str, folder: &Path, classes: Option<usize>) -> Result<Self, ImagesError> {
-        let images_at = file(folder, &format!("{part}-images-idx3-ubyte"));
-        let labels_at = file(folder, &format!("{part}-labels-idx1-ubyte"));
+        let [images_at, labels_at] = names(part).map(|name| file(folder, &name));
         let images = idx::read(&images_at, 3)?;
         let labels = idx::read(&labels_at, 1)?;
         let (found, expected) = (images.shape[0], labels.values.len());
@@ -179,23 +190,48 @@ impl Images {
     }
 
     /// Only the first so many.
-    #[must_use]
-    pub fn limited(mut self, most: Option<u64>) -> Self {
+    ///
+    /// # Errors
+    /// Where all of these are of one class.
+    pub fn limited(mut self, most: Option<u64>) -> Result<Self, ImagesError> {
         let most = most.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
+        if self.labels.len() <= most {
+            return Ok(self);
+        }
         self.labels.truncate(most);
-        self.pixels.truncate(self.labels.len() * self.features());
-        self
+        self.pixels.truncate(most * self.features());
+        match self.one_label() {
+            Some(label) => Err(ImagesError::LimitedToOne { samples: most, label }),
+            None => Ok(self),
+        }
     }
 
     fn learnable(self, path: &Path) -> Result<Self, ImagesError> {
-        match self.labels.split_first() {
-            Some((&label, rest)) if rest.iter().all(|&l| l == label) => {
+        match self.one_label() {
+            Some(label) => {
                 let samples = self.labels.len();
                 Err(ImagesError::OneClass { path: path.to_owned(), samples, label })
             }
-            _ => Ok(self),
+            None => Ok(self),
         }
     }
+
+    fn one_label(&self) -> Option<u8> {
+        let (&label, rest) = self.labels.split_first()?;
+        rest.iter().all(|&other| other == label).then_some(label)
+    }
+}
+
+/// The IDX files of a folder, `train` or `t10k`, that are neither there plain nor as `.gz`.
+#[must_use]
+pub fn absent(folder: &Path, part: &str) -> Vec<String> {
+    let names = names(part);
+    names.into_iter().filter(|name| !file(folder, name).is_file()).collect()
+}
+
+/// The names of images and labels.
+fn names(part: &str) -> [String; 2] {
+    [format!("{part}-images-idx3-ubyte"), format!("{part}-labels-idx1-ubyte")]
 }
 
 /// The file of that name, or the same with `.gz` if only that is there.
@@ -228,11 +264,22 @@ mod tests {
     #[test]
     fn a_limit_takes_the_first_samples() {
         let folder = folder((3, &[7; 12]), &[2, 0, 1]);
-        let read = |limit| Images::idx(folder.path(), None).unwrap().limited(limit);
-        let images = read(Some(2));
+        let read = |limit| Images::idx(folder.path(), None).unwrap().limited(Some(limit)).unwrap();
+        let images = read(2);
         assert_eq!((images.shape, images.classes), ([1, 2, 2], 3));
         assert_eq!((images.labels.len(), images.pixels.len()), (2, 8));
-        assert_eq!(read(Some(99)).labels.len(), 3);
+        assert_eq!(read(99).labels.len(), 3);
+    }
+
+    #[test]
+    fn a_limit_that_leaves_one_class_is_refused() {
+        let folder = folder((3, &[7; 12]), &[1, 1, 0]);
+        let limited = |most| Images::idx(folder.path(), None).unwrap().limited(Some(most));
+        let error = limited(2).unwrap_err();
+        let expected = "each of the first 2 labels is 1: one class can't be learnt";
+        assert_eq!(error.to_string(), expected);
+        assert!(error.hint().contains("sorted by class"), "{}", error.hint());
+        assert!(limited(3).is_ok());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{CATALOGUE, DataSet, find, verify};
 use crate::host;
+use crate::text::shell_word;
 
 /// Whether a set can be used.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,10 +95,21 @@ impl LocateError {
                     |near| format!("did you mean `{near}`?"),
                 )
             }
-            LocateError::Absent { name, .. } | LocateError::Damaged { name, .. } => {
-                format!("dlgrid data fetch {name}")
+            LocateError::Absent { name, dir } | LocateError::Damaged { name, dir, .. } => {
+                format!("dlgrid data fetch {name}{}", dir_option(dir.parent()))
             }
         }
+    }
+}
+
+/// What leads a further command to the same folder of data sets, where that is not the usual one:
+/// ` --dir FOLDER`.
+#[must_use]
+pub fn dir_option(folder: Option<&Path>) -> String {
+    let full = |path: &Path| std::path::absolute(path).ok();
+    match folder.filter(|folder| full(folder) != full(&root())) {
+        Some(folder) => format!(" --dir {}", shell_word(&folder.to_string_lossy())),
+        None => String::new(),
     }
 }
 
@@ -157,7 +169,8 @@ mod tests {
         let set = find("mnist").unwrap();
         let error = locate_in(root.path(), "mnist").unwrap_err();
         assert!(matches!(error, LocateError::Absent { .. }));
-        assert_eq!(error.hint(), "dlgrid data fetch mnist");
+        let expected = format!("dlgrid data fetch mnist --dir {}", root.path().display());
+        assert_eq!(error.hint(), expected);
 
         let dir = hollow(root.path(), set);
         assert_eq!(locate_in(root.path(), "mnist"), Ok(dir.clone()));
@@ -173,7 +186,14 @@ mod tests {
                 dir.display()
             )
         );
-        assert_eq!(error.hint(), "dlgrid data fetch mnist");
+        assert_eq!(error.hint(), expected);
+    }
+
+    #[test]
+    fn a_hint_names_the_folder_where_it_is_not_the_usual_one() {
+        let folder = std::path::absolute(super::root()).unwrap();
+        assert_eq!(dir_option(Some(&folder)), "");
+        assert_eq!(dir_option(Some(Path::new("/my data"))), " --dir '/my data'");
     }
 
     #[test]

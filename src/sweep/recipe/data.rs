@@ -37,6 +37,14 @@ impl Data {
     }
 }
 
+/// The set that settings name, and where the user's own files of it are, if they are the user's own.
+pub(crate) fn place(s: &Settings) -> (String, Option<String>) {
+    let set = text(s, "data.set");
+    let own = crate::dataset::OWN.contains(&&*set);
+    let path = s.at("data.path").as_text().filter(|_| own).map(str::to_owned);
+    (set, path)
+}
+
 /// The data that settings without faults name.
 pub(super) fn data(s: &Settings) -> Data {
     let scale = match s.at("data.scale") {
@@ -46,11 +54,10 @@ pub(super) fn data(s: &Settings) -> Data {
         ),
         _ => (0.0, 1.0),
     };
-    let set = text(s, "data.set");
-    let own = crate::dataset::OWN.contains(&&*set);
+    let (set, path) = place(s);
     let optional = |path| s.at(path).as_text().map(str::to_owned);
     Data {
-        path: optional("data.path").filter(|_| own),
+        path,
         table: table::Options {
             target: optional("data.target").filter(|_| set == "csv"),
             ignore: optional("data.ignore"),

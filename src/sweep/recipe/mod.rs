@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 
 pub use augment::{Augment, NothingLeft};
 pub use data::Data;
+pub(crate) use data::place;
 pub use early_stop::EarlyStop;
 pub use fold::Fold;
 pub use model::{

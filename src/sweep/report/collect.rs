@@ -18,7 +18,7 @@ use crate::exec::claim;
 use crate::exec::slurm::bad_nodes;
 use crate::exec::slurm::state::Standing;
 use crate::judge::{Liveness, State};
-use crate::recipe::{Settings, Work};
+use crate::recipe::{self, Settings, Work};
 use crate::space::Base;
 use crate::spec::{At, Goal, Objective, Spec};
 use crate::store::MetricId;
@@ -193,11 +193,6 @@ impl Subject<'_> {
         let (point, ..) = self.spec.place(end.index)?;
         let (paths, values) = (self.spec.space.paths(), self.spec.space.values(point)?);
         let work = self.spec.space.work(point)?;
-        let set = match &work {
-            Work::Train(settings) => settings.at("data.set").as_text().and_then(dataset::find),
-            Work::Command(_) => None,
-        };
-        let names = set.map_or(&[][..], |set| set.class_names);
         Some(RunResult {
             sweep: self.title.clone(),
             aim: aim(&self.spec.objective),
@@ -208,7 +203,7 @@ impl Subject<'_> {
                 .zip(values)
                 .filter_map(|(p, v)| Some((p, v?)))
                 .collect(),
-            class_names: names.iter().map(|name| (*name).to_owned()).collect(),
+            class_names: class_names(&work).iter().map(|name| (*name).to_owned()).collect(),
             end,
         })
     }
@@ -333,6 +328,15 @@ pub fn local_liveness(dir: &SweepDir) -> Liveness {
     }
 }
 
+/// The names of the classes, where the data are those of the catalogue: what the user's own are
+/// called is not known.
+fn class_names(work: &Work) -> &'static [&'static str] {
+    let Work::Train(settings) = work else { return &[] };
+    let (set, own) = recipe::place(settings);
+    let known = dataset::find(&set).filter(|_| own.is_none());
+    known.map_or(&[], |set| set.class_names)
+}
+
 /// Samples held back by samples trained on. Of a program without folds it is not known whether
 /// its runs share any, and 0.
 fn ratio(spec: &Spec) -> f64 {
@@ -397,4 +401,26 @@ fn notes(results: &Results) -> Vec<String> {
         notes.push(format!("{disagree} runs ended twice with different numbers"));
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::{Value, key};
+
+    #[test]
+    fn classes_of_the_user_s_own_files_have_not_the_catalogue_s_names() {
+        let names = |set: &str, path: Option<&str>| {
+            let mut settings = Settings::default();
+            for (key, value) in [("data.set", Some(set)), ("data.path", path)] {
+                let place = key::find(key).unwrap();
+                value.into_iter().for_each(|v| settings.set(place, Value::Text(v.to_owned())));
+            }
+            class_names(&Work::Train(Box::new(settings)))
+        };
+        assert_eq!(names("cifar-10", None)[0], "airplane");
+        assert_eq!(names("cifar-10", Some("mine")), [""; 0]);
+        assert_eq!(names("fashion-mnist", Some("of idx")).len(), 10, "it takes no path");
+        assert_eq!(names("idx", Some("mine")), [""; 0]);
+    }
 }

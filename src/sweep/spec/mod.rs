@@ -23,7 +23,8 @@ pub mod stages;
 pub mod upkeep;
 pub mod yaml;
 
-use crate::recipe::{Fold, Settings, Work};
+use crate::dataset::{self, table::Encode};
+use crate::recipe::{self, Data, Fold, Recipe, Task, Work};
 use crate::space::Space;
 use crate::trial::{Run, RunId};
 pub use fuse::Fuse;
@@ -134,15 +135,38 @@ impl Spec {
         matches!(self.space.base(), crate::space::Base::Train(_))
     }
 
-    /// Every data set that some trial uses: name and, for `idx`, the folder.
+    /// Every data set that some trial uses: name and, of the user's own, where the files are.
     #[must_use]
     pub fn data_sets(&self) -> Vec<(String, Option<String>)> {
         let mut found: Vec<(String, Option<String>)> = Vec::new();
         for (_, work) in self.space.samples(&["data.set", "data.path"]) {
             let Work::Train(settings) = work else { continue };
-            let set = data_of(&settings);
+            let set = recipe::place(&settings);
             if !found.contains(&set) {
                 found.push(set);
+            }
+        }
+        found
+    }
+
+    /// What the trials want of tables, each way once (see [`wanted_of_table`]). Of numbers that vary
+    /// the smallest and the largest.
+    #[must_use]
+    pub fn tables(&self) -> Vec<(Task, Data)> {
+        const DECIDING: &[&str] = &[
+            "task",
+            "data.set",
+            "data.path",
+            "data.target",
+            "data.ignore",
+            "data.missing",
+            "data.test",
+            "data.limit",
+        ];
+        let mut found: Vec<(Task, Data)> = Vec::new();
+        for wanted in self.space.samples(DECIDING).filter_map(|(_, work)| wanted_of_table(&work)) {
+            if !found.contains(&wanted) {
+                found.push(wanted);
             }
         }
         found
@@ -162,17 +186,22 @@ impl Spec {
     }
 }
 
+/// What a trial wants of a table: the task, and the data but for what makes no difference to whether
+/// they can be had (scale, encoding, validation part: as preset). Nothing where it uses no table.
+#[must_use]
+pub fn wanted_of_table(work: &Work) -> Option<(Task, Data)> {
+    let Work::Train(settings) = work else { return None };
+    let Recipe { task, mut data, .. } = Recipe::new(settings).ok()?;
+    (data.valid, data.scale, data.table.encode) = (0.2, (0.0, 1.0), Encode::default());
+    dataset::TABLES.contains(&&*data.set).then_some((task, data))
+}
+
 /// Seed and fold at a place among the rounds of a trial.
 pub(crate) fn draw(seeds: &[u64], folds: Option<u32>, place: u64) -> Option<(u64, Option<Fold>)> {
     let of = folds.unwrap_or(1);
     let seed = usize::try_from(place / u64::from(of)).ok().and_then(|at| seeds.get(at))?;
     let number = u32::try_from(place % u64::from(of)).ok()? + 1;
     Some((*seed, folds.map(|of| Fold { number, of })))
-}
-
-fn data_of(settings: &Settings) -> (String, Option<String>) {
-    let text = |path| settings.at(path).as_text().map(str::to_owned);
-    (text("data.set").unwrap_or_default(), text("data.path"))
 }
 
 /// Reads and checks a spec; warnings stand beside it.

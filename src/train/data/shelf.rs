@@ -165,9 +165,9 @@ fn wanted(data: &recipe::Data, numbers: bool) -> Result<Wanted, ShelfError> {
 fn read(wanted: &Wanted, device: Device) -> Result<Dataset, DataError> {
     let Some(images) = Images::of(wanted.form, &wanted.path, wanted.classes) else {
         let samples = table(wanted)?.samples(&options(wanted), wanted.numbers);
-        return Ok(Dataset::of_table(samples?.limited(wanted.limit), device));
+        return Ok(Dataset::of_table(samples?.limited(wanted.limit)?, device));
     };
-    Ok(Dataset::of_images(&images?.limited(wanted.limit), device))
+    Ok(Dataset::of_images(&images?.limited(wanted.limit)?, device))
 }
 
 /// A limit is for training samples: of the test set all are read.

@@ -35,7 +35,7 @@ pub enum SplitError {
         /// Folds asked for.
         folds: u32,
     },
-    /// A class can't be in every fold.
+    /// A class that occurs can't be in every fold.
     #[error("class {class} has {samples} of the samples, too few for {folds} folds")]
     Class {
         /// The class, by its number.
@@ -85,7 +85,7 @@ impl Split {
     /// all and of each class. `labels` has the class of each sample, below `classes`.
     ///
     /// # Errors
-    /// Where there are fewer samples than folds, in all or of a class.
+    /// Where there are fewer samples than folds, in all or of a class that occurs.
     pub fn fold(labels: &[i64], classes: usize, fold: Fold, seed: u64) -> Result<Self, SplitError> {
         let (samples, folds) = (labels.len(), fold.of);
         if samples < folds as usize {
@@ -99,7 +99,9 @@ impl Split {
             let class = label.and_then(|label| usize::try_from(*label).ok());
             of_class[class.expect("every label is a class")].push(row);
         }
-        if let Some(class) = of_class.iter().position(|rows| rows.len() < folds as usize) {
+        // A class that never occurs is in no fold, and misses in none.
+        let is_rare = |rows: &Vec<i64>| !rows.is_empty() && rows.len() < folds as usize;
+        if let Some(class) = of_class.iter().position(is_rare) {
             return Err(SplitError::Class { class, samples: of_class[class].len(), folds });
         }
         // Dealt like cards, class after class: neither a class nor the whole is ever uneven by two.
@@ -238,7 +240,8 @@ mod tests {
         };
         assert_eq!(told(&[0, 1, 0], 4), "3 samples are too few for 4 folds");
         assert_eq!(told(&[0, 1, 0, 0, 0], 2), "class 1 has 1 of the samples, too few for 2 folds");
-        assert_eq!(told(&[0; 5], 2), "class 1 has 0 of the samples, too few for 2 folds");
+        let absent = Split::fold(&[0, 2, 0, 2], 3, Fold { number: 1, of: 2 }, 1);
+        assert_eq!(absent.expect("class 1 never occurs").valid.len(), 2);
     }
 
     #[test]

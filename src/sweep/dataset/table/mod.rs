@@ -1,4 +1,6 @@
 //! Tables: named columns of numbers or words, read from a CSV file and made into samples.
+mod column;
+mod encode;
 mod parse;
 mod samples;
 mod shown;
@@ -7,7 +9,8 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use samples::{Encoding, Samples, Target};
+pub use encode::Encoding;
+pub use samples::{Samples, Target};
 pub use shown::Shown;
 
 /// What a CSV file may be and hold at most, in bytes, unpacked.
@@ -96,7 +99,7 @@ pub enum Missing {
 pub struct Options {
     /// Name of the column to learn; of a set of the catalogue it is known.
     pub target: Option<String>,
-    /// Names of columns that are left out, with a comma between.
+    /// Names of columns that are left out, with a comma between; one may hold a comma itself.
     pub ignore: Option<String>,
     /// How features are put on one scale.
     pub encode: Encode,
@@ -206,12 +209,16 @@ impl Table {
         Ok(table)
     }
 
+    fn place(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+
     /// The place of a column.
     ///
     /// # Errors
     /// Where there is none of that name.
     pub fn find(&self, name: &str, setting: &str) -> Result<usize, TableError> {
-        self.columns.iter().position(|c| c.name == name).ok_or_else(|| {
+        self.place(name).ok_or_else(|| {
             let names = self.columns.iter().map(|c| c.name.as_str());
             let near = names.clone().min_by_key(|n| strsim::damerau_levenshtein(n, name));
             let hint = match near {

@@ -1,9 +1,8 @@
-//! From the bytes of a CSV file to typed columns. A column is one of numbers if most of what
-//! stands in it is; then a word in it is an error, not a reason to take all for words.
-use std::collections::HashMap;
+//! From the bytes of a CSV file to typed columns.
 use std::path::Path;
 
-use super::{Column, NO_WORD, Table, TableError, Values};
+use super::column::Builder;
+use super::{Table, TableError};
 
 /// What is wrong with the bytes.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,13 +17,8 @@ impl Fault {
     }
 }
 
-fn fault(fact: impl Into<String>, hint: &'static str) -> Fault {
+pub(super) fn fault(fact: impl Into<String>, hint: &'static str) -> Fault {
     Fault { fact: fact.into(), hint }
-}
-
-/// Marks of a value that is not there.
-fn is_missing(cell: &str) -> bool {
-    matches!(cell, "" | "?" | "NA" | "N/A" | "NaN" | "nan" | "null" | "NULL" | "None")
 }
 
 /// Parses a table: with the names of its columns and lines to skip, or a first line of names.
@@ -38,49 +32,180 @@ pub(super) fn parse(raw: &[u8], known: Option<(Vec<String>, usize)>) -> Result<T
     });
     let body = body.unwrap_or(&[]);
     let signs: &[u8] = if named { b",;\t" } else { b", " };
-    let separator = separator(body, signs);
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(named)
-        .delimiter(separator)
-        .flexible(true)
-        .from_reader(body);
+    let file = File { raw, body, named, separator: separator(body, signs) };
+    if let Some(at) = file.open_quote(0) {
+        return Err(file.never_closed(at));
+    }
+    let mut reader = file.reader();
     let names = if named { header(&mut reader)? } else { names };
     let mut builders: Vec<Builder> = names.into_iter().map(Builder::new).collect();
-    let mut record = csv::ByteRecord::new();
-    let mut rows = 0;
-    loop {
-        let more = reader.read_byte_record(&mut record);
-        if !more.map_err(|e| fault(format!("is no CSV: {e}"), "is it a text file?"))? {
-            break;
-        }
-        rows += 1;
-        if record.len() != builders.len() {
-            let line = record.position().map_or(0, csv::Position::line) + skip as u64;
-            return Err(fault(
-                format!(
-                    "row {rows} (line {line}) has {} values, the table has {} columns",
-                    record.len(),
-                    builders.len()
-                ),
-                "every row needs a value a column; text with a comma in it needs quotes",
-            ));
-        }
-        for (builder, cell) in builders.iter_mut().zip(&record) {
-            builder.take(cell, rows)?;
-        }
-    }
+    let rows = file.fill(&mut reader, &mut builders)?;
     if rows == 0 {
         return Err(fault("holds no rows", "below the names of the columns must stand rows"));
+    }
+    if builders.iter().any(Builder::is_mixed) {
+        file.fill_words(&mut builders)?;
     }
     let columns = builders.into_iter().map(Builder::finish).collect::<Result<_, _>>()?;
     Ok(Table { columns, rows })
 }
 
-/// Which sign stands in the first line most often; the first, where none does.
+fn read(reader: &mut csv::Reader<&[u8]>, record: &mut csv::ByteRecord) -> Result<bool, Fault> {
+    let more = reader.read_byte_record(record);
+    more.map_err(|e| fault(format!("is no CSV: {e}"), "is it a text file?"))
+}
+
+fn place(position: Option<&csv::Position>) -> usize {
+    position.and_then(|at| usize::try_from(at.byte()).ok()).unwrap_or(0)
+}
+
+/// The bytes, and how they are cut into values.
+struct File<'a> {
+    /// All of them,
+    raw: &'a [u8],
+    /// and those behind what is skipped.
+    body: &'a [u8],
+    named: bool,
+    separator: u8,
+}
+
+impl<'a> File<'a> {
+    fn reader(&self) -> csv::Reader<&'a [u8]> {
+        csv::ReaderBuilder::new()
+            .has_headers(self.named)
+            .delimiter(self.separator)
+            .flexible(true)
+            .from_reader(self.body)
+    }
+
+    /// Reads all rows into columns; how many there are.
+    fn fill(
+        &self,
+        reader: &mut csv::Reader<&[u8]>,
+        builders: &mut [Builder],
+    ) -> Result<usize, Fault> {
+        let mut record = csv::ByteRecord::new();
+        let mut rows = 0;
+        while read(reader, &mut record)? {
+            rows += 1;
+            let start = place(record.position());
+            // A quote that is still open at the end of the file has made the rest of it one record.
+            if place(Some(reader.position())) == self.body.len()
+                && let Some(at) = self.open_quote(start)
+            {
+                return Err(self.never_closed(at));
+            }
+            if record.len() != builders.len() {
+                let (line, values, columns) = (self.line(start), record.len(), builders.len());
+                return Err(fault(
+                    format!(
+                        "row {rows} (line {line}) has {values} values, the table has {columns} columns"
+                    ),
+                    "every row needs a value a column; text with a comma in it needs quotes",
+                ));
+            }
+            for (builder, cell) in builders.iter_mut().zip(&record) {
+                builder.take(cell, rows)?;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Reads all rows once more, for columns of words of which some were taken for numbers.
+    fn fill_words(&self, builders: &mut [Builder]) -> Result<(), Fault> {
+        let mut reader = self.reader();
+        let mut record = csv::ByteRecord::new();
+        let mut row = 0;
+        while read(&mut reader, &mut record)? {
+            let both = builders.iter_mut().zip(&record);
+            both.filter(|(builder, _)| builder.is_mixed()).for_each(|(b, cell)| b.name(cell, row));
+            row += 1;
+        }
+        Ok(())
+    }
+
+    /// Where the quote opens in which the file ends, if it does before the record at `start` has.
+    fn open_quote(&self, start: usize) -> Option<usize> {
+        let mut quotes = Quotes::default();
+        let mut opened = 0;
+        let start = start + first_line(&self.body[start..]);
+        for (at, &byte) in self.body.iter().enumerate().skip(start) {
+            let was = quotes.inside;
+            quotes.pass(byte, &[self.separator]);
+            if !was && quotes.inside && !quotes.closed {
+                opened = at;
+            }
+            if !quotes.inside && matches!(byte, b'\r' | b'\n') {
+                return None;
+            }
+        }
+        quotes.inside.then_some(opened)
+    }
+
+    fn never_closed(&self, at: usize) -> Fault {
+        fault(
+            format!("line {}: the quote that opens a value is never closed", self.line(at)),
+            "close it; a quote within a quoted value is written twice",
+        )
+    }
+
+    /// The line of a byte of the body, from 1.
+    fn line(&self, at: usize) -> usize {
+        let before = self.raw.len() - self.body.len() + at;
+        1 + self.raw[..before].iter().filter(|&&byte| byte == b'\n').count()
+    }
+}
+
+/// Whether what is passed stands in quotes; they open where a value begins.
+struct Quotes {
+    inside: bool,
+    /// Whether a quote would open here,
+    opens: bool,
+    /// for the one before was closed just now: the two are one within the value.
+    closed: bool,
+}
+
+impl Default for Quotes {
+    fn default() -> Self {
+        Self { inside: false, opens: true, closed: false }
+    }
+}
+
+impl Quotes {
+    fn pass(&mut self, byte: u8, signs: &[u8]) {
+        let was = self.inside;
+        if byte == b'"' && (was || self.opens) {
+            self.inside = !was;
+        }
+        if self.inside {
+            return;
+        }
+        self.closed = was;
+        self.opens = was || signs.contains(&byte);
+    }
+}
+
+/// Where the first line begins in which something stands.
+fn first_line(raw: &[u8]) -> usize {
+    raw.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(raw.len())
+}
+
+/// Which sign stands in the first line most often, outside quotes; the first, where none does.
 fn separator(raw: &[u8], signs: &[u8]) -> u8 {
-    let line = raw.split(|&b| b == b'\n').next().unwrap_or(&[]);
-    let count = |sign: u8| line.iter().filter(|&&b| b == sign).count();
-    signs.iter().copied().rev().max_by_key(|&sign| count(sign)).unwrap_or(b',')
+    let mut counts = vec![0_usize; signs.len()];
+    let mut quotes = Quotes::default();
+    for &byte in &raw[first_line(raw)..] {
+        quotes.pass(byte, signs);
+        if quotes.inside {
+            continue;
+        }
+        if matches!(byte, b'\r' | b'\n') {
+            break;
+        }
+        signs.iter().zip(&mut counts).filter(|(s, _)| **s == byte).for_each(|(_, n)| *n += 1);
+    }
+    let most = signs.iter().zip(counts).rev().max_by_key(|(_, count)| *count);
+    most.map_or(b',', |(sign, _)| *sign)
 }
 
 fn header(reader: &mut csv::Reader<&[u8]>) -> Result<Vec<String>, Fault> {
@@ -109,96 +234,4 @@ fn header(reader: &mut csv::Reader<&[u8]>) -> Result<Vec<String>, Fault> {
         return Err(fault(fact, "the first line must name the columns"));
     }
     Ok(names)
-}
-
-/// A column under way: as numbers, with what is no number beside it.
-struct Builder {
-    name: String,
-    numbers: Vec<f64>,
-    missing: usize,
-    /// Rows (from 0) with the code of what is no number.
-    odd: Vec<(usize, u32)>,
-    codes: HashMap<String, u32>,
-}
-
-impl Builder {
-    fn new(name: String) -> Self {
-        Self { name, numbers: Vec::new(), missing: 0, odd: Vec::new(), codes: HashMap::new() }
-    }
-
-    fn take(&mut self, cell: &[u8], row: usize) -> Result<(), Fault> {
-        let Ok(cell) = std::str::from_utf8(cell) else {
-            let fact = format!("row {row}, column `{}`: not UTF-8 text", self.name);
-            return Err(fault(fact, "save it as CSV in UTF-8"));
-        };
-        let cell = cell.trim();
-        if is_missing(cell) {
-            self.missing += 1;
-            self.numbers.push(f64::NAN);
-            return Ok(());
-        }
-        match cell.parse::<f64>() {
-            Ok(x) if x.is_finite() => self.numbers.push(x),
-            Ok(_) => {
-                let fact = format!("row {row}, column `{}`: `{cell}` is not finite", self.name);
-                return Err(fault(fact, "mend the value, or leave it empty"));
-            }
-            Err(_) => {
-                let code = self.code(cell);
-                self.odd.push((self.numbers.len(), code));
-                self.numbers.push(f64::NAN);
-            }
-        }
-        Ok(())
-    }
-
-    fn code(&mut self, word: &str) -> u32 {
-        if let Some(&code) = self.codes.get(word) {
-            return code;
-        }
-        let next = u32::try_from(self.codes.len()).unwrap_or(NO_WORD - 1);
-        self.codes.insert(word.to_owned(), next);
-        next
-    }
-
-    fn finish(self) -> Result<Column, Fault> {
-        let numbers = self.numbers.len() - self.missing - self.odd.len();
-        let Some(&(row, code)) = self.odd.first() else {
-            return Ok(Column { name: self.name, values: Values::Numbers(self.numbers) });
-        };
-        if numbers > self.odd.len() {
-            let word = self.codes.iter().find(|(_, c)| **c == code).map_or("", |(w, _)| w);
-            return Err(fault(
-                format!(
-                    "row {}, column `{}`: `{word}` is no number, {numbers} other values are",
-                    row + 1,
-                    self.name
-                ),
-                "mend the value, leave it empty, or leave the column out with `data.ignore`",
-            ));
-        }
-        Ok(self.words())
-    }
-
-    fn words(mut self) -> Column {
-        let mut codes = vec![NO_WORD; self.numbers.len()];
-        let numbers = std::mem::take(&mut self.numbers);
-        for (code, number) in codes.iter_mut().zip(&numbers).filter(|(_, x)| !x.is_nan()) {
-            *code = self.code(&number.to_string());
-        }
-        for &(row, code) in &self.odd {
-            codes[row] = code;
-        }
-        let mut sorted: Vec<(String, u32)> = self.codes.into_iter().collect();
-        sorted.sort();
-        let mut place = vec![0; sorted.len()];
-        for (new, (_, old)) in (0u32..).zip(&sorted) {
-            place[*old as usize] = new;
-        }
-        for code in codes.iter_mut().filter(|c| **c != NO_WORD) {
-            *code = place[*code as usize];
-        }
-        let words = sorted.into_iter().map(|(word, _)| word).collect();
-        Column { name: self.name, values: Values::Words { codes, words } }
-    }
 }

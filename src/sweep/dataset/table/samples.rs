@@ -1,6 +1,6 @@
 //! From a table to samples: the target apart, words as one-hot columns, the test rows sealed.
 use super::super::Unsealed;
-use super::{Column, Encode, Missing, NO_WORD, Options, Table, TableError, Values};
+use super::{Column, Missing, NO_WORD, Options, Table, TableError, Values};
 
 /// Words of a column at most, for it to be made into one-hot columns.
 const MAX_WORDS: usize = 256;
@@ -38,19 +38,6 @@ pub enum Target {
     Numbers(Vec<f64>),
 }
 
-/// How features are put on one scale: `(x - centre) * factor + offset`, a missing x being `fill`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Encoding {
-    /// What stands in for a missing value: the mean.
-    pub fill: Vec<f64>,
-    /// What is taken off.
-    pub centre: Vec<f64>,
-    /// What the rest is multiplied by; 0 where a feature is always the same.
-    pub factor: Vec<f64>,
-    /// What is added then.
-    pub offset: Vec<f64>,
-}
-
 impl Table {
     /// Makes samples; with `numbers`, the target is a number and not a class.
     ///
@@ -80,16 +67,41 @@ impl Table {
         Ok(samples)
     }
 
+    /// What of [`Table::samples`] and [`Samples::limited`] can be told without making samples.
+    ///
+    /// # Errors
+    /// As these.
+    pub fn check(
+        &self,
+        options: &Options,
+        numbers: bool,
+        limit: Option<u64>,
+    ) -> Result<(), TableError> {
+        let chosen = self.choose(options, numbers, false)?;
+        names(&chosen.used)?;
+        chosen.target.limited(limit).map(drop)
+    }
+
     /// The samples that are sealed, or those that are not.
     fn side(&self, options: &Options, numbers: bool, test: bool) -> Result<Samples, TableError> {
+        let Chosen { used, rows, target, sealed } = self.choose(options, numbers, test)?;
+        let (names, marks) = names(&used)?;
+        let values = values(&used, &rows, names.len());
+        Ok(Samples { rows, names, values, marks, target, sealed })
+    }
+
+    fn choose(
+        &self,
+        options: &Options,
+        numbers: bool,
+        test: bool,
+    ) -> Result<Chosen<'_>, TableError> {
         // A table of the catalogue holds what is to be learnt in its last column.
         let last = self.columns.last().map_or(super::CLASS, |column| &column.name);
         let name = options.target.as_deref().unwrap_or(last);
         let target = self.find(name, "data.target")?;
-        let mut ignored = Vec::new();
-        for name in options.ignore.iter().flat_map(|names| names.split(',')) {
-            ignored.push(self.find(name.trim(), "data.ignore")?);
-        }
+        let ignored = options.ignore.as_deref().map_or(Ok(Vec::new()), |names| self.listed(names));
+        let ignored = ignored?;
         let used: Vec<&Column> = (self.columns.iter().enumerate())
             .filter(|(place, _)| *place != target && !ignored.contains(place))
             .map(|(_, column)| column)
@@ -108,10 +120,35 @@ impl Table {
         let side: Vec<usize> = (0..rows.len()).filter(|&i| sealed[i] == test).collect();
         let target = learnt.only(&side);
         let sealed = sealed.iter().filter(|sealed| **sealed).count();
-        let rows: Vec<usize> = side.iter().map(|&i| rows[i]).collect();
-        let (names, marks, values) = features(&used, &rows)?;
-        Ok(Samples { rows, names, values, marks, target, sealed })
+        let rows = side.iter().map(|&i| rows[i]).collect();
+        Ok(Chosen { used, rows, target, sealed })
     }
+
+    /// The places of columns that stand in a list. A name may hold a comma itself: the longest
+    /// that is one is taken.
+    fn listed(&self, names: &str) -> Result<Vec<usize>, TableError> {
+        let (mut found, mut rest) = (Vec::new(), Some(names));
+        while let Some(list) = rest {
+            let mut ends: Vec<usize> = list.match_indices(',').map(|(at, _)| at).collect();
+            ends.push(list.len());
+            let named = |&end: &usize| Some((self.place(list[..end].trim())?, end));
+            let (place, end) = match ends.iter().rev().find_map(named) {
+                Some(named) => named,
+                None => (self.find(list[..ends[0]].trim(), "data.ignore")?, ends[0]),
+            };
+            found.push(place);
+            rest = list.get(end + 1..);
+        }
+        Ok(found)
+    }
+}
+
+/// What samples are made of.
+struct Chosen<'a> {
+    used: Vec<&'a Column>,
+    rows: Vec<usize>,
+    target: Target,
+    sealed: usize,
 }
 
 /// The rows that are used; one with something missing is an error or left out.
@@ -224,6 +261,36 @@ fn classes_of_numbers(
 }
 
 impl Target {
+    /// Only the first so many.
+    ///
+    /// # Errors
+    /// Where all of these are the same.
+    fn limited(mut self, most: Option<u64>) -> Result<Self, TableError> {
+        let most = most.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
+        let is = match &mut self {
+            Self::Classes { labels, .. } if labels.len() <= most => None,
+            Self::Classes { labels, names } => {
+                labels.truncate(most);
+                let one = labels.first().filter(|&one| labels.iter().all(|label| label == one));
+                one.map(|&one| usize::try_from(one).map_or("", |one| &names[one]).to_owned())
+            }
+            Self::Numbers(all) if all.len() <= most => None,
+            Self::Numbers(all) => {
+                all.truncate(most);
+                let one = all.first().filter(|&one| all.iter().all(|x| x == one));
+                one.map(f64::to_string)
+            }
+        };
+        match is {
+            None => Ok(self),
+            Some(one) => Err(TableError::of_use(
+                format!("the target is `{one}` in each of the first {most} rows"),
+                "`data.limit` takes the first rows, and these are sorted by what is to be learnt: \
+                 a greater one, or none",
+            )),
+        }
+    }
+
     pub(super) fn only(self, places: &[usize]) -> Self {
         match self {
             Self::Classes { labels, names } => {
@@ -260,10 +327,8 @@ pub(super) fn seal(rows: &[usize], strata: &[i64], share: f64) -> Vec<bool> {
     sealed
 }
 
-type Features = (Vec<String>, Vec<bool>, Vec<f64>);
-
-/// Numbers as they are, words as marks.
-fn features(used: &[&Column], rows: &[usize]) -> Result<Features, TableError> {
+/// Names of the features, and which are marks: numbers as they are, words as a mark each.
+fn names(used: &[&Column]) -> Result<(Vec<String>, Vec<bool>), TableError> {
     let (mut names, mut marks) = (Vec::new(), Vec::new());
     for column in used {
         match &column.values {
@@ -285,7 +350,11 @@ fn features(used: &[&Column], rows: &[usize]) -> Result<Features, TableError> {
             }
         }
     }
-    let width = names.len();
+    Ok((names, marks))
+}
+
+/// `[rows, width]`.
+fn values(used: &[&Column], rows: &[usize], width: usize) -> Vec<f64> {
     let mut values = vec![0.0; rows.len() * width];
     let mut from = 0;
     for column in used {
@@ -305,90 +374,19 @@ fn features(used: &[&Column], rows: &[usize]) -> Result<Features, TableError> {
             }
         }
     }
-    Ok((names, marks, values))
+    values
 }
 
 impl Samples {
     /// Only the first so many.
-    #[must_use]
-    pub fn limited(mut self, most: Option<u64>) -> Self {
+    ///
+    /// # Errors
+    /// Where there is one thing to learn in all of them.
+    pub fn limited(mut self, most: Option<u64>) -> Result<Self, TableError> {
+        self.target = self.target.limited(most)?;
         let most = most.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
         self.rows.truncate(most);
-        let samples = self.rows.len();
-        self.values.truncate(samples * self.names.len());
-        match &mut self.target {
-            Target::Classes { labels, .. } => labels.truncate(samples),
-            Target::Numbers(numbers) => numbers.truncate(samples),
-        }
-        self
-    }
-
-    /// Fits an encoding on these samples (places in `rows`), and on no others.
-    #[must_use]
-    pub fn fit(&self, on: &[usize], encode: Encode, scale: (f64, f64)) -> Encoding {
-        let width = self.names.len();
-        let mut encoding = Encoding {
-            fill: vec![0.0; width],
-            centre: vec![0.0; width],
-            factor: vec![1.0; width],
-            offset: vec![0.0; width],
-        };
-        for feature in (0..width).filter(|&f| !self.marks[f]) {
-            let present = || on.iter().map(|&i| self.values[i * width + feature]);
-            let spread = Spread::of(present().filter(|x| !x.is_nan()));
-            encoding.fill[feature] = spread.mean;
-            let inverse = |width: f64| if width > 0.0 { 1.0 / width } else { 0.0 };
-            let (centre, factor, offset) = match encode {
-                Encode::None => continue,
-                Encode::Standard => (spread.mean, inverse(spread.deviation), 0.0),
-                Encode::MinMax => {
-                    let by = inverse(spread.most - spread.least);
-                    (spread.least, (scale.1 - scale.0) * by, scale.0)
-                }
-            };
-            encoding.centre[feature] = centre;
-            encoding.factor[feature] = factor;
-            encoding.offset[feature] = offset;
-        }
-        encoding
-    }
-
-    /// The samples as numbers for a model, `[samples, features]`.
-    #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "inputs are single precision")]
-    pub fn encoded(&self, by: &Encoding) -> Vec<f32> {
-        let width = self.names.len();
-        let encode = |(i, x): (usize, &f64)| {
-            let f = i % width;
-            let x = if x.is_nan() { by.fill[f] } else { *x };
-            ((x - by.centre[f]) * by.factor[f] + by.offset[f]) as f32
-        };
-        self.values.iter().enumerate().map(encode).collect()
-    }
-}
-
-struct Spread {
-    mean: f64,
-    /// Of the population, as in scikit-learn's `StandardScaler`.
-    deviation: f64,
-    least: f64,
-    most: f64,
-}
-
-impl Spread {
-    /// By Welford's way: large offsets cost no digits.
-    fn of(values: impl Iterator<Item = f64>) -> Self {
-        let (mut n, mut mean, mut squares) = (0.0, 0.0, 0.0);
-        let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
-        for x in values {
-            n += 1.0;
-            let off = x - mean;
-            mean += off / n;
-            squares += off * (x - mean);
-            (least, most) = (least.min(x), most.max(x));
-        }
-        // A constant column: rounding may leave a trace of spread.
-        let deviation = if least < most { (squares / n).sqrt() } else { 0.0 };
-        Self { mean, deviation, least, most }
+        self.values.truncate(self.rows.len() * self.names.len());
+        Ok(self)
     }
 }

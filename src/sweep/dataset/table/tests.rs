@@ -39,6 +39,69 @@ fn a_quoted_file_with_semicolons_and_a_mark_at_its_start_is_read() {
 }
 
 #[test]
+fn the_separator_is_that_of_the_first_line_outside_quotes() {
+    for text in [
+        "\"a;;;\",b\n1,2\n",
+        "\r\n\n\"a\"\"b,,,\";b\n1;2\n",
+        "\"a\n,,,\"\tb\n1\t2\n",
+        "size 5\",b;,c\n1,2,3\n",
+        "a,b\n\"1\",2;3;4;5\n",
+    ] {
+        let table = table(text);
+        assert!(table.columns.len() > 1 && table.rows == 1, "{text:?}: {table:?}");
+        assert!(table.columns.iter().all(|c| c.name.len() < 9), "{table:?}");
+    }
+}
+
+#[test]
+fn quotes_within_a_value_are_no_open_ones() {
+    for last in ["5\"", "\"5\"\"\"", "\"5\"\"", "\"a\"b\"c", "\"a\nb\"", "\"\""] {
+        let text = format!("a,b\nx,y\nx,{last}");
+        let open = last == "\"5\"\"";
+        let parsed = parse::parse(text.as_bytes(), None);
+        assert_eq!(parsed.is_err(), open, "{text:?}: {parsed:?}");
+    }
+}
+
+fn words(text: &str) -> (Vec<String>, Vec<u32>) {
+    match table(text).columns.pop().unwrap().values {
+        Values::Words { codes, words } => (words, codes),
+        Values::Numbers(numbers) => panic!("{numbers:?}"),
+    }
+}
+
+#[test]
+fn words_that_look_like_numbers_stay_as_they_are_written() {
+    let (names, codes) = words("a\nx\n007\n7\n\n 7.0 \ny\nz\ninf\nv\n1e400\nNAN\n");
+    assert_eq!(names, ["007", "1e400", "7", "7.0", "inf", "v", "x", "y", "z"]);
+    // A blank line of a table of one column is no row.
+    assert_eq!(codes, [6, 0, 2, 3, 7, 8, 4, 5, 1, NO_WORD]);
+    // What is a number in each row is a number.
+    let column = &table("a\n007\n7\n7.0\nNan\n").columns[0];
+    assert_eq!((column.missing(), column.is_missing(3)), (1, true));
+    assert!(matches!(&column.values, Values::Numbers(all) if all[..3] == [7.0; 3]));
+}
+
+#[test]
+fn words_with_commas_are_no_numbers_unless_nearly_all_are() {
+    let rows = |many: usize, others: &[&str]| {
+        let commas = (0..many).map(|i| format!("{i},5;\n"));
+        let others = others.iter().map(|other| format!("{other};\n"));
+        format!("a;b\n{}", commas.chain(others).collect::<String>())
+    };
+    for (text, is_fault) in [
+        (rows(19, &["x"]), true),
+        (rows(18, &["x", "3", "y"]), false),
+        (rows(18, &["x", "3", "4"]), true),
+        (rows(3, &["red", "blue", "1,2,3", "2,3,4"]), false),
+        (rows(0, &["red", "1,5", "green"]), false),
+    ] {
+        let parsed = parse::parse(text.as_bytes(), None);
+        assert_eq!(parsed.is_err(), is_fault, "{text:?}: {parsed:?}");
+    }
+}
+
+#[test]
 fn what_is_no_table_is_told_by_row_and_column() {
     for (text, expected) in [
         ("", "is empty"),
@@ -51,6 +114,14 @@ fn what_is_no_table_is_told_by_row_and_column() {
         ("150,4\n1,2\n", "numbers, as in a row"),
         ("a,b\n1,2\n2,3\nx,4\n", "row 3, column `a`: `x` is no number, 2 other values are"),
         ("a\n1\ninf\n", "row 2, column `a`: `inf` is not finite"),
+        ("a\n1\n2\n-Infinity\nred\n", "row 3, column `a`: `-Infinity` is not finite"),
+        ("a;b\nred;1,5\nblue;2\n", "row 1, column `b`: `1,5` is a number with a decimal comma"),
+        ("a,b\n1,\"1,5\"\n2,\"-2,25e3\"\n3,\n", "one of 2 such; write numbers with a point"),
+        ("a,b\n1,x\n2,\"y\n3,z\n4,y\n", "line 3: the quote that opens a value is never closed"),
+        ("\na,b\n1,\"x \n \"\"y\n3,z\n", "line 3: the quote that opens a value is never closed"),
+        ("a,b\n\"1,x\n2,y\n", "line 2: the quote that opens"),
+        ("a,\"b\n1,x\n2,y\n", "line 1: the quote that opens"),
+        ("a,b\n1,\"", "line 2: the quote that opens"),
     ] {
         let message = refused(text);
         assert!(message.contains(expected), "{message}");
@@ -76,6 +147,64 @@ fn what_can_not_be_learnt_is_told() {
     let ids: String = (0..300).map(|i| format!("id{i},{}\n", i % 2)).collect();
     let message = unusable(&format!("id,b\n{ids}"), &options("b"), false);
     assert!(message.contains("300 words") && message.contains("`data.ignore: id`"), "{message}");
+}
+
+#[test]
+fn a_column_to_leave_out_may_hold_a_comma_in_its_name() {
+    let made = table("\"a, b\",a,b,c,y\n1,2,3,4,u\n5,6,7,8,v\n");
+    let left = |ignore: &str| {
+        let options = Options { ignore: Some(ignore.into()), ..options("y") };
+        made.samples(&options, false).map(|s| s.names).map_err(|e| format!("{e}; {}", e.hint()))
+    };
+    assert_eq!(left("a, b").unwrap(), ["a", "b", "c"]);
+    assert_eq!(left("c, a, b").unwrap(), ["a", "b"]);
+    assert_eq!(left("a,b,c").unwrap(), ["a, b"]);
+    assert!(left("a,d").unwrap_err().starts_with("`data.ignore: d` names no column"));
+    assert!(left("a,").unwrap_err().starts_with("`data.ignore: ` names no column"));
+}
+
+#[test]
+fn a_check_tells_what_making_samples_would() {
+    let ids: String = (0..300).map(|i| format!("id{i},{},{}\n", i % 7, i / 150)).collect();
+    let made = table(&format!("id,x,y\n{ids}"));
+    let left = |ignore: &str| Options { ignore: Some(ignore.into()), ..options("y") };
+    for (options, numbers, limit) in [
+        (options("y"), false, None),
+        (left("id"), false, None),
+        (left("id"), true, Some(150)),
+        (left("id"), true, Some(151)),
+        (left("ids"), true, None),
+        (Options { target: Some("id".into()), ..left("y") }, true, None),
+    ] {
+        let told = |e: TableError| format!("{e}; {}", e.hint());
+        let samples = made.samples(&options, numbers).and_then(|s| s.limited(limit));
+        let checked = made.check(&options, numbers, limit);
+        assert_eq!(checked.map_err(told), samples.map(drop).map_err(told), "{options:?}");
+    }
+}
+
+#[test]
+fn a_limit_that_leaves_one_thing_to_learn_is_refused() {
+    let made = table("x,y\n1,0\n2,0\n3,0\n4,1\n");
+    for numbers in [false, true] {
+        let limited =
+            |most| made.samples(&options("y"), numbers).and_then(|s| s.limited(Some(most)));
+        let error = limited(3).unwrap_err();
+        assert_eq!(error.to_string(), "the target is `0` in each of the first 3 rows");
+        assert!(error.hint().contains("sorted"), "{}", error.hint());
+        assert_eq!(limited(4).unwrap().rows, [0, 1, 2, 3]);
+    }
+}
+
+#[test]
+fn a_column_without_a_value_in_the_training_rows_is_nought() {
+    let options = Options { missing: Missing::Mean, ..options("y") };
+    let samples = table("a,b,y\n,1,u\n,2,v\n7,3,u\n").samples(&options, false).unwrap();
+    for encode in [Encode::MinMax, Encode::Standard] {
+        let encoded = samples.encoded(&samples.fit(&[0, 1], encode, (-1.0, 1.0)));
+        let column: Vec<f32> = encoded.into_iter().step_by(2).collect();
+        assert_eq!(column, [0.0; 3], "{encode:?}");
+    }
 }
 
 #[test]

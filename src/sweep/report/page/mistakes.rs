@@ -48,5 +48,5 @@ fn images(sweep: &Sweep, index: u64) -> Option<Images> {
     let folder = locate::place(&data.set, data.path.as_deref()).ok()??;
     let classes = known.and_then(|set| usize::try_from(set.classes).ok());
     let images = Images::of(known.map_or(Form::Idx, |set| set.form), &folder, classes)?;
-    Some(images.ok()?.limited(data.limit))
+    images.ok()?.limited(data.limit).ok()
 }

@@ -230,12 +230,7 @@ fn provenance(page: &Page<'_>) -> Vec<(&'static str, String)> {
     }
     facts.push(("devices", page.devices.join(", ")));
     facts.push(("machines", short_list(&page.hosts)));
-    for (name, path) in spec.data_sets() {
-        facts.push(("data", path.map_or_else(|| name.clone(), |path| format!("{name}: {path}"))));
-        for file in dataset::find(&name).map_or(&[][..], |set| set.files) {
-            facts.push(("sha-256", format!("{} {}", file.sha256, file.name)));
-        }
-    }
+    spec.data_sets().into_iter().for_each(|(set, path)| facts.extend(data(&set, path.as_deref())));
     facts.push(("spec hash", manifest.spec_hash.clone()));
     let spent: f64 = page.report.rows.iter().map(|row| row.seconds).sum();
     facts.push(("training", duration(spent)));
@@ -243,6 +238,16 @@ fn provenance(page: &Page<'_>) -> Vec<(&'static str, String)> {
     facts
         .push(("page made", format!("{} by dlgrid {}", date(page.now), env!("CARGO_PKG_VERSION"))));
     facts
+}
+
+/// A data set, with the checksums of its files where they are those of the catalogue.
+pub(super) fn data(set: &str, own: Option<&str>) -> Vec<(&'static str, String)> {
+    if let Some(path) = own {
+        return vec![("data", format!("{set}: {path}"))];
+    }
+    let files = dataset::find(set).map_or(&[][..], |set| set.files).iter();
+    let sums = files.map(|file| ("sha-256", format!("{} {}", file.sha256, file.name)));
+    std::iter::once(("data", set.to_owned())).chain(sums).collect()
 }
 
 fn short_list(names: &[String]) -> String {

@@ -1,7 +1,7 @@
 //! The page's pieces: what is thinned, which axes are logarithmic, which bars share a row.
 use super::bars::{self, Bar};
 use super::curves::{digits, room, thin};
-use super::payload::has_ratios;
+use super::payload::{data, has_ratios};
 use crate::recipe::Value;
 
 #[test]
@@ -43,6 +43,15 @@ fn curves_have_the_room_that_a_page_of_so_many_trials_has() {
         assert_eq!(room(rows, an_epoch), expected, "{rows}");
     }
     assert_eq!(room(0, 0), (200, 240_000));
+}
+
+#[test]
+fn the_user_s_own_files_have_no_checksums_of_the_catalogue() {
+    let own = data("cifar-10", Some("mine"));
+    assert_eq!(own, [("data", "cifar-10: mine".to_owned())]);
+    let known = data("cifar-10", None);
+    assert_eq!(known[0], ("data", "cifar-10".to_owned()));
+    assert!(known.len() > 1 && known[1..].iter().all(|(what, _)| *what == "sha-256"), "{known:?}");
 }
 
 #[test]

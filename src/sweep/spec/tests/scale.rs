@@ -129,6 +129,27 @@ fn every_data_set_of_a_kept_point_is_found() {
          exclude: [{data.set: mnist}]\n",
     );
     assert_eq!(spec.data_sets().len(), 1);
+    assert_eq!(spec.data_sets(), [("idx".to_owned(), Some("/data".to_owned()))]);
+}
+
+#[test]
+fn every_way_to_use_a_table_is_found_once() {
+    let spec = good(
+        "train: {data: {path: t.csv, target: y}}\nparameters:\n  data.set: [csv, wine]\n  \
+         data.ignore: [a, b]\n  data.limit: [100, 110, 120]\n  data.encode: [standard, min_max]\n  \
+         optimizer.lr: [0.1, 0.2]\n",
+    );
+    let ways: Vec<_> = spec.tables().into_iter().map(|(_, data)| data).collect();
+    let ways: Vec<_> = ways
+        .iter()
+        .map(|d| (&*d.set, d.path.as_deref(), d.table.ignore.as_deref().unwrap(), d.limit.unwrap()))
+        .collect();
+    assert_eq!(ways.len(), 8, "{ways:?}");
+    for set in [("csv", Some("t.csv")), ("wine", None)] {
+        for (ignore, limit) in [("a", 100), ("b", 100), ("a", 120), ("b", 120)] {
+            assert!(ways.contains(&(set.0, set.1, ignore, limit)), "{ways:?}");
+        }
+    }
 }
 
 #[test]

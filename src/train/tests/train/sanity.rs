@@ -191,7 +191,7 @@ fn a_gradient_of_the_wrong_sign_rises() {
     let optimizer = Optimizer::new(recipe.optimizer, recipe.regularize, &parameters)
         .scheduled(recipe.schedule, Length::new(1, 48, 48));
     let mut training = Training { seed: 1, parameters, optimizer, progress: Progress::default() };
-    let losses =
-        on_one_batch(&mut task, &mut training, overfit::Batch { steps: STEPS, samples: 48 });
-    assert_eq!(verdict(&losses, Some(3.0_f64.ln())), Verdict::Rises, "{losses:?}");
+    let (how, guessing) = (overfit::Batch { steps: STEPS, samples: 48 }, Some(3.0_f64.ln()));
+    let losses = on_one_batch(&mut task, &mut training, how, guessing);
+    assert_eq!(verdict(&losses, guessing), Verdict::Rises, "{losses:?}");
 }

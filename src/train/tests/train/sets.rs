@@ -85,6 +85,22 @@ fn a_csv_file_trains_with_its_words_as_marks() {
 }
 
 #[test]
+fn a_limit_that_leaves_one_class_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("t.csv");
+    let rows: String = (0..60).map(|i| format!("{i},{}\n", i / 40)).collect();
+    std::fs::write(&path, format!("x,kind\n{rows}")).expect("written");
+    let get = |limit| {
+        let recipe = own("csv", &path, &[("data.target", text("kind")), ("data.limit", limit)]);
+        Shelf::new(Device::Cpu).get(&recipe.data)
+    };
+    assert!(get(Value::Null).is_ok());
+    let error = get(Value::Int(24)).expect_err("one class");
+    assert_eq!(error.to_string(), "the target is `0` in each of the first 24 rows");
+    assert!(error.hint().contains("`data.limit`"), "{}", error.hint());
+}
+
+#[test]
 fn a_column_of_numbers_can_be_what_is_learnt() {
     let folder = tempfile::tempdir().expect("a folder");
     let recipe = own("csv", &table(folder.path()), &[("data.target", text("weight"))]);
