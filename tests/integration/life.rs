@@ -273,7 +273,7 @@ fn what_was_taken_over_later_is_not_missing_and_words_name_the_sweep_that_is_mea
     let status = here.run(["status", &label, "--format", "json"]).json();
     assert_eq!((&status["missing"], &status["ended"]), (&0.into(), &4.into()), "{status}");
     let taken = here.run(["logs", &label, "2"]).code(2).says("its log is there");
-    let hint = taken.err.split('`').filter(|s| s.starts_with("dlgrid logs ")).last().unwrap();
+    let hint = taken.err.split('`').rfind(|s| s.starts_with("dlgrid logs ")).unwrap();
     let words: Vec<&str> = hint.split(' ').skip(1).collect();
     here.run([words[0], words[1], words[2]]).code(0);
 }

@@ -106,6 +106,7 @@ fn canary_program(sweep: &Sweep) -> anyhow::Result<Option<String>> {
         scratch: scratch.path(),
         checkpoints: &scratch.path().join("checkpoints"),
         objective: &spec.objective,
+        alone: true,
         started: &|_| {},
     };
     let finished =

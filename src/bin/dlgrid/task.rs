@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::talk::{refuse, talk};
 use anyhow::Context as _;
 use dlgrid_sweep::exec::feed::{self, Given, Report, Slices};
+use dlgrid_sweep::exec::local::WORKERS;
 use dlgrid_sweep::exec::metrics::Ended;
 use dlgrid_sweep::exec::program::{self, Around, Finished};
+use dlgrid_sweep::exec::saved::Files;
 use dlgrid_sweep::recipe::Work;
 use dlgrid_sweep::slice::{SliceWork, Terms};
 use dlgrid_sweep::space::Condition;
@@ -64,7 +66,9 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     })?;
     let only = args.only.as_deref().map(Condition::new).transpose()?;
     let fed = args.slice.is_none();
-    let place = Place { sweep: &sweep, again, only, scratch: scratch.path(), stop: &stop, fed };
+    let alone = host::env(WORKERS).is_some_and(|workers| workers == "1");
+    let scratch = scratch.path();
+    let place = Place { sweep: &sweep, again, only, scratch, stop: &stop, fed, alone };
     if let Some(slice) = args.slice {
         return one_slice(&place, Given { slice, died: None });
     }
@@ -101,6 +105,8 @@ struct Place<'a> {
     stop: &'a AtomicBool,
     /// Whether slices come from a feeder.
     fed: bool,
+    /// Whether no other worker is beside this one.
+    alone: bool,
 }
 
 impl Place<'_> {
@@ -145,10 +151,12 @@ fn one_run(place: &Place<'_>, run: &Run, work: &mut SliceWork<'_>) -> anyhow::Re
     work.start(run);
     talk(&format!("run {}: {}\n", run.id.short(), command.words(run.seed, run.fold)?.join(" ")));
     let checkpoints = std::path::absolute(place.sweep.dir.checkpoints(&run.id))?;
+    let before = Files::below(&checkpoints);
     let around = Around {
         scratch: place.scratch,
         checkpoints: &checkpoints,
         objective: &place.sweep.spec.objective,
+        alone: place.alone,
         started: &|group| {
             if place.fed {
                 feed::started(group);
@@ -161,7 +169,9 @@ fn one_run(place: &Place<'_>, run: &Run, work: &mut SliceWork<'_>) -> anyhow::Re
     .context("cannot exchange files with the program")?;
     match finished {
         Finished::Stopped => {
-            work.stop(Some(run.id), "asked to stop", checkpoints.exists())?;
+            // The folder alone says nothing: programs make it first thing.
+            let saved = Files::below(&checkpoints).have_changed(&before);
+            work.stop(Some(run.id), "asked to stop", saved)?;
             Ok(false)
         }
         Finished::Ended(ended) => {

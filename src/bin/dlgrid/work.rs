@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exec::claim::{self, Claimed, Standing};
 use dlgrid_sweep::exec::local::{self, Event, Job, Print, Slot, Worker};
+use dlgrid_sweep::exec::usage::gpu_ids;
 use dlgrid_sweep::recipe::{Data, Task};
 use dlgrid_sweep::spec::{Ranks, SlurmSettings};
 use dlgrid_sweep::store::merge::Results;
@@ -62,6 +63,21 @@ pub fn slots(asked: Option<usize>, settings: &SlurmSettings) -> Vec<Slot> {
             visible: None,
         })
         .collect()
+}
+
+/// Programs take whatever GPUs they see: where several run at a time, each sees one of its own. `list`
+/// is `CUDA_VISIBLE_DEVICES`, and `gpus` how many there are.
+fn each_its_gpu(slots: Vec<Slot>, list: Option<&str>, gpus: usize) -> Vec<Slot> {
+    if gpus == 0 || slots.len() < 2 {
+        return slots;
+    }
+    let ids: Vec<&str> = list.map_or_else(Vec::new, gpu_ids);
+    let visible = |n: usize| {
+        let n = n % gpus;
+        ids.get(n).map_or_else(|| n.to_string(), |id| id.trim().to_owned())
+    };
+    let its = |(n, slot): (usize, Slot)| Slot { visible: Some(visible(n)), ..slot };
+    slots.into_iter().enumerate().map(its).collect()
 }
 
 /// Threads of a worker here: one, unless the spec asks for more cores.
@@ -127,9 +143,14 @@ pub fn run(
         conclude_once(sweep)?;
         return Ok(conclude(sweep, &before, false));
     }
-    let stops = count_signals()?;
-    let slots = slots(args.slots.map(usize::from), &sweep.spec.slurm);
-    let mut progress = Progress::new(sweep, before, slots.len().min(slices.len()), again);
+    let signals = count_signals()?;
+    let mut slots = slots(args.slots.map(usize::from), &sweep.spec.slurm);
+    slots.truncate(slices.len());
+    if !sweep.spec.trains() {
+        let list = host::env("CUDA_VISIBLE_DEVICES").and_then(|list| list.into_string().ok());
+        slots = each_its_gpu(slots, list.as_deref(), host::gpus());
+    }
+    let mut progress = Progress::new(sweep, before, slots.len(), again);
     let mut further = redo_words(again);
     further.extend(ranks::words(&sweep.spec.slurm));
     let job = Job {
@@ -144,6 +165,7 @@ pub fn run(
     };
     let mut troubles: Vec<Event> = Vec::new();
     let mut broken = false;
+    let stops = Arc::new(AtomicUsize::new(0));
     local::run(job, &stops, &mut |events| {
         for event in events {
             if let Some(text) = trouble(event) {
@@ -159,8 +181,8 @@ pub fn run(
                 "{} runs failed, as many as `max_failures` allows: no more are begun",
                 progress.failed()
             ));
-            stops.fetch_max(1, Ordering::SeqCst);
         }
+        stops.store(asked(signals.load(Ordering::SeqCst), broken), Ordering::SeqCst);
     })
     .context("cannot start a worker")?;
     progress.finish();
@@ -178,7 +200,7 @@ pub fn run(
         ));
     }
     let after = read::load(&sweep.dir, &sweep.manifest.id)?;
-    let stopped = stops.load(Ordering::SeqCst) > 0;
+    let stopped = asked(signals.load(Ordering::SeqCst), broken) > 0;
     let ended = after.runs.values().filter(|run| run.end.is_some()).count() as u64;
     if !stopped || ended == sweep.manifest.runs {
         tell_end(sweep)?;
@@ -222,6 +244,12 @@ pub fn busy(sweep: &Sweep, claim: &claim::Claim, standing: Standing) -> anyhow::
 pub fn redo_words(again: RetryPolicy) -> Vec<String> {
     let kinds = again.words();
     if kinds.is_empty() { Vec::new() } else { vec!["--redo".into(), kinds.join(",")] }
+}
+
+/// How often a stop was asked for, by so many signals, or by a sweep that is `broken`: only a second
+/// signal ends workers that are saving.
+fn asked(signals: usize, broken: bool) -> usize {
+    signals.max(usize::from(broken))
 }
 
 /// Counts SIGINT and SIGTERM: one asks for a gentle end, two for the end.
@@ -283,5 +311,36 @@ pub fn conclude(sweep: &Sweep, results: &Results, stopped: bool) -> u8 {
         (true, _) => exit::STOPPED,
         (false, 0) => exit::OK,
         (false, _) => exit::RUNS_FAILED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_side_by_side_see_a_gpu_each() {
+        let slot =
+            |_| Slot { device: "cuda:0".into(), threads: 1, starter: Vec::new(), visible: None };
+        for (slots, list, gpus, visible) in [
+            (2, None, 0, vec![None, None]),
+            (1, None, 4, vec![None]),
+            (3, None, 2, vec![Some("0"), Some("1"), Some("0")]),
+            (3, Some("5, GPU-7"), 2, vec![Some("5"), Some("GPU-7"), Some("5")]),
+            (2, Some("3"), 1, vec![Some("3"), Some("3")]),
+        ] {
+            let slots = each_its_gpu((0..slots).map(slot).collect(), list, gpus);
+            let found: Vec<_> = slots.iter().map(|slot| slot.visible.as_deref()).collect();
+            assert_eq!(found, visible, "{list:?} {gpus}");
+        }
+    }
+
+    #[test]
+    fn a_signal_to_a_broken_sweep_is_the_first() {
+        for (signals, broken, times) in
+            [(0, false, 0), (0, true, 1), (1, false, 1), (1, true, 1), (2, true, 2)]
+        {
+            assert_eq!(asked(signals, broken), times, "{signals} {broken}");
+        }
     }
 }

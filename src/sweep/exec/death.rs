@@ -2,9 +2,16 @@
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
-/// A worker that ends by itself before it has taken a slice will not do better next time.
+/// A worker that ends by itself before it has taken a slice will not do better next time. One whose
+/// starter tells that a rank was killed, in the shell's way, may.
 pub(super) fn is_refusal(status: ExitStatus) -> bool {
-    status.code().is_some()
+    status.code().is_some_and(|code| code <= 128)
+}
+
+/// Whether it was killed by signal 9, itself or, as a shell or the starter of ranks tells it, what it
+/// had started.
+pub(super) fn is_killed(status: ExitStatus) -> bool {
+    status.signal() == Some(9) || status.code() == Some(128 + 9)
 }
 
 /// It in words, after the name of the process.
@@ -26,5 +33,25 @@ pub(super) fn describe(status: ExitStatus) -> String {
         Some(127) => "could not start: a program or library is missing".into(),
         Some(code) => format!("ended with exit code {code}"),
         None => "ended".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_refuses_by_an_exit_code_of_its_own() {
+        let code = |code: i32| ExitStatus::from_raw(code << 8);
+        for (status, refuses, killed) in [
+            (code(1), true, false),
+            (code(127), true, false),
+            (code(128 + 9), false, true),
+            (code(128 + 11), false, false),
+            (ExitStatus::from_raw(9), false, true),
+            (ExitStatus::from_raw(15), false, false),
+        ] {
+            assert_eq!((is_refusal(status), is_killed(status)), (refuses, killed), "{status:?}");
+        }
     }
 }

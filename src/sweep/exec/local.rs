@@ -2,18 +2,19 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
-use super::death::{describe, is_refusal};
+use super::death::{describe, is_killed, is_refusal};
 use super::feed::{Given, Report};
 use super::usage;
 use crate::host;
 use crate::store::layout::SweepDir;
+use crate::store::merge::Results;
 use crate::store::record::Cause;
 use crate::store::{StoreError, fs, read};
 
@@ -101,6 +102,9 @@ pub enum Event {
     },
 }
 
+/// The variable by which a worker is told how many there are at a time, itself included.
+pub const WORKERS: &str = "DLGRID_WORKERS";
+
 /// Times that a slice is tried when its worker dies.
 const TRIES: u32 = 4;
 /// Seconds between two looks at the sweep.
@@ -119,8 +123,8 @@ struct Turn {
     slice: u32,
     /// Workers that it was given to since one of its runs last ended.
     tried: u32,
-    /// Its runs that had ended when it was last looked at.
-    ends: usize,
+    /// Ends of its runs, those of earlier attempts included, when they were last counted.
+    ends: u64,
     /// Why the last worker that had it died.
     died: Option<Cause>,
 }
@@ -233,24 +237,19 @@ impl Shared {
     /// Gives a slice to another worker, unless too many have died over it in vain.
     fn again(&self, turn: Turn) -> bool {
         let ends = read::load_slice_to_show(&self.job.dir, turn.slice, &self.job.sweep)
-            .map_or(turn.ends, |results| results.runs.values().filter(|r| r.end.is_some()).count());
-        let tried = if ends > turn.ends { 1 } else { turn.tried + 1 };
-        let again = tried <= TRIES;
+            .map_or(turn.ends, |results| ends(&results));
+        let turn = turn.next(ends);
+        let again = turn.tried <= TRIES;
         if again {
-            self.queue().open.push_front(Turn { tried, ends, ..turn });
+            self.queue().open.push_front(turn);
         }
         again
     }
 
-    /// Why a worker died: of memory, if the kernel has killed for want of it since the last one.
+    /// Why a worker died.
     fn cause(&self, status: ExitStatus) -> Cause {
         let mut known = self.memory_kills.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = usage::memory_kills();
-        let more = now > *known;
-        *known = now;
-        // Who starts ranks ends as the one that was killed, in the shell's way.
-        let killed = status.signal() == Some(9) || status.code() == Some(128 + 9);
-        if more && killed { Cause::Memory } else { Cause::Killed }
+        cause(&mut known, usage::memory_kills(), is_killed(status))
     }
 
     fn take(&self) -> Option<Turn> {
@@ -268,6 +267,29 @@ impl Shared {
         // The receiver lives as long as any worker thread.
         let _heard = self.events.send(Some(event));
     }
+}
+
+impl Turn {
+    /// The slice for another worker, when its runs have so many ends.
+    const fn next(self, ends: u64) -> Self {
+        let tried = if ends > self.ends { 1 } else { self.tried + 1 };
+        Self { tried, ends, ..self }
+    }
+}
+
+/// How many ends the runs of a slice have: one more, too, where a run is ended again.
+fn ends(results: &Results) -> u64 {
+    results.runs.values().map(|run| u64::from(run.ends)).sum()
+}
+
+/// Why a worker died: of memory, if the kernel has killed more often for want of it than is known to
+/// have been the end of others; this one's is known then. Two may die at once.
+fn cause(known: &mut Option<u64>, kills: Option<u64>, killed: bool) -> Cause {
+    if kills <= *known {
+        return Cause::Killed;
+    }
+    *known = known.map_or(kills, |known| Some(known + 1));
+    if killed { Cause::Memory } else { Cause::Killed }
 }
 
 impl Living {
@@ -290,8 +312,16 @@ impl Living {
 fn serve(shared: &Shared, number: usize, slot: &Slot) -> std::io::Result<()> {
     let mut generation = 0;
     while let Some(first) = shared.take() {
-        let (talk, log) = talk_of(&shared.job, number, &mut generation)?;
-        let (mut child, stdout) = start(&shared.job, slot, talk, &log)?;
+        let started = talk_of(&shared.job, number, &mut generation)
+            .and_then(|(talk, log)| Ok((start(&shared.job, slot, talk, &log)?, log)));
+        let ((mut child, stdout), log) = match started {
+            Ok(started) => started,
+            Err(error) => {
+                // Others may be able to work on it.
+                shared.queue().open.push_front(first);
+                return Err(error);
+            }
+        };
         let worker = child.id();
         let living = Living { worker, started: !slot.starter.is_empty(), program: None };
         shared.living().push(living);
@@ -362,6 +392,7 @@ fn start(
         .args(["--threads", &slot.threads.to_string()])
         .args(&job.extra)
         .envs(job.environment.iter().map(|(name, value)| (name, value)))
+        .env(WORKERS, job.slots.len().min(job.slices.len()).to_string())
         .env("OMP_NUM_THREADS", slot.threads.to_string())
         .env("MKL_NUM_THREADS", slot.threads.to_string())
         .env("OMP_WAIT_POLICY", "passive")
@@ -452,12 +483,9 @@ impl Shared {
 mod tests {
     use super::*;
 
-    /// What a process of this id left before the machine was started again is no obstacle, and stays as it is.
-    #[test]
-    fn the_log_of_an_earlier_process_of_the_same_id_is_left_alone() {
-        let folder = tempfile::tempdir().expect("folder");
-        let job = Job {
-            dir: SweepDir::new(folder.path()),
+    fn job(folder: &std::path::Path) -> Job {
+        Job {
+            dir: SweepDir::new(folder),
             sweep: String::new(),
             slices: Vec::new(),
             slots: Vec::new(),
@@ -465,7 +493,67 @@ mod tests {
             extra: Vec::new(),
             environment: Vec::new(),
             print: Print::ToLogs,
+        }
+    }
+
+    #[test]
+    fn a_slice_is_given_up_when_no_run_of_it_ends_any_more() {
+        let turn = |tried, ends| Turn { slice: 0, tried, ends, died: None };
+        let told = |turn: Turn| (turn.tried, turn.ends);
+        assert_eq!(told(turn(3, 5).next(5)), (4, 5));
+        assert_eq!(told(turn(3, 5).next(6)), (1, 6));
+        let mut results = Results::default();
+        for (index, ends) in [(0, 1), (1, 2), (2, 0)] {
+            results.runs.entry(index).or_default().ends = ends;
+        }
+        assert_eq!(super::ends(&results), 3, "the second end of a run counts");
+    }
+
+    #[test]
+    fn each_kill_of_the_kernel_is_the_end_of_one_worker() {
+        use Cause::{Killed, Memory};
+        let mut known = Some(3);
+        for (kills, killed, expected) in [
+            (Some(3), true, Killed),
+            (Some(5), true, Memory),
+            (Some(5), true, Memory),
+            (Some(5), true, Killed),
+            (Some(6), false, Killed),
+            (Some(6), true, Killed),
+            (None, true, Killed),
+        ] {
+            assert_eq!(cause(&mut known, kills, killed), expected, "{kills:?} {killed}");
+        }
+        let mut unknown = None;
+        assert_eq!(cause(&mut unknown, Some(9), true), Memory);
+        assert_eq!(cause(&mut unknown, Some(9), true), Killed);
+    }
+
+    /// Where no worker can be started here, the slice stays for others.
+    #[test]
+    fn a_slice_whose_worker_can_t_be_started_is_put_back() {
+        let folder = tempfile::tempdir().expect("folder");
+        let worker = Worker { program: folder.path().join("none"), args: Vec::new() };
+        let (events, _inbox) = mpsc::channel();
+        let turn = Turn { slice: 7, tried: 1, ends: 0, died: None };
+        let shared = Shared {
+            job: Job { worker, ..job(folder.path()) },
+            queue: Mutex::new(Queue { open: [turn].into(), stopped: false }),
+            living: Mutex::default(),
+            memory_kills: Mutex::default(),
+            events,
         };
+        let device = "cpu".to_owned();
+        let slot = Slot { device, threads: 1, starter: Vec::new(), visible: None };
+        serve(&shared, 0, &slot).expect_err("no such program");
+        assert_eq!(shared.take().map(|turn| turn.slice), Some(7));
+    }
+
+    /// What a process of this id left before the machine was started again is no obstacle, and stays as it is.
+    #[test]
+    fn the_log_of_an_earlier_process_of_the_same_id_is_left_alone() {
+        let folder = tempfile::tempdir().expect("folder");
+        let job = job(folder.path());
         let first_log = |generation: &mut u32| talk_of(&job, 0, generation).expect("a log").1;
         let (mut before, mut now) = (0, 0);
         let left = first_log(&mut before);

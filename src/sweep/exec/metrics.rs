@@ -101,12 +101,21 @@ struct Seen<'o> {
     metrics: Metrics,
     best: BTreeMap<String, Best>,
     epochs: u32,
+    /// What is added to each epoch that it tells: 1 where it counts from 0, by the first.
+    shift: Option<u32>,
     unreadable: u32,
 }
 
 impl<'o> Seen<'o> {
     const fn new(objective: &'o Objective) -> Self {
-        Self { objective, metrics: Metrics::new(), best: BTreeMap::new(), epochs: 0, unreadable: 0 }
+        Self {
+            objective,
+            metrics: Metrics::new(),
+            best: BTreeMap::new(),
+            epochs: 0,
+            shift: None,
+            unreadable: 0,
+        }
     }
 
     /// Takes one line; its number and metrics, if it is a line of metrics.
@@ -118,8 +127,10 @@ impl<'o> Seen<'o> {
             self.unreadable += 1;
             return None;
         };
-        self.epochs = match metrics.remove("epoch") {
-            Some(Number(n)) if (1.0..4e9).contains(&n) => n as u32,
+        let told = metrics.remove("epoch").filter(|n| (0.0..4e9).contains(&n.0));
+        let shift = told.map_or(0, |n| *self.shift.get_or_insert(u32::from(n.0 == 0.0)));
+        self.epochs = match told.map(|n| n.0 as u32 + shift) {
+            Some(n @ 1..) => n,
             _ => self.epochs.saturating_add(1),
         };
         for (name, value) in &metrics {
@@ -253,6 +264,25 @@ mod tests {
         let lines = [r#"{"score": 0.9}"#, r#"{"score": 0.1}"#];
         assert_eq!(ended(Goal::Minimize, "score", &lines).best["score"].value, Number(0.1));
         assert_eq!(ended(Goal::Maximize, "score", &lines).best["score"].value, Number(0.9));
+    }
+
+    #[test]
+    fn epochs_may_be_counted_from_nought() {
+        for (told, epochs) in [
+            (&["0", "1", "2"][..], vec![1, 2, 3]),
+            (&["1", "2", "2"], vec![1, 2, 2]),
+            (&["5", "6", "0"], vec![5, 6, 7]),
+            (&["0.5", "1", "1.5"], vec![1, 1, 1]),
+            (&["0", "null", "2"], vec![1, 2, 3]),
+            (&["-1", "0", "1"], vec![1, 1, 2]),
+        ] {
+            let objective = Objective { goal: Goal::Minimize, metric: "loss".into(), at: At::Best };
+            let mut seen = Seen::new(&objective);
+            let line = |n: &&str| format!("{{\"epoch\": {n}, \"loss\": 0.5}}");
+            let found: Vec<u32> =
+                told.iter().map(|n| seen.line(line(n).as_bytes()).expect("metrics").0).collect();
+            assert_eq!(found, epochs, "{told:?}");
+        }
     }
 
     #[test]

@@ -6,5 +6,6 @@ pub mod local;
 pub mod metrics;
 pub mod program;
 pub mod ranks;
+pub mod saved;
 pub mod slurm;
 pub mod usage;

@@ -3,10 +3,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::death::is_killed;
 use super::metrics::{Ended, Follower};
 use super::usage;
 use crate::host;
@@ -24,8 +25,11 @@ pub enum Finished {
     Stopped,
 }
 
-/// Seconds that a program has to stop by itself after it was asked to.
+/// Seconds that a program has to stop by itself after it was asked to. Slurm kills all that is left
+/// of a job 30 seconds after it has asked (`KillWait`): by then it must be written down how the
+/// program stopped.
 const GRACE: Duration = Duration::from_secs(30);
+const GRACE_IN_JOB: Duration = Duration::from_secs(20);
 /// How much later than its program a worker may hear a signal that was meant for both.
 const HEARSAY: Duration = Duration::from_millis(200);
 /// Time that the copying of a program's output may go on after its end.
@@ -43,6 +47,8 @@ pub struct Around<'a> {
     pub checkpoints: &'a Path,
     /// What counts.
     pub objective: &'a Objective,
+    /// Whether nothing else that takes memory is in this process's cgroup.
+    pub alone: bool,
     /// Is told the program's process, which leads a group of its own.
     pub started: &'a dyn Fn(u32),
 }
@@ -96,6 +102,7 @@ pub fn run(
     let mut follower = Follower::new(run, around.objective, begun);
     let mut asked: Option<std::time::Instant> = None;
     let mut pause = FIRST_LOOK;
+    let grace = grace(host::env("SLURM_JOB_ID").is_some());
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
@@ -106,7 +113,7 @@ pub fn run(
                 host::signal_group(child.id(), host::Signal::Term);
                 asked = Some(host::instant());
             }
-            Some(when) if when.elapsed() > GRACE => {
+            Some(when) if when.elapsed() > grace => {
                 host::signal_group(child.id(), host::Signal::Kill);
             }
             _ => {}
@@ -117,14 +124,10 @@ pub fn run(
     // What the program left behind in its group must not outlive it.
     host::signal_group(child.id(), host::Signal::Kill);
     wait_for(copies.into_iter().flatten().collect());
-    let for_memory = !status.success() && usage::memory_kills() > kills;
-    let why = match (status.success(), for_memory) {
-        (true, _) => None,
-        (false, true) => Some("out of memory: the kernel killed it".to_owned()),
-        (false, false) => Some(cause(status, &tail)),
-    };
+    let killed = usage::memory_kills() > kills;
+    let (why, cause) = blame(status, killed, around.alone, tail.last_error());
     let mut ended = follower.end(&metrics_file, why, epoch)?;
-    ended.cause = for_memory.then_some(Cause::Memory);
+    ended.cause = cause;
     host::remove_scratch(&metrics_file);
     host::remove_scratch(&parameters_file);
     if asked.is_some() || stop() {
@@ -162,17 +165,36 @@ fn failed(why: String, seconds: f64) -> Finished {
     }))
 }
 
-fn cause(status: std::process::ExitStatus, tail: &Tail) -> String {
+const fn grace(in_job: bool) -> Duration {
+    if in_job { GRACE_IN_JOB } else { GRACE }
+}
+
+/// Why a program failed, if it did, and what kind of cause that is: `killed` says whether the kernel
+/// has killed for want of memory meanwhile, in the cgroup where the program may be `alone`; `last` is
+/// the last line of its errors.
+fn blame(
+    status: ExitStatus,
+    killed: bool,
+    alone: bool,
+    last: Option<String>,
+) -> (Option<String>, Option<Cause>) {
+    if status.success() {
+        return (None, None);
+    }
+    if killed && is_killed(status) {
+        return (Some("out of memory: the kernel killed it".to_owned()), Some(Cause::Memory));
+    }
     let how = match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(9)) => "killed by signal 9 (out of memory?)".into(),
         (None, Some(signal)) => format!("killed by signal {signal}"),
         (None, None) => "ended".into(),
     };
-    match tail.last_error() {
-        Some(line) => format!("{how}: {line}"),
-        None => how,
-    }
+    // One of its own processes, such as one that loads data; or one of another program.
+    let killed_one =
+        if killed { ", and the kernel killed a process for want of memory" } else { "" };
+    let last = last.map_or_else(String::new, |line| format!(": {line}"));
+    (Some(format!("{how}{killed_one}{last}")), (killed && alone).then_some(Cause::Memory))
 }
 
 /// Every parameter, with `seed` and, where there are folds, `fold` and `folds`, as one JSON object.
@@ -272,6 +294,7 @@ mod tests {
             scratch: tmp.path(),
             checkpoints: tmp.path(),
             objective: &objective,
+            alone: true,
             started: &|_| {},
         };
         run(&this, &command, &around, stop, &mut |_| {}).expect("run")
@@ -326,6 +349,39 @@ mod tests {
             Outcome::Diverged
         );
         assert_eq!(ended("kill -9 $$").why.as_deref(), Some("killed by signal 9 (out of memory?)"));
+    }
+
+    #[test]
+    fn only_a_program_that_was_killed_surely_ran_out_of_memory() {
+        let code = |code: i32| ExitStatus::from_raw(code << 8);
+        let memory = Some(Cause::Memory);
+        let sure = "out of memory: the kernel killed it";
+        let hint = "exit code 1, and the kernel killed a process for want of memory: no such layer";
+        for (status, killed, alone, why, cause) in [
+            (code(0), true, true, None, None),
+            (ExitStatus::from_raw(9), true, false, Some(sure), memory),
+            (code(137), true, false, Some(sure), memory),
+            (code(137), false, true, Some("exit code 137: no such layer"), None),
+            (code(1), true, false, Some(hint), None),
+            (code(1), true, true, Some(hint), memory),
+            (code(1), false, true, Some("exit code 1: no such layer"), None),
+            (
+                ExitStatus::from_raw(11),
+                false,
+                true,
+                Some("killed by signal 11: no such layer"),
+                None,
+            ),
+        ] {
+            let (told, kind) = blame(status, killed, alone, Some("no such layer".into()));
+            assert_eq!((told.as_deref(), kind), (why, cause), "{status:?} {killed} {alone}");
+        }
+    }
+
+    #[test]
+    fn in_a_job_a_program_stops_before_slurm_kills_all() {
+        let kill_wait = Duration::from_secs(30);
+        assert!(grace(true) + Duration::from_secs(5) < kill_wait && grace(false) <= kill_wait);
     }
 
     #[test]

@@ -61,10 +61,9 @@ fn children_seconds(stat: &str) -> Option<f64> {
     Some((user + system) / TICKS)
 }
 
-/// Memory of all descendants of this process now, and of the largest of them at its highest, in
-/// MiB.
-fn memory() -> Option<(u64, u64)> {
-    let descendants = match children(host::pid()) {
+/// All descendants of this process, each with its `/proc/<pid>/status`.
+fn all_descendants() -> Option<Vec<(u32, String)>> {
+    let found = match children(host::pid()) {
         Some(first) => {
             let mut found = first;
             let mut at = 0;
@@ -76,13 +75,21 @@ fn memory() -> Option<(u64, u64)> {
         }
         None => descendants(&parents()?, host::pid()),
     };
-    let (mut now, mut highest) = (0, 0);
-    for pid in descendants {
-        let Some(status) = read(format!("/proc/{pid}/status")) else { continue };
-        now += field(&status, "VmRSS:").unwrap_or(0);
-        highest = highest.max(field(&status, "VmHWM:").unwrap_or(0));
-    }
-    Some((now / 1024, highest / 1024))
+    let status = |pid: u32| Some((pid, read(format!("/proc/{pid}/status"))?));
+    Some(found.into_iter().filter_map(status).collect())
+}
+
+/// The part of a process in the memory of all, in KiB, by `/proc/<pid>/smaps_rollup`, where the kernel
+/// has that, and `/proc/<pid>/status`. Its parts of pages that several map are counted there, so that
+/// each page counts once. Else pages of files are left out, of which each that maps a library would
+/// have all.
+fn share(rollup: Option<&str>, status: &str) -> u64 {
+    let in_status = |name| field(status, name);
+    rollup
+        .and_then(|rollup| field(rollup, "Pss:"))
+        .or_else(|| Some(in_status("RssAnon:")? + in_status("RssShmem:")?))
+        .or_else(|| in_status("VmRSS:"))
+        .unwrap_or(0)
 }
 
 /// The children of a process, where the kernel lists them.
@@ -155,8 +162,12 @@ pub fn gpu_ids(list: &str) -> Vec<&str> {
     list.split(',').filter(|id| !matches!(*id, "" | "NoDevFiles")).collect()
 }
 
-/// Time between two looks at the memory; at the GPUs.
+/// Time between two looks at the memory of each process; at what all take together, for which the kernel
+/// walks through all their pages; at the GPUs.
 const MEMORY_EVERY: Duration = Duration::from_millis(200);
+const SUM_EVERY: Duration = Duration::from_secs(2);
+/// A sum comes no sooner after one than so many times what that took: some 10 to 50 ms a GiB.
+const SUM_SHARE: u32 = 50;
 const GPUS_EVERY: Duration = Duration::from_secs(30);
 
 /// Follows what a task takes.
@@ -164,6 +175,8 @@ const GPUS_EVERY: Duration = Duration::from_secs(30);
 pub struct Meter {
     begun: std::time::Instant,
     looked: Option<std::time::Instant>,
+    /// When the last sum ended, and how long it took.
+    summed: Option<(std::time::Instant, Duration)>,
     peak: Option<u64>,
     /// The GPUs to ask for, as `CUDA_VISIBLE_DEVICES` names them.
     visible: Option<String>,
@@ -183,6 +196,7 @@ impl Meter {
         Self {
             begun: host::instant(),
             looked: None,
+            summed: None,
             peak: None,
             visible: visible
                 .filter(|list| !gpu_ids(list).is_empty() && host::which("nvidia-smi").is_some()),
@@ -211,7 +225,23 @@ impl Meter {
 
     fn look_now(&mut self) {
         self.looked = Some(host::instant());
-        self.peak = self.peak.max(memory().map(|(now, highest)| now.max(highest)));
+        let Some(all) = all_descendants() else { return };
+        let of_status = |name| all.iter().filter_map(move |(_, status)| field(status, name));
+        let highest = of_status("VmHWM:").max().unwrap_or(0) / 1024;
+        self.peak = self.peak.max(Some(highest));
+        // With what they share counted for each it is no less than without.
+        let at_most = of_status("VmRSS:").sum::<u64>() / 1024;
+        let is_due = |(then, took): (std::time::Instant, Duration)| {
+            then.elapsed() >= SUM_EVERY.max(took * SUM_SHARE)
+        };
+        if self.summed.is_none_or(is_due) && Some(at_most) > self.peak {
+            let begun = host::instant();
+            let rollup = |pid| read(format!("/proc/{pid}/smaps_rollup"));
+            let sum: u64 =
+                all.iter().map(|(pid, status)| share(rollup(*pid).as_deref(), status)).sum();
+            self.peak = self.peak.max(Some(sum / 1024));
+            self.summed = Some((host::instant(), begun.elapsed()));
+        }
     }
 
     fn look_at_gpus(&mut self) {
@@ -302,6 +332,43 @@ mod tests {
         let mut found = descendants(&parents, 1);
         found.sort_unstable();
         assert_eq!(found, [2, 3, 4]);
+    }
+
+    #[test]
+    fn what_processes_share_counts_once_where_the_kernel_tells() {
+        let rollup = "Rss: 900 kB\nPss: 300 kB\nPss_Anon: 100 kB\n";
+        let status =
+            "VmHWM: 950 kB\nVmRSS: 900 kB\nRssAnon: 500 kB\nRssFile: 350 kB\nRssShmem: 50 kB\n";
+        assert_eq!(share(Some(rollup), status), 300);
+        assert_eq!(share(None, status), 550);
+        assert_eq!(share(Some(""), "VmRSS: 900 kB\n"), 900);
+        assert_eq!(share(None, ""), 0);
+    }
+
+    #[test]
+    fn a_child_that_maps_what_another_maps_adds_little() {
+        let mut meter = Meter::begin();
+        // The memory of the first is shared with those that it forks, which change nothing of it.
+        let script = "x=$(head -c 30000000 /dev/zero | tr '\\0' a); \
+                      for i in 1 2 3 4 5 6 7 8; do (sleep 5; echo $x | wc -c) & done; sleep 5";
+        let mut command = host::command("sh");
+        let mut child = std::os::unix::process::CommandExt::process_group(&mut command, 0)
+            .args(["-c", script])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("sh");
+        let begun = host::instant();
+        while meter.peak < Some(30) && begun.elapsed() < Duration::from_secs(4) {
+            meter.look();
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        meter.summed = None;
+        meter.look_now();
+        host::signal_group(child.id(), host::Signal::Kill);
+        child.wait().expect("waited");
+        let peak = meter.peak_memory_mib().expect("measured");
+        assert!((25..200).contains(&peak), "{peak} MiB");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::efficiency::{Around, Efficiency};
 use super::fate::{self, LazyStarts, Starts};
 use super::result::RunResult;
-use super::status::{Running, Status};
+use super::status::{Running, Short, Status};
 use super::{Aim, Fact, Plan, Query, Report, ReportError, Source, Title, build, list};
 use crate::cohort::{self, Survey};
 use crate::dataset;
@@ -139,9 +139,17 @@ impl Subject<'_> {
                 running.filter_map(|f| self.running(source, f.index, now)).collect();
             running.sort_by_key(|r| r.index);
             let arrays = self.slurm.map_or_else(Vec::new, |standing| standing.arrays.clone());
-            let bad_nodes = bad_nodes::bad_nodes(self.starts().all());
-            Status { bad_nodes, ..Status::of(source, running, arrays) }
+            let starts = self.starts().all();
+            let (bad_nodes, on_slurm) = (bad_nodes::bad_nodes(starts), !starts.is_empty());
+            let short = Short::of(&source.facts, |index| self.is_gone(index));
+            Status { bad_nodes, on_slurm, short, ..Status::of(source, running, arrays) }
         })
+    }
+
+    /// Whether no process works, or will, on the slice of a run that was begun.
+    fn is_gone(&self, index: u64) -> bool {
+        let last = self.results.runs.get(&index).and_then(|run| run.last.as_ref());
+        last.is_some_and(|last| (self.liveness)(last.at.slice) == Liveness::Gone)
     }
 
     /// How its runs are to be trained together, by its spec and its slices, and what is asked of

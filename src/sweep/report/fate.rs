@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::exec::slurm::ranges;
-use crate::store::tasks::{Begin, Cause, Died, TaskStart};
+use crate::store::tasks::{Begin, Cause, Died, TaskEnd, TaskStart};
 use crate::text::{duration, memory};
 
 /// The last attempt at a run that was lost.
@@ -85,14 +85,19 @@ pub fn of<'s>(attempt: &Attempt, starts: &'s Starts, slurm: Option<&str>) -> Opt
     let told = |cause| Fate { words: words(cause, begin), cause: Some(cause), node };
     // The state that Slurm tells is that of the newest start.
     let newest = starts.with(attempt.slice).next_back() == Some(start);
-    let slurm = slurm.filter(|_| newest && start.end.is_none());
+    let requeued = start.end.as_ref().is_some_and(|end| end.requeued);
+    let slurm = slurm.filter(|_| newest && (start.end.is_none() || requeued));
     let said = || Some(Fate { node, ..by_slurm(slurm?, begin)? });
-    let ended = start.end.as_ref().and_then(|end| end.cause).map(told);
+    let ended = start.end.as_ref().and_then(TaskEnd::last_cause).map(told);
     let died = death(attempt, start).map(|died| told(died.cause));
     match died {
         // A kill says less than what killed the whole task.
         Some(died) if died.cause == Some(Cause::Killed) => ended.or_else(said).or(Some(died)),
         Some(died) => Some(died),
+        None if requeued => said().or_else(|| {
+            let words = "its task put itself back into the queue when its time was over".into();
+            Some(Fate { words, cause: None, node })
+        }),
         None if start.end.is_some() => ended,
         None => {
             let full = || start.full.as_ref().map(|_| told(Cause::Memory));
@@ -111,7 +116,7 @@ pub fn of<'s>(attempt: &Attempt, starts: &'s Starts, slurm: Option<&str>) -> Opt
 pub fn of_start(slice: u32, start: &TaskStart) -> Option<Cause> {
     let died = start.died.iter().find(|died| died.slice == slice).map(|died| died.cause);
     let full = || start.full.as_ref().map(|_| Cause::Memory);
-    died.or_else(|| start.end.as_ref().map_or_else(full, |end| end.cause))
+    died.or_else(|| start.end.as_ref().map_or_else(full, TaskEnd::last_cause))
 }
 
 /// Why the newest task of a slice ended before its work was done; `slurm` as in [`of`].
@@ -213,7 +218,7 @@ pub const fn ending(cause: Cause) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::tasks::{Granted, TaskEnd, Used};
+    use crate::store::tasks::{Granted, Used};
 
     fn start(task: u32, slices: &str, time: f64) -> TaskStart {
         let granted = Granted { memory_mib: Some(4096), seconds: Some(1800), ..Granted::default() };
@@ -246,6 +251,38 @@ mod tests {
             time: 9e3,
         });
         start
+    }
+
+    fn requeued(mut start: TaskStart) -> TaskStart {
+        start = ended(start, Some(Cause::Time));
+        start.end.as_mut().expect("it has ended").requeued = true;
+        start
+    }
+
+    #[test]
+    fn a_task_that_put_itself_back_leaves_the_word_to_slurm() {
+        let back = || requeued(start(3, "5-8", 100.0));
+        let attempt = Attempt { slice: 6, intent: Some(1), time: 150.0 };
+        let cause = |starts: Vec<TaskStart>, slurm| {
+            of(&attempt, &Starts::new(starts), slurm).expect("something").cause
+        };
+        for (what, starts, slurm, expected) in [
+            ("cancelled while it waited", vec![back()], Some("CANCELLED"), Some(Cause::Cancelled)),
+            ("killed before a word", vec![back()], Some("TIMEOUT"), Some(Cause::Time)),
+            ("Slurm has forgotten it", vec![back()], None, None),
+            (
+                "a worker that was killed",
+                vec![requeued(died(start(3, "5-8", 100.0), 6, Cause::Memory, 160.0))],
+                Some("CANCELLED"),
+                Some(Cause::Memory),
+            ),
+            ("of another start", vec![back(), start(3, "6", 300.0)], Some("CANCELLED"), None),
+        ] {
+            assert_eq!(cause(starts, slurm), expected, "{what}");
+        }
+        assert_eq!(of_slice(6, &Starts::new(vec![back()]), None), None);
+        assert_eq!(of_start(6, &back()), None);
+        assert_eq!(of_start(6, &ended(back(), Some(Cause::Time))), Some(Cause::Time));
     }
 
     #[test]

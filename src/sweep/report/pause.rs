@@ -1,7 +1,7 @@
 //! Why a run is interrupted, and whether it goes on by itself: judged from what its task wrote, whether
 //! it is in the queue, and what Slurm says.
 use super::fate::Starts;
-use crate::store::tasks::{Cause, TaskStart};
+use crate::store::tasks::{Cause, TaskEnd, TaskStart};
 
 /// Why a run of a slice is interrupted. `queued`: a task for the slice waits in the queue; `slurm`:
 /// the state in which its task is over, in Slurm's word, where it is. Nothing of a sweep that runs
@@ -36,7 +36,7 @@ fn waiting(start: &TaskStart) -> (&'static str, Option<Cause>) {
 
 fn gone(start: &TaskStart, slurm: Option<&str>) -> (&'static str, Option<Cause>) {
     let end = start.end.as_ref();
-    match (end.and_then(|end| end.cause), slurm) {
+    match (end.and_then(TaskEnd::last_cause), slurm) {
         (Some(Cause::Time), _) | (_, Some("TIMEOUT" | "DEADLINE")) => (
             "the time limit came, and their task was not put back: retry goes on with more time",
             Some(Cause::Time),
@@ -58,7 +58,7 @@ fn gone(start: &TaskStart, slurm: Option<&str>) -> (&'static str, Option<Cause>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::tasks::{Begin, TaskEnd, Used};
+    use crate::store::tasks::{Begin, Used};
 
     #[test]
     fn what_goes_on_by_itself_and_what_does_not() {
@@ -95,6 +95,32 @@ mod tests {
             let (text, found) = of(3, &starts, queued, slurm).expect("a task had it");
             assert!(text.contains(part) && found == kind, "{text} {found:?}");
             assert_eq!(of(4, &starts, queued, slurm), None);
+        }
+    }
+
+    #[test]
+    fn a_task_that_was_put_back_at_its_limit_did_not_run_out_of_time() {
+        let end = TaskEnd {
+            cause: Some(Cause::Time),
+            requeued: true,
+            why: None,
+            ends: 0,
+            failed: 0,
+            used: Used::default(),
+            time: 0.0,
+        };
+        let begin = Begin { slices: "3".into(), ..Begin::default() };
+        let start = TaskStart { begin, died: vec![], full: None, end: Some(end) };
+        let starts = Starts::new(vec![start]);
+        for (queued, slurm, part, kind) in [
+            (true, None, "by themselves", Some(Cause::Time)),
+            (false, Some("CANCELLED"), "cancelled", Some(Cause::Cancelled)),
+            (false, Some("PREEMPTED"), "not put back", Some(Cause::Preempted)),
+            (false, Some("TIMEOUT"), "with more time", Some(Cause::Time)),
+            (false, None, "no longer in the queue", None),
+        ] {
+            let (text, found) = of(3, &starts, queued, slurm).expect("a task had it");
+            assert!(text.contains(part) && found == kind, "{text} {found:?}");
         }
     }
 }

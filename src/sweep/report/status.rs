@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use super::around::Note;
 use super::table::parameter;
-use super::{Aim, Cause, Range, Row, Source, Summary, Title, Together, ranges};
+use super::{Aim, Cause, Fact, Range, Row, Source, Summary, Title, Together, ranges};
 use crate::cohort::Survey;
 use crate::exec::slurm::bad_nodes::BadNode;
 use crate::exec::slurm::state::Array;
@@ -60,6 +60,10 @@ pub struct Status {
     pub causes: Vec<Cause>,
     /// Runs that are interrupted, by cause.
     pub pauses: Vec<Cause>,
+    /// Runs that ran out of something and that no task goes on with.
+    pub short: Short,
+    /// Whether tasks of Slurm have worked on it.
+    pub on_slurm: bool,
     /// The last lines that the example of the first cause printed, where they were looked for.
     pub last_lines: Vec<String>,
     /// Nodes on which tasks fail at once.
@@ -97,12 +101,40 @@ impl Status {
             together: Together::of(&source.facts),
             causes: super::cause::group(&source.facts),
             pauses: super::cause::pauses(&source.facts),
+            short: Short::default(),
+            on_slurm: false,
             last_lines: Vec::new(),
             bad_nodes: Vec::new(),
             notes: Vec::new(),
             damaged_lines: source.damaged_lines,
             damage: source.damage.clone(),
         }
+    }
+}
+
+/// Runs that ran out of something, by what it was.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Short {
+    /// Of memory.
+    pub memory: u64,
+    /// Of time.
+    pub time: u64,
+}
+
+impl Short {
+    /// Counts runs; `is_left` says of one that has not ended whether no task will go on with it.
+    #[must_use]
+    pub fn of(facts: &[Fact<'_>], is_left: impl Fn(u64) -> bool) -> Self {
+        let mut short = Self::default();
+        for fact in facts {
+            let count = match fact.kind {
+                Some(Kind::Memory) => &mut short.memory,
+                Some(Kind::Time) => &mut short.time,
+                _ => continue,
+            };
+            *count += u64::from(fact.state.is_ended() || is_left(fact.index));
+        }
+        short
     }
 }
 
@@ -320,20 +352,22 @@ fn running(status: &Status, view: View) -> Vec<String> {
 fn next(status: &Status) -> String {
     let name = clean(&status.sweep.typed);
     let counts = &status.counts;
-    let all = || status.causes.iter().chain(&status.pauses);
-    for (kind, option) in [(Kind::Memory, "--oom"), (Kind::Time, "--timeout")] {
-        let is_it =
-            |cause: &&Cause| cause.kind == Some(kind) && (kind != Kind::Time || status.missing > 0);
-        if let Some(cause) = all().find(is_it) {
-            let runs = plural(cause.runs, "run");
-            return format!("dlgrid retry {name} {option}   (asks for more, for {runs})");
-        }
+    let time = if status.missing > 0 { status.short.time } else { 0 };
+    // What is trained on this machine is given all that it has.
+    let more = [(status.short.memory, "--oom"), (time, "--timeout")];
+    if let Some((runs, option)) = more.into_iter().find(|(runs, _)| *runs > 0 && status.on_slurm) {
+        let runs = plural(runs, "run");
+        return format!("dlgrid retry {name} {option}   (asks for more, for {runs})");
     }
     if status.missing > 0 {
         return format!(
             "dlgrid retry {name}   (trains the {} missing)",
             plural(status.missing, "run")
         );
+    }
+    if status.short.memory > 0 {
+        let runs = plural(status.short.memory, "run");
+        return format!("dlgrid retry {name}   (trains {runs} again that ran out of memory)");
     }
     if let Some(cause) = status.causes.iter().find(|c| c.state == State::Failed) {
         return format!("dlgrid logs {name} {}", cause.example);

@@ -872,3 +872,34 @@ fn what_matters_is_told_in_each_form() {
     assert!(table::render(&none, WIDE).contains("what matters can't be told"));
     assert!(json::render(&none).contains("\"importance\":null"));
 }
+
+#[test]
+fn the_next_step_asks_for_more_only_where_that_helps() {
+    use crate::store::record::Cause as Kind;
+    let kind = |kind, fact: Fact<'static>| Fact { kind: Some(kind), ..fact };
+    let failed = kind(Kind::Memory, other(3, 2, State::Failed, Some("out of memory")));
+    let paused = kind(Kind::Time, other(5, 0, State::Interrupted, Some("the time limit came")));
+    let next = |facts: &[Fact<'static>], queued: bool, on_slurm: bool, missing: u64| {
+        let short = status::Short::of(facts, |_| !queued);
+        let status = with(facts.to_vec(), |source| status::Status::of(source, vec![], vec![]));
+        let status = status::Status { short, on_slurm, missing, ..status };
+        let text = status::render(&status, WIDE);
+        let line = text.lines().find(|line| line.starts_with("next:")).expect("a next step");
+        line.trim_start_matches("next: dlgrid ").replace("fashion-depth", "S")
+    };
+    let told = [
+        ("memory, on Slurm", next(&[failed.clone()], true, true, 0)),
+        ("memory, here", next(&[failed.clone()], true, false, 0)),
+        ("time, and it is over", next(&[paused.clone()], false, true, 3)),
+        ("time, and it goes on by itself", next(&[paused.clone()], true, true, 3)),
+        ("both", next(&[failed, paused], false, true, 3)),
+    ];
+    let told: Vec<String> = told.map(|(what, next)| format!("{what}: {next}")).into();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    memory, on Slurm: retry S --oom   (asks for more, for 1 run)
+    memory, here: retry S   (trains 1 run again that ran out of memory)
+    time, and it is over: retry S --timeout   (asks for more, for 1 run)
+    time, and it goes on by itself: retry S   (trains the 3 runs missing)
+    both: retry S --oom   (asks for more, for 1 run)
+    ");
+}

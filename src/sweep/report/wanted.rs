@@ -72,3 +72,46 @@ fn learn(starts: &Starts, over: Option<&str>, known: &mut Known) {
     let count = |set: BTreeSet<u32>| u32::try_from(set.len()).unwrap_or(u32::MAX);
     known.tried = (count(memory), count(time));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tasks::{Begin, Granted, TaskEnd, TaskStart, Used};
+
+    /// Starts of an array's task with slice 3: each has an intent, and whether it was put back.
+    fn starts(ends: &[(u32, bool)]) -> Starts {
+        let start = |&(intent, requeued): &(u32, bool)| {
+            let granted = Granted { seconds: Some(600), ..Granted::default() };
+            let end = TaskEnd {
+                cause: Some(Cause::Time),
+                requeued,
+                why: None,
+                ends: 0,
+                failed: 0,
+                used: Used::default(),
+                time: 0.0,
+            };
+            let begin = Begin { intent, slices: "3".into(), granted, ..Begin::default() };
+            TaskStart { begin, died: vec![], full: None, end: Some(end) }
+        };
+        Starts::new(ends.iter().map(start).collect())
+    }
+
+    #[test]
+    fn only_a_task_that_gave_up_has_tried_a_time_in_vain() {
+        for (ends, over, cause, tried) in [
+            (
+                &[(1, true), (1, true), (2, true), (3, true)][..],
+                Some("CANCELLED"),
+                Some(Cause::Cancelled),
+                0,
+            ),
+            (&[(1, true), (2, true), (3, true), (3, false)], None, Some(Cause::Time), 1),
+            (&[(1, false), (2, false)], None, Some(Cause::Time), 2),
+        ] {
+            let mut known = Known { slice: 3, ..Known::default() };
+            learn(&starts(ends), over, &mut known);
+            assert_eq!((known.cause, known.tried), (cause, (0, tried)), "{ends:?}");
+        }
+    }
+}

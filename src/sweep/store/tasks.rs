@@ -111,7 +111,7 @@ pub struct TaskEnd {
     /// More of it, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// Runs of its slices that had ended by then, well or not.
+    /// Runs of its slices that tasks of its array had ended by then, well or not.
     pub ends: u64,
     /// Runs among them that failed.
     pub failed: u64,
@@ -119,6 +119,15 @@ pub struct TaskEnd {
     pub used: Used,
     /// Seconds since the Unix epoch.
     pub time: f64,
+}
+
+impl TaskEnd {
+    /// Why the work is not done, as far as this end says: a task that put itself back into the queue
+    /// left it to its next start, and what becomes of that is not known here.
+    #[must_use]
+    pub fn last_cause(&self) -> Option<Cause> {
+        self.cause.filter(|_| !self.requeued)
+    }
 }
 
 /// What a task took.

@@ -5,7 +5,7 @@ use dlgrid_sweep::exec::slurm::state::Array;
 use dlgrid_sweep::judge::{Counts, State};
 use dlgrid_sweep::recipe::Value;
 use dlgrid_sweep::report::live::{AtWork, Course, Live, News, Rate, Task};
-use dlgrid_sweep::report::status::Status;
+use dlgrid_sweep::report::status::{Short, Status};
 use dlgrid_sweep::report::{Aim, Cause, Row, Summary, Title};
 use dlgrid_sweep::spec::Rounds;
 use ratatui::Terminal;
@@ -82,6 +82,8 @@ fn status() -> Status {
         together: None,
         causes: vec![cause],
         pauses: vec![],
+        short: Short::default(),
+        on_slurm: true,
         last_lines: vec![],
         bad_nodes: vec![],
         notes: vec![],

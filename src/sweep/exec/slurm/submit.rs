@@ -217,7 +217,15 @@ impl Work<'_> {
                 self.slurm.cancel(job, &intent.token)?;
                 self.report.submitted.retain(|one| one.job != job);
             } else {
-                self.slurm.wait_for(job, self.half_way()?.as_deref())?;
+                let waits = self.slurm.wait_for(job, self.half_way()?.as_deref());
+                // One that is not held may have started by now: it submits what it can, and goes on.
+                match waits {
+                    Err(error) if self.request.hold => return Err(error),
+                    Err(error) => (self.say)(&format!(
+                        "job {job} can't be told when to start, and may have: {error}"
+                    )),
+                    Ok(()) => {}
+                }
                 self.let_go(number, job)?;
             }
         }
