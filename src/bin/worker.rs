@@ -68,11 +68,17 @@ fn tell(error: &anyhow::Error) -> u8 {
 fn grant(wish: device::Wish, threads: i32) -> Option<tch::Device> {
     tch::set_num_threads(threads);
     tch::set_num_interop_threads(1);
-    wish.grant()
-        .inspect_err(|missing| {
-            eprintln!("error: {missing}\nhint: `dlgrid doctor` says what is missing here");
-        })
-        .ok()
+    let device = wish.grant().inspect_err(|missing| {
+        eprintln!("error: {missing}\nhint: `dlgrid doctor` says what is missing here");
+    });
+    if matches!(device, Ok(tch::Device::Cuda(_))) && !device::is_bound() {
+        eprintln!(
+            "warning: this libtorch can't be told how to convolve: on the GPU convolutions may \
+             round to TF32, and a resumed run may differ\nhint: libtorch {} can",
+            dlgrid_train::LIBTORCH
+        );
+    }
+    device.ok()
 }
 
 /// One line of JSON for `dlgrid doctor`.

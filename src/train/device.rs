@@ -84,19 +84,45 @@ impl Wish {
     }
 }
 
-/// How many GPUs libtorch can use. Its CUDA half is loaded here, before libtorch is asked for
-/// the first time (asked without, it says no for ever), and only where a driver is: loading it
-/// takes a second.
+/// How many GPUs libtorch can use.
 #[must_use]
 pub fn cuda_devices() -> usize {
-    static FOUND: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
-    *FOUND.get_or_init(|| {
-        if driver() && raw::load_for_good("libtorch_cuda.so") && Cuda::is_available() {
-            usize::try_from(Cuda::device_count()).unwrap_or(0)
-        } else {
-            0
+    cuda().devices
+}
+
+/// Whether libtorch could be told how convolutions are to be computed on a GPU: so that they sum in
+/// one order always, and in single precision proper, unless `NVIDIA_TF32_OVERRIDE` is set to
+/// something else than 0.
+#[must_use]
+pub fn is_bound() -> bool {
+    cuda().is_bound
+}
+
+/// What libtorch can do on GPUs.
+#[derive(Debug)]
+struct Found {
+    devices: usize,
+    is_bound: bool,
+}
+
+/// libtorch's CUDA half is loaded here, before libtorch is asked for the first time (asked without,
+/// it says no for ever), and only where a driver is: loading it takes a second.
+fn cuda() -> &'static Found {
+    static FOUND: std::sync::OnceLock<Found> = std::sync::OnceLock::new();
+    FOUND.get_or_init(|| {
+        if !(driver() && raw::load_for_good("libtorch_cuda.so") && Cuda::is_available()) {
+            return Found { devices: 0, is_bound: true };
         }
+        let devices = usize::try_from(Cuda::device_count()).unwrap_or(0);
+        let tf32 = std::env::var("NVIDIA_TF32_OVERRIDE").ok();
+        Found { devices, is_bound: raw::bind_cudnn(allows_tf32(tf32.as_deref())) }
     })
+}
+
+/// Whether a value of `NVIDIA_TF32_OVERRIDE` leaves convolutions their TF32. NVIDIA's libraries
+/// themselves know 0.
+fn allows_tf32(value: Option<&str>) -> bool {
+    value.is_some_and(|value| !matches!(value.trim(), "" | "0"))
 }
 
 fn driver() -> bool {
@@ -138,6 +164,15 @@ mod tests {
             ("gpu", Err(NoDevice("gpu".into()))),
         ] {
             assert_eq!(text.parse(), wish, "{text}");
+        }
+    }
+
+    #[test]
+    fn convolutions_are_of_single_precision_unless_the_user_wants_tf32() {
+        for (value, expected) in
+            [(None, false), (Some(""), false), (Some("0"), false), (Some("1"), true)]
+        {
+            assert_eq!(allows_tf32(value), expected, "{value:?}");
         }
     }
 

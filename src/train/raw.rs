@@ -103,6 +103,33 @@ pub fn load_for_good(name: &str) -> bool {
     library.map(std::mem::forget).is_ok()
 }
 
+/// Has cuDNN take only algorithms that sum in one order always, and multiply single precision as
+/// TF32 (10 bits of precision) only where `tf32` says so. Whether libtorch could be told.
+pub fn bind_cudnn(tf32: bool) -> bool {
+    use libloading::os::unix::Library;
+    use std::ffi::c_void;
+    type Context = unsafe extern "C" fn() -> *mut c_void;
+    type Set = unsafe extern "C" fn(*mut c_void, bool);
+    // SAFETY: `at::globalContext()` returns a reference to an object that lives as long as the
+    // process, `at::Context::setDeterministicCuDNN(bool)` and `setAllowTF32CuDNN(bool)` are members of
+    // it, which take it as their first argument; each has been of this signature, which its name
+    // holds, in every libtorch that has it. They set flags and throw nothing for any of both values.
+    unsafe {
+        let here = Library::this();
+        let (Ok(context), Ok(one_order), Ok(allow_tf32)) = (
+            here.get::<Context>(b"_ZN2at13globalContextEv\0"),
+            here.get::<Set>(b"_ZN2at7Context21setDeterministicCuDNNEb\0"),
+            here.get::<Set>(b"_ZN2at7Context17setAllowTF32CuDNNEb\0"),
+        ) else {
+            return false;
+        };
+        let context = context();
+        one_order(context, true);
+        allow_tf32(context, tf32);
+    }
+    true
+}
+
 /// Bytes of the GPU in use that no one has taken yet, where libtorch's CUDA half is loaded.
 pub fn free_on_gpu() -> Option<u64> {
     use libloading::os::unix::Library;
@@ -121,4 +148,35 @@ pub fn free_on_gpu() -> Option<u64> {
 pub fn exit_at_once(code: i32) -> ! {
     // SAFETY: `_exit` may be called at any time; what destructors would do, the kernel does.
     unsafe { libc::_exit(code) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What libtorch says of cuDNN: whether it sums in one order, and may multiply as TF32.
+    fn cudnn() -> [bool; 2] {
+        use libloading::os::unix::Library;
+        use std::ffi::c_void;
+        type Context = unsafe extern "C" fn() -> *mut c_void;
+        type Is = unsafe extern "C" fn(*mut c_void, u64) -> bool;
+        // SAFETY: as in `bind_cudnn`; an empty `std::optional<Float32Op>`, which the second takes,
+        // is passed as a zero, and what the first takes not does no harm.
+        unsafe {
+            let here = Library::this();
+            let context = here.get::<Context>(b"_ZN2at13globalContextEv\0").expect("there")();
+            let one_order = b"_ZNK2at7Context18deterministicCuDNNEv\0";
+            let tf32 = b"_ZNK2at7Context14allowTF32CuDNNESt8optionalINS_9Float32OpEE\0";
+            [&one_order[..], &tf32[..]].map(|name| here.get::<Is>(name).expect("there")(context, 0))
+        }
+    }
+
+    #[test]
+    fn cudnn_is_bound_to_one_order_and_to_single_precision() {
+        assert_eq!(cudnn(), [false, true], "libtorch's own");
+        for tf32 in [true, false] {
+            assert!(bind_cudnn(tf32), "libtorch has the functions");
+            assert_eq!(cudnn(), [true, tf32]);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use super::metric::{self, Goal};
 use super::train::{number, text};
 use super::{SettingError, Settings, Task};
+use crate::dataset;
 
 /// Ends a run whose metric no longer becomes better.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,17 +48,30 @@ impl EarlyStop {
         let metric = text(s, "early_stop.metric");
         let known = metric::of(task).iter().map(|(name, _)| *name);
         let known: Vec<&str> = known.filter(|name| name.starts_with("valid/")).collect();
-        if !known.contains(&&*metric) {
-            return Some(SettingError::Unknown {
-                path: "early_stop.metric",
-                found: metric,
-                what: format!(
-                    "no metric of the validation samples that `task: {}` reports",
-                    task.name()
-                ),
-                known: known.into_iter().map(str::to_owned).collect(),
-            });
-        }
+        // Classes that only the data itself tells are judged by who reads it.
+        let set = dataset::find(&text(s, "data.set")).filter(|_| task == Task::Classify);
+        let misfit = |name: &str| {
+            set.and_then(|set| metric::misfit(name, set.classes.into()).map(|of| (set, of)))
+        };
+        let what = match misfit(&metric) {
+            _ if !known.contains(&&*metric) => {
+                let task = task.name();
+                format!("no metric of the validation samples that `task: {task}` reports")
+            }
+            Some((set, of)) => format!("of {of}, and `{}` has {}", set.name, set.classes),
+            None => return Self::idle(s, &metric),
+        };
+        let known = known.into_iter().filter(|name| misfit(name).is_none());
+        Some(SettingError::Unknown {
+            path: "early_stop.metric",
+            found: metric,
+            what,
+            known: known.map(str::to_owned).collect(),
+        })
+    }
+
+    /// Settings that do nothing without a patience.
+    fn idle(s: &Settings, metric: &str) -> Option<SettingError> {
         let given = metric != "valid/loss" || number(s, "early_stop.min_delta") > 0.0;
         (given && s.at("early_stop.patience").as_i64().is_none()).then(|| SettingError::Conflict {
             path: "early_stop.patience",

@@ -90,6 +90,15 @@ pub fn classes(metric: &str) -> RangeInclusive<u64> {
     }
 }
 
+/// What a metric of a classification is of, in words, where data of so many classes is not that and
+/// never reports it.
+#[must_use]
+pub fn misfit(metric: &str, classes: u64) -> Option<&'static str> {
+    let needed = self::classes(metric);
+    let words = if *needed.end() == 2 { "two classes" } else { "more than five classes" };
+    (!needed.contains(&classes)).then_some(words)
+}
+
 /// The better direction of a metric: known, or guessed from its name.
 #[must_use]
 pub fn better(metric: &str) -> Goal {
@@ -111,6 +120,19 @@ mod tests {
         for task in [Task::Classify, Task::Regress] {
             assert!(of(task).is_sorted_by_key(|(name, _)| name));
             assert!(of(task).contains(&usual(task)));
+        }
+    }
+
+    #[test]
+    fn what_data_of_so_many_classes_never_reports_is_known() {
+        for (metric, classes, of) in [
+            ("valid/auc", 2, None),
+            ("valid/auc", 3, Some("two classes")),
+            ("valid/top5", 6, None),
+            ("valid/top5", 5, Some("more than five classes")),
+            ("valid/loss", 3, None),
+        ] {
+            assert_eq!(misfit(metric, classes), of, "{metric} {classes}");
         }
     }
 

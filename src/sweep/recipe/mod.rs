@@ -128,10 +128,15 @@ impl Settings {
         }
     }
 
-    /// The value in force at a path of the table.
+    /// The value in force at a path of the table. One that was given and does not exist under the
+    /// choices made is not in force, so that nothing depends on what [`Settings::canonical`] omits.
     #[must_use]
     pub fn at(&self, path: &'static str) -> Value {
-        key::find(path).map_or(Value::Null, |place| self.resolved(place))
+        match key::find(path) {
+            None => Value::Null,
+            Some(place) if self.applies(&KEYS[place]) => self.resolved(place),
+            Some(place) => self.preset(&KEYS[place]).value(),
+        }
     }
 
     /// Whether the setting exists under the choices made.
@@ -371,59 +376,4 @@ pub fn describe(value: &Value) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings(pairs: &[(&str, Value)]) -> Settings {
-        let mut settings = Settings::default();
-        for (path, value) in pairs {
-            settings.set(key::find(path).expect(path), value.clone());
-        }
-        settings
-    }
-
-    #[test]
-    fn canonical_omits_presets_and_what_does_not_apply() {
-        let s = settings(&[
-            ("data.set", Value::Text("mnist".into())),
-            ("epochs", Value::Int(10)),
-            ("optimizer.lr", Value::Float(0.003)),
-            ("optimizer.momentum", Value::Float(0.9)),
-        ]);
-        assert_eq!(s.canonical(), r#"{"data.set":"mnist","optimizer.lr":3e-3}"#);
-    }
-
-    #[test]
-    fn presets_follow_the_selector() {
-        let s = settings(&[("optimizer.kind", Value::Text("sgd".into()))]);
-        assert_eq!(s.at("optimizer.lr"), Value::Float(0.01));
-        assert_eq!(Settings::default().at("optimizer.lr"), Value::Float(0.001));
-    }
-
-    #[test]
-    fn faults_name_every_setting_that_is_wrong() {
-        let s = settings(&[("epochs", Value::Int(0)), ("optimizer.momentum", Value::Float(0.9))]);
-        let said: Vec<_> = s.faults().iter().map(ToString::to_string).collect();
-        assert_eq!(
-            said,
-            ["`data.set` is missing", "`epochs` must be a whole number from 1 to 1000000, got `0`",]
-        );
-    }
-
-    #[test]
-    fn command_words_are_filled_exactly() {
-        let command = Command {
-            template: ["--lr={optimizer.lr}", "{{x}}", "{seed}", "{\"a\": {\"b\": 1}}", "${HOME}"]
-                .map(String::from)
-                .into(),
-            parameters: [("optimizer.lr".to_owned(), Value::Float(1e-7))].into(),
-        };
-        let words = command.words(3, None);
-        assert_eq!(words, Err(UnknownPlaceholder { path: "HOME".into() }));
-        let command = Command { template: command.template[..4].to_vec(), ..command };
-        assert_eq!(
-            command.words(3, None).expect("words"),
-            ["--lr=1e-7", "{x}", "3", "{\"a\": {\"b\": 1}}"]
-        );
-    }
-}
+mod tests;

@@ -153,19 +153,16 @@ pub(super) fn check_classes(
     space: &Space,
     mistakes: &mut Mistakes,
 ) {
-    let needed = metric::classes(&objective.metric);
-    let Some(entry) = entry.filter(|_| needed != (1..=u64::MAX)) else { return };
+    let Some(entry) = entry else { return };
     let mut told = std::collections::BTreeSet::new();
     for (_, work) in space.samples(&["data.set"]) {
         let Work::Train(settings) = work else { continue };
         let set = settings.at("data.set").as_text().and_then(crate::dataset::find);
-        let Some(set) = set.filter(|set| !needed.contains(&u64::from(set.classes))) else {
-            continue;
-        };
+        let Some(set) = set else { continue };
+        let Some(of) = metric::misfit(&objective.metric, u64::from(set.classes)) else { continue };
         if !told.insert(set.name) {
             continue;
         }
-        let of = if *needed.end() == 2 { "two classes" } else { "more than five classes" };
         let (metric, name, classes) = (&objective.metric, set.name, set.classes);
         mistakes.add(
             Mistake::new(

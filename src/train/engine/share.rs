@@ -26,8 +26,37 @@ pub(super) struct Share {
     ranks: &'static Ranks,
     synced: bool,
     reduction: Reduction,
+    accord: Accord,
+}
+
+/// How ranks come to do the same between two steps without a message of its own: what one wants
+/// before a step goes with the step's sums, and is done by all before the next.
+#[derive(Debug, Default)]
+struct Accord {
+    /// What this rank wants, and is not done.
     wish: Wish,
+    /// What any rank wanted before the step that has been made.
     agreed: Wish,
+}
+
+impl Accord {
+    /// What all do now, where this rank wants this. A save that they do now is wanted no longer.
+    fn agree(&mut self, wish: Wish) -> Wish {
+        let agreed = std::mem::take(&mut self.agreed);
+        self.wish = Wish { save: wish.save && !agreed.save, ..wish };
+        agreed
+    }
+
+    /// What this rank says of its wish: 1 for yes.
+    fn said(&self) -> [f64; 2] {
+        [self.wish.stop.is_some(), self.wish.save].map(|wanted| f64::from(u8::from(wanted)))
+    }
+
+    /// The sums of what all ranks said.
+    fn hear(&mut self, [stop, save]: [f64; 2]) {
+        let why = self.wish.stop.unwrap_or("another rank was asked to stop");
+        self.agreed = Wish { stop: (stop > 0.0).then_some(why), save: save > 0.0 };
+    }
 }
 
 /// A rank's part of a batch, on its way forward.
@@ -45,15 +74,14 @@ impl Share {
             return None;
         }
         let reduction = Reduction::new(parameters, ranks);
-        let (wish, agreed) = (Wish::default(), Wish::default());
-        Some(Self { ranks, synced: plan.sync_batch_norm, reduction, wish, agreed })
+        let accord = Accord::default();
+        Some(Self { ranks, synced: plan.sync_batch_norm, reduction, accord })
     }
 
     /// What all ranks do now, where this one wants this: what any of them wanted before the step
     /// that has been made. So the ranks agree without a message of its own.
     pub fn agree(&mut self, wish: Wish) -> Wish {
-        self.wish = wish;
-        std::mem::take(&mut self.agreed)
+        self.accord.agree(wish)
     }
 
     /// How the loss of some samples changes with each leaf, the samples of all ranks taken together.
@@ -93,12 +121,10 @@ impl Share {
 
     /// The mass of all ranks' samples. What else they must know of each other goes with it.
     fn tell(&mut self, mass: f64) -> f64 {
-        let flag = |wanted: bool| f64::from(u8::from(wanted));
         let [beside, after] = self.reduction.told();
-        let told = [mass, flag(self.wish.stop.is_some()), flag(self.wish.save), beside, after];
-        let all = self.ranks.sum_f64(&told);
-        let stop = self.wish.stop.unwrap_or("another rank was asked to stop");
-        self.agreed = Wish { stop: (all[1] > 0.0).then_some(stop), save: all[2] > 0.0 };
+        let [stop, save] = self.accord.said();
+        let all = self.ranks.sum_f64(&[mass, stop, save, beside, after]);
+        self.accord.hear([all[1], all[2]]);
         self.reduction.begin([all[3], all[4]]);
         all[0]
     }
@@ -167,5 +193,50 @@ impl Share {
 fn add(gradients: &mut [Tensor], more: &[Tensor]) {
     for (sum, more) in gradients.iter_mut().zip(more) {
         let _ = sum.g_add_(more);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What two ranks do before each step, where each wants to save from a step on until all save.
+    fn saves(from: [usize; 2], steps: usize) -> Vec<usize> {
+        let mut ranks = [Accord::default(), Accord::default()];
+        let (mut due, mut saved) = ([true, true], Vec::new());
+        for step in 0..steps {
+            let wish = |rank: usize| Wish { stop: None, save: due[rank] && step >= from[rank] };
+            let [one, other] = [wish(0), wish(1)];
+            let done = [ranks[0].agree(one), ranks[1].agree(other)];
+            assert_eq!(done[0], done[1], "all ranks do the same");
+            if done[0].save {
+                saved.push(step);
+                due = [false, false];
+            }
+            let [one, other] = [ranks[0].said(), ranks[1].said()];
+            ranks.iter_mut().for_each(|rank| rank.hear([one[0] + other[0], one[1] + other[1]]));
+        }
+        saved
+    }
+
+    #[test]
+    fn a_save_is_made_once_one_step_after_the_first_rank_wants_it() {
+        for (from, expected) in [([2, 2], 3), ([2, 3], 3), ([3, 2], 3), ([9, 2], 3), ([0, 9], 1)] {
+            assert_eq!(saves(from, 9), [expected], "{from:?}");
+        }
+    }
+
+    #[test]
+    fn a_stop_is_of_all_ranks_and_each_says_whom_it_heard() {
+        let mut ranks = [Accord::default(), Accord::default()];
+        ranks[0].agree(Wish { stop: Some("SIGTERM"), save: false });
+        ranks[1].agree(Wish { stop: None, save: true });
+        assert_eq!((ranks[0].said(), ranks[1].said()), ([1.0, 0.0], [0.0, 1.0]));
+        let why = ranks.map(|mut rank| {
+            rank.hear([1.0, 1.0]);
+            rank.agree(Wish::default())
+        });
+        let wish = |why| Wish { stop: Some(why), save: true };
+        assert_eq!(why, [wish("SIGTERM"), wish("another rank was asked to stop")]);
     }
 }

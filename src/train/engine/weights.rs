@@ -5,8 +5,8 @@ use std::path::Path;
 use dlgrid_sweep::recipe::is_any;
 use dlgrid_sweep::store::{StoreError, fs};
 use safetensors::tensor::TensorView;
-use safetensors::{SafeTensorError, SafeTensors};
-use tch::Tensor;
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
+use tch::{Kind, Tensor};
 
 use super::checkpoint::{bytes, dtype, shape};
 use crate::parameters::Parameters;
@@ -32,7 +32,7 @@ pub enum WeightsError {
         /// The tensor.
         name: String,
     },
-    /// A tensor has another shape or type.
+    /// A tensor has another shape, or holds no fractions.
     #[error(
         "`{name}` in it is {found}, in the model {expected} (`init_skip: {name}` would draw it)"
     )]
@@ -61,8 +61,8 @@ pub fn encode(parameters: &Parameters) -> Vec<u8> {
     safetensors::serialize(views, &None).expect("a tensor's bytes fit its shape")
 }
 
-/// Sets parameters to what a file holds, but those that `skip` means: they stay as they are. On an
-/// error all do.
+/// Sets parameters to what a file holds, in half, single or double precision, but those that `skip`
+/// means: they stay as they are. On an error all do.
 ///
 /// # Errors
 /// Where the file can't be read, or its first difference from the model.
@@ -100,16 +100,27 @@ pub fn decode(
     Ok(())
 }
 
+/// A tensor of the file, of the parameter's shape, in its kind.
 fn tensor(file: &SafeTensors<'_>, name: &str, like: &Tensor) -> Result<Tensor, WeightsError> {
     let absent = |_| WeightsError::Absent { name: name.to_owned() };
     let view = file.tensor(name).map_err(absent)?;
-    let expected = (dtype(like.kind()), shape(like));
-    if (view.dtype(), view.shape()) != (expected.0, &expected.1[..]) {
-        return Err(WeightsError::Shape {
-            name: name.to_owned(),
-            found: format!("{:?} {:?}", view.dtype(), view.shape()),
-            expected: format!("{:?} {:?}", expected.0, expected.1),
-        });
+    let kind = number(view.dtype()).filter(|_| view.shape() == shape(like));
+    let kind = kind.ok_or_else(|| WeightsError::Shape {
+        name: name.to_owned(),
+        found: format!("{:?} {:?}", view.dtype(), view.shape()),
+        expected: format!("{:?} {:?}", dtype(like.kind()), shape(like)),
+    })?;
+    let tensor = Tensor::from_data_size(view.data(), &like.size(), kind);
+    Ok(tensor.to_kind(like.kind()).to_device(like.device()))
+}
+
+/// The kind of numbers that weights can be, whatever the model computes in.
+const fn number(dtype: Dtype) -> Option<Kind> {
+    match dtype {
+        Dtype::F16 => Some(Kind::Half),
+        Dtype::BF16 => Some(Kind::BFloat16),
+        Dtype::F32 => Some(Kind::Float),
+        Dtype::F64 => Some(Kind::Double),
+        _ => None,
     }
-    Ok(Tensor::from_data_size(view.data(), &like.size(), like.kind()).to_device(like.device()))
 }

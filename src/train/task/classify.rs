@@ -39,7 +39,8 @@ impl<'a> Classify<'a> {
     ///
     /// # Errors
     /// Where the data set is too small for the split, or its images for the model; where it has no
-    /// classes, or not two, and the loss is for two.
+    /// classes, or not two, and the loss is for two; where early stopping watches what is never
+    /// reported.
     pub fn new(recipe: &'a Recipe, data: &'a Dataset, split: Split) -> Result<Self, TaskError> {
         let (device, classes) = (data.device(), data.classes);
         if let Labels::Numbers(_) = data.labels {
@@ -55,12 +56,16 @@ impl<'a> Classify<'a> {
         let batch = (recipe.at_once() as usize).min(split.train.len());
         let outputs = if binary { 1 } else { classes };
         let model = Model::new(recipe, data.image(), outputs)?;
+        let valid = Exam::new(data, inputs.share(), split.valid.clone());
+        if let Some(stop) = &recipe.early_stop {
+            valid.reports(&stop.metric)?;
+        }
         Ok(Self {
             recipe,
             data,
             classifier: Classifier { model, binary },
             loss: CrossEntropy::new(recipe.loss, data.labels.tensor(), &split.train, classes),
-            valid: Exam::new(data, inputs.share(), split.valid.clone()),
+            valid,
             trainer: Loader::new(data, inputs, batch).augmented(recipe.augment),
             tally: Tally::new(classes, device),
             confusion: vec![0; classes * classes],
@@ -225,6 +230,21 @@ impl<'a> Exam<'a> {
             tally: Tally::new(data.classes, device).with_top(),
             scores,
         }
+    }
+
+    /// Whether the metrics have one of this name; without samples there are none to have it.
+    fn reports(&self, metric: &str) -> Result<(), TaskError> {
+        let error = |of, found| Err(TaskError::Metric { metric: metric.to_owned(), of, found });
+        if let Some(of) = metric::misfit(metric, self.classes as u64) {
+            return error(of, format!("the data has {}", self.classes));
+        }
+        let truths = self.scores.iter().flat_map(|scores| &scores.truths);
+        let seconds = truths.clone().filter(|truth| **truth).count();
+        let samples = truths.count();
+        if metric == "valid/auc" && samples > 0 && [0, samples].contains(&seconds) {
+            return error("two classes", "the validation samples are all of one".to_owned());
+        }
+        Ok(())
     }
 
     /// The metrics of a classifier on these samples and its confusion. Waits for the device.

@@ -77,4 +77,17 @@ pub enum TaskError {
         /// How many there are.
         classes: usize,
     },
+    /// Early stopping would watch what is never reported.
+    #[error(
+        "`early_stop.metric: {metric}` is of {of}, and {found}: nothing would stop the run \
+         (`valid/loss` is of any)"
+    )]
+    Metric {
+        /// The metric.
+        metric: String,
+        /// What it is of.
+        of: &'static str,
+        /// What there is.
+        found: String,
+    },
 }

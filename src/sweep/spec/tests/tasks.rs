@@ -100,6 +100,15 @@ fn what_does_not_go_with_the_task_is_told_with_a_way_out() {
             "train: {data: {set: iris}}\nparameters: {task: [classify, regress]}\n".into(),
             "`task` can't vary within a sweep (no leaderboard ranks classes against numbers",
         ),
+        (
+            "train: {data: {set: iris}, early_stop: {patience: 3, metric: valid/auc}}\n".into(),
+            "`early_stop.metric: valid/auc` is of two classes, and `iris` has 3",
+        ),
+        (
+            "train: {data: {set: mnist}, early_stop: {patience: 3, metric: valid/top5}}\nparameters: {data.set: [mnist, wine]}\n"
+                .into(),
+            "`early_stop.metric: valid/top5` is of more than five classes, and `wine` has 3",
+        ),
         ("train: {task: cluster, data: {set: iris}}\n".into(), "`classify` or `regress`"),
     ] {
         let said = facts(&text).join("\n");

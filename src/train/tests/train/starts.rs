@@ -6,7 +6,9 @@ use dlgrid_sweep::recipe::{Recipe, Value};
 use dlgrid_train::data::Dataset;
 use dlgrid_train::engine::{Ending, Stop};
 use dlgrid_train::run::{Job, Log, Trained, train};
-use safetensors::SafeTensors;
+use dlgrid_train::tch::{Kind, Tensor};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 
 use super::support::{id, images, recipe, run, small, text};
 
@@ -57,6 +59,58 @@ fn a_run_that_begins_with_weights_begins_where_they_came_from() {
         assert_eq!(ended, begun, "{given:?}");
         assert_ne!(first.parameters, second.parameters);
     }
+}
+
+/// Makes single precision in a file something else.
+fn cast(path: &Path, dtype: Dtype, kind: Kind) {
+    let bytes = std::fs::read(path).expect("read");
+    let file = SafeTensors::deserialize(&bytes).expect("safetensors");
+    let cast = |(name, view): (String, TensorView<'_>)| {
+        let size: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
+        let tensor = Tensor::from_data_size(view.data(), &size, Kind::Float).to_kind(kind);
+        let mut bytes = vec![0; tensor.numel() * kind.elt_size_in_bytes()];
+        tensor.copy_data_u8(&mut bytes, tensor.numel());
+        (name, view.shape().to_vec(), bytes)
+    };
+    let all: Vec<_> = file.tensors().into_iter().map(cast).collect();
+    let views = all.iter().map(|(name, shape, bytes)| {
+        (name.as_str(), TensorView::new(dtype, shape.clone(), bytes).expect("fits"))
+    });
+    std::fs::write(path, safetensors::serialize(views, &None).expect("fits")).expect("written");
+}
+
+#[test]
+fn a_run_of_one_precision_begins_with_weights_of_another() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("w.safetensors");
+    let data = images();
+    let given =
+        |precision| vec![("model.batch_norm", Value::Bool(true)), ("precision", text(precision))];
+    let from = ("init_from", text(path.to_str().expect("UTF-8")));
+    let with = |precision| [given(precision), vec![from.clone()]].concat();
+    let is_begun = |precision, ended: f64, bound: f64| {
+        let begun = trained(&with(precision), &data).floors["floor/untrained_loss"].0;
+        assert!((ended - begun).abs() < bound * ended, "{precision}: {ended} {begun}");
+    };
+    let ended = |trained: Trained| trained.metrics["valid/loss"].0;
+    let double = ended(keep(&path, &given("f64"), &data));
+    is_begun("f32", double, 1e-5);
+    let single = ended(keep(&path, &given("f32"), &data));
+    is_begun("f64", single, 1e-5);
+    is_begun("bf16", single, 0.02);
+    for (dtype, kind, bound) in [
+        (Dtype::F64, Kind::Double, 1e-9),
+        (Dtype::F16, Kind::Half, 0.01),
+        (Dtype::BF16, Kind::BFloat16, 0.05),
+    ] {
+        keep(&path, &given("f32"), &data);
+        cast(&path, dtype, kind);
+        is_begun("f32", single, bound);
+    }
+    keep(&path, &given("f32"), &data);
+    cast(&path, Dtype::I64, Kind::Int64);
+    let refusal = refusal(&recipe(&with("f32")), &data);
+    assert!(refusal.contains("in it is I64 ["), "{refusal}");
 }
 
 #[test]

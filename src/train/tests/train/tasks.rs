@@ -82,6 +82,25 @@ fn runs_report_exactly_the_metrics_of_the_table() {
 }
 
 #[test]
+fn early_stopping_by_what_is_never_reported_is_refused_before_training() {
+    let stop = |metric| {
+        recipe(&[("early_stop.patience", Value::Int(2)), ("early_stop.metric", text(metric))])
+    };
+    for (metric, data, says) in [
+        ("valid/auc", of_classes(3), "is of two classes, and the data has 3"),
+        ("valid/top5", of_classes(3), "is of more than five classes, and the data has 3"),
+    ] {
+        let said = error(&stop(metric), &data).to_string();
+        assert!(said.contains(says), "{said}");
+    }
+    let one = Dataset::new(&blobs(60, 16, 2).0, &[0; 60], 2, Device::Cpu);
+    let said = error(&stop("valid/auc"), &one).to_string();
+    assert!(said.contains("the validation samples are all of one"), "{said}");
+    let told = run(&stop("valid/auc"), &of_classes(2), None, &Stop::default());
+    assert!(told.trained.metrics.contains_key("valid/auc"));
+}
+
+#[test]
 fn a_regression_is_learnt_and_judged_in_the_target_s_own_units() {
     let told = run(&regression(&[]), &table(200), None, &Stop::default());
     let Told { trained, .. } = &told;
