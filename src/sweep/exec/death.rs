@@ -2,6 +2,8 @@
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
+use crate::store::record::Cause;
+
 /// A worker that ends by itself before it has taken a slice will not do better next time. One whose
 /// starter tells that a rank was killed, in the shell's way, may.
 pub(super) fn is_refusal(status: ExitStatus) -> bool {
@@ -12,6 +14,16 @@ pub(super) fn is_refusal(status: ExitStatus) -> bool {
 /// had started.
 pub(super) fn is_killed(status: ExitStatus) -> bool {
     status.signal() == Some(9) || status.code() == Some(128 + 9)
+}
+
+/// Why a worker died: of memory, if the kernel has killed more often for want of it than is known to
+/// have been the end of others; this one's is known then. Two may die at once.
+pub(super) fn cause(known: &mut Option<u64>, kills: Option<u64>, killed: bool) -> Cause {
+    if kills <= *known {
+        return Cause::Killed;
+    }
+    *known = known.map_or(kills, |known| Some(known + 1));
+    if killed { Cause::Memory } else { Cause::Killed }
 }
 
 /// It in words, after the name of the process.
@@ -53,5 +65,25 @@ mod tests {
         ] {
             assert_eq!((is_refusal(status), is_killed(status)), (refuses, killed), "{status:?}");
         }
+    }
+
+    #[test]
+    fn each_kill_of_the_kernel_is_the_end_of_one_worker() {
+        use Cause::{Killed, Memory};
+        let mut known = Some(3);
+        for (kills, killed, expected) in [
+            (Some(3), true, Killed),
+            (Some(5), true, Memory),
+            (Some(5), true, Memory),
+            (Some(5), true, Killed),
+            (Some(6), false, Killed),
+            (Some(6), true, Killed),
+            (None, true, Killed),
+        ] {
+            assert_eq!(cause(&mut known, kills, killed), expected, "{kills:?} {killed}");
+        }
+        let mut unknown = None;
+        assert_eq!(cause(&mut unknown, Some(9), true), Memory);
+        assert_eq!(cause(&mut unknown, Some(9), true), Killed);
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
-use super::death::{describe, is_killed, is_refusal};
+use super::death::{self, describe, is_killed, is_refusal};
 use super::feed::{Given, Report};
 use super::usage;
 use crate::host;
@@ -249,7 +249,7 @@ impl Shared {
     /// Why a worker died.
     fn cause(&self, status: ExitStatus) -> Cause {
         let mut known = self.memory_kills.lock().unwrap_or_else(PoisonError::into_inner);
-        cause(&mut known, usage::memory_kills(), is_killed(status))
+        death::cause(&mut known, usage::memory_kills(), is_killed(status))
     }
 
     fn take(&self) -> Option<Turn> {
@@ -280,16 +280,6 @@ impl Turn {
 /// How many ends the runs of a slice have: one more, too, where a run is ended again.
 fn ends(results: &Results) -> u64 {
     results.runs.values().map(|run| u64::from(run.ends)).sum()
-}
-
-/// Why a worker died: of memory, if the kernel has killed more often for want of it than is known to
-/// have been the end of others; this one's is known then. Two may die at once.
-fn cause(known: &mut Option<u64>, kills: Option<u64>, killed: bool) -> Cause {
-    if kills <= *known {
-        return Cause::Killed;
-    }
-    *known = known.map_or(kills, |known| Some(known + 1));
-    if killed { Cause::Memory } else { Cause::Killed }
 }
 
 impl Living {
@@ -507,26 +497,6 @@ mod tests {
             results.runs.entry(index).or_default().ends = ends;
         }
         assert_eq!(super::ends(&results), 3, "the second end of a run counts");
-    }
-
-    #[test]
-    fn each_kill_of_the_kernel_is_the_end_of_one_worker() {
-        use Cause::{Killed, Memory};
-        let mut known = Some(3);
-        for (kills, killed, expected) in [
-            (Some(3), true, Killed),
-            (Some(5), true, Memory),
-            (Some(5), true, Memory),
-            (Some(5), true, Killed),
-            (Some(6), false, Killed),
-            (Some(6), true, Killed),
-            (None, true, Killed),
-        ] {
-            assert_eq!(cause(&mut known, kills, killed), expected, "{kills:?} {killed}");
-        }
-        let mut unknown = None;
-        assert_eq!(cause(&mut unknown, Some(9), true), Memory);
-        assert_eq!(cause(&mut unknown, Some(9), true), Killed);
     }
 
     /// Where no worker can be started here, the slice stays for others.

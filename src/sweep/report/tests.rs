@@ -875,6 +875,8 @@ fn what_matters_is_told_in_each_form() {
 
 #[test]
 fn the_next_step_asks_for_more_only_where_that_helps() {
+    use std::slice::from_ref;
+
     use crate::store::record::Cause as Kind;
     let kind = |kind, fact: Fact<'static>| Fact { kind: Some(kind), ..fact };
     let failed = kind(Kind::Memory, other(3, 2, State::Failed, Some("out of memory")));
@@ -888,10 +890,10 @@ fn the_next_step_asks_for_more_only_where_that_helps() {
         line.trim_start_matches("next: dlgrid ").replace("fashion-depth", "S")
     };
     let told = [
-        ("memory, on Slurm", next(&[failed.clone()], true, true, 0)),
-        ("memory, here", next(&[failed.clone()], true, false, 0)),
-        ("time, and it is over", next(&[paused.clone()], false, true, 3)),
-        ("time, and it goes on by itself", next(&[paused.clone()], true, true, 3)),
+        ("memory, on Slurm", next(from_ref(&failed), true, true, 0)),
+        ("memory, here", next(from_ref(&failed), true, false, 0)),
+        ("time, and it is over", next(from_ref(&paused), false, true, 3)),
+        ("time, and it goes on by itself", next(from_ref(&paused), true, true, 3)),
         ("both", next(&[failed, paused], false, true, 3)),
     ];
     let told: Vec<String> = told.map(|(what, next)| format!("{what}: {next}")).into();
