@@ -64,25 +64,28 @@ worlds: ## lives of sweeps under faults drawn by seeds, for SECONDS=60 each of t
 fuzz: ## draw bytes for each reader of files and words, for SECONDS=60 each (needs cargo-fuzz and a nightly Rust)
 	@. setup/env; if ! cargo +nightly fuzz --version >/dev/null 2>&1; then \
 		echo "skipped: cargo-fuzz and a nightly Rust are not installed (docs/security.md)" >&2; exit; fi; \
-	for target in $$(cargo +nightly fuzz list); do \
+	failed=0; for target in $$(cargo +nightly fuzz list); do \
 		mkdir -p fuzz/found/$$target; \
 		cargo +nightly fuzz run --sanitizer none $$target fuzz/found/$$target fuzz/corpus/$$target \
-			-- -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=1024; \
-	done
+			-- -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=1024 || failed=1; \
+	done; exit $$failed
 
 # How much: make uml CRASHES=100 DISKS=200 SECONDS=1800.
 CRASHES ?= 10
 DISKS ?= 20
 uml: ## power failures (CRASHES=10), reordered writes (DISKS=20) and a real NFS (SECONDS=60 a version), in User-Mode Linux
 	@. setup/env; cargo build --release --locked
-	@tests/uml/power $(TARGET)/release/dlgrid $(CRASHES)
-	@. setup/env; tests/uml/reorder $(TARGET)/release/dlgrid $(DISKS)
-	@tests/uml/soak $(TARGET)/release/dlgrid $(SECONDS)
+	@. setup/env; failed=0; part() { "$$@" || failed=1; }; \
+	part tests/uml/power $(TARGET)/release/dlgrid $(CRASHES); \
+	part tests/uml/reorder $(TARGET)/release/dlgrid $(DISKS); \
+	part tests/uml/soak $(TARGET)/release/dlgrid $(SECONDS); \
+	exit $$failed
 
 chaos: ## sweeps on a real Slurm under drawn faults, for SECONDS=600 each (root; no libtorch needed)
-	@. setup/env; DLGRID_CHAOS_SECONDS=$(SECONDS) DLGRID_CHAOS_SEED=$${DLGRID_CHAOS_SEED:-$$(date +%s)} \
-		cargo test --locked --test slurm -- --nocapture chaos:: killed::
-	@. setup/env; DLGRID_CHAOS_ROUNDS=$$(($(SECONDS) / 10)) cargo test --locked --test integration -- --nocapture storms::
+	@. setup/env; failed=0; DLGRID_CHAOS_SECONDS=$(SECONDS) DLGRID_CHAOS_SEED=$${DLGRID_CHAOS_SEED:-$$(date +%s)} \
+		cargo test --locked --test slurm -- --nocapture chaos:: killed:: || failed=1; \
+	DLGRID_CHAOS_ROUNDS=$$(($(SECONDS) / 10)) cargo test --locked --test integration -- --nocapture storms:: || failed=1; \
+	exit $$failed
 
 lint: set-up ## rustfmt, clippy with warnings as errors, and cargo-deny where it is installed
 	@. setup/env; cargo fmt --all --check

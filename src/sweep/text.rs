@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 /// Text without anything that acts on a terminal or reorders what is read: control
-/// characters, ANSI escapes, bidirectional controls and other invisible ones. Line ends and
-/// tabs become spaces.
+/// characters, ANSI escapes, bidirectional controls and other invisible ones, and
+/// what Unicode calls no characters. Line ends and tabs become spaces.
 #[must_use]
 pub fn clean(text: &str) -> Cow<'_, str> {
     if text.chars().all(|c| !acts(c)) {
@@ -29,6 +29,12 @@ fn acts(c: char) -> bool {
         || matches!(c,
             '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+        || is_noncharacter(c)
+}
+
+/// Unicode keeps these for use within programs; in HTML they are a fault.
+const fn is_noncharacter(c: char) -> bool {
+    matches!(c, '\u{fdd0}'..='\u{fdef}') || (c as u32) & 0xfffe == 0xfffe
 }
 
 /// After ESC: a control sequence, a string up to its terminator, or one more character.

@@ -180,7 +180,11 @@ fn a_finish_that_goes_on_trains_what_its_opening_names() {
         "{{\"schema\":1,\"number\":1,\"trials\":[\"{second}\"],\"seeds\":1,\"host\":\"h\",\"dlgrid\":\"0\",\"time\":1.0}}\n"
     );
     std::fs::write(openings.join("0001.json"), json).unwrap();
-    here.run(["finish", "blobs", "--top", "2"]).code(0).says("going on").says("1 trial × 1 seed");
+    here.run(["finish", "blobs", "--top", "2"]).code(2).says("is of 1 trial on 1 seed");
+    here.run(["finish", "blobs", "--top", "1", "--seeds", "1"])
+        .code(0)
+        .says("going on")
+        .says("1 trial × 1 seed");
     let report = here.run(["report", "blobs", "--format", "json"]).code(0).json();
     let found = &report["openings"][0]["results"][0];
     assert_eq!(found["trial"], second.as_str());

@@ -258,7 +258,7 @@ fn what_follows_the_end_of_a_sweep_comes_also_where_no_run_is_left() {
 #[test]
 fn what_was_taken_over_later_is_not_missing_and_words_name_the_sweep_that_is_meant() {
     let here = Sandbox::new();
-    let body = format!("test -e healed || exit 9; {REPORT}");
+    let body = format!("test -e healed || {{ sleep 1; exit 9; }}; {REPORT}");
     here.write("toy.yaml", format!("{}max_failures: 1\n", script(4, &body)));
     here.run(["submit", "toy.yaml", "--slots", "1"]).code(6);
     let narrow = here.sweeps().pop().unwrap();
@@ -272,7 +272,7 @@ fn what_was_taken_over_later_is_not_missing_and_words_name_the_sweep_that_is_mea
     assert_eq!(here.count("start"), begun, "nothing is trained again");
     let status = here.run(["status", &label, "--format", "json"]).json();
     assert_eq!((&status["missing"], &status["ended"]), (&0.into(), &4.into()), "{status}");
-    let taken = here.run(["logs", &label, "2"]).code(2).says("its log is there");
+    let taken = here.run(["logs", &label, "3"]).code(2).says("its log is there");
     let hint = taken.err.split('`').rfind(|s| s.starts_with("dlgrid logs ")).unwrap();
     let words: Vec<&str> = hint.split(' ').skip(1).collect();
     here.run([words[0], words[1], words[2]]).code(0);

@@ -48,7 +48,10 @@ fn classify(error: &anyhow::Error) -> (u8, Option<String>) {
             };
             return (code, slurm.hint());
         }
-        if let Some(store) = cause.downcast_ref::<StoreError>() {
+        // One that an error of the system carries stands in no chain.
+        let carried = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let carried = carried.and_then(|inner| inner.downcast_ref::<StoreError>());
+        if let Some(store) = cause.downcast_ref::<StoreError>().or(carried) {
             return (exit::MISSING, store.hint());
         }
         if let Some(sweep) = cause.downcast_ref::<SweepError>() {
@@ -65,4 +68,25 @@ fn classify(error: &anyhow::Error) -> (u8, Option<String>) {
         }
     }
     (exit::UNEXPECTED, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use dlgrid_sweep::store::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_an_error_of_the_system_carries_is_told_apart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let gone = || fs::read(&folder.path().join("none")).expect_err("nothing is there");
+        let bare = anyhow::Error::new(gone()).context("cannot start a worker");
+        let carried = std::io::Error::other(gone());
+        let carried = anyhow::Error::new(carried).context("cannot start a worker");
+        let (code, hint) = classify(&carried);
+        assert_eq!((code, &hint), (exit::MISSING, &classify(&bare).1));
+        assert!(hint.is_some_and(|hint| hint.starts_with("nothing is there")));
+        let other = anyhow::Error::new(std::io::Error::other("no reason"));
+        assert_eq!(classify(&other), (exit::UNEXPECTED, None));
+    }
 }

@@ -223,6 +223,15 @@ fn huge_spaces_are_refused_at_once_with_their_product() {
 }
 
 #[test]
+fn a_spec_without_a_key_is_a_mistake() {
+    for text in ["{}\n", "\n  <<:\n"] {
+        let errors = read("toy.yaml", text.as_bytes(), 10).expect_err("nothing is in it");
+        let facts: Vec<&str> = errors.mistakes.iter().map(|m| m.fact.as_str()).collect();
+        assert_eq!(facts, ["the spec is empty"], "{text:?}");
+    }
+}
+
+#[test]
 fn an_empty_grid_is_an_error() {
     let said = facts(
         "train: {data: {set: mnist}}\nparameters: {epochs: [1, 2]}\nexclude: [\"epochs < 5\"]\n",
