@@ -86,7 +86,7 @@ pub fn classes(metric: &str) -> RangeInclusive<u64> {
     match metric.rsplit('/').next() {
         Some("auc") => 2..=2,
         Some("top5") => TOP as u64 + 1..=u64::MAX,
-        _ => 1..=u64::MAX,
+        _ => 0..=u64::MAX,
     }
 }
 
@@ -131,6 +131,8 @@ mod tests {
             ("valid/top5", 6, None),
             ("valid/top5", 5, Some("more than five classes")),
             ("valid/loss", 3, None),
+            // Of a regression there are none.
+            ("valid/rmse", 0, None),
         ] {
             assert_eq!(misfit(metric, classes), of, "{metric} {classes}");
         }

@@ -64,11 +64,7 @@ pub(super) fn check(
     let mut mistakes = Mistakes::default();
     let entries = mistakes.entries(tree, "a spec");
     if entries.is_empty() {
-        if mistakes.0.is_empty() {
-            let fact = "the spec is empty";
-            let hint = "`dlgrid init` writes one to begin with";
-            mistakes.add(Mistake::new(tree.span.clone(), fact, "no key here").hint(hint));
-        }
+        mistakes.empty(tree);
         return Err(mistakes.0);
     }
     for entry in &entries {

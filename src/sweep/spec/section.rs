@@ -13,6 +13,14 @@ impl Mistakes {
         self.0.push(mistake);
     }
 
+    /// Tells of a spec without a key, unless it is known why it has none.
+    pub fn empty(&mut self, tree: &Node) {
+        if self.0.is_empty() {
+            let nothing = Mistake::new(tree.span.clone(), "the spec is empty", "no key here");
+            self.add(nothing.hint("`dlgrid init` writes one to begin with"));
+        }
+    }
+
     /// The entries of a map, each key once; repeated ones are told.
     pub fn entries<'n>(&mut self, node: &'n Node, what: &str) -> Vec<&'n Entry> {
         let Kind::Map(entries) = &node.kind else {
