@@ -164,6 +164,9 @@ pub fn wrapped(text: &str, most: usize) -> Vec<String> {
     lines
 }
 
+/// What is more times the median does not decide the digits of a column.
+const FAR: f64 = 100.0;
+
 /// How the numbers of one column are written: all with the same number of digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Digits {
@@ -175,11 +178,17 @@ pub enum Digits {
 
 impl Digits {
     /// The digits that tell such numbers apart: four after the point for those near one,
-    /// fewer for larger ones, an exponent where a plain number would be all zeros.
+    /// fewer for larger ones, an exponent where a plain number would be all zeros. What is more than
+    /// a hundred times the median decides nothing: one number that exploded must not take the
+    /// others' digits.
     #[must_use]
     pub fn for_all(numbers: impl IntoIterator<Item = f64>) -> Self {
-        let largest =
-            numbers.into_iter().filter(|x| x.is_finite()).map(f64::abs).fold(0.0, f64::max);
+        let mut sizes: Vec<f64> =
+            numbers.into_iter().filter(|x| x.is_finite()).map(f64::abs).collect();
+        sizes.sort_by(f64::total_cmp);
+        let median = sizes.get(sizes.len().saturating_sub(1) / 2).copied().unwrap_or(0.0);
+        let near = |size: &&f64| median == 0.0 || **size / median <= FAR;
+        let largest = sizes.iter().rfind(near).copied().unwrap_or(0.0);
         match largest {
             0.0 => Self::Plain(4),
             x if x < 0.001 => Self::Scientific(3),
@@ -192,7 +201,7 @@ impl Digits {
         }
     }
 
-    /// A number in these digits; `NaN`, `inf` and `-inf` by name.
+    /// A number in these digits, with an exponent from a million on; `NaN`, `inf` and `-inf` by name.
     #[must_use]
     pub fn write(self, x: f64) -> String {
         if x.is_nan() {
@@ -202,6 +211,7 @@ impl Digits {
             return if x > 0.0 { "inf".into() } else { "-inf".into() };
         }
         match self {
+            Self::Plain(_) if x.abs() >= 1e6 => format!("{x:.3e}"),
             Self::Plain(n) => {
                 let text = format!("{x:.n$}");
                 let is_zero = text.bytes().all(|b| matches!(b, b'-' | b'0' | b'.'));
@@ -314,7 +324,12 @@ mod tests {
             (&[0.02, 0.05], 0.05, "0.05000"),
             (&[1e-6, 2e-6], 2e-6, "2.000e-6"),
             (&[250.0], 250.0, "250.00"),
-            (&[1e9, 1.0], 1.0, "1.000e0"),
+            (&[1e9, 2e8], 1.0, "1.000e0"),
+            (&[0.31, 0.28, 3000.0], 0.31, "0.3100"),
+            (&[0.31, 0.28, 3000.0], 3000.0, "3000.0000"),
+            (&[0.31, 0.28, -4e17], -4e17, "-4.000e17"),
+            (&[0.31, 0.28, 28.0], 0.31, "0.310"),
+            (&[0.0, 0.0, 250.0], 250.0, "250.00"),
             (&[], f64::NEG_INFINITY, "-inf"),
             (&[1.0], -0.000_01, "0.0000"),
         ] {

@@ -79,8 +79,7 @@ fn hparam(export: &Export, place: usize) -> Message {
 
 /// A run: its hyperparameters, its curve, how it ended.
 pub(super) fn run(export: &Export, run: &Run) -> Vec<u8> {
-    let ended = run.ended.unwrap_or(export.created + run.seconds);
-    let begun = ended - run.seconds;
+    let (begun, ended) = span(export, run);
     let hparams = export.parameters.iter().zip(&run.parameters).filter_map(|(name, value)| {
         let value = hparam_value(value.as_ref()?);
         Some(Message::default().bytes(1, name).message(2, &value))
@@ -100,6 +99,18 @@ pub(super) fn run(export: &Export, run: &Run) -> Vec<u8> {
         events.push(plugin("_hparams_/session_end_info", &end, ended));
     }
     file(begun, events)
+}
+
+/// When a run was begun and when it ended; of one that has not ended it is known only how long its
+/// epochs took.
+fn span(export: &Export, run: &Run) -> (f64, f64) {
+    match run.ended {
+        Some(ended) => (ended - run.seconds, ended),
+        None => {
+            let trained: f64 = run.curve.iter().map(|epoch| epoch.seconds).sum();
+            (export.created, export.created + trained)
+        }
+    }
 }
 
 /// Every metric of every epoch; of a run without a curve the last metrics.

@@ -115,6 +115,29 @@ fn what_is_there_is_replaced_only_where_that_is_asked_for() {
     assert_eq!(std::fs::read_dir(&out).unwrap().count(), 3, "no draft is left");
 }
 
+/// The wall times of an event file: the first field of each record.
+fn times(bytes: &[u8]) -> Vec<f64> {
+    let (mut rest, mut times) = (bytes, Vec::new());
+    while !rest.is_empty() {
+        let length = u64::from_le_bytes(rest[..8].try_into().unwrap()) as usize;
+        assert_eq!(rest[12], 9, "a double in the first field");
+        times.push(f64::from_le_bytes(rest[13..21].try_into().unwrap()));
+        rest = &rest[16 + length..];
+    }
+    times
+}
+
+#[test]
+fn the_epochs_of_a_run_that_goes_on_lie_after_each_other() {
+    let mut export = export();
+    let begun = export.created;
+    export.runs[0] =
+        Run { state: State::Running, seconds: 0.0, ended: None, ..export.runs[0].clone() };
+    let times = times(&export.content(Form::TensorBoard, 1));
+    // The version, the parameters, two epochs, and the last metrics but those of the curve.
+    assert_eq!(times[..4], [begun, begun, begun + 2.5, begun + 5.0]);
+}
+
 #[test]
 fn event_files_are_whole_records() {
     let export = export();

@@ -32,6 +32,8 @@ pub fn build(source: &Source<'_>, plan: &Plan) -> Result<Report, ReportError> {
         entry.rank = rank;
     }
     let leader = Leader::of(source, &places, &entries);
+    let ranked = entries.iter().filter(|e| e.rank.is_some()).count() as u64;
+    let tied = leader.as_ref().map_or(0, |leader| leader.tied(source, &places, &entries));
     let entries = plan.select(source, &places, entries)?;
     let trials = entries.len() as u64;
     let shown = plan.query.top.unwrap_or(entries.len()).min(entries.len());
@@ -42,8 +44,17 @@ pub fn build(source: &Source<'_>, plan: &Plan) -> Result<Report, ReportError> {
             Row { versus, ..row(source, plan, &places, e) }
         })
         .collect();
+    let up_to = up_to(&entries, shown);
     let comparison = leader.map(|leader| leader.comparison);
-    Ok(Report { comparison, ..frame(source, plan, rows, trials) })
+    Ok(Report { comparison, ranked, tied, up_to, ..frame(source, plan, rows, trials) })
+}
+
+/// The rank up to which the first so many of the entries are these and no other.
+fn up_to(entries: &[Entry], shown: usize) -> Option<u64> {
+    let (first, rest) = entries.split_at_checked(shown).filter(|(_, rest)| !rest.is_empty())?;
+    let all: Option<Vec<u64>> = first.iter().map(|entry| entry.rank).collect();
+    let last = all?.into_iter().max()?;
+    rest.iter().all(|entry| entry.rank.is_none_or(|rank| rank > last)).then_some(last)
 }
 
 /// The first of all trials, with its objectives by place: what the others are compared with.
@@ -64,11 +75,25 @@ impl Leader {
     }
 
     fn versus(&self, source: &Source<'_>, places: &[usize], entry: &Entry) -> Option<Paired> {
-        let compared = entry.rank.is_some() && entry.standing.point != self.comparison.point;
-        compared.then(|| {
+        self.is_compared(entry).then(|| {
             let other = objectives(source, places, entry);
             Paired::of(&self.objectives, &other, self.comparison.ratio)
         })
+    }
+
+    /// How many of the entries that rank are not shown to be worse than it.
+    fn tied(&self, source: &Source<'_>, places: &[usize], entries: &[Entry]) -> u64 {
+        let is_tied = |entry: &&Entry| {
+            let other = objectives(source, places, entry);
+            let ratio = self.comparison.ratio;
+            !Paired::without_interval(&self.objectives, &other, ratio).is_worse(source.aim.maximize)
+        };
+        let others = entries.par_iter().filter(|e| self.is_compared(e));
+        others.filter(is_tied).count() as u64
+    }
+
+    fn is_compared(&self, entry: &Entry) -> bool {
+        entry.rank.is_some() && entry.standing.point != self.comparison.point
     }
 }
 
@@ -91,6 +116,9 @@ fn frame(source: &Source<'_>, plan: &Plan, rows: Vec<Row>, trials: u64) -> Repor
         comparison: None,
         rows,
         trials,
+        ranked: 0,
+        tied: 0,
+        up_to: None,
         filter: plan.query.filter.clone(),
         counts,
         missing: source.missing,

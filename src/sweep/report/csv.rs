@@ -1,5 +1,5 @@
 //! The report as CSV: one line a trial (or a run), all digits, for other programs.
-use super::{Comparison, Report, Row, Summary};
+use super::{Aim, Comparison, Report, Row, Summary};
 use crate::judge::State;
 use crate::recipe::Value;
 use crate::text::clean;
@@ -37,7 +37,7 @@ fn line(row: &Row, report: &Report) -> Vec<String> {
     }
     cells.extend([report.seeds.to_string(), number(row.seconds), number(row.seconds_mean)]);
     cells.extend(row.counts.iter().map(|(_, runs)| runs.to_string()));
-    cells.extend(report.comparison.iter().flat_map(|first| compared(row, first)));
+    cells.extend(report.comparison.iter().flat_map(|first| compared(row, first, &report.aim)));
     cells.extend(report.folds.map(|folds| folds.to_string()));
     cells.extend(report.together.iter().flat_map(|_| speed(row.cohort, row.samples_per_s)));
     cells
@@ -55,7 +55,7 @@ fn speed(cohort: Option<u32>, samples_per_s: Option<f64>) -> [String; 2] {
 const COMPARED: [&str; 6] =
     ["pairs", "difference", "difference_low", "difference_high", "p", "tied_with_first"];
 
-fn compared(row: &Row, first: &Comparison) -> Vec<String> {
+fn compared(row: &Row, first: &Comparison, aim: &Aim) -> Vec<String> {
     let optional = |x: Option<f64>| x.map_or_else(String::new, number);
     match row.versus {
         None if row.point == first.point => {
@@ -70,7 +70,7 @@ fn compared(row: &Row, first: &Comparison) -> Vec<String> {
             optional(versus.interval.map(|interval| interval.0)),
             optional(versus.interval.map(|interval| interval.1)),
             optional(versus.p),
-            versus.is_tied().to_string(),
+            row.is_tied(aim).to_string(),
         ],
     }
 }

@@ -105,7 +105,7 @@ fn row(row: &Row, report: &Report) -> String {
     fields.extend(row.cohort.map(|runs| ("cohort", runs.to_string())));
     fields.extend(row.samples_per_s.map(|speed| ("samples_per_s", finite(speed).to_string())));
     if let Some(first) = &report.comparison {
-        fields.extend(compared(row, first));
+        fields.extend(compared(row, first, &report.aim));
     }
     if !row.runs.is_empty() {
         let runs: Json = row.runs.iter().map(run).collect();
@@ -119,9 +119,9 @@ fn comparison(first: &Comparison) -> Json {
            "ratio": finite(first.ratio)})
 }
 
-fn compared(row: &Row, first: &Comparison) -> Vec<(&'static str, String)> {
+fn compared(row: &Row, first: &Comparison, aim: &Aim) -> Vec<(&'static str, String)> {
     let of = |pick: fn(&Paired) -> Option<f64>| json!(row.versus.as_ref().and_then(pick));
-    let tied = row.versus.as_ref().map(Paired::is_tied);
+    let tied = row.versus.map(|_| row.is_tied(aim));
     let tied = tied.or((row.point == first.point).then_some(true));
     vec![
         ("pairs", json!(row.versus.map(|versus| versus.pairs)).to_string()),

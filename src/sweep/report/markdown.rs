@@ -1,6 +1,6 @@
 //! The report as a Markdown table, for issues and notes.
 use super::table::{not_done, objectives, parameter, rank, runs, summaries, tied, totals};
-use super::{Report, Row, Summary, importance, tested};
+use super::{Aim, Report, Row, Summary, importance, tested};
 use crate::judge::State;
 use crate::terminal::View;
 use crate::text::{clean, duration};
@@ -29,7 +29,7 @@ pub fn render(report: &Report) -> String {
         })
         .collect();
     let rows = report.rows.iter().enumerate().map(|(at, row)| {
-        let mut cells = start(row);
+        let mut cells = start(row, &report.aim);
         cells.push(objectives[at].trim_end().to_owned());
         cells.extend(metrics.iter().map(|column| column[at].trim_end().to_owned()));
         cells.push(runs(row, report.rounds().count()));
@@ -70,8 +70,8 @@ fn what_matters(report: &Report, told: &importance::Told) -> String {
     out
 }
 
-fn start(row: &Row) -> Vec<String> {
-    let mut cells = vec![rank(row), row.name()];
+fn start(row: &Row, aim: &Aim) -> Vec<String> {
+    let mut cells = vec![rank(row, aim), row.name()];
     cells.extend(row.parameters.iter().map(|value| escape(&parameter(value.as_ref()))));
     cells
 }

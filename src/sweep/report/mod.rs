@@ -168,6 +168,13 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// Trials with a run begun that the condition admits, shown or not.
     pub trials: u64,
+    /// Trials that rank, admitted or not.
+    pub ranked: u64,
+    /// Those among them that noise can't tell from the first of all.
+    pub tied: u64,
+    /// Where only some of those admitted are shown: the rank up to which they are these and no
+    /// other; nothing where no rank parts them.
+    pub up_to: Option<u64>,
     /// The condition, if one was given.
     pub filter: Option<String>,
     /// Runs of the sweep by state.
@@ -277,6 +284,14 @@ impl Report {
     pub const fn rounds(&self) -> Rounds {
         Rounds { seeds: self.seeds, folds: self.folds }
     }
+
+    /// The best of the rows, wherever it stands; nothing where none ranks.
+    #[must_use]
+    pub fn best(&self) -> Option<&Row> {
+        // Of those with one rank only the first of all is compared with none.
+        let ranked = self.rows.iter().filter(|row| row.rank.is_some());
+        ranked.min_by_key(|row| (row.rank, row.versus.is_some()))
+    }
 }
 
 impl Row {
@@ -286,10 +301,10 @@ impl Row {
         self.trial.map_or_else(|| format!("#{}", self.point), |trial| trial.short())
     }
 
-    /// Whether it ranks and noise can't tell it from the first; not of the first itself.
+    /// Whether it ranks and is not shown to be worse than the first; not of the first itself.
     #[must_use]
-    pub fn is_tied(&self) -> bool {
-        self.versus.is_some_and(|versus| versus.is_tied())
+    pub fn is_tied(&self, aim: &Aim) -> bool {
+        self.versus.is_some_and(|versus| !versus.is_worse(aim.maximize))
     }
 
     /// Whether fewer runs count than were asked for.

@@ -36,36 +36,55 @@ impl Paired {
     /// samples held back by samples trained on, 0 where runs share none.
     #[must_use]
     pub fn of(first: &[(u64, f64)], other: &[(u64, f64)], ratio: f64) -> Self {
-        Self::over(&differences(first, other), ratio)
+        let (tested, error) = Self::tested(&differences(first, other), ratio);
+        let interval = tested.difference.zip(error).map(|(mean, error)| {
+            let reach = error * critical(tested.freedom());
+            (mean - reach, mean + reach)
+        });
+        Self { interval, ..tested }
     }
 
-    fn over(differences: &[f64], ratio: f64) -> Self {
+    /// The same without the interval, which takes most of the time.
+    #[must_use]
+    pub fn without_interval(first: &[(u64, f64)], other: &[(u64, f64)], ratio: f64) -> Self {
+        Self::tested(&differences(first, other), ratio).0
+    }
+
+    /// Also the standard error of the difference, where t goes by it.
+    fn tested(differences: &[f64], ratio: f64) -> (Self, Option<f64>) {
         let pairs = differences.len() as u64;
         let summary = super::Summary::of(differences);
-        let (Some(mean), Some(sd)) = (summary.mean, summary.sd) else {
-            return Self { pairs, difference: summary.mean, interval: None, p: None };
-        };
+        let untested = Self { pairs, difference: summary.mean, interval: None, p: None };
+        let (Some(mean), Some(sd)) = (summary.mean, summary.sd) else { return (untested, None) };
         #[expect(clippy::cast_precision_loss, reason = "a trial has few runs")]
         let n = pairs as f64;
         let largest = differences.iter().fold(0.0_f64, |most, d| most.max(d.abs()));
         if sd <= NO_SPREAD * largest {
             let p = if largest == 0.0 { 1.0 } else { sign_flip(n) };
-            return Self { pairs, difference: Some(mean), interval: None, p: Some(p) };
+            return (Self { p: Some(p), ..untested }, None);
         }
         let error = sd * (1.0 / n + ratio).sqrt();
-        let reach = error * critical(n - 1.0);
-        Self {
-            pairs,
-            difference: Some(mean),
-            interval: Some((mean - reach, mean + reach)),
-            p: Some(two_sided(mean / error, n - 1.0)),
-        }
+        let p = two_sided(mean / error, untested.freedom());
+        (Self { p: Some(p), ..untested }, Some(error))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a trial has few runs")]
+    fn freedom(&self) -> f64 {
+        self.pairs as f64 - 1.0
     }
 
     /// Whether noise can't be ruled out: p of at least [`LEVEL`], or fewer than two pairs.
     #[must_use]
     pub fn is_tied(&self) -> bool {
         self.p.is_none_or(|p| p >= LEVEL)
+    }
+
+    /// Whether the other is shown to be worse than the first. It may be shown to be better: where
+    /// runs are missing, the better mean need not be the better one pair by pair.
+    #[must_use]
+    pub fn is_worse(&self, maximize: bool) -> bool {
+        let against = |difference: f64| if maximize { difference < 0.0 } else { difference > 0.0 };
+        !self.is_tied() && self.difference.is_some_and(against)
     }
 }
 

@@ -2,7 +2,7 @@
 //! that must be said.
 use unicode_width::UnicodeWidthStr;
 
-use super::{Report, Row, Summary, importance, paired, ranges, tested};
+use super::{Aim, Report, Row, Summary, importance, paired, ranges, tested};
 use crate::judge::State;
 use crate::recipe::Value;
 use crate::terminal::{Column, Tone, View, lay_out};
@@ -79,7 +79,7 @@ fn columns(report: &Report) -> Vec<Column> {
         ..Column::default()
     };
     let mut columns = vec![
-        column("rank", true, 0, &rank),
+        column("rank", true, 0, &|row| rank(row, &report.aim)),
         column("trial", false, 0, &Row::name).toned(Tone::Less),
     ];
     let mut spare = 100;
@@ -131,14 +131,14 @@ fn objective_tone(row: &Row) -> Tone {
 }
 
 /// A rank, marked where noise can't tell the trial from the first.
-pub(super) fn rank(row: &Row) -> String {
-    let mark = if row.is_tied() { "≈ " } else { "" };
+pub(super) fn rank(row: &Row, aim: &Aim) -> String {
+    let mark = if row.is_tied(aim) { "≈ " } else { "" };
     row.rank.map_or_else(|| "-".into(), |rank| format!("{mark}{}", grouped(rank)))
 }
 
 /// What the mark before a rank says, where there is one.
 pub(super) fn tied(report: &Report) -> Option<String> {
-    report.rows.iter().any(Row::is_tied).then(|| {
+    report.rows.iter().any(|row| row.is_tied(&report.aim)).then(|| {
         format!(
             "≈ can't be told from the first by {} (paired t test, p ≥ {})",
             report.rounds(),

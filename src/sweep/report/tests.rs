@@ -159,7 +159,7 @@ fn folded(then: impl FnOnce(&Source<'_>) -> String) -> String {
     })
 }
 
-fn folded_report(query: Query, render: impl FnOnce(&Report) -> String) -> String {
+pub(super) fn folded_report(query: Query, render: impl FnOnce(&Report) -> String) -> String {
     let plan = Plan::new(query, &paths()).expect("a plan");
     folded(|source| render(&build(source, &plan).expect("a report")))
 }
@@ -184,10 +184,54 @@ fn the_comparison_is_with_the_first_of_all_whatever_is_shown() {
     assert!(text.contains("≈ 2"), "{text}");
     let query = Query { sort: Some("-rank".into()), ..Query::default() };
     folded_report(query, |report| {
-        let tied: Vec<_> = report.rows.iter().map(|row| (row.point, row.is_tied())).collect();
+        let tied: Vec<_> =
+            report.rows.iter().map(|row| (row.point, row.is_tied(&report.aim))).collect();
         assert_eq!(tied, [(3, true), (2, false), (1, true), (0, false), (4, false)]);
         String::new()
     });
+}
+
+#[test]
+fn a_trial_that_is_better_pair_by_pair_is_not_called_worse() {
+    // The first lacks its worst run: the means say one thing, the pairs another.
+    let facts = vec![
+        done(0, 1, 0.93),
+        done(0, 2, 0.95),
+        done(1, 0, 0.8),
+        done(1, 1, 0.94),
+        done(1, 2, 0.9605),
+    ];
+    let plan = Plan::new(Query::default(), &paths()).expect("a plan");
+    let report = with(facts, |source| build(source, &plan)).expect("a report");
+    let second = &report.rows[1];
+    assert_eq!((second.point, second.rank), (1, Some(2)));
+    assert!(second.versus.and_then(|versus| versus.p).is_some_and(|p| p < 0.05), "{second:?}");
+    assert_eq!((second.is_tied(&report.aim), report.tied), (true, 1));
+    assert!(table::render(&report, NARROW).contains("≈ 2"));
+    let smaller = Aim { maximize: false, ..report.aim.clone() };
+    assert!(!second.is_tied(&smaller), "there it is worse");
+}
+
+#[test]
+fn what_is_shown_of_all_can_be_said_by_a_rank_where_one_parts_them() {
+    let top = |top, sort: Option<&str>| Query {
+        top: Some(top),
+        sort: sort.map(Into::into),
+        ..Query::default()
+    };
+    // The ranks are 1, 1, 3 and none.
+    for (query, expected) in [
+        (Query::default(), None),
+        (top(1, None), None),
+        (top(2, None), Some(1)),
+        (top(3, None), Some(3)),
+        (top(4, None), None),
+        (top(1, Some("-rank")), None),
+        (top(9, None), None),
+    ] {
+        let report = report(query.clone()).expect("a report");
+        assert_eq!((report.up_to, report.ranked), (expected, 3), "{query:?}");
+    }
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn best(live: &Live, palette: Palette) -> List {
     ];
     let line = |row: &dlgrid_sweep::report::Row| {
         let number = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| digits.write(x));
-        let mark = if row.is_tied() { "≈ " } else { "" };
+        let mark = if row.is_tied(&live.status.aim) { "≈ " } else { "" };
         let runs = format!("{}/{asked}", row.objective.n);
         let is_partial = row.is_partial(asked);
         vec![

@@ -38,7 +38,7 @@ fn one(compared: &Compared, m: &Match) -> Json {
         let parameters: Map<String, Json> = named
             .filter_map(|(path, value)| Some((path.clone(), Value::to_json(value.as_ref()?))))
             .collect();
-        let state = if m.objectives[side].finite().is_some() { "ok" } else { "unreported" };
+        let state = m.states[side].unwrap_or("ok");
         object!({"trial": m.trials[side], "parameters": parameters,
                  "objective": form::summary(&m.objectives[side], state)})
     };

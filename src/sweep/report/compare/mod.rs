@@ -59,6 +59,8 @@ pub struct Match {
     pub parameters: [Vec<Option<Value>>; 2],
     /// The objective of each.
     pub objectives: [Summary; 2],
+    /// Why that of each is no finite number.
+    pub states: [Option<&'static str>; 2],
     /// The second's less the first's.
     pub versus: Paired,
 }
@@ -178,11 +180,11 @@ fn matched(sides: &[Side<'_>; 2], shared: &Shared, a: &Row, b: &Row) -> Match {
     let ratio = sides.iter().filter_map(|side| side.report.comparison).map(|c| c.ratio);
     let (first, second) = (by_draw(a), by_draw(b));
     // Both lists by the draws of the first: the same seed and fold, wherever either has them.
-    let mut places: Vec<(u64, u32)> = first.iter().map(|(draw, _)| *draw).collect();
+    let mut places: Vec<Drawn> = first.iter().map(|(draw, _)| *draw).collect();
     places.sort_unstable();
     places.dedup();
-    let place = |draw: &(u64, u32)| places.binary_search(draw).ok().map(|place| place as u64);
-    let numbered = |all: &[((u64, u32), f64)]| {
+    let place = |draw: &Drawn| places.binary_search(draw).ok().map(|place| place as u64);
+    let numbered = |all: &[(Drawn, f64)]| {
         let mut found: Vec<(u64, f64)> =
             all.iter().filter_map(|(draw, y)| Some((place(draw)?, *y))).collect();
         found.sort_by_key(|(place, _)| *place);
@@ -192,20 +194,26 @@ fn matched(sides: &[Side<'_>; 2], shared: &Shared, a: &Row, b: &Row) -> Match {
         trials: [a.name(), b.name()],
         parameters: [shared.values(&sides[0], a), shared.values(&sides[1], b)],
         objectives: [a.objective, b.objective],
+        states: [a.objective_state(), b.objective_state()],
         versus: Paired::of(&numbered(&first), &numbered(&second), ratio.fold(0.0, f64::max)),
     }
 }
 
+/// A seed, and the number of a fold and of how many it is: the first of five holds back other samples
+/// than the first of ten.
+type Drawn = (u64, Option<(u32, u32)>);
+
 /// The objective of each run by its seed and fold.
-fn by_draw(row: &Row) -> Vec<((u64, u32), f64)> {
+fn by_draw(row: &Row) -> Vec<(Drawn, f64)> {
     let draw = |run: &super::RunRow| {
-        let fold = run.fold.map_or(0, |fold| fold.number);
+        let fold = run.fold.map(|fold| (fold.number, fold.of));
         Some(((run.seed?, fold), run.objective?))
     };
     row.runs.iter().filter_map(draw).collect()
 }
 
-/// The means of the trials that match, pair by pair.
+/// The means of the trials that match, pair by pair. Its p is that of independent trials; those of a
+/// sweep share seeds and splits.
 fn overall(matches: &[Match]) -> Paired {
     let side = |side: usize| {
         let means = (0..).zip(matches.iter().map(|m| m.objectives[side].finite()));

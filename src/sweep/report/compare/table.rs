@@ -159,7 +159,9 @@ fn foot(compared: &Compared, shown: usize) -> Vec<String> {
     let overall = &compared.overall;
     if let Some(mean) = overall.difference {
         let digits = Digits::for_all([mean]);
-        let p = overall.p.map_or_else(String::new, |p| format!(", p {}", probability(p)));
+        let p = overall.p.map_or_else(String::new, |p| {
+            format!(", p {} if trials were independent", probability(p))
+        });
         lines.push(format!(
             "{second} is better in {} of {} that match and have a result",
             compared.better,

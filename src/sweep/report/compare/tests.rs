@@ -1,6 +1,7 @@
 //! Two sweeps side by side, from rows to text.
 use super::*;
 use crate::judge::{Counts, State};
+use crate::recipe::Fold;
 use crate::report::RunRow;
 use crate::report::fuzz::of_rows;
 use crate::terminal::View;
@@ -98,6 +99,41 @@ fn the_comparison_is_told_in_each_form() {
     let narrow = View { width: Some(60), ..view };
     insta::assert_snapshot!("compared_narrow", table::render(&compared, 1, narrow));
     insta::assert_snapshot!("compared_json", json::render(&compared));
+}
+
+#[test]
+fn folds_of_another_number_hold_back_other_samples() {
+    let [mut a, mut b] = two();
+    for (report, of) in [(&mut a, 5), (&mut b, 10)] {
+        for run in report.rows.iter_mut().flat_map(|row| &mut row.runs) {
+            run.fold = Some(Fold { number: 1, of });
+        }
+    }
+    let pairs = |a: &Report, b: &Report| {
+        let sides = [a, b].map(|report| Side { report, fixed: &|_| None });
+        compare(&sides, vec![]).unwrap().best.unwrap().versus.pairs
+    };
+    assert_eq!((pairs(&a, &b), pairs(&a, &a)), (0, 3));
+}
+
+#[test]
+fn a_trial_without_a_number_says_why() {
+    let [a, mut b] = two();
+    b.rows[2].parameters[0] = Some(Value::Float(0.1));
+    b.rows[0].parameters[0] = Some(Value::Float(7.0));
+    b.rows[2].objective = Summary::of(&[f64::NAN]);
+    b.rows[1].objective = Summary::default();
+    b.rows[1].counts.add(State::Diverged, 2);
+    let fixed = |path: &str| (path == "optimizer.kind").then(|| Value::Text("adam".into()));
+    let sides = [Side { report: &a, fixed: &|_| None }, Side { report: &b, fixed: &fixed }];
+    let json = json::render(&compare(&sides, vec![]).unwrap());
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let state =
+        |place: usize, side: &str| json["matches"][place][side]["objective"]["state"].clone();
+    assert_eq!(
+        [state(0, "first"), state(0, "second"), state(1, "second")],
+        ["ok", "diverged", "nan"]
+    );
 }
 
 #[test]

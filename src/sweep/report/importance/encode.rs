@@ -15,6 +15,8 @@ const WIDE: f64 = 100.0;
 pub struct Encoded {
     /// A row for each trial that counts, with a coordinate for each parameter of the report.
     pub points: Vec<Vec<f64>>,
+    /// The coordinates that number categories: these have no order of their own.
+    pub categories: Vec<usize>,
     /// Its objective.
     pub objective: Vec<f64>,
     /// Trials that do not count: no run of them says how good they are.
@@ -24,8 +26,8 @@ pub struct Encoded {
 /// Encodes the trials of a report, all that it has in its rows.
 ///
 /// - Numbers are themselves, or their logarithm where all are above 0 and the largest is at least
-///   100 times the least. Other values are numbered by the mean objective of their trials, so that
-///   one split can part the good from the bad (Breiman et al. 1984, section 4.2).
+///   100 times the least. Other values are categories, numbered by their words; each tree puts them
+///   into an order.
 /// - A parameter that does not exist at a trial is NaN.
 /// - A mean that is far out, on the worse side, counts as if it stood at the fence (three
 ///   quartile distances beyond the quartile): one that exploded would else be all of the variance.
@@ -47,10 +49,18 @@ pub fn encode(report: &Report) -> Encoded {
             Some((row, sign * good.or_else(|| diverged(row).then_some(worst))?))
         })
         .collect();
-    let columns: Vec<Vec<f64>> =
-        (0..report.parameters.len()).map(|place| column(&counted, place)).collect();
+    let mut categories = Vec::new();
+    let columns: Vec<Vec<f64>> = (0..report.parameters.len())
+        .map(|place| {
+            numbers(&counted, place).unwrap_or_else(|| {
+                categories.push(place);
+                numbered(&counted, place)
+            })
+        })
+        .collect();
     let rows = 0..counted.len();
     Encoded {
+        categories,
         points: rows.map(|row| columns.iter().map(|column| column[row]).collect()).collect(),
         objective: counted.iter().map(|(_, y)| *y).collect(),
         left_out: (report.rows.len() - counted.len()) as u64,
@@ -74,15 +84,14 @@ fn fence(numbers: &[f64]) -> Option<f64> {
     Some(if high > low { low - FAR_OUT * (high - low) } else { f64::NEG_INFINITY })
 }
 
-fn column(counted: &[(&Row, f64)], place: usize) -> Vec<f64> {
-    let value = |row: &Row| row.parameters.get(place).cloned().flatten();
-    let values: Vec<Option<Value>> = counted.iter().map(|(row, _)| value(row)).collect();
-    let numbers: Vec<Option<f64>> =
-        values.iter().map(|v| v.as_ref().map_or(Some(f64::NAN), Value::as_f64)).collect();
-    match numbers.into_iter().collect::<Option<Vec<f64>>>() {
-        Some(numbers) => logarithmic(numbers),
-        None => by_mean(&values, counted),
-    }
+fn value(row: &Row, place: usize) -> Option<&Value> {
+    row.parameters.get(place).and_then(Option::as_ref)
+}
+
+/// The coordinate of a parameter; nothing where a value of it is no number.
+fn numbers(counted: &[(&Row, f64)], place: usize) -> Option<Vec<f64>> {
+    let number = |row| value(row, place).map_or(Some(f64::NAN), Value::as_f64);
+    counted.iter().map(|(row, _)| number(row)).collect::<Option<Vec<f64>>>().map(logarithmic)
 }
 
 fn logarithmic(numbers: Vec<f64>) -> Vec<f64> {
@@ -95,21 +104,16 @@ fn logarithmic(numbers: Vec<f64>) -> Vec<f64> {
     numbers
 }
 
-/// Values numbered by the mean objective of the trials that have them.
-fn by_mean(values: &[Option<Value>], counted: &[(&Row, f64)]) -> Vec<f64> {
-    let text = |value: &Option<Value>| value.as_ref().map(Value::to_string);
-    let mut means: std::collections::BTreeMap<String, (f64, f64)> = Default::default();
-    for (value, (_, y)) in values.iter().zip(counted) {
-        if let Some(text) = text(value) {
-            let (sum, n) = means.entry(text).or_default();
-            (*sum, *n) = (*sum + y, *n + 1.0);
-        }
-    }
-    let mut order: Vec<(String, f64)> =
-        means.into_iter().map(|(text, (sum, n))| (text, sum / n)).collect();
-    order.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let places: std::collections::HashMap<&str, f64> =
-        order.iter().zip(0_u32..).map(|((text, _), n)| (text.as_str(), f64::from(n))).collect();
-    let place = |value| text(value).and_then(|t| places.get(t.as_str()).copied());
-    values.iter().map(|value| place(value).unwrap_or(f64::NAN)).collect()
+/// Categories numbered by their words in order.
+fn numbered(counted: &[(&Row, f64)], place: usize) -> Vec<f64> {
+    let words: Vec<Option<String>> =
+        counted.iter().map(|(row, _)| value(row, place).map(Value::to_string)).collect();
+    let mut known: Vec<&String> = words.iter().flatten().collect();
+    known.sort_unstable();
+    known.dedup();
+    let number = |word: &Option<String>| match word {
+        Some(word) => known.partition_point(|other| *other < word) as f64,
+        None => f64::NAN,
+    };
+    words.iter().map(number).collect()
 }

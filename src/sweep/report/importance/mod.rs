@@ -15,6 +15,10 @@
 //! - A coordinate that is missing (NaN: a parameter that does not exist at that trial) changes
 //!   nothing there: every tree draws it anew from the parameter's values. So what decides whether
 //!   it exists keeps its own share.
+//! - Values that are no numbers are categories. Each tree orders them by the mean objective of the
+//!   trials that it is grown from, so that one split can part the good from the bad (Breiman et al.
+//!   1984, section 4.2); one that it has not seen stands beside a drawn one. By the mean of all trials
+//!   the order would tell a tree of trials that it must not see.
 //! - Of more than 5,000 trials 5,000 are drawn.
 //!
 //! Parameters that vary together only (`zip`) can't be told apart: they divide a share by chance,
@@ -106,13 +110,19 @@ pub struct Pair {
 }
 
 /// Divides the differences between trials. `points` has one row a trial, with a coordinate for
-/// each parameter (see [`encode`]), NaN where it does not exist; `objective` a number for each.
+/// each parameter (see [`encode`]), NaN where it does not exist; `categories` are the coordinates
+/// whose numbers have no order; `objective` has a number for each trial.
 /// Trials whose number is not finite are left out. The same input and `seed` give the same bits.
 ///
 /// Nothing where fewer than [`FEWEST`] trials remain, where all have the same objective, or where
 /// no coordinate varies.
 #[must_use]
-pub fn of(points: &[Vec<f64>], objective: &[f64], seed: u64) -> Option<Importances> {
+pub fn of(
+    points: &[Vec<f64>],
+    categories: &[usize],
+    objective: &[f64],
+    seed: u64,
+) -> Option<Importances> {
     let mut kept: Vec<usize> = (0..points.len().min(objective.len()))
         .filter(|trial| objective[*trial].is_finite())
         .collect();
@@ -121,7 +131,7 @@ pub fn of(points: &[Vec<f64>], objective: &[f64], seed: u64) -> Option<Importanc
     }
     Draw::new(seed, 0).choose(&mut kept, MOST);
     let targets = standardised(&kept, objective)?;
-    let grid = Grid::new(points, &kept);
+    let grid = Grid::new(points, categories, &kept);
     if grid.varying().is_empty() {
         return None;
     }

@@ -32,7 +32,7 @@ impl Told {
     #[must_use]
     pub fn of(report: &Report) -> Self {
         let encoded = encode(report);
-        let found = of(&encoded.points, &encoded.objective, SEED);
+        let found = of(&encoded.points, &encoded.categories, &encoded.objective, SEED);
         Self { found, left_out: encoded.left_out }
     }
 }

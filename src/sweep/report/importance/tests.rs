@@ -1,6 +1,15 @@
 //! Shares against decompositions that are known, and what holds of all.
 use super::*;
+use crate::judge::Counts;
+use crate::recipe::Value;
+use crate::report::fuzz::of_rows;
+use crate::report::{Report, Row};
 use proptest::prelude::*;
+
+/// Of numbers alone.
+fn of(points: &[Vec<f64>], objective: &[f64], seed: u64) -> Option<Importances> {
+    super::of(points, &[], objective, seed)
+}
 
 const PI: f64 = std::f64::consts::PI;
 
@@ -96,6 +105,51 @@ fn chance_alone_is_told_as_chance() {
     let objective: Vec<f64> = points.iter().map(|_| uniform(&mut draw, 0.0, 1.0)).collect();
     let found = of(&points, &objective, 3).unwrap();
     assert!(found.explained < 0.2, "{}", found.explained);
+}
+
+/// A report whose trials differ by one word.
+fn of_words(words: &[u32], objective: &[f64]) -> Report {
+    let row = |(word, y): (&u32, &f64)| Row {
+        rank: Some(1),
+        trial: None,
+        point: 0,
+        parameters: vec![Some(Value::Text(format!("w{word}")))],
+        objective: Summary::of(&[*y]),
+        versus: None,
+        metrics: vec![],
+        seconds: 1.0,
+        seconds_mean: 1.0,
+        cohort: None,
+        samples_per_s: None,
+        counts: Counts::default(),
+        runs: vec![],
+    };
+    of_rows(&["kind"], words.iter().zip(objective).map(row).collect())
+}
+
+/// A word for each trial, and six words of twenty trials each, with nothing but noise: what a tree
+/// knows of a word must not come from the trials that it is judged by.
+#[test]
+fn words_tell_nothing_of_trials_that_no_tree_saw() {
+    for levels in [120, 6] {
+        let words: Vec<u32> = (0..120).map(|trial| trial % levels).collect();
+        let explained = |seed| {
+            let mut draw = Draw::new(seed, 5);
+            let objective: Vec<f64> = words.iter().map(|_| uniform(&mut draw, 0.0, 1.0)).collect();
+            Told::of(&of_words(&words, &objective)).found.unwrap().explained
+        };
+        let all: Vec<f64> = (0..8).map(explained).collect();
+        assert!(all.iter().sum::<f64>() < 0.0, "{levels}: {all:?}");
+    }
+}
+
+/// Names have no order: that in which they are numbered is as good as any.
+#[test]
+fn words_that_matter_are_found_whatever_their_numbers() {
+    let effect = [0.3, 0.9, 0.1, 0.7, 0.5];
+    let (points, objective) = grid(&[5, 4], |x| effect[x[0] as usize] + 0.01 * x[1]);
+    let found = super::of(&points, &[0], &objective, 3).unwrap();
+    assert!(found.parameters[0].mean > 0.9 && found.explained > 0.8, "{found:?}");
 }
 
 #[test]

@@ -47,7 +47,7 @@ impl Tree {
         let mut is_seen = vec![false; n];
         seen.iter().for_each(|trial| is_seen[*trial] = true);
         let mut unseen: Vec<usize> = (0..n).filter(|trial| !is_seen[*trial]).collect();
-        let levels = grid.drawn(&mut draw);
+        let levels = grid.drawn(&seen, targets, &mut draw);
         let mut grower = Grower::new(grid, targets, &levels, draw);
         let sides = (0..grid.len()).map(|column| (0, narrow(grid.count(column)))).collect();
         let mut open = vec![Node { sides, seen: (0, n), unseen: (0, unseen.len()) }];

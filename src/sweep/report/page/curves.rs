@@ -15,6 +15,9 @@ const NUMBERS: usize = 240;
 /// Trials for whose numbers there is always room, and beyond whose numbers there is none.
 const TRIALS: (usize, usize) = (1_000, 10_000);
 
+/// Significant digits: more than a chart shows.
+const DIGITS: u8 = 4;
+
 /// The metrics whose curves are shown: the objective and the loss, each of training and validation.
 pub(super) fn names(aim: &Aim, curves: &Curves) -> Vec<String> {
     let stem = aim.metric.rsplit('/').next().unwrap_or(&aim.metric);
@@ -112,7 +115,7 @@ fn trial(
     let several = runs.len() > 1;
     let of_name = |(s, lines): (&Vec<Option<Point>>, &usize)| {
         let line = |of: &fn(&Point) -> f64| {
-            places.iter().map(|at| s[*at].as_ref().map(|p| digits(of(p)))).collect()
+            places.iter().map(|at| s[*at].as_ref().map(|p| digits(of(p), DIGITS))).collect()
         };
         let of: [fn(&Point) -> f64; 3] = [|p| p.1 / p.0, |p| p.2, |p| p.3];
         of[..if several { *lines } else { 1 }].iter().map(line).collect()
@@ -142,16 +145,17 @@ pub(super) fn thin(epochs: &[u32], best: Option<u32>, points: usize) -> Vec<u32>
     kept
 }
 
-/// Four significant digits: more than a chart shows.
-pub(super) fn digits(x: f64) -> f64 {
+/// So many significant digits, at most 15.
+pub(super) fn digits(x: f64, many: u8) -> f64 {
     if x == 0.0 || !x.is_finite() {
         return x;
     }
     // Powers of ten up to the 22nd are exact, so that the quotient is the number nearest to the
-    // four digits.
-    let shift = 3.0 - x.abs().log10().floor();
+    // digits.
+    let behind = many.saturating_sub(1);
+    let shift = f64::from(behind) - x.abs().log10().floor();
     if !(-18.0..=22.0).contains(&shift) {
-        return format!("{x:.3e}").parse().unwrap_or(x);
+        return format!("{x:.*e}", usize::from(behind)).parse().unwrap_or(x);
     }
     #[expect(clippy::cast_possible_truncation, reason = "a whole number from -18 to 22")]
     let power = 10_f64.powi(shift.abs() as i32);

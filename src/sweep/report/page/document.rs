@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Page, payload};
 use crate::html::{base64, escaped};
 use crate::report::table::{objectives, parameter};
-use crate::report::{Report, tested};
+use crate::report::{Report, Row, tested};
 use crate::text::{grouped, plural};
 
 const STYLE: &str = concat!(include_str!("assets/uPlot.min.css"), include_str!("assets/page.css"));
@@ -73,9 +73,17 @@ fn packed(data: &payload::Payload) -> String {
 }
 
 /// Which settings are best, and how sure that is: two sentences.
-fn verdict(report: &Report) -> String {
-    let Some(first) = report.rows.iter().find(|row| row.rank == Some(1)) else {
-        return "<p class=\"answer\">No trial has a result yet.</p>".into();
+pub(super) fn verdict(report: &Report) -> String {
+    let Some(first) = report.best() else {
+        let whose =
+            if report.ranked > 0 { "that is selected has a result." } else { "has a result yet." };
+        return format!("<p class=\"answer\">No trial {whose}</p>");
+    };
+    let best = match first.rank {
+        Some(rank) if rank > 1 => {
+            format!("Best of those selected (rank {} of all)", grouped(rank))
+        }
+        _ => "Best".to_owned(),
     };
     let place = report.rows.iter().position(|row| row.point == first.point).unwrap_or(0);
     let settings: Vec<String> = report
@@ -92,36 +100,43 @@ fn verdict(report: &Report) -> String {
         })
         .collect();
     let reached = objectives(report).get(place).map_or_else(String::new, |s| s.trim().to_owned());
-    let tied = report.rows.iter().filter(|row| row.is_tied()).count() as u64;
-    let sure = match (report.rounds().count(), tied) {
-        (1, _) => "Each trial was run once: the order may be chance.".to_owned(),
-        (n, 0) => {
-            format!("All other trials are worse by more than noise over {}.", plural(n, "run"))
-        }
-        (n, tied) => format!(
-            "{} can't be told from it by {} each (paired t test, p ≥ 0.05).",
-            if tied == 1 {
-                "1 other trial".into()
-            } else {
-                format!("{} other trials", grouped(tied))
-            },
-            plural(n, "run")
-        ),
-    };
     let test = tested::line(&report.openings).map_or_else(
         || "The test set has not been opened.".to_owned(),
         |line| format!("{}.", line.replacen("test set", "Test set", 1)),
     );
     format!(
-        "<p class=\"answer\">Best is <b class=\"id\">{}</b> with <b class=\"number\">{}</b> \
+        "<p class=\"answer\">{best} is <b class=\"id\">{}</b> with <b class=\"number\">{}</b> \
          {}</p><p class=\"chips\">{}</p><p>{} {}</p>",
         escaped(&first.name()),
         escaped(&reached),
         escaped(&report.aim.metric),
         settings.join(" "),
-        escaped(&sure),
+        escaped(&sure(report, first)),
         escaped(&test)
     )
+}
+
+/// How sure it is that the best of the rows is the best.
+fn sure(report: &Report, best: &Row) -> String {
+    let runs = plural(report.rounds().count(), "run");
+    let leader = report.comparison.and_then(|first| Some(first.trial?.short()));
+    let first =
+        leader.map_or_else(|| "the first of all".into(), |t| format!("{t}, the first of all,"));
+    match (report.rounds().count(), report.tied) {
+        _ if report.ranked == 1 => "No other trial has a result.".into(),
+        (1, _) => "Each trial was run once: the order may be chance.".into(),
+        _ if best.rank > Some(1) && best.is_tied(&report.aim) => {
+            format!("It can't be told from {first} by {runs} each (paired t test, p ≥ 0.05).")
+        }
+        _ if best.rank > Some(1) => {
+            format!("It is worse than {first} by more than noise over {runs}.")
+        }
+        (_, 0) => format!("All other trials are worse by more than noise over {runs}."),
+        (_, tied) => format!(
+            "{} can't be told from it by {runs} each (paired t test, p ≥ 0.05).",
+            plural(tied, "other trial")
+        ),
+    }
 }
 
 /// The first rows as a plain table, for a reader without scripts.

@@ -17,6 +17,7 @@ use super::fate::Starts;
 use super::result::{FLOOR, RunResult};
 use super::{Query, Report};
 use crate::find::log::last_lines;
+use crate::spec::metric::At;
 use crate::store::curves::{Curves, curves_of};
 use crate::store::merge::Results;
 use crate::store::{fs, read};
@@ -88,25 +89,30 @@ pub fn gather<'a>(
     }
 }
 
-/// Those asked for, then what runs reported, without floors and the objective.
+/// Those asked for, then what runs reported, without floors. The objective's is among them only
+/// where a run counts by its best epoch, so that its last epoch is another number.
 fn metrics(sweep: &Sweep, results: &Results, mut asked: Vec<String>) -> Vec<String> {
-    for name in results.names.sorted() {
-        let known = asked.iter().any(|m| m == name) || *name == *sweep.spec.objective.metric;
-        if !known && !name.starts_with(FLOOR) && asked.len() < METRICS {
+    let objective = &sweep.spec.objective;
+    let mut names = results.names.sorted();
+    names.retain(|name| !name.starts_with(FLOOR));
+    names.retain(|name| *name != objective.metric || objective.at == At::Best);
+    names.sort_by_key(|name| *name != objective.metric);
+    for name in names {
+        if !asked.iter().any(|m| m == name) && asked.len() < METRICS {
             asked.push(name.to_owned());
         }
     }
     asked
 }
 
-/// The best run of the best trial, whole.
+/// The best run of the best trial that is selected, whole.
 fn best(
     sweep: &Sweep,
     results: &Results,
     subject: &Subject<'_>,
     report: &Report,
 ) -> Option<RunResult> {
-    let first = report.rows.iter().find(|row| row.rank == Some(1))?;
+    let first = report.best()?;
     let value = |x: f64| if report.aim.maximize { x } else { -x };
     let finite = first.runs.iter().filter_map(|r| Some((r.index, r.objective?)));
     let (index, _) = finite

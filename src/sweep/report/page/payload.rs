@@ -45,6 +45,7 @@ pub(super) fn payload(page: &Page<'_>) -> Payload {
         "metrics": report.metrics,
         "trials": trials(report),
         "matters": matters(report),
+        "asked": asked(page),
         "comparison": report.comparison.map(|c| c.trial.map(|t| t.short())),
         "best": page.best.as_ref().map(|run| best(page, run)),
         "mistakes": mistakes(page),
@@ -60,7 +61,18 @@ pub(super) fn payload(page: &Page<'_>) -> Payload {
     Payload { curves: Curves { names, of }, rest }
 }
 
-/// `{path, log, words}`: whether its axis is logarithmic, and its values where they are no numbers.
+/// `{where, search, cut, rank}`: by which options of `dlgrid report` a terminal shows the same trials;
+/// whether `--top` left some out, and the rank up to which it left none.
+fn asked(page: &Page<'_>) -> Json {
+    let report = &page.report;
+    let cut = (report.rows.len() as u64) < report.trials;
+    // Of a sweep whose best trials are run again a page of the search has to be asked for.
+    json!({"where": report.filter, "search": page.sweep.spec.confirm.is_some(), "cut": cut,
+           "rank": report.up_to})
+}
+
+/// `{path, log, words, unsaid}`: whether its axis is logarithmic, its values where they are no numbers,
+/// and whether some are such that no list of a condition has them.
 fn parameters(report: &Report, space: &Space) -> Vec<Json> {
     let one = |(place, path): (usize, &String)| {
         let values = || report.rows.iter().filter_map(|row| row.parameters[place].as_ref());
@@ -72,7 +84,8 @@ fn parameters(report: &Report, space: &Space) -> Vec<Json> {
             words.dedup();
         }
         let log = numbers && (space.is_logarithmic(place) || has_ratios(values()));
-        json!({"path": path, "log": log, "words": (!numbers).then_some(words)})
+        let unsaid = values().any(|v| matches!(v, Value::Null | Value::List(_)));
+        json!({"path": path, "log": log, "words": (!numbers).then_some(words), "unsaid": unsaid})
     };
     report.parameters.iter().enumerate().map(one).collect()
 }
@@ -107,6 +120,12 @@ where
     report.rows.iter().map(|row| Json::from(of(row))).collect()
 }
 
+/// Nine significant digits: a number of four bytes is told from its neighbours, and a filter takes the
+/// trials that `--where` takes.
+fn told(x: f64) -> f64 {
+    curves::digits(x, 9)
+}
+
 fn number(x: Option<f64>) -> Json {
     x.map_or(Json::Null, form::finite)
 }
@@ -116,6 +135,7 @@ fn trials(report: &Report) -> Json {
         .map(|place| {
             column(report, |row| match &row.parameters[place] {
                 None => Json::Null,
+                Some(Value::Bool(truth)) => Json::from(*truth),
                 Some(value) => {
                     value.as_f64().map_or_else(|| value.to_string().into(), form::finite)
                 }
@@ -123,7 +143,7 @@ fn trials(report: &Report) -> Json {
         })
         .collect();
     let metrics: Vec<Json> = (0..report.metrics.len())
-        .map(|m| column(report, |row| number(Summary::finite(&row.metrics[m]).map(curves::digits))))
+        .map(|m| column(report, |row| number(Summary::finite(&row.metrics[m]).map(told))))
         .collect();
     let versus = |pick: &dyn Fn(&crate::report::Paired) -> Option<f64>| {
         column(report, |row| number(row.versus.as_ref().and_then(pick)))
@@ -149,12 +169,12 @@ fn trials(report: &Report) -> Json {
         "sd": column(report, |row| number(row.objective.sd)),
         "n": column(report, |row| row.objective.n),
         "why": column(report, |row| row.objective_state()),
-        "tied": column(report, Row::is_tied),
+        "tied": column(report, |row| row.is_tied(&report.aim)),
         "difference": versus(&|v| v.difference),
         "low": versus(&|v| Some(v.interval?.0)),
         "high": versus(&|v| Some(v.interval?.1)),
         "p": versus(&|v| v.p),
-        "seconds": column(report, |row| form::finite(curves::digits(row.seconds))),
+        "seconds": column(report, |row| form::finite(told(row.seconds))),
         "runs": runs,
     })
 }

@@ -1,11 +1,45 @@
 //! The page's pieces: what is thinned, which axes are logarithmic, which bars share a row.
 use super::bars::{self, Bar};
 use super::curves::{digits, room, thin};
+use super::document::verdict;
 use super::payload::{data, has_ratios};
 use crate::recipe::Value;
+use crate::report::Query;
+use crate::report::tests::folded_report;
+
+/// Five trials: noise can't tell the second and the fourth from the first, the fifth has no result.
+#[test]
+fn the_first_sentences_are_of_what_is_selected_and_of_all() {
+    let told = |filter: Option<&str>, top, sort: Option<&str>| {
+        let filter = filter.map(Into::into);
+        let query = Query { filter, top, sort: sort.map(Into::into), ..Query::default() };
+        folded_report(query, verdict).replace("&#39;", "'")
+    };
+    let all = told(None, None, None);
+    let others = "2 other trials can't be told from it by 6 runs each (paired t test, p ≥ 0.05).";
+    assert!(all.contains(">Best is <b class=\"id\">a4c8dd69<") && all.contains(others), "{all}");
+    assert_eq!(told(None, Some(1), None), all);
+    assert_eq!(told(None, None, Some("-rank")), all);
+    for (filter, best, sure) in [
+        (
+            "rank > 1",
+            "Best of those selected (rank 2 of all) is",
+            "It can't be told from a4c8dd69, the first of all, by 6 runs each",
+        ),
+        (
+            "rank == 3",
+            "Best of those selected (rank 3 of all) is",
+            "It is worse than a4c8dd69, the first of all, by more than noise over 6 runs.",
+        ),
+        ("rank is not defined", "No trial that is selected has a result.", ""),
+    ] {
+        let text = told(Some(filter), None, None);
+        assert!(text.contains(best) && text.contains(sure), "{text}");
+    }
+}
 
 #[test]
-fn numbers_keep_four_digits() {
+fn numbers_keep_so_many_digits() {
     let some = [
         (0.123_456, 0.1235),
         (-98_765.4, -98_770.0),
@@ -17,7 +51,12 @@ fn numbers_keep_four_digits() {
         (1.234_56e20, 1.235e20),
     ];
     for (x, expected) in some {
-        assert_eq!(digits(x).to_string(), f64::to_string(&expected), "{x}");
+        assert_eq!(digits(x, 4).to_string(), f64::to_string(&expected), "{x}");
+    }
+    for x in [0.95_f32, 0.1, 2.718_3e3, 1.5e-7, 16_777_215.0, -0.949_999_9] {
+        let told = digits(f64::from(x), 9);
+        assert_eq!(told as f32, x);
+        assert!((told - f64::from(x)).abs() < 1e-8 * f64::from(x).abs(), "{told} of {x}");
     }
 }
 

@@ -113,6 +113,11 @@ proptest! {
         let (a, b) = (side(|pair| pair.0), side(|pair| pair.1));
         let (there, back) = (Paired::of(&a, &b, ratio), Paired::of(&b, &a, ratio));
         let (p, q) = (there.p.expect("p"), back.p.expect("p"));
+        prop_assert_eq!(Paired { interval: None, ..there }, Paired::without_interval(&a, &b, ratio));
+        // Who is worse depends on who is first and on what is better; never are both.
+        prop_assert_eq!(there.is_worse(true), back.is_worse(false));
+        prop_assert_eq!(there.is_worse(true) || there.is_worse(false), p < LEVEL);
+        prop_assert!(!(there.is_worse(true) && back.is_worse(true)));
         prop_assert!((0.0..=1.0).contains(&p) && (p - q).abs() < 1e-12);
         prop_assert!(Paired::of(&a, &b, 0.0).p.expect("p") <= p + 1e-12);
         if let Some((low, high)) = there.interval {

@@ -48,7 +48,9 @@ impl Axis {
 /// A mark with as many digits as the step needs.
 fn word(x: f64, step: f64, largest: f64) -> String {
     if largest >= 1e6 || step < 1e-6 {
-        return Digits::Scientific(1).write(x);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to 15")]
+        let digits = (largest.log10().floor() - step.log10().floor()).clamp(1.0, 15.0) as usize;
+        return Digits::Scientific(digits).write(x);
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 6")]
     let digits = (-step.log10().floor()).clamp(0.0, 6.0) as usize;
@@ -66,6 +68,8 @@ mod tests {
             (&[0.0, 100.0], &["0", "20", "40", "60", "80", "100"]),
             (&[5.0], &["4.6", "4.8", "5.0", "5.2", "5.4"]),
             (&[-0.1, 0.1], &["-0.10", "-0.05", "0.00", "0.05", "0.10"]),
+            (&[1.0e6, 1.0004e6], &["1.0000e6", "1.0001e6", "1.0002e6", "1.0003e6", "1.0004e6"]),
+            (&[0.0, 4e8], &["0.0e0", "1.0e8", "2.0e8", "3.0e8", "4.0e8"]),
         ] {
             let axis = Axis::over(numbers.iter().copied(), 0.0, 10.0).unwrap();
             let marks = axis.marks(5.0);

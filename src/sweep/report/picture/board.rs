@@ -34,7 +34,7 @@ pub(super) fn draw(report: &Report) -> Option<Picture> {
         svg.line((axis.at(x), HEAD - 10.0), (axis.at(x), bottom), "grid");
         svg.text((axis.at(x), bottom + 18.0), "dim middle", &word);
     }
-    if rows.iter().any(|row| row.is_tied()) {
+    if rows.iter().any(|row| row.is_tied(&report.aim)) {
         svg.text((24.0, bottom + 18.0), "dim", "in colour: noise can't tell it from the first");
     }
     let mut y = HEAD + STEP / 2.0;
@@ -59,7 +59,7 @@ fn trial(svg: &mut Svg, report: &Report, row: &Row, axis: &Axis, y: f64) {
     let rank = row.rank.map_or_else(String::new, |rank| rank.to_string());
     svg.text((24.0, y + 4.0), "dim end", &rank);
     svg.text((34.0, y + 4.0), "", &cut(&label(report, row), 48));
-    let first_or_tied = row.rank == Some(1) || row.is_tied();
+    let first_or_tied = row.rank == Some(1) || row.is_tied(&report.aim);
     let class = if first_or_tied { "tied" } else { "other" };
     if row.runs.len() > 1 {
         for x in row.runs.iter().filter_map(|run| run.objective).filter(|x| x.is_finite()) {

@@ -21,7 +21,8 @@ fn row(rank: u64, lr: f64, objectives: [f64; 3], p: Option<f64>) -> Row {
         samples_per_s: None,
         why: None,
     });
-    let versus = p.map(|p| Paired { pairs: 3, difference: None, interval: None, p: Some(p) });
+    let versus =
+        p.map(|p| Paired { pairs: 3, difference: Some(-0.01), interval: None, p: Some(p) });
     Row {
         rank: Some(rank),
         trial: None,

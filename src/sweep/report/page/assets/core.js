@@ -28,12 +28,13 @@ async function load() {
 const css = name => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 const paper = () => document.documentElement.classList.contains("paper"); // being printed
 const dark = () => document.documentElement.dataset.theme === "dark";
+// The digits that tell such numbers apart; what is more than a hundred times the median decides nothing.
 function digitsFor(numbers) {
-  let most = 0;
-  for (const x of numbers) if (x !== null && isFinite(x)) most = Math.max(most, Math.abs(x));
+  const sizes = Float64Array.from(numbers.filter(x => x !== null && isFinite(x)), Math.abs).sort(), median = sizes[(sizes.length - 1) >> 1] || 0;
+  const most = sizes.findLast(x => median === 0 || x / median <= 100) || 0;
   const d = most === 0 ? 4 : most < 0.1 ? 5 : most < 10 ? 4 : most < 100 ? 3 : most < 1000 ? 2 : 1;
   if (most !== 0 && (most < 0.001 || most >= 1e6)) return x => x === null ? "–" : x.toExponential(3);
-  return x => x === null || x === undefined ? "–" : x.toFixed(d);
+  return x => x === null || x === undefined ? "–" : Math.abs(x) >= 1e6 ? x.toExponential(3) : x.toFixed(d);
 }
 function short(x) {
   if (typeof x !== "number") return x === null || x === undefined ? "–" : String(x);
@@ -90,8 +91,9 @@ function makeScale(values, log, words, clips) {
 // Columns by the name that a filter and the command line know.
 function columns() {
   const T = D.trials, all = [];
-  D.parameters.forEach((p, i) => all.push({name: p.path, kind: "parameter", values: T.values[i], log: p.log, words: p.words}));
-  all.push({name: D.aim.metric, kind: "objective", values: T.mean});
+  D.parameters.forEach((p, i) => all.push({name: p.path, kind: "parameter", values: T.values[i], log: p.log, words: p.words, unsaid: p.unsaid}));
+  // At the best epoch it is another number than the metric, which is that of the last.
+  all.push({name: D.aim.at === "best" ? "objective" : D.aim.metric, kind: "objective", values: T.mean});
   D.metrics.forEach((m, i) => all.push({name: m, kind: "metric", values: T.metrics[i]}));
   all.push({name: "seconds", kind: "seconds", values: T.seconds});
   const clips = {objective: worse(), metric: {low: true, high: true}};

@@ -4,7 +4,7 @@ function curvesView(root) {
   if (!C.of.some(Boolean)) { root.append(el("p", {class: "dim"}, "No run reported epochs.")); return; }
   const stems = [...new Set(C.names.map(n => n.split("/").pop()))];
   const choice = el("select", {"aria-label": "metric", onchange: () => draw()}, ...stems.map(s => el("option", {value: s}, s)));
-  choice.value = D.aim.metric.split("/").pop();
+  choice.value = stems.find(s => s === D.aim.metric.split("/").pop()) || stems[0];
   const log = el("input", {type: "checkbox", onchange: () => draw()});
   const plot = el("div"), legend = el("div", {class: "legend"}), said = el("p", {class: "dim"});
   root.append(el("div", {class: "tools"}, choice, el("label", {}, log, " logarithmic")), plot, legend, said);
@@ -38,8 +38,10 @@ function curvesView(root) {
     chart = null; plot.replaceChildren();
     if (!trials.length) { legend.replaceChildren(); said.textContent = "None of the selected trials has a curve."; return; }
     const axis = {stroke: css("dim"), grid: {stroke: css("line"), width: 1}, ticks: {stroke: css("line")}, font: "11px system-ui"};
-    const flat = data.slice(1).flat().filter(v => v !== null);
-    const scale = log.checked && flat.every(v => v > 0) ? 3 : 1;
+    const flat = data.slice(1).flat().filter(v => v !== null), above = flat.filter(v => v > 0).length;
+    const scale = log.checked && above ? 3 : 1;
+    if (scale === 3) for (const line of data.slice(1)) line.forEach((v, k) => { if (v !== null && v <= 0) line[k] = null; });
+    const unsaid = !log.checked || above === flat.length ? "" : above ? " Values that are not above 0 have no place on a logarithmic axis." : " No value is above 0, and the axis is not logarithmic.";
     chart = new uPlot({
       width: Math.max(300, root.clientWidth), height: 320, series, bands, legend: {show: false},
       cursor: {points: {show: false}, drag: {x: true, y: false}},
@@ -60,7 +62,7 @@ function curvesView(root) {
       return el("span", {}, mark, D.trials.name[i] + "  " + D.parameters.map((p, k) => p.path.split(".").pop() + "=" + short(D.trials.values[k][i])).join(" ") + (C.of[i].b ? "  best after epoch " + C.of[i].b : ""));
     }));
     const missing = C.of.filter(c => !c).length;
-    said.textContent = (byRank ? "The best of what is selected; tick trials in the leaderboard to choose. " : "") + "Solid: validation; dashed: training; ○ best epoch" + (D.rounds > 1 ? "; band: least to most over the runs" : "") + "." + (missing ? " " + count(missing) + " trials have no curve here." : "");
+    said.textContent = (byRank ? "The best of what is selected; tick trials in the leaderboard to choose. " : "") + "Solid: validation; dashed: training; ○ best epoch" + (D.rounds > 1 ? "; band: least to most over the runs" : "") + "." + (missing ? " " + count(missing) + " trials have no curve here." : "") + unsaid;
   }
   views.push({later: draw, resize: draw});
 }

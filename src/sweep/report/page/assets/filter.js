@@ -7,9 +7,12 @@ function compile(text) {
   const isWord = w => tokens[at] && tokens[at][3] === w;
   const take = w => (peek() === w && !tokens[at][2] ? (at++, true) : false);
   const need = w => take(w) || fail("expected " + w + (peek() ? ", found " + peek() : " at the end"));
-  const names = new Map(D.columns.map(c => [c.name.replaceAll("/", "."), c.values]));
-  const extra = {rank: D.trials.rank, objective: D.trials.mean, seconds: D.trials.seconds, seeds: D.trials.n, p: D.trials.p};
-  for (const k of Object.keys(extra)) if (!names.has(k)) names.set(k, extra[k]);
+  const T = D.trials, names = new Map(); // the first that has a name: as in `--where`
+  const add = (name, values) => { if (!names.has(name)) names.set(name, values); };
+  D.columns.filter(c => c.kind === "parameter").forEach(c => add(c.name, c.values));
+  add("rank", T.rank); add("objective", T.mean); add("seconds", T.seconds);
+  add("seeds", T.runs.map(runs => runs.filter(r => r[3] === "done").length));
+  for (const c of D.columns) add(c.name.replaceAll("/", "."), c.values);
   // What compares with, counts with or asks a parameter that a trial has not, holds for no such trial, whatever stands around it.
   const absent = {}, present = x => { if (x === null || x === undefined) throw absent; return x; };
   const parameters = new Set(D.parameters.map(p => p.path)), used = [];
@@ -46,7 +49,7 @@ function compile(text) {
     if (t[1]) { const x = Number(t[1]); return () => x; }
     if (t[2]) { const s = t[2].slice(1, -1).replace(/\\(.)/g, "$1"); return () => s; }
     if (!t[3]) fail("unexpected " + t[0].trim());
-    if (["true", "false"].includes(t[3].toLowerCase())) { const s = t[3].toLowerCase(); return () => s; }
+    if (["true", "false"].includes(t[3].toLowerCase())) { const is = t[3].toLowerCase() === "true"; return () => is; }
     const column = names.get(t[3]);
     if (!column) {
       const near = [...names.keys()].find(n => n.endsWith("." + t[3]) || n.startsWith(t[3]));
@@ -65,11 +68,11 @@ function compile(text) {
 }
 function setFilter(text) {
   const input = $("filter");
-  S.text = text.trim();
   input.value = text;
   try {
-    const holds = S.text ? compile(S.text) : null;
+    const holds = text.trim() ? compile(text.trim()) : null;
     S.filter = holds && Uint8Array.from({length: D.n}, (_, i) => holds(i) ? 1 : 0);
+    S.text = text.trim();
     input.removeAttribute("aria-invalid");
     apply();
   } catch (error) {
@@ -77,22 +80,25 @@ function setFilter(text) {
     $("count").textContent = error.message;
   }
 }
-// The filter and the brushes as one condition of `--where`, and the columns whose brush can't be said in it.
+// What the page was made of, the filter and the brushes as one condition of `--where`, and what can't be said in it.
 function selection() {
-  const parts = S.text ? [S.brushes.size && /\bor\b/.test(S.text) ? "(" + S.text + ")" : S.text] : [], unsaid = [];
-  const quoted = w => !isNaN(w) || ["true", "false"].includes(w) ? w : "'" + w.replace(/[\\']/g, "\\$&") + "'";
+  const A = D.asked, parts = [A.where, S.text].filter(Boolean), unsaid = [];
+  if (A.cut && A.rank !== null) parts.push("rank <= " + A.rank);
+  else if (A.cut) unsaid.push("--top");
+  if (parts.length + S.brushes.size > 1) parts.forEach((text, k) => { if (/\b(or|if)\b/.test(text)) parts[k] = "(" + text + ")"; });
+  const quoted = v => typeof v === "string" ? "'" + v.replace(/[\\']/g, "\\$&") + "'" : String(v);
   for (const [c, [from, to]] of S.brushes) {
     const name = c.kind === "objective" ? c.kind : c.name.replaceAll("/", ".");
     const kept = c.values.filter(v => { const y = c.scale.at(v); return y >= from && y <= to; });
-    if (!kept.length || !/^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/.test(name)) unsaid.push(c.name);
-    else if (c.words) parts.push(name + " in [" + [...new Set(kept.map(String))].map(quoted).join(", ") + "]");
+    if (!kept.length || c.unsaid || !/^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/.test(name)) unsaid.push("the brush on " + c.name);
+    else if (c.words) parts.push(name + " in [" + [...new Set(kept)].map(quoted).join(", ") + "]");
     else {
       let [low, high] = kept.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
       // Rounded in the page: the border lies between the last that is kept and the first that is not.
       if (c.kind === "metric" || c.kind === "seconds") {
         const levels = c.scale.levels, below = levels[levels.indexOf(low) - 1], above = levels[levels.indexOf(high) + 1];
-        low = +((low + (below ?? low - Math.abs(low) / 1000)) / 2).toPrecision(6);
-        high = +((high + (above ?? high + Math.abs(high) / 1000)) / 2).toPrecision(6);
+        low = +((low + (below ?? low - Math.abs(low) / 1000)) / 2).toPrecision(12);
+        high = +((high + (above ?? high + Math.abs(high) / 1000)) / 2).toPrecision(12);
       }
       parts.push(name + " >= " + low, name + " <= " + high);
     }

@@ -49,12 +49,16 @@ function influenceView(root) {
       }
     });
     if (levels.size > 1 && levels.size <= 40) {
-      const points = [...levels].map(([v, m]) => [X(c.scale.at(v)), Y(objective.scale.at(m.sort((a, b) => a - b)[m.length >> 1]))]).sort((a, b) => a[0] - b[0]);
+      const points = [...levels].map(([v, m]) => [X(c.scale.at(v)), Y(objective.scale.at(median(m)))]).sort((a, b) => a[0] - b[0]);
       g.strokeStyle = css("ink"); g.lineWidth = 1.6; g.beginPath();
       points.forEach((p, k) => c.words ? (g.moveTo(p[0] - 9, p[1]), g.lineTo(p[0] + 9, p[1])) : g[k ? "lineTo" : "moveTo"](...p));
       g.stroke();
     }
     return el("figure", {"aria-label": c.name}, el("figcaption", {title: c.name}, c.name), cv);
+  }
+  function median(numbers) {
+    const s = numbers.sort((a, b) => a - b), n = s.length;
+    return (s[(n - 1) >> 1] + s[n >> 1]) / 2;
   }
   const levelsOf = c => {
     if (c.words && c.words.length <= 24) return {n: c.words.length, at: v => c.words.indexOf(String(v)), name: k => c.words[k]};

@@ -24,6 +24,7 @@ async function start() {
   await load();
   D.columns = columns();
   D.good = goodness();
+  const text = restore();
   $("main").hidden = $("bar").hidden = false;
   tableView($("table")); parallelView($("parallel")); influenceView($("influence")); curvesView($("curves"));
   classesView($("classes")); failuresView($("failures")); costView($("cost")); provenanceView($("provenance"));
@@ -35,19 +36,22 @@ async function start() {
   $("csv").addEventListener("click", saveCsv);
   $("command").addEventListener("click", async () => {
     const [where, unsaid] = selection();
-    const text = "dlgrid report " + D.sweep.name + (where ? " --where '" + where.replaceAll("'", "'\\''") + "'" : "");
-    const without = unsaid.length ? " (without the brush on " + unsaid.join(", ") + ")" : "";
+    const text = "dlgrid report " + D.sweep.name + (D.asked.search ? " --search" : "") + (where ? " --where '" + where.replaceAll("'", "'\\''") + "'" : "");
+    const without = unsaid.length ? " (without " + unsaid.join(", ") + ")" : "";
     try { await navigator.clipboard.writeText(text); $("count").textContent = "copied: " + text + without; } catch { $("count").textContent = text + without; }
   });
-  let text = "";
-  try {
-    const state = JSON.parse(decodeURIComponent(location.hash.slice(1)));
-    text = String(state.filter || "");
-    for (const [name, a, b] of state.brush || []) { const c = D.columns.find(c => c.name === name); if (c) S.brushes.set(c, [a, b]); }
-  } catch { /* no state in the address */ }
-  setFilter(text);
+  apply(); // also where the address keeps a filter that can't be read
+  if (text) setFilter(text);
   let resizing;
   addEventListener("resize", () => { clearTimeout(resizing); resizing = setTimeout(() => views.forEach(v => v.resize && v.resize()), 150); });
   document.body.dataset.ready = "yes";
+}
+// Takes the brushes that the address keeps; gives its filter.
+function restore() {
+  try {
+    const state = JSON.parse(decodeURIComponent(location.hash.slice(1)));
+    for (const [name, a, b] of state.brush || []) { const c = D.columns.find(c => c.name === name); if (c && isFinite(a) && isFinite(b)) S.brushes.set(c, [a, b]); }
+    return String(state.filter || "");
+  } catch { return ""; /* no state in the address */ }
 }
 start().catch(error => { $("verdict").append(el("p", {class: "warn"}, "This page could not be read: " + error.message)); });

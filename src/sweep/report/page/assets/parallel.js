@@ -4,7 +4,9 @@ function parallelView(root) {
   const box = el("div", {class: "parallel"});
   const missing = D.columns.some(c => c.values.some(v => v === null));
   const TOP = 30, BOTTOM = missing ? 34 : 14; // below the axes is where a line without a value goes
-  let axes = D.columns.filter(c => c.kind === "parameter").slice(0, 11).concat(D.columns.filter(c => c.kind === "objective"));
+  const usual = new Set(D.columns.filter(c => c.kind === "parameter").slice(0, 11));
+  // What the address brushes is shown, too: nothing selects unseen.
+  let axes = D.columns.filter(c => c.kind !== "objective" && (usual.has(c) || S.brushes.has(c))).concat(D.columns.filter(c => c.kind === "objective"));
   let width = 0, height = 0, base, front, over, image, context, ratio = 1;
   const jitter = Float32Array.from({length: D.n}, (_, i) => ((i * 2654435761 >>> 0) / 4294967296 - 0.5));
   const x = i => axes.length === 1 ? width / 2 : 60 + i * (width - 120) / (axes.length - 1);

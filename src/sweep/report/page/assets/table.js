@@ -76,6 +76,7 @@ function tableView(root) {
   }
   function fit() {
     const box = root.querySelector(".wide");
+    if (!box) return;
     root.className = "";
     for (const way of ["tight", "tighter"]) if (box.scrollWidth > box.clientWidth) root.classList.add(way);
   }
@@ -83,7 +84,7 @@ function tableView(root) {
 }
 function saveCsv() {
   const quote = v => { v = v === null || v === undefined ? "" : String(v); if (/^[=+\-@\t\r]/.test(v) && isNaN(v)) v = "'" + v; return /[",\n\r]/.test(v) ? '"' + v.replaceAll('"', '""') + '"' : v; };
-  const T = D.trials, cols = [["rank", T.rank], ["trial", T.name], ...D.parameters.map((p, k) => [p.path, T.values[k]]), [D.aim.metric, T.mean], ["sd", T.sd], ["n", T.n], ...D.metrics.map((m, k) => [m, T.metrics[k]]), ["p", T.p], ["seconds", T.seconds]];
+  const T = D.trials, cols = [["rank", T.rank], ["trial", T.name], ...D.parameters.map((p, k) => [p.path, T.values[k]]), [D.columns.find(c => c.kind === "objective").name, T.mean], ["sd", T.sd], ["n", T.n], ...D.metrics.map((m, k) => [m, T.metrics[k]]), ["p", T.p], ["seconds", T.seconds]];
   const lines = [cols.map(c => quote(c[0])).join(",")];
   for (let i = 0; i < D.n; i++) if (S.active[i]) lines.push(cols.map(c => quote(c[1][i])).join(","));
   const a = el("a", {href: URL.createObjectURL(new Blob([lines.join("\n") + "\n"], {type: "text/csv"})), download: D.sweep.name + ".csv"});
