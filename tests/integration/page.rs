@@ -246,6 +246,18 @@ fn the_page_shows_selects_and_lets_nothing_out() {
     browser.open(&here.path().join("page.html"), "#%7B%22filter%22%3A%22width%20%3D%3D%203%22%7D");
     browser.get("location.reload()");
     browser.wait("document.body.dataset.ready === 'yes' && document.getElementById('count').textContent === '20 of 200 trials'");
+
+    // What can't be read there is told, and takes nothing else away.
+    browser.open(&here.path().join("page.html"), "#%7B%22filter%22%3A%22rank%20%3C%22%7D");
+    browser.get("location.reload()");
+    browser.wait("document.body.dataset.ready === 'yes' && document.getElementById('filter').getAttribute('aria-invalid') === 'true'");
+    assert!(browser.get("document.querySelectorAll('#table tbody tr').length").as_u64() > Some(9));
+    browser.click("#theme");
+    browser.keys("[data-axis=width]", "\u{e013}");
+    browser.wait("document.getElementById('count').textContent === '60 of 200 trials'");
+    browser.click("#command");
+    browser.wait("document.getElementById('count').textContent.includes('dlgrid report toy')");
+    assert!(!browser.get(count).to_string().contains("rank <"), "{}", browser.get(count));
 }
 
 #[test]
