@@ -4,7 +4,7 @@
 //! asked, `array-<n>.fate` (its job number, or that there is none) when that is known, and
 //! `array-<n>.released` when it was let go; a canary that ended well adds `array-<n>.passed`. The
 //! number `n` is taken by creating the intent, so whoever creates it has seen all earlier ones. Of two that decide a fate, the first decides.
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -238,6 +238,13 @@ impl Ledger {
         let trains = |entry: &&Entry| entry.intent.kind == Kind::Runs && entry.job().is_some();
         let entries = self.entries.iter().filter(trains);
         entries.flat_map(|e| e.slices().into_iter().map(|s| (s, e.intent.obeys_as()))).collect()
+    }
+
+    /// The intents that some process is submitting, as far as can be told at `now`.
+    #[must_use]
+    pub fn under_way(&self, now: f64) -> BTreeSet<u32> {
+        let at_it = self.entries.iter().filter(|entry| entry.is_under_way(now));
+        at_it.map(|entry| entry.intent.number).collect()
     }
 
     /// The number of the last intent; 0 where there is none.

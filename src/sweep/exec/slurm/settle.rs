@@ -61,10 +61,12 @@ pub(super) fn cancelled(job: u64) -> String {
 /// If Slurm does not answer, or the sweep directory can't be read or written.
 pub fn settle(dir: &SweepDir, slurm: &Slurm) -> Result<Settled, SlurmError> {
     let mut ledger = Ledger::read(dir)?;
-    // Read before the queue is asked: what was decided by then is in the answer.
+    // Read before the queue is asked: what was decided by then is in the answer. So is what one who is
+    // gone by then has asked for.
+    let under_way = ledger.under_way(host::now());
     let mut rows = slurm.queue()?;
     for entry in &mut ledger.entries {
-        if entry.fate.is_none() && !entry.is_under_way(host::now()) {
+        if entry.fate.is_none() && !under_way.contains(&entry.intent.number) {
             entry.fate = Some(resolve(dir, slurm, &entry.intent, &mut rows)?);
         }
     }
@@ -87,7 +89,7 @@ pub fn settle(dir: &SweepDir, slurm: &Slurm) -> Result<Settled, SlurmError> {
     if !adopted.is_empty() || !cancelled.is_empty() {
         rows = slurm.queue()?;
     }
-    let standing = Standing::of(&ledger, &rows, host::now());
+    let standing = Standing::beside(&ledger, &rows, host::now(), &under_way);
     Ok(Settled { known: ledger.last(), standing, adopted, cancelled, by_hand })
 }
 
@@ -123,7 +125,9 @@ pub(super) fn when_ended(
             say("they take long to end: the same command in a minute goes on with them");
             return Ok(standing);
         }
-        standing = Standing::of(&Ledger::read(dir)?, &slurm.queue()?, host::now());
+        let ledger = Ledger::read(dir)?;
+        let under_way = ledger.under_way(host::now());
+        standing = Standing::beside(&ledger, &slurm.queue()?, host::now(), &under_way);
     }
 }
 

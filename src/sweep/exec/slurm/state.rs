@@ -1,5 +1,5 @@
 //! From the intents of a sweep and the queue to where each slice stands.
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::lanes::Live;
 use super::ledger::{Entry, Fate, Intent, Kind, Ledger};
@@ -76,6 +76,13 @@ impl Standing {
     /// since the Unix epoch). A row counts only if it has both the number and the token.
     #[must_use]
     pub fn of(ledger: &Ledger, rows: &[Row], now: f64) -> Self {
+        Self::beside(ledger, rows, now, &ledger.under_way(now))
+    }
+
+    /// The same, where these intents were under way before the queue was asked: an array that one
+    /// of them has asked for since then is not in the answer, although by now it may be over.
+    #[must_use]
+    pub fn beside(ledger: &Ledger, rows: &[Row], now: f64, under_way: &BTreeSet<u32>) -> Self {
         let mut by_token: HashMap<&str, Vec<&Row>> = HashMap::new();
         for row in rows {
             by_token.entry(row.name.as_str()).or_default().push(row);
@@ -83,22 +90,23 @@ impl Standing {
         let mut standing = Self::default();
         for entry in &ledger.entries {
             if mutant::is(Mutant::JobIdTrusted) {
-                standing.add(entry, &rows.iter().collect::<Vec<_>>(), now);
+                standing.add(entry, &rows.iter().collect::<Vec<_>>(), now, under_way);
                 continue;
             }
             let rows = by_token.get(entry.intent.token.as_str()).map_or(&[][..], Vec::as_slice);
-            standing.add(entry, rows, now);
+            standing.add(entry, rows, now, under_way);
         }
         standing
     }
 
-    fn add(&mut self, entry: &Entry, rows: &[&Row], now: f64) {
+    fn add(&mut self, entry: &Entry, rows: &[&Row], now: f64, under_way: &BTreeSet<u32>) {
         let slices = entry.slices();
         match &entry.fate {
             Some(Fate::Void(_)) => {}
             None => {
                 // Held until its fate is written: the next submit takes it up where it was left.
-                if entry.is_under_way(now) || rows.iter().any(|r| is_alive(&r.state)) {
+                let is_under_way = under_way.contains(&entry.intent.number);
+                if is_under_way || rows.iter().any(|r| is_alive(&r.state)) {
                     for slice in slices {
                         self.set(slice, Place::Waiting(HELD.into()));
                     }

@@ -53,6 +53,17 @@ fn a_start_a_year_away_is_none() {
     }
 }
 
+/// One that has asked for its array, and is over, between the answer of the queue and the look at who
+/// is at what.
+#[test]
+fn what_was_under_way_before_the_queue_was_asked_keeps_its_slices() {
+    let ledger = Ledger { entries: vec![entry(1, "0-1", None), entry(2, "2", None)] };
+    let at_work: std::collections::BTreeSet<u32> = [1].into();
+    let all = Standing::beside(&ledger, &parse::queue(""), 1e9, &at_work);
+    assert!(all.place(0).is_in_queue() && all.place(1).is_in_queue());
+    assert!(!all.place(2).is_in_queue(), "who is gone has nothing there");
+}
+
 #[test]
 fn a_job_number_alone_proves_nothing() {
     let reused = "2|0|RUNNING|somebody-else|N/A|n1|None\n";
