@@ -207,7 +207,7 @@ fn other_ranks_go_on_where_it_was_stopped() {
 /// A sweep that several ranks are at work on, and its workers.
 fn at_work(ranks: u32) -> (Sandbox, Child, Vec<PathBuf>) {
     let train = "  model: {layers: 2, width: 64}\n  batch_size: 16\n";
-    let here = sandbox(train, "parameters: {epochs: [150]}\ncheckpoint: 1s\n", ranks);
+    let here = sandbox(train, "parameters: {epochs: [600]}\ncheckpoint: 1s\n", ranks);
     let mut child = here.start(["submit", "ranked.yaml"]);
     here.wait("a checkpoint", || {
         here.count("checkpoint") > 0 || child.try_wait().unwrap().is_some()
