@@ -124,12 +124,19 @@ pub fn render(
 ) -> String {
     let base = if colour { Renderer::styled() } else { Renderer::plain() };
     let renderer = base.term_width(width);
+    let source = without_c1(source);
     let mut out = String::new();
     for mistake in mistakes.iter().take(SHOWN) {
-        out.push_str(&renderer.render(&groups(file, source, mistake)));
+        out.push_str(&renderer.render(&groups(file, &source, mistake)));
         out.push_str("\n\n");
     }
     out
+}
+
+/// The source with a dot for each control character that the renderer lets through to the terminal
+/// (those of ISO 6429's second set), every byte at its place.
+fn without_c1(source: &str) -> String {
+    source.replace(|c: char| matches!(c, '\u{80}'..='\u{9f}'), "\u{b7}")
 }
 
 fn groups<'a>(file: &'a str, source: &'a str, mistake: &'a Mistake) -> Vec<Group<'a>> {
