@@ -71,8 +71,9 @@ fn ask(slurm: Slurm, site: Option<&str>, spec: &SlurmSettings) -> anyhow::Result
     let settings = site.settings(spec);
     let cluster = cluster.within(&site.limits);
     script::check_setup(&site)?;
+    let slurm = slurm.of_cluster(cluster.name.as_deref());
+    let cluster = Cluster { own: preflight::own(&slurm, &cluster), ..cluster };
     preflight::check(&cluster, &settings)?;
-    preflight::check_account(&slurm, &cluster, &settings)?;
     let slurm = slurm.passing(&script::further_variables(&settings)?);
     Ok(Found { slurm, cluster, site, settings, take_over: false })
 }
