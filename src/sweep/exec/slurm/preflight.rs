@@ -229,7 +229,12 @@ pub fn try_light(
     settings: &SlurmSettings,
     words: &[String],
 ) -> Result<(), SlurmError> {
-    match try_out(slurm, cluster, settings, words) {
+    of_light(try_out(slurm, cluster, settings, words))
+}
+
+/// What Slurm's answer means for such a job.
+fn of_light(answer: Result<String, SlurmError>) -> Result<(), SlurmError> {
+    match answer {
         Err(SlurmError::Refused { words, .. }) if !is_limit(&words) => Err(SlurmError::asked(
             format!(
                 "Slurm would not take the small job, without a GPU, that concludes the sweep: \
@@ -440,6 +445,21 @@ f1|f1|long|64|3000000|idle|(null)|
             "all nodes of partition `long` that have what a task asks for are down or drained \
              (`g2` is drained): tasks wait until one is back"
         );
+    }
+
+    #[test]
+    fn a_small_job_that_slurm_refuses_is_told_with_a_way_out_of_its_own() {
+        const POLICY: &str = "Job violates accounting/QOS policy";
+        for (first, refused) in
+            [("error: QOSMinGRES; ", true), ("error: AssocMaxSubmitJobLimit; ", false)]
+        {
+            let words = format!("{first}{POLICY}");
+            let error = of_light(Err(SlurmError::Refused { program: "sbatch", words })).err();
+            assert_eq!(error.is_some(), refused, "{first}");
+            let hint = error.and_then(|error| error.hint());
+            assert!(hint.is_none_or(|hint| hint.contains("`light: {partition: cpu, qos: null}`")));
+        }
+        assert!(of_light(Ok("to start at …".into())).is_ok());
     }
 
     #[test]

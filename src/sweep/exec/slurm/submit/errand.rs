@@ -8,7 +8,7 @@ use crate::exec::slurm::request::Call;
 impl Work<'_> {
     /// Submits a job that trains nothing, behind these; its intent and number. One that tops up
     /// is not yet let go. Where a limit keeps it out there is none, nor where Slurm refuses a small
-    /// job and would take those that train: they need it not.
+    /// job: those that train can do without.
     pub(super) fn errand(
         &mut self,
         kind: Kind,
@@ -48,9 +48,10 @@ impl Work<'_> {
 
 /// What it means that Slurm takes no such job.
 fn refused(kind: Kind, words: &str) -> String {
-    let then = if kind == Kind::TopUp { "adds the rest" } else { "concludes the sweep" };
+    let then =
+        if kind == Kind::TopUp { "adds the rest" } else { "concludes the sweep, once it is over" };
     format!(
-        "warning: Slurm takes no {} job (sbatch says: {words}): `submit` again {then}; {LIGHT}",
+        "warning: Slurm takes no {} job (sbatch says: {words}): `dlgrid submit` again {then}; {LIGHT}",
         kind.word()
     )
 }
