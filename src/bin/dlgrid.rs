@@ -79,6 +79,8 @@ mod talk;
 mod task;
 #[path = "dlgrid/throttle.rs"]
 mod throttle;
+#[path = "dlgrid/tried.rs"]
+mod tried;
 #[path = "dlgrid/usage.rs"]
 mod usage;
 #[path = "dlgrid/watch/mod.rs"]

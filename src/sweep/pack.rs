@@ -51,9 +51,9 @@ impl Load {
         }
         let even = runs.div_ceil(self.max_running.unwrap_or(USUAL_TASKS).max(1)).max(1);
         let workers = self.workers();
-        let full = (self.fill * workers).min(runs.div_ceil(FEWEST_TASKS));
+        let full = self.fill.saturating_mul(workers).min(runs.div_ceil(FEWEST_TASKS));
         let chosen = match self.run_seconds.filter(|s| s.is_finite() && *s > 0.0) {
-            None => even.min(BLIND * workers).max(full),
+            None => even.min(workers.saturating_mul(BLIND)).max(full),
             Some(seconds) => {
                 let longest = self.limit_seconds.map_or(LONGEST, |limit| {
                     #[expect(clippy::cast_precision_loss, reason = "seconds of a job")]
@@ -76,7 +76,7 @@ impl Load {
         let parts = match (self.workers(), self.fill > 1) {
             (1, _) => 1,
             (workers, true) => workers,
-            (workers, false) => workers * SLICES_PER_WORKER,
+            (workers, false) => workers.saturating_mul(SLICES_PER_WORKER),
         };
         // Each slice makes a few files: there are more only where that is known to be worth it.
         let most = match (self.runs_per_task, self.run_seconds) {
@@ -188,6 +188,7 @@ mod tests {
             (gpus, 32, 4, 1),
             (gpus, 10_000, 60, 8),
             (Load { workers: 4, ..known(7200.0) }, 200, 4, 1),
+            (Load { workers: u64::MAX, ..blind }, 10, 10, 1),
             // What is trained together is not cut apart, as long as some tasks are left.
             (Load { fill: 8, ..blind }, 200, 8, 8),
             (Load { fill: 64, ..blind }, 1000, 64, 64),

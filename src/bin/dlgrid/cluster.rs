@@ -58,10 +58,14 @@ pub fn find(
     }
     let slurm = slurm.telling(|text| talk(&format!("{text}\n")));
     let found = ask(slurm, args.site.as_deref(), spec)?;
+    warn(&found, folder);
+    Ok(Some(Found { take_over: args.take_over, ..found }))
+}
+
+fn warn(found: &Found, folder: &Path) {
     for warning in preflight::warnings(&found.cluster, &found.settings, folder) {
         talk(&format!("warning: {warning}\n"));
     }
-    Ok(Some(Found { take_over: args.take_over, ..found }))
 }
 
 /// Asks a Slurm what it is like, and finds its site.
@@ -71,8 +75,9 @@ fn ask(slurm: Slurm, site: Option<&str>, spec: &SlurmSettings) -> anyhow::Result
     let settings = site.settings(spec);
     let cluster = cluster.within(&site.limits);
     script::check_setup(&site)?;
+    let slurm = slurm.of_cluster(cluster.name.as_deref());
+    let cluster = Cluster { own: preflight::own(&slurm, &cluster), ..cluster };
     preflight::check(&cluster, &settings)?;
-    preflight::check_account(&slurm, &cluster, &settings)?;
     let slurm = slurm.passing(&script::further_variables(&settings)?);
     Ok(Found { slurm, cluster, site, settings, take_over: false })
 }
@@ -88,6 +93,7 @@ pub fn try_out(site: Option<&str>, spec: &SlurmSettings, folder: &Path) -> anyho
     };
     let found = ask(slurm, site, spec)?;
     let folder = std::path::absolute(folder).context("there is no current folder")?;
+    warn(&found, &folder);
     let mut words = script::options(&found.settings, &found.site.limits, &folder)?;
     words.retain(|word| !matches!(word.as_str(), "--hold" | "--parsable"));
     words.push("--wrap=true".into());

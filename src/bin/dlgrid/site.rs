@@ -118,6 +118,7 @@ fn detect(args: &DetectArgs) -> anyhow::Result<u8> {
             "letters, digits, `.`, `_` and `-`, at most 64, the first a letter or a digit",
         ));
     }
+    let slurm = slurm.of_cluster(cluster.name.as_deref());
     let own = cluster.accounting.then(|| slurm.associations()).flatten();
     let text = detect::profile(&name, &cluster, own.as_deref());
     let findings = detect::findings(&cluster, own.as_deref());

@@ -8,10 +8,8 @@ use dlgrid_sweep::exec::claim::{self, Claimed};
 use dlgrid_sweep::exec::local::Worker;
 use dlgrid_sweep::exec::slurm::again::More;
 use dlgrid_sweep::exec::slurm::call::Slurm;
-use dlgrid_sweep::exec::slurm::error::is_limit;
 use dlgrid_sweep::exec::slurm::install::{self, Installed};
 use dlgrid_sweep::exec::slurm::ledger::{Kind, Ledger};
-use dlgrid_sweep::exec::slurm::preflight;
 use dlgrid_sweep::exec::slurm::request::{REQUEST_SCHEMA, Request};
 use dlgrid_sweep::exec::slurm::script;
 use dlgrid_sweep::exec::slurm::settle::settle;
@@ -20,7 +18,7 @@ use dlgrid_sweep::exec::slurm::submit::{self as queue, Report};
 use dlgrid_sweep::exec::slurm::{SlurmError, state};
 use dlgrid_sweep::pack::Load;
 use dlgrid_sweep::spec::slurm::memory_mib;
-use dlgrid_sweep::spec::{As, Ranks, SlurmSettings, Upkeep};
+use dlgrid_sweep::spec::{As, Ranks, SlurmSettings, Upkeep, extra};
 use dlgrid_sweep::store::fs;
 use dlgrid_sweep::store::layout::SweepDir;
 use dlgrid_sweep::store::merge::Results;
@@ -36,6 +34,7 @@ use crate::cluster::{Found, Place};
 use crate::complete;
 use crate::ranks;
 use crate::talk::{next, refuse, talk};
+use crate::tried;
 use crate::work;
 
 /// What is to be submitted of a sweep.
@@ -123,9 +122,11 @@ pub fn submit(
             settings: found.settings.clone(),
         };
         let draft = Draft { dir: &dir, sweep, place: &place, installed: &installed, upkeep };
-        let request = draft.request(wish, measured(&results))?;
-        check_with_slurm(found, &request)?;
-        requests.push(request);
+        let draft = |wish: &Wish| draft.request(wish, measured(&results));
+        requests.push(tried::request(found, wish, &draft)?);
+    }
+    if let Some(request) = requests.first() {
+        tried::light(found, request)?;
     }
     fs::create_dirs(&dir.logs())?;
     for request in &mut requests {
@@ -298,6 +299,7 @@ impl Draft<'_> {
 fn with_more(settings: &SlurmSettings, wish: &Wish) -> SlurmSettings {
     let mut given = settings.given.clone();
     if let Some(mib) = wish.more.memory_mib {
+        extra::leave_memory_out(&mut given);
         given.insert("memory".into(), format!("{mib}M"));
     }
     if let Some(seconds) = wish.more.seconds {
@@ -318,20 +320,6 @@ pub fn granted(settings: &SlurmSettings) -> Granted {
         cpus: settings.cpus,
         memory_mib: text("memory").and_then(memory_mib).filter(|mib| *mib > 0),
         gpus: script::gpu_count(settings),
-    }
-}
-
-/// Slurm itself says whether it would ever start such a task. Not held: of a held job it
-/// believes everything.
-fn check_with_slurm(found: &Found, request: &Request) -> Result<(), SlurmError> {
-    let mut words = request.options.clone();
-    words.retain(|word| word != "--parsable");
-    words.extend(request.script.iter().cloned());
-    match preflight::try_out(&found.slurm, &found.cluster, &request.settings, &words) {
-        // The account may have no more jobs now: that says nothing of the task, and submission
-        // goes on later.
-        Err(SlurmError::Refused { words, .. }) if is_limit(&words) => Ok(()),
-        answer => answer.map(drop),
     }
 }
 

@@ -22,6 +22,10 @@ pub struct Controller {
     last: u64,
     /// Away until then.
     away: f64,
+    /// Whether it refuses jobs without a GPU: those that train nothing.
+    pub refuses_small: bool,
+    /// Tasks that its user may have in the queue, if that is limited.
+    pub room: Option<usize>,
     /// What was done to jobs of others.
     pub trespasses: Vec<String>,
 }
@@ -123,7 +127,29 @@ impl World {
         }
     }
 
+    /// Why it takes no such job, where it does not.
+    fn refuses(&self, words: &[String]) -> Option<Said> {
+        let [small, of_array] = ["--time=0-00:15:00", "--array=0-"];
+        if self.slurm.refuses_small && words.iter().any(|word| word == small) {
+            return Some(Said::Error(
+                "sbatch: error: QOSMinGRES; sbatch: error: Batch job submission failed: Job violates \
+                 accounting/QOS policy (job submit limit, user's size and/or time limits)",
+            ));
+        }
+        let last = words.iter().find_map(|word| word.strip_prefix(of_array)?.parse::<usize>().ok());
+        let alive = |task: &&Task| !matches!(task.state, State::Over(..));
+        let queued = self.slurm.jobs.iter().flat_map(|job| &job.tasks).filter(alive).count();
+        let all = queued + last.unwrap_or(0) + 1;
+        self.slurm.room.is_some_and(|room| all > room).then_some(Said::Error(
+            "sbatch: error: AssocMaxSubmitJobLimit; sbatch: error: Batch job submission failed: Job \
+             violates accounting/QOS policy (job submit limit, user's size and/or time limits)",
+        ))
+    }
+
     fn sbatch(&mut self, words: &[String]) -> Said {
+        if let Some(said) = self.refuses(words) {
+            return said;
+        }
         let calm = if self.draw.one_in(4) { 1 } else { 9 };
         match if self.stormy { self.draw.below(16) } else { calm } {
             0 => TIMED_OUT,

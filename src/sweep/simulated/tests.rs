@@ -114,13 +114,23 @@ fn lead(seed: u64) -> u64 {
         world.nodes.iter_mut().for_each(|node| node.frozen = 0.0);
     });
     stage.run(CALM);
+    let sweep = to_the_end(&mut stage);
+    with(|world| world.last_look = true);
+    types(0, 70.0, life::report);
+    stage.run(200.0);
+    hold(&sweep);
+    stage.close().witness.faults
+}
+
+/// Types commands in the calm until all is done.
+fn to_the_end(stage: &mut Stage) -> Sweep {
     let mut rounds = 0;
     let mut sweep = None;
     loop {
         sweep = sweep.or_else(|| Sweep::open(life::dir()).ok());
         let results = sweep.as_ref().map(results).unwrap_or_default();
         if sweep.as_ref().is_some_and(|sweep| is_over(sweep, &results)) {
-            break;
+            return sweep.expect("a sweep");
         }
         rounds += 1;
         let left = with(|world| world.left_in_queue());
@@ -129,11 +139,6 @@ fn lead(seed: u64) -> u64 {
         types(1, 500.0, life::report);
         stage.run(CALM);
     }
-    with(|world| world.last_look = true);
-    types(0, 70.0, life::report);
-    stage.run(200.0);
-    hold(&sweep.expect("a sweep"));
-    stage.close().witness.faults
 }
 
 /// A number that an environment variable gives, or this one.
@@ -217,6 +222,31 @@ fn a_folder_that_was_not_there_is_seen_as_soon_as_it_is() {
         types(1, 0.0, looks_twice);
         types(0, 5.0, makes_it);
         stage.run(60.0);
+        drop(stage.close());
+    }
+}
+
+fn submits_well() -> Result<(), Failure> {
+    life::submit().expect("what trains goes in");
+    Ok(())
+}
+
+#[test]
+fn where_slurm_refuses_small_jobs_those_that_train_go_in_all_the_same() {
+    let _none_or_one = mutant::is(Mutant::NoSync);
+    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread();
+    let _alone = alone.build().expect("this thread is in no pool");
+    for (seed, room) in (0..6).flat_map(|seed| [(seed, None), (seed, Some(1))]) {
+        let mut world = world(seed);
+        (world.stormy, world.due) = (false, Vec::new());
+        world.habits = Habits { switch: 16, hold: true, report: true, ..Habits::default() };
+        (world.slurm.refuses_small, world.slurm.room) = (true, room);
+        let mut stage = Stage::new(world);
+        types(0, 0.0, submits_well);
+        stage.run(CALM);
+        let done = ends(&results(&Sweep::open(life::dir()).expect("a sweep"))).len();
+        assert!(done > 0 && (done < 4) == room.is_some(), "{done} have ended: {room:?}");
+        hold(&to_the_end(&mut stage));
         drop(stage.close());
     }
 }

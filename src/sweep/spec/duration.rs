@@ -26,9 +26,42 @@ pub fn seconds(text: &str) -> Option<f64> {
     total.is_finite().then_some(total)
 }
 
+/// Whether it is a time in one of Slurm's forms: `MM:SS`, `HH:MM:SS`, `D-HH`, `D-HH:MM`,
+/// `D-HH:MM:SS`. A bare number is none, for Slurm reads it as minutes and people mean anything.
+#[must_use]
+pub fn is_slurms(text: &str) -> bool {
+    let number = |t: &str| !t.is_empty() && t.len() <= 6 && t.bytes().all(|b| b.is_ascii_digit());
+    let (days, rest) = match text.split_once('-') {
+        Some((days, rest)) => (Some(days), rest),
+        None => (None, text),
+    };
+    let fields: Vec<&str> = rest.split(':').collect();
+    days.is_none_or(number)
+        && fields.iter().all(|f| number(f))
+        && if days.is_some() { fields.len() <= 3 } else { (2..=3).contains(&fields.len()) }
+}
+
+/// Whether it is a time of 0, in whatever form.
+#[must_use]
+pub fn is_zero(text: &str) -> bool {
+    text.contains('0') && !text.contains(|c: char| ('1'..='9').contains(&c))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::seconds;
+    use super::{is_slurms, is_zero, seconds};
+
+    #[test]
+    fn times_of_slurm_are_told_from_others_and_from_none() {
+        for text in ["90:00", "10080:00", "04:00:00", "1-12", "1-12:30", "1-00:00:30", "00:00"] {
+            assert!(is_slurms(text), "{text}");
+            assert_eq!(is_zero(text), text == "00:00", "{text}");
+        }
+        for text in ["30", "1:2:3:4", "1-", "1234567:00", "1-1:1:1:1", "a:b", ""] {
+            assert!(!is_slurms(text), "{text}");
+        }
+        assert!(is_zero("0s") && is_zero("0.0h") && is_zero("0-00:00:00") && !is_zero("0.01s"));
+    }
 
     #[test]
     fn times_with_units_are_read_and_others_are_not() {

@@ -3,6 +3,7 @@ mod check;
 mod command;
 mod domain;
 pub mod duration;
+pub mod extra;
 mod folds;
 mod fuse;
 #[cfg(any(test, feature = "fuzz"))]

@@ -54,7 +54,7 @@ pub struct Contradiction {
 }
 
 impl Contradiction {
-    fn new(fact: impl Into<String>, hint: &'static str) -> Self {
+    pub(super) fn new(fact: impl Into<String>, hint: &'static str) -> Self {
         Self { fact: fact.into(), hint }
     }
 }
@@ -94,7 +94,8 @@ impl Ranks {
         let each = number("ranks_per_node");
         let nodes =
             number("nodes").unwrap_or_else(|| each.map_or(1, |each| count.div_ceil(each.max(1))));
-        let even = count.is_multiple_of(nodes) && each.is_none_or(|each| each * nodes == count);
+        let even = count.is_multiple_of(nodes)
+            && each.is_none_or(|each| each.checked_mul(nodes) == Some(count));
         if !even {
             let each = each.map_or(String::new(), |each| format!(", `ranks_per_node: {each}`"));
             return Err(Contradiction::new(
@@ -161,6 +162,10 @@ mod tests {
             (&[("ranks_as", "slots")], "`slurm.ranks_as` is of tasks with ranks"),
             (&[("ranks", "3"), ("nodes", "2")], "`slurm.ranks: 3` are not as many on each"),
             (&[("ranks", "4"), ("nodes", "2"), ("ranks_per_node", "1")], "ranks_per_node: 1"),
+            (
+                &[("ranks", "4"), ("nodes", "4"), ("ranks_per_node", "9223372036854775807")],
+                "ranks_per_node: 9223372036854775807",
+            ),
             (&[("ranks", "2"), ("workers", "2")], "contradict each other"),
         ] {
             let told = of(pairs).expect_err("they contradict each other").to_string();

@@ -3,12 +3,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::duration;
 use super::mistake::Mistake;
 use super::ranks::As;
 use super::section::Mistakes;
 use super::upkeep;
 use super::yaml::{Kind, Node};
+use super::{duration, extra};
 
 /// What a key of the section takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +98,9 @@ pub const KEYS: &[(&str, SlurmKind, &str)] = &[
     ("workers", SlurmKind::Count, "workers of a task that share its GPUs and cores (one a GPU)"),
 ];
 
+/// Between two words of a list in [`SlurmSettings::given`].
+pub const SEPARATOR: char = '\u{1f}';
+
 /// The section, checked.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -123,6 +126,17 @@ impl SlurmSettings {
         ["gpus", "gres"].iter().any(|key| self.given.contains_key(*key))
     }
 
+    /// Whether `gres` asks for GPUs.
+    fn asks_for_gpus_by_gres(&self) -> bool {
+        self.given.get("gres").is_some_and(|gres| gres.split(',').any(is_gpu))
+    }
+
+    /// The words of a list.
+    pub fn list(&self, key: &str) -> impl Iterator<Item = &str> {
+        let words = self.given.get(key).map(String::as_str).unwrap_or_default();
+        words.split(SEPARATOR).filter(|word| !word.is_empty())
+    }
+
     /// Settings of these keys; what is read from them follows.
     #[must_use]
     pub fn of(given: BTreeMap<String, String>, removed: BTreeSet<String>) -> Self {
@@ -139,16 +153,32 @@ impl SlurmSettings {
     }
 
     /// These settings with others over them: what those give counts, and what they set to
-    /// `null` is left out.
+    /// `null` is left out. GPUs are asked for by `gpus` or by `gres`: those of the others count.
     #[must_use]
     pub fn under(&self, over: &Self) -> Self {
         let mut given = self.given.clone();
         given.retain(|key, _| !over.removed.contains(key));
+        if over.given.contains_key("gpus")
+            && let Some(gres) = given.remove("gres")
+        {
+            let kept: Vec<&str> = gres.split(',').filter(|part| !is_gpu(part)).collect();
+            given.extend((!kept.is_empty()).then(|| ("gres".to_owned(), kept.join(","))));
+        }
+        if over.asks_for_gpus_by_gres() {
+            given.remove("gpus");
+        }
         given.extend(over.given.clone());
         let removed = self.removed.union(&over.removed);
         let removed = removed.filter(|key| !given.contains_key(*key)).cloned().collect();
         Self::of(given, removed)
     }
+}
+
+/// Whether a part of `gres` asks for GPUs: `gpu`, `gpu:2`, `gpu=2`, `gres/gpu:a100:1`.
+fn is_gpu(part: &str) -> bool {
+    let part = part.trim();
+    let part = part.strip_prefix("gres/").or_else(|| part.strip_prefix("gres:")).unwrap_or(part);
+    part.split([':', '=']).next() == Some("gpu")
 }
 
 /// MiB of memory in Slurm's units: `16G`, `2048M`, `512K`, `1T`; a bare number is MiB.
@@ -204,7 +234,25 @@ pub(crate) fn check(what: &str, node: &Node, mistakes: &mut Mistakes) -> SlurmSe
             None => wrong(*kind, &format!("{what}.{name}"), &entry.value, mistakes),
         }
     }
-    SlurmSettings::of(given, removed)
+    let settings = SlurmSettings::of(given, removed);
+    agree(node, &settings, mistakes);
+    settings
+}
+
+/// Keys of a section that sbatch would not take together, and words of `extra` that it should not get.
+fn agree(node: &Node, settings: &SlurmSettings, mistakes: &mut Mistakes) {
+    let Kind::Map(entries) = &node.kind else { return };
+    let at = |key: &str| entries.iter().find(|entry| entry.key == key);
+    if let (Some(entry), Err(wrong)) = (at("extra"), extra::check(settings)) {
+        let mistake = Mistake::new(entry.value.span.clone(), wrong.fact, "can't stand here");
+        mistakes.add(mistake.hint(wrong.hint));
+    }
+    let both = settings.given.contains_key("gpus") && settings.asks_for_gpus_by_gres();
+    if let Some(entry) = at("gres").filter(|_| both) {
+        let fact = "`gpus` and `gres` both ask for GPUs";
+        let mistake = Mistake::new(entry.value.span.clone(), fact, "sbatch would ask for both");
+        mistakes.add(mistake.hint("leave one of them out"));
+    }
 }
 
 fn synonym(word: &str) -> Option<&'static str> {
@@ -237,9 +285,10 @@ fn admit(kind: SlurmKind, node: &Node) -> Option<String> {
             Kind::Int(n) => Some(n.to_string()),
             _ => None,
         },
-        SlurmKind::Time => {
-            text.filter(|t| duration::seconds(t).is_some() || is_slurm_time(t)).map(str::to_owned)
-        }
+        SlurmKind::Time => text
+            .filter(|t| duration::seconds(t).is_some() || duration::is_slurms(t))
+            .filter(|t| !duration::is_zero(t))
+            .map(str::to_owned),
         SlurmKind::CountOrText => count.or_else(|| text.map(str::to_owned)),
         SlurmKind::CountOrAuto => {
             count.or_else(|| text.filter(|t| *t == "auto").map(str::to_owned))
@@ -259,26 +308,14 @@ fn admit(kind: SlurmKind, node: &Node) -> Option<String> {
         SlurmKind::Words => match &node.kind {
             Kind::List(items) => {
                 let words: Option<Vec<&str>> = items.iter().map(Node::text).collect();
-                words.map(|w| w.join("\u{1f}"))
+                words.map(|w| w.join(&SEPARATOR.to_string()))
             }
             _ => None,
         },
     }
 }
 
-/// `MM:SS`, `HH:MM:SS`, `D-HH`, `D-HH:MM`, `D-HH:MM:SS`. A bare number is refused, for Slurm
-/// reads it as minutes and people mean anything.
-fn is_slurm_time(text: &str) -> bool {
-    let number = |t: &str| !t.is_empty() && t.len() <= 4 && t.bytes().all(|b| b.is_ascii_digit());
-    let (days, rest) = match text.split_once('-') {
-        Some((days, rest)) => (Some(days), rest),
-        None => (None, text),
-    };
-    let fields: Vec<&str> = rest.split(':').collect();
-    days.is_none_or(number)
-        && fields.iter().all(|f| number(f))
-        && if days.is_some() { fields.len() <= 3 } else { (2..=3).contains(&fields.len()) }
-}
+const NO_LIMIT: &str = "Slurm takes 0 for no limit: leave it out for what the partition allows";
 
 fn wrong(kind: SlurmKind, name: &str, node: &Node, mistakes: &mut Mistakes) {
     let what = format!("`{name}`");
@@ -289,6 +326,8 @@ fn wrong(kind: SlurmKind, name: &str, node: &Node, mistakes: &mut Mistakes) {
         format!("expected {expected}"),
     );
     let hint = match (&node.kind, kind) {
+        (Kind::Int(0), SlurmKind::Time) => Some(NO_LIMIT.into()),
+        (Kind::Text(text), SlurmKind::Time) if duration::is_zero(text) => Some(NO_LIMIT.into()),
         (Kind::Int(n), SlurmKind::Time) => {
             Some(format!("Slurm would read {n} minutes: write `{n}m`, or `{n}h`"))
         }
@@ -348,6 +387,23 @@ mod tests {
             ("99999999999999999999G", None),
         ] {
             assert_eq!(memory_mib(text), mib, "{text}");
+        }
+    }
+
+    #[test]
+    fn gpus_are_asked_for_once() {
+        let of = |pairs: &[(&str, &str)]| {
+            let own = |(k, v): &(&str, &str)| ((*k).to_owned(), (*v).to_owned());
+            SlurmSettings::of(pairs.iter().map(own).collect(), BTreeSet::new())
+        };
+        for (below, over, merged) in [
+            (("gres", "gpu:a100:1"), ("gpus", "2"), &[("gpus", "2")][..]),
+            (("gres", "gpu,lscratch:5"), ("gpus", "2"), &[("gpus", "2"), ("gres", "lscratch:5")]),
+            (("gres", "gres/gpu=1"), ("gpus", "2"), &[("gpus", "2")]),
+            (("gpus", "2"), ("gres", "gpu:1"), &[("gres", "gpu:1")]),
+            (("gpus", "2"), ("gres", "gpumem:1"), &[("gpus", "2"), ("gres", "gpumem:1")]),
+        ] {
+            assert_eq!(of(&[below]).under(&of(&[over])), of(merged), "{below:?} {over:?}");
         }
     }
 

@@ -127,7 +127,7 @@ pub fn again(
 
 /// What ran out of something before does not get less than it had the last time.
 fn kept(had: Option<u64>, usual: Option<u64>, tried: u32) -> Option<u64> {
-    had.filter(|had| tried > 0 && usual.is_some_and(|usual| *had > usual))
+    had.filter(|had| tried > 0 && usual.is_none_or(|usual| *had > usual))
 }
 
 /// So much, or the most that there is; nothing where that is no more than it had.
@@ -183,6 +183,19 @@ mod tests {
         assert_eq!(after(Some(Cause::Memory), 3), (Some(9216), None, 1));
         assert_eq!(after(Some(Cause::Node), 2), (Some(9216), None, 0));
         assert_eq!(after(Some(Cause::Node), 0), (None, None, 0));
+    }
+
+    #[test]
+    fn what_was_raised_stays_so_where_no_amount_is_usual() {
+        let had = Granted { memory_mib: Some(6144), ..Granted::default() };
+        for (tried, kept) in [(1, Some(6144)), (0, None)] {
+            let cause = Some(Cause::Node);
+            let known = Known { granted: had, tried: (tried, 0), ..known(0, 1, 0, cause) };
+            let (choice, rules) = (Choice::default().or_all(), RetryRules::default());
+            let again = again(&[known], choice, &rules, &Granted::default(), More::default());
+            let more = More { memory_mib: kept, seconds: None };
+            assert_eq!(again.groups.keys().collect::<Vec<_>>(), [&more]);
+        }
     }
 
     fn all() -> Vec<Known> {

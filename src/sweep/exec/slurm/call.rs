@@ -16,7 +16,9 @@ use crate::host;
 use crate::mutant::{self, Mutant};
 
 /// Variables of the caller that Slurm's programs, and by way of sbatch the jobs, get; all
-/// others stay here: no secret travels, and no `SBATCH_*` or `SLURM_*` of an outer job acts.
+/// others stay here: no secret travels, and no `SBATCH_*` or `SLURM_*` of an outer job acts. Which
+/// modules are loaded is not told: most of what they set stays here, and where they count as loaded
+/// `module load` in a job would do nothing.
 pub const PASSED: &[&str] = &[
     "PATH",
     "HOME",
@@ -40,8 +42,6 @@ pub const PASSED: &[&str] = &[
     "CONDA_EXE",
     "MODULEPATH",
     "MODULESHOME",
-    "LOADEDMODULES",
-    "_LMFILES_",
     "LMOD_CMD",
     "CUDA_HOME",
     "CUDA_PATH",
@@ -66,6 +66,8 @@ const NODES_ARE_BACK: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone)]
 pub struct Slurm {
     environment: Vec<(OsString, OsString)>,
+    /// The cluster's name, where it is known: an accounting may serve several.
+    cluster: Option<String>,
     patience: Duration,
     /// Whether it could not be reached at some time: its nodes may not be back yet.
     was_away: Arc<AtomicBool>,
@@ -101,7 +103,9 @@ impl Slurm {
             .iter()
             .filter_map(|name| Some((OsString::from(name), host::env(name)?)))
             .collect();
-        Self { environment, patience, was_away: Arc::default(), say: |_| {} }
+        // In a job Slurm tells it.
+        let cluster = host::env("SLURM_CLUSTER_NAME").and_then(|name| name.into_string().ok());
+        Self { environment, cluster, patience, was_away: Arc::default(), say: |_| {} }
     }
 
     /// Tells this, once, when it does not answer and is asked again.
@@ -116,6 +120,13 @@ impl Slurm {
     pub fn passing(mut self, names: &[String]) -> Self {
         let further = names.iter().filter_map(|name| Some((name.into(), host::env(name)?)));
         self.environment.extend(further);
+        self
+    }
+
+    /// Asks accounting for what is of this cluster alone.
+    #[must_use]
+    pub fn of_cluster(mut self, name: Option<&str>) -> Self {
+        self.cluster = name.map(str::to_owned).or(self.cluster);
         self
     }
 
@@ -244,9 +255,8 @@ impl Slurm {
     #[must_use]
     pub fn associations(&self) -> Option<Vec<Association>> {
         let user = host::env("USER").or_else(|| host::env("LOGNAME"))?;
-        let user = format!("user={}", user.to_str()?);
-        let format = format!("format={}", accounts::FORMAT);
-        let words = ["--noheader", "--parsable2", "show", "assoc", "where", &user, &format];
+        let words = accounts::question(user.to_str()?, self.cluster.as_deref());
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let output = self.ask_once("sacctmgr", &words).ok()?;
         let all = accounts::associations(&text(&output.stdout));
         (!all.is_empty()).then_some(all)

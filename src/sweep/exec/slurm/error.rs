@@ -126,7 +126,32 @@ fn hint_of(words: &str) -> Option<&'static str> {
             "ask for less: lower `slurm.time`, `gpus`, `cpus` or `memory`; \
              `sacctmgr show qos` and `sacctmgr show assoc user=$USER` list what is allowed",
         ),
+        (
+            "could not establish a configuration source",
+            "there is no cluster behind Slurm's programs here: `--local` runs the sweep on this \
+             machine; or run this on a login node",
+        ),
+        ("time limit specification required", "set `slurm.time`: the cluster has no default"),
         ("time limit", "lower `slurm.time`; `sinfo -s` shows the limits"),
+        (
+            "gres option unsupported",
+            "write `slurm.gres: gpu:1` and not `gpus: 1`: this Slurm chooses no single GPUs",
+        ),
+        ("(gres) specification", "`sinfo -o '%P %G'` lists what `slurm.gpus` and `gres` may name"),
+        (
+            "memory required by task",
+            "no node has so much: lower `slurm.memory`; `sinfo -o '%P %m'` lists what nodes have",
+        ),
+        ("invalid node name", "`sinfo -N` lists what `slurm.nodelist` and `exclude` may name"),
+        (
+            "mutually exclusive",
+            "leave one of them out: `slurm.memory`, or `--mem-per-cpu` in `slurm.extra`; a site \
+             or the administrator may set one",
+        ),
+        (
+            "partition configuration",
+            "the partition is down or allows less: `scontrol show partition` tells its limits",
+        ),
         ("account", "set `slurm.account`; `sacctmgr -n show assoc user=$USER` lists yours"),
         ("partition", "set `slurm.partition`; `sinfo -s` lists them"),
         ("qos", "set `slurm.qos`, or wait: a limit may be reached; submit again tops up"),
@@ -170,7 +195,32 @@ mod tests {
             assert_eq!(hint.contains("submit again"), is_full, "{words}: {hint}");
             assert_eq!(hint.contains("`slurm.time`"), !is_full, "{words}: {hint}");
         }
-        let time = "Requested time limit is invalid (missing or exceeds some limit)";
-        assert!(hint_of(time).is_some_and(|hint| hint.contains("`slurm.time`")));
+        let limit = "Requested time limit is invalid (missing or exceeds some limit)";
+        assert!(hint_of(limit).is_some_and(|hint| hint.contains("`slurm.time`")));
+    }
+
+    #[test]
+    fn what_slurm_complains_of_has_a_way_out_of_its_own() {
+        for (words, part) in [
+            ("Requested time limit is invalid (missing or exceeds some limit)", "lower"),
+            ("Time limit specification required, but not provided", "set `slurm.time`"),
+            (
+                "Requested GRES option unsupported by configured SelectType plugin",
+                "`slurm.gres: gpu:1`",
+            ),
+            ("Invalid generic resource (gres) specification", "sinfo -o '%P %G'"),
+            ("Memory required by task is not available", "lower `slurm.memory`"),
+            ("Invalid node name specified", "`slurm.nodelist`"),
+            (
+                "--mem, --mem-per-cpu, and --mem-per-gpu are mutually exclusive",
+                "`--mem-per-cpu` in `slurm.extra`",
+            ),
+            ("scontrol: fatal: Could not establish a configuration source", "`--local`"),
+            ("Requested partition configuration not available now", "scontrol show partition"),
+            ("unrecognized option '--nonsense'", "slurm.extra"),
+        ] {
+            let hint = hint_of(words).expect("a hint");
+            assert!(hint.contains(part), "{words}: {hint}");
+        }
     }
 }

@@ -1,6 +1,10 @@
 //! Reads what Slurm's programs write: text in forms that all versions from 20.11 on share.
 use super::error::SlurmError;
 
+mod reason;
+
+pub use reason::reason;
+
 /// The fields that [`queue`] reads, as an argument of `squeue --format`. None of them holds
 /// what a user typed, but the name, which is last but two and ours where it matters.
 pub const QUEUE_FORMAT: &str = "%F|%K|%T|%j|%S|%N|%r";
@@ -76,6 +80,12 @@ states! {
     RequeueFed = "REQUEUE_FED" is Queued,
     /// Was put back, held, with a mark.
     SpecialExit = "SPECIAL_EXIT" is Queued,
+    /// Its reservation is gone, and it is held.
+    ResvDelHold = "RESV_DEL_HOLD" is Queued,
+    /// Could not be launched: Slurm puts it back, or holds it.
+    LaunchFailed = "LAUNCH_FAILED" is Queued,
+    /// Its node could not be made ready: Slurm puts it back, or holds it.
+    ReconfigFail = "RECONFIG_FAIL" is Queued,
     /// Runs.
     Running = "RUNNING" is Active,
     /// Its node is being made ready.
@@ -309,6 +319,8 @@ pub fn is_transient(words: &str) -> bool {
         "in standby mode",
         "message receive failure",
         "message send failure",
+        "can not be altered now",
+        "not available right now",
     ];
     let words = words.to_lowercase();
     SIGNS.iter().any(|sign| words.contains(sign))
@@ -322,47 +334,6 @@ pub fn is_for_the_past(words: &str) -> bool {
         &["no error", "already finished", "no longer pending", "already completing or completed"];
     let words = words.to_lowercase();
     words.split("; ").all(|part| SIGNS.iter().any(|sign| part.contains(sign)))
-}
-
-/// Why a task waits, in words; Slurm's own where there are none.
-#[must_use]
-pub fn reason(code: &str) -> String {
-    let words = match code {
-        "Resources" => "waits for free nodes",
-        "Priority" => "others go first",
-        "JobArrayTaskLimit" => "as many run as `max_running` allows",
-        "Dependency" => "waits for other jobs of the sweep",
-        "DependencyNeverSatisfied" => "waits for what will never be: cancel and submit again",
-        "BeginTime" => "was put back into the queue and waits a moment",
-        "JobHeldUser" => "is held: `scontrol release` lets it go",
-        "JobHeldAdmin" => "is held by an administrator",
-        "None" | "" | "(null)" => "not looked at yet",
-        "PartitionDown" => "the partition is down",
-        "PartitionInactive" => "the partition takes no jobs now",
-        "PartitionTimeLimit" => "asks for more time than the partition allows",
-        "PartitionNodeLimit" | "PartitionConfig" => "asks for more than the partition has",
-        "ReqNodeNotAvail" => "the nodes that it asks for are down or reserved",
-        "Licenses" => "waits for licenses",
-        "Reservation" => "waits for its reservation",
-        "InvalidAccount" => "the account is not valid",
-        "InvalidQOS" => "the quality of service is not valid",
-        other if other.to_lowercase().contains("requeued held") || other == "JobHoldMaxRequeue" => {
-            return format!(
-                "Slurm could not start it and holds it ({other}): `scontrol release` lets it go, \
-                 or `dlgrid cancel` and `dlgrid retry`"
-            );
-        }
-        other if other.starts_with("QOS") || other.starts_with("Assoc") => {
-            return format!(
-                "a limit of the account or its quality of service is reached ({other})"
-            );
-        }
-        other => return other.to_owned(),
-    };
-    match code {
-        "" | "None" | "(null)" => words.to_owned(),
-        code => format!("{words} ({code})"),
-    }
 }
 
 #[cfg(test)]

@@ -7,14 +7,11 @@ use super::error::SlurmError;
 use super::site::{Limits, Site};
 use super::{gres, parse};
 use crate::host;
-use crate::spec::duration;
 use crate::spec::{Ranks, SlurmSettings};
+use crate::spec::{duration, extra};
 
 /// The job script of a site without lines of its own is the same bytes for every sweep.
 const TEMPLATE: &str = include_str!("../../../../slurm/array.sbatch");
-
-/// Between two words of a list in [`SlurmSettings`].
-const SEPARATOR: char = '\u{1f}';
 
 /// Settings that are sbatch options of this name.
 const OPTIONS: &[(&str, &str)] = &[
@@ -34,36 +31,6 @@ const OPTIONS: &[(&str, &str)] = &[
     ("qos", "--qos"),
     ("reservation", "--reservation"),
 ];
-
-/// Options that dlgrid sets itself, and that `slurm.extra` may not.
-const OURS: &[&str] = &[
-    "--array",
-    "--job-name",
-    "--hold",
-    "--output",
-    "--error",
-    "--open-mode",
-    "--parsable",
-    "--requeue",
-    "--no-requeue",
-    "--signal",
-    "--export",
-    "--export-file",
-    "--comment",
-    "--dependency",
-    "--test-only",
-    "--wait",
-    "--wrap",
-    "--input",
-    "--nodes",
-    "--ntasks",
-    "--time",
-    "--ignore-pbs",
-    "--quiet",
-    "--clusters",
-    "--begin",
-];
-const OURS_SHORT: &str = "aJHoeWiNntQMdb";
 
 /// The job script of a site. Of what a user wrote it holds the site's name and lines of setup.
 #[must_use]
@@ -144,10 +111,8 @@ pub fn options(
             value => words.extend(value.map(|value| format!("{option}={value}"))),
         }
     }
-    for word in extra(settings) {
-        check_extra(word)?;
-        words.push(word.to_owned());
-    }
+    extra::check(settings)?;
+    words.extend(settings.list("extra").map(str::to_owned));
     Ok(words)
 }
 
@@ -169,15 +134,6 @@ fn gpus_per_node(settings: &SlurmSettings, nodes: u64) -> Result<String, SlurmEr
     }
 }
 
-fn extra(settings: &SlurmSettings) -> impl Iterator<Item = &str> {
-    list(settings, "extra")
-}
-
-fn list<'s>(settings: &'s SlurmSettings, key: &str) -> impl Iterator<Item = &'s str> {
-    let words = settings.given.get(key).map(String::as_str).unwrap_or_default();
-    words.split(SEPARATOR).filter(|word| !word.is_empty())
-}
-
 /// Names of further variables that travel into jobs.
 ///
 /// # Errors
@@ -185,7 +141,7 @@ fn list<'s>(settings: &'s SlurmSettings, key: &str) -> impl Iterator<Item = &'s 
 pub fn further_variables(settings: &SlurmSettings) -> Result<Vec<String>, SlurmError> {
     const SLURMS: [&str; 5] = ["SLURM", "SBATCH", "SRUN", "PMI", "OMPI_"];
     let mut names = Vec::new();
-    for name in list(settings, "env") {
+    for name in settings.list("env") {
         if name.contains('=') || SLURMS.iter().any(|start| name.starts_with(start)) {
             return Err(SlurmError::asked(
                 format!("`slurm.env` holds `{name}`, which can't travel into a job"),
@@ -195,29 +151,6 @@ pub fn further_variables(settings: &SlurmSettings) -> Result<Vec<String>, SlurmE
         names.push(name.to_owned());
     }
     Ok(names)
-}
-
-/// A word that is no option would be taken for the script, and an option of dlgrid's own would
-/// break what it promises. Slurm also accepts the beginnings of long options.
-fn check_extra(word: &str) -> Result<(), SlurmError> {
-    let name = word.split('=').next().unwrap_or(word);
-    let long = name.starts_with("--") && name.len() > 2;
-    let short = word.strip_prefix('-').filter(|_| !long).and_then(|w| w.chars().next());
-    if !long && !short.is_some_and(|c| c.is_ascii_alphabetic()) {
-        return Err(SlurmError::asked(
-            format!("`slurm.extra` holds `{word}`, which is no option"),
-            "write option and value as one word, such as `--mail-user=me@example.org`",
-        ));
-    }
-    let ours = long && OURS.iter().any(|ours| ours.starts_with(name))
-        || short.is_some_and(|c| OURS_SHORT.contains(c));
-    if ours {
-        return Err(SlurmError::asked(
-            format!("`slurm.extra` holds `{word}`, an option that dlgrid sets itself"),
-            "leave it out; `dlgrid plan --script` shows all that is set",
-        ));
-    }
-    Ok(())
 }
 
 /// The time limit in seconds, if the spec gives one.
@@ -303,7 +236,7 @@ mod tests {
             ("time", "1h30m"),
             ("gpus", "a100:1"),
             ("memory", "16G"),
-            ("extra", "--mail-type=END\u{1f}-x n3"),
+            ("extra", "--mail-type=END\u{1f}-p n3"),
         ]);
         let words = options(&chosen, &Limits::default(), Path::new("/a b/%A's")).expect("options");
         insta::assert_snapshot!(words.join("\n"), @r"
@@ -320,7 +253,7 @@ mod tests {
         --mem=16G
         --partition=gpu; rm -rf /
         --mail-type=END
-        -x n3
+        -p n3
         ");
     }
 
@@ -346,10 +279,7 @@ mod tests {
             (&[("nodes", "2")][..], "`slurm.ranks` is not given"),
             (&[("ranks", "4"), ("nodes", "4"), ("gpus", "2")], "not as many on each of 4 nodes"),
             (&[("extra", "--array=0-3")], "sets itself"),
-            (&[("extra", "--arr=0-3")], "sets itself"),
-            (&[("extra", "-J x")], "sets itself"),
-            (&[("extra", "script.sh")], "no option"),
-            (&[("extra", "--")], "no option"),
+            (&[("extra", "--mem-per-cpu=4G"), ("memory", "4G")], "given, too"),
         ] {
             assert!(fact(pairs).contains(part), "{pairs:?}: {}", fact(pairs));
         }

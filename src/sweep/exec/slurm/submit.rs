@@ -12,8 +12,8 @@ use self::asked::Asked;
 use super::call::Slurm;
 use super::error::SlurmError;
 use super::lanes::{self, Live};
-use super::ledger::{self, Entry, Fate, Intent, Kind, LEDGER_SCHEMA, Ledger, token};
-use super::preflight::accounts::Association;
+use super::ledger::{self, Entry, Intent, Kind, LEDGER_SCHEMA, Ledger, token};
+use super::preflight::accounts;
 use super::request::{Call, Request};
 use super::settle::{settle, when_ended};
 use super::{ranges, state};
@@ -24,6 +24,7 @@ use crate::store::StoreError;
 use crate::store::layout::SweepDir;
 
 mod asked;
+mod errand;
 
 /// An array that was submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,10 +190,9 @@ impl Work<'_> {
     /// How many more tasks accounting allows this user, where it says so: halving finds it, too,
     /// and asks sbatch more often.
     fn room(&self) -> Result<Option<usize>, SlurmError> {
-        let account = self.request.settings.given.get("account");
+        let account = self.request.settings.given.get("account").map(String::as_str);
         let Some(all) = self.slurm.associations() else { return Ok(None) };
-        let of_account = |a: &&Association| account.is_none_or(|name| a.account == *name);
-        let most = all.iter().filter(of_account).filter_map(|a| a.max_submit).min();
+        let most = accounts::most_jobs(&all, account);
         let Some(most) = most.and_then(|n| usize::try_from(n).ok()) else { return Ok(None) };
         let queued: usize = self
             .slurm
@@ -318,32 +318,6 @@ impl Work<'_> {
             }
             Err(error) if error.is_exists() => Ok(false),
             Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Submits a job that trains nothing, behind these; its intent and number. One that tops up
-    /// is not yet let go. Where a limit keeps it out there is none.
-    fn errand(&mut self, kind: Kind, after: &[String]) -> Result<Option<(u32, u64)>, SlurmError> {
-        loop {
-            let number = Ledger::read(self.dir)?.last() + 1;
-            let token = token(self.sweep, number, &nonce()?);
-            let call = Call { token: &token, number, tasks: 1, share: None, canary: None, after };
-            let words = self.request.words(kind, &call);
-            let intent = self.intent(kind, number, token, words);
-            if !self.publish(&intent)? {
-                continue;
-            }
-            if let Came::Limit(words) = self.carry_out(intent)? {
-                (self.say)(&format!("no {} job: {words}", kind.word()));
-                self.limit = Some(words);
-                return Ok(None);
-            }
-            self.decide()?;
-            let fate = ledger::read_fate(self.dir, number)?;
-            return Ok(match fate {
-                Some(Fate::Job(job)) => Some((number, job)),
-                _ => None,
-            });
         }
     }
 }

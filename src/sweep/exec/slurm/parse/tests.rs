@@ -19,11 +19,15 @@ fn every_state_is_read_back_and_others_stay_as_they_are() {
     for (text, state) in [
         ("CANCELLED by 0", JobState::Known(Known::Cancelled)),
         ("CANCELLED+", JobState::Known(Known::Cancelled)),
+        ("RESV_DEL_HOLD", JobState::Known(Known::ResvDelHold)),
         ("NEW_STATE", JobState::Unknown("NEW_STATE".into())),
     ] {
         assert_eq!(JobState::read(text), state);
     }
     assert_eq!(JobState::read("NEW_STATE").phase(), None);
+    for held in ["RESV_DEL_HOLD", "LAUNCH_FAILED", "RECONFIG_FAIL"] {
+        assert_eq!(JobState::read(held).phase(), Some(Phase::Queued), "{held}");
+    }
     assert_eq!(JobState::read("NEW_STATE").word(), "NEW_STATE");
 }
 
@@ -90,6 +94,8 @@ fn words_that_leave_it_open_are_told_from_a_refusal() {
         "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)",
         "slurm_load_jobs error: Socket timed out on send/recv operation",
         "sbatch: error: Batch job submission failed: Zero Bytes were transmitted or received",
+        "slurm_update error: Job can not be altered now, try again later",
+        "slurm_update error: Job update not available right now, the DB index is being set, try again in a bit",
     ] {
         assert!(is_transient(words), "{words}");
     }
@@ -110,6 +116,38 @@ fn reasons_are_told_in_words() {
         assert_eq!(reason(none), "not looked at yet", "Slurm has no word for it either");
     }
     assert!(reason("QOSMaxJobsPerUserLimit").contains("QOSMaxJobsPerUserLimit"));
+}
+
+#[test]
+fn limits_that_waiting_passes_are_told_from_those_it_never_does() {
+    for code in ["QOSMaxJobsPerUserLimit", "QOSGrpCPUMinutesLimit", "AssocGrpNodeLimit"] {
+        let told = reason(code);
+        assert!(told.contains("is reached") && !told.contains("never"), "{told}");
+    }
+    for (code, part) in [
+        ("QOSMaxWallDurationPerJobLimit", "lower `slurm.time` (QOSMax"),
+        ("AssocMaxWallDurationPerJobLimit", "its account allows a job less; lower `slurm.time`"),
+        ("QOSMaxGRESPerJob", "lower `slurm.gpus`"),
+        ("QOSMaxMemoryPerNode", "lower `slurm.memory`"),
+        ("QOSMaxCpuPerJobLimit", "lower `slurm.cpus`"),
+        ("AssocMaxCpuMinutesPerJobLimit", "lower `slurm.time`, or what"),
+        ("QOSMinGRES", "asks for less than its quality of service demands"),
+    ] {
+        let told = reason(code);
+        assert!(told.starts_with("never starts: ") && told.contains(part), "{told}");
+    }
+}
+
+#[test]
+fn details_behind_a_reason_hide_no_words_for_it() {
+    let away = "ReqNodeNotAvail, UnavailableNodes:n[1-4]";
+    assert_eq!(reason(away), format!("the nodes that it asks for are down or reserved ({away})"));
+    for held in ["job requeued in held state", "launch failed requeued held", "JobHoldMaxRequeue"] {
+        assert!(reason(held).contains("`scontrol release` lets it go"), "{held}");
+    }
+    for held in ["JobHeldUser", "JobHeldAdmin"] {
+        assert!(!reason(held).contains("could not start"), "{held}");
+    }
 }
 
 #[test]

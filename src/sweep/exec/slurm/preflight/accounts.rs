@@ -1,10 +1,24 @@
 //! Which accounts a user has, where accounting says.
 use super::super::error::SlurmError;
+use super::super::parse;
+use super::super::script::{slurm_time, time_seconds};
 use crate::spec::SlurmSettings;
 use crate::spec::mistake::nearest;
 
 /// The fields that [`associations`] reads, as an argument of `sacctmgr`.
-pub const FORMAT: &str = "account,partition,qos,maxsubmit,grpsubmit";
+pub const FORMAT: &str = "account,partition,qos,maxsubmit,grpsubmit,maxwall";
+
+/// The words of `sacctmgr` that ask for what [`associations`] reads: of a user, and of one cluster
+/// where it is known which.
+#[must_use]
+pub fn question(user: &str, cluster: Option<&str>) -> Vec<String> {
+    let mut words =
+        ["--noheader", "--parsable2", "show", "assoc", "where"].map(str::to_owned).to_vec();
+    words.push(format!("user={user}"));
+    words.extend(cluster.map(|name| format!("cluster={name}")));
+    words.push(format!("format={FORMAT}"));
+    words
+}
 
 /// What an account allows a user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +31,9 @@ pub struct Association {
     pub qos: Vec<String>,
     /// Jobs in the queue at most, tasks of arrays counted each; nothing where there is no limit.
     pub max_submit: Option<u64>,
+    /// Longest that a job may take, in seconds; nothing where there is no limit. A quality of
+    /// service may allow more.
+    pub max_seconds: Option<u64>,
 }
 
 /// Reads what `sacctmgr --noheader --parsable2 show assoc format=`[`FORMAT`] writes.
@@ -27,7 +44,7 @@ pub fn associations(text: &str) -> Vec<Association> {
 
 fn association(line: &str) -> Option<Association> {
     let fields: Vec<&str> = line.split('|').map(str::trim).collect();
-    let [account, partition, qos, own, group] = fields.as_slice() else { return None };
+    let [account, partition, qos, own, group, more @ ..] = fields.as_slice() else { return None };
     let words = |text: &str| {
         text.split(',').filter(|w| !w.is_empty()).map(str::to_owned).collect::<Vec<_>>()
     };
@@ -37,6 +54,51 @@ fn association(line: &str) -> Option<Association> {
         partition: (!partition.is_empty()).then(|| (*partition).to_owned()),
         qos: words(qos),
         max_submit: [number(own), number(group)].into_iter().flatten().min(),
+        max_seconds: more.first().and_then(|text| parse::seconds(text)),
+    })
+}
+
+/// Those under which a job of this account may fall, or of any where none is named.
+fn of_account<'a>(
+    all: &'a [Association],
+    account: Option<&str>,
+) -> impl Iterator<Item = &'a Association> {
+    // Slurm has accounts in lower case.
+    all.iter().filter(move |one| account.is_none_or(|name| one.account.eq_ignore_ascii_case(name)))
+}
+
+/// Jobs that a user may have in the queue by this account, or by any where none is named.
+#[must_use]
+pub fn most_jobs(all: &[Association], account: Option<&str>) -> Option<u64> {
+    of_account(all, account).filter_map(|one| one.max_submit).min()
+}
+
+/// Longest that a job with these settings may take by what accounting says, in seconds; nothing
+/// where one of the associations under which it may fall has no limit, or there is none.
+#[must_use]
+pub fn most_seconds(all: &[Association], settings: &SlurmSettings) -> Option<u64> {
+    let asked = |key: &str| settings.given.get(key).map(String::as_str);
+    let goes_to = |one: &&Association| {
+        let partitions = one.partition.as_deref().zip(asked("partition"));
+        partitions.is_none_or(|(own, asked)| asked.split(',').any(|name| name == own))
+    };
+    let limits: Option<Vec<u64>> =
+        of_account(all, asked("account")).filter(goes_to).map(|one| one.max_seconds).collect();
+    limits?.into_iter().max()
+}
+
+/// A time that accounting does not allow: such a job waits for ever, unless its quality of service
+/// allows more.
+#[must_use]
+pub fn too_long(all: &[Association], settings: &SlurmSettings) -> Option<String> {
+    let (most, asked) = most_seconds(all, settings).zip(time_seconds(settings))?;
+    (asked > most).then(|| {
+        format!(
+            "`slurm.time` is {}, and your account allows {}: tasks wait for ever, unless the \
+             quality of service allows more",
+            slurm_time(asked),
+            slurm_time(most)
+        )
     })
 }
 
@@ -56,8 +118,7 @@ pub fn names(all: &[Association]) -> Vec<&str> {
 pub fn check(all: &[Association], settings: &SlurmSettings) -> Result<(), SlurmError> {
     let Some(asked) = settings.given.get("account") else { return Ok(()) };
     let names = names(all);
-    // Slurm has accounts in lower case.
-    if names.is_empty() || names.iter().any(|name| name.eq_ignore_ascii_case(asked)) {
+    if names.is_empty() || of_account(all, Some(asked)).next().is_some() {
         return Ok(());
     }
     let near = nearest(asked, names.iter().copied());
@@ -72,8 +133,7 @@ pub fn check(all: &[Association], settings: &SlurmSettings) -> Result<(), SlurmE
 mod tests {
     use super::*;
 
-    const TEXT: &str =
-        "lab||normal,high|500|\nlab|gpu|normal|100|50\ncourse||normal||\n||||\nodd\n";
+    const TEXT: &str = "lab||normal,high|500||2-00:00:00\nlab|gpu|normal|100|50|1-00:00:00\ncourse||normal||\n||||\nodd\n";
 
     #[test]
     fn associations_are_read() {
@@ -86,6 +146,48 @@ mod tests {
         );
         assert_eq!(all[0].qos, ["normal", "high"]);
         assert_eq!(all[1].partition.as_deref(), Some("gpu"));
+        assert_eq!((all[1].max_seconds, all[2].max_seconds), (Some(86_400), None));
+    }
+
+    #[test]
+    fn accounting_is_asked_for_one_cluster() {
+        let words = |cluster| question("me", cluster)[5..].join(" ");
+        assert_eq!(words(Some("hpc")), format!("user=me cluster=hpc format={FORMAT}"));
+        assert_eq!(words(None), format!("user=me format={FORMAT}"));
+    }
+
+    #[test]
+    fn limits_are_those_of_the_account_in_whatever_case() {
+        let all = associations(TEXT);
+        for (account, jobs) in [
+            (Some("LAB"), Some(50)),
+            (Some("course"), None),
+            (Some("other"), None),
+            (None, Some(50)),
+        ] {
+            assert_eq!(most_jobs(&all, account), jobs, "{account:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_above_that_of_the_account_is_told() {
+        let all = associations(TEXT);
+        for (account, partition, time, most) in [
+            ("LAB", None, "3d", Some("2-00:00:00")),
+            ("lab", None, "2d", None),
+            ("lab", Some("cpu"), "3d", Some("2-00:00:00")),
+            ("lab", Some("gpu"), "3d", Some("2-00:00:00")),
+            ("course", None, "30d", None),
+            ("other", None, "30d", None),
+        ] {
+            let given =
+                [("account", Some(account)), ("partition", partition), ("time", Some(time))];
+            let given = given.iter().filter_map(|(k, v)| Some(((*k).to_owned(), (*v)?.to_owned())));
+            let settings = SlurmSettings::of(given.collect(), Default::default());
+            let told = too_long(&all, &settings);
+            assert_eq!(told.is_some(), most.is_some(), "{account} {partition:?} {time}");
+            assert!(most.is_none_or(|most| told.is_some_and(|told| told.contains(most))));
+        }
     }
 
     #[test]

@@ -22,7 +22,11 @@ impl Need {
         if settings.given.contains_key("gpus") {
             gpus.iter_mut().for_each(|one| one.count = one.count.div_ceil(nodes));
         }
-        Self { cpus: settings.cpus.unwrap_or(1) * each, memory: memory.unwrap_or(0), gpus }
+        Self {
+            cpus: settings.cpus.unwrap_or(1).saturating_mul(each),
+            memory: memory.unwrap_or(0),
+            gpus,
+        }
     }
 
     fn has_gpus(&self, node: &Node) -> bool {
@@ -30,16 +34,53 @@ impl Need {
     }
 
     fn fits(&self, node: &Node) -> bool {
-        node.cpus >= self.cpus && node.memory >= self.memory && self.has_gpus(node)
+        node.memory >= self.memory && self.fits_but_for_memory(node)
     }
+
+    fn fits_but_for_memory(&self, node: &Node) -> bool {
+        node.cpus >= self.cpus && self.has_gpus(node)
+    }
+}
+
+/// The most memory, in MiB, that a node has which has all else that a task asks for; of nodes that are
+/// away only where there is no other.
+pub fn most_memory(all: &[&Node], settings: &SlurmSettings) -> Option<u64> {
+    let need = Need::of(settings);
+    let most = |is_such: &dyn Fn(&Node) -> bool| {
+        all.iter().filter(|node| is_such(node)).map(|node| node.memory).max()
+    };
+    most(&|node| !node.is_away() && need.fits_but_for_memory(node))
+        .or_else(|| most(&|node| need.fits_but_for_memory(node)))
+        .or_else(|| most(&|_| true))
+}
+
+/// Whether there are nodes that have what a task asks for, and all of these are away.
+pub fn is_away(all: &[&Node], settings: &SlurmSettings) -> bool {
+    first_away(all, settings).is_some()
+}
+
+fn first_away<'n>(all: &[&'n Node], settings: &SlurmSettings) -> Option<&'n Node> {
+    let need = Need::of(settings);
+    let mut fitting = all.iter().copied().filter(|node| need.fits(node));
+    let first = fitting.next()?;
+    (first.is_away() && fitting.all(Node::is_away)).then_some(first)
+}
+
+/// All nodes that have what a task asks for are away, in words: it waits until one is back.
+pub fn away(all: &[&Node], partition: &str, settings: &SlurmSettings) -> Option<String> {
+    let first = first_away(all, settings)?;
+    Some(format!(
+        "all nodes of partition `{partition}` that have what a task asks for are down or drained \
+         (`{}` is {}): tasks wait until one is back",
+        first.name, first.state
+    ))
 }
 
 /// What no node of these, all of the partitions of this name, has of what a task asks for.
 /// Where nothing is known of nodes, all is well.
 pub fn faults(all: &[&Node], partition: &str, settings: &SlurmSettings) -> Vec<SlurmError> {
-    let up: Vec<&Node> = all.iter().copied().filter(|node| !node.is_away()).collect();
-    // A cluster whose nodes are all down comes back with the same nodes.
-    let nodes = if up.is_empty() { all.to_vec() } else { up };
+    // Those that are away count, too: they come back as they were.
+    let nodes = all;
     let need = Need::of(settings);
     if nodes.is_empty() || nodes.iter().any(|node| need.fits(node)) {
         return Vec::new();
@@ -68,12 +109,12 @@ pub fn faults(all: &[&Node], partition: &str, settings: &SlurmSettings) -> Vec<S
         .iter()
         .find(|one| nodes.iter().all(|node| node.gpus(one.kind.as_deref()) < one.count))
     {
-        faults.push(lacks_gpus(one, &nodes, partition, settings));
+        faults.push(lacks_gpus(one, nodes, partition, settings));
     }
     if faults.is_empty() {
         faults.push(SlurmError::asked(
             format!("no node of partition `{partition}` has all that a task asks for at once"),
-            format!("there are: {}", kinds(&nodes)),
+            format!("there are: {}", kinds(nodes)),
         ));
     }
     faults
@@ -173,6 +214,7 @@ mod tests {
             ("gpu", &[][..]),
             ("gpu", &[("gpus", "4"), ("cpus", "64"), ("memory", "500G")]),
             ("gpu", &[("gpus", "v100:2")]),
+            ("gpu", &[("gpus", "8")]),
             ("gpu", &[("gres", "gpu:a100:4,shard:1")]),
             ("gpu", &[("memory", "0")]),
             ("all", &[("cpus", "128"), ("memory", "1000G")]),
@@ -188,27 +230,29 @@ mod tests {
         let all: Vec<String> = [
             ("gpu", &[("memory", "600G")][..]),
             ("gpu", &[("cpus", "65")]),
-            ("gpu", &[("gpus", "8")]),
+            ("gpu", &[("gpus", "16")]),
             ("gpu", &[("gpus", "v100:3")]),
             ("gpu", &[("gpus", "a10")]),
             ("gpu", &[("gres", "gpu:h200:2")]),
             ("gpu", &[("gpus", "v100:2"), ("cpus", "64")]),
             ("old", &[("gpus", "1")]),
-            ("gpu", &[("memory", "600G"), ("cpus", "65"), ("gpus", "8")]),
+            ("gpu", &[("memory", "600G"), ("cpus", "65"), ("gpus", "16")]),
+            ("gpu", &[("cpus", "4"), ("ranks", "9223372036854775807"), ("ranks_as", "slots")]),
         ]
         .iter()
         .map(|(partition, pairs)| told(partition, pairs))
         .collect();
         insta::assert_snapshot!(all.join("\n"), @r"
-        `slurm.memory` is `600G`, and no node of partition `gpu` has it (the largest, `n1`, has 515000M: ask for less)
-        `slurm.cpus` is 65, and no node of partition `gpu` has so many (the largest, `n1`, has 64 cores: ask for less)
-        `slurm.gpus` is `8`, and no node of partition `gpu` has so many (a node has 4 GPUs at most: ask for less)
+        `slurm.memory` is `600G`, and no node of partition `gpu` has it (the largest, `n2`, has 515000M: ask for less)
+        `slurm.cpus` is 65, and no node of partition `gpu` has so many (the largest, `n2`, has 64 cores: ask for less)
+        `slurm.gpus` is `16`, and no node of partition `gpu` has so many (a node has 8 GPUs at most: ask for less)
         `slurm.gpus` is `v100:3`, and no node of partition `gpu` has so many (a node has 2 GPUs at most: ask for less)
         `slurm.gpus` is `a10`, and no node of partition `gpu` has a GPU of the type `a10` (there are: a100, v100)
         `slurm.gres` is `gpu:h200:2`, and no node of partition `gpu` has a GPU of the type `h200` (there are: a100, v100)
-        no node of partition `gpu` has all that a task asks for at once (there are: 1 node of 64 cores, 515000M, 4 GPUs (a100); 1 node of 32 cores, 257000M, 2 GPUs (v100))
+        no node of partition `gpu` has all that a task asks for at once (there are: 1 node of 64 cores, 515000M, 4 GPUs (a100); 1 node of 64 cores, 515000M, 8 GPUs (a100); 1 node of 32 cores, 257000M, 2 GPUs (v100))
         `slurm.gpus` is `1`, and no node of partition `old` has a GPU (`sinfo -o '%P %G'` shows which partition has: set `slurm.partition`)
-        `slurm.memory` is `600G`, and no node of partition `gpu` has it; `slurm.cpus` is 65, and no node of partition `gpu` has so many; `slurm.gpus` is `8`, and no node of partition `gpu` has so many (the largest, `n1`, has 515000M: ask for less; the largest, `n1`, has 64 cores: ask for less; a node has 4 GPUs at most: ask for less)
+        `slurm.memory` is `600G`, and no node of partition `gpu` has it; `slurm.cpus` is 65, and no node of partition `gpu` has so many; `slurm.gpus` is `16`, and no node of partition `gpu` has so many (the largest, `n2`, has 515000M: ask for less; the largest, `n2`, has 64 cores: ask for less; a node has 8 GPUs at most: ask for less)
+        `slurm.cpus` is 18446744073709551615, and no node of partition `gpu` has so many (the largest, `n2`, has 64 cores: ask for less)
         ");
     }
 }

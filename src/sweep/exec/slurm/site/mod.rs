@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use crate::spec::SlurmSettings;
+use crate::spec::slurm::SEPARATOR;
 
 pub mod detect;
 pub mod find;
@@ -95,9 +96,6 @@ const HEAVY_EXTRA: &[&str] = &[
     "--threads-per",
     "--tres",
 ];
-
-/// Between two words of a list in [`SlurmSettings`].
-const SEPARATOR: char = '\u{1f}';
 
 /// The time of a helper job where its site does not say.
 const LIGHT_TIME: &str = "15m";
