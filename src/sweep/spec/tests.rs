@@ -417,3 +417,4 @@ mod meaning;
 mod scale;
 mod tasks;
 mod unions;
+mod ways;
