@@ -1,6 +1,6 @@
 //! The values that one parameter takes, by index, without holding them all.
-use crate::recipe::Value;
 use crate::recipe::value::short_number;
+use crate::recipe::{Value, exact};
 
 /// The values of a parameter.
 #[derive(Debug, Clone, PartialEq)]
@@ -207,9 +207,9 @@ impl Domain {
     /// The index of a value, if the domain has it.
     #[must_use]
     pub fn find(&self, value: &Value) -> Option<u64> {
-        let exact = value.canonical();
+        let wanted = value.canonical();
         if let Self::List(values) = self {
-            let found = values.iter().position(|v| *v == exact);
+            let found = values.iter().position(|v| *v == wanted);
             let found = found.or_else(|| values.iter().position(|v| same(v, value)));
             return found.map(|i| i as u64);
         }
@@ -232,7 +232,7 @@ impl Domain {
         let index = guess.round() as u64;
         // Of values that lie close together the exact one, which rounding may have moved by one.
         let near = [index, index.saturating_sub(1), index.saturating_add(1)];
-        let found = near.into_iter().find(|i| *i < self.len() && self.at(*i) == exact);
+        let found = near.into_iter().find(|i| *i < self.len() && self.at(*i) == wanted);
         found.or_else(|| same(&self.at(index), value).then_some(index))
     }
 
@@ -245,12 +245,12 @@ impl Domain {
         let (from, to, steps, is_apart) = match self {
             Self::Linear { from, to, steps } => {
                 let step = (to - from) / (steps - 1) as f64;
-                let least = (APART * from.abs().max(to.abs())).max(f64::MIN_POSITIVE / APART);
+                let least = (APART * from.abs().max(to.abs())).max(f64::MIN_POSITIVE);
                 (from, to, steps, step > least)
             }
             Self::Log { from, to, steps } => {
                 let step = (to.ln() - from.ln()) / (steps - 1) as f64;
-                (from, to, steps, step > APART && from > f64::MIN_POSITIVE / APART)
+                (from, to, steps, step > APART && from >= f64::MIN_POSITIVE)
             }
             Self::List(_) | Self::Int { .. } => return Ok(self),
         };
@@ -258,7 +258,8 @@ impl Domain {
         if is_apart || steps <= MOST && (1..steps).all(differ) {
             return Ok(self);
         }
-        Err(DomainError::TooClose { steps, from: from.to_string(), to: to.to_string() })
+        let shown = |x: f64| exact(&Value::Float(x).canonical());
+        Err(DomainError::TooClose { steps, from: shown(from), to: shown(to) })
     }
 }
 
@@ -388,8 +389,11 @@ mod tests {
         ] {
             assert!(matches!(close, Err(DomainError::TooClose { .. })), "{close:?}");
         }
-        for narrow in [Domain::linear(1.0, 1.000_000_000_01, 2), Domain::log(1.0, 1.000_000_1, 100)]
-        {
+        for narrow in [
+            Domain::linear(1.0, 1.000_000_000_01, 2),
+            Domain::log(1.0, 1.000_000_1, 100),
+            Domain::log(1e-300, 1e300, 1 << 32),
+        ] {
             assert!(narrow.is_ok(), "{narrow:?}");
         }
         let twice = Domain::list(vec![Value::Int(1), Value::Float(1.0)]);

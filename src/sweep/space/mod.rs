@@ -349,9 +349,9 @@ impl Space {
     }
 
     /// Numbers and work of points that together show every combination of the parameters in
-    /// `coupled` (of numbers that no condition speaks of, the ends; of [`STEPPED`] ones all) and of what does not exist:
-    /// what must be checked of a large grid so that all of it is. Every one is a point, or
-    /// repeats one.
+    /// `coupled` (of numbers that no condition speaks of, the ends; all of [`STEPPED`] ones) and of
+    /// what does not exist: what must be checked of a large grid so that all of it is. Every one
+    /// is a point, or repeats one.
     pub fn samples<'a>(&'a self, coupled: &'a [&str]) -> impl Iterator<Item = (u64, Work)> + 'a {
         let has = |axis: &Axis, paths: &[&str]| {
             axis.params().iter().any(|p| paths.contains(&self.paths[*p].as_str()))

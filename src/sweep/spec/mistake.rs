@@ -82,6 +82,8 @@ impl SpecErrors {
     /// These mistakes of a file, in the order of its lines.
     pub(crate) fn of(file: &str, text: &str, mut mistakes: Vec<Mistake>) -> Self {
         mistakes.sort_by_key(|m| (m.warning, m.span.start));
+        // A section that blocks share is read for each.
+        mistakes.dedup();
         Self { file: file.into(), text: text.into(), mistakes }
     }
 

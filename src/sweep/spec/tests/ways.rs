@@ -220,6 +220,12 @@ fn values_that_lie_close_together_stay_apart() {
 }
 
 #[test]
+fn a_mistake_in_what_blocks_share_is_told_once() {
+    let text = "when: {epoch: \"1 == 1\"}\nsweeps: [{parameters: {epochs: [1]}}, {parameters: {epochs: [2]}}]\n";
+    assert_eq!(only(&format!("{MNIST}{text}")).1, "did you mean `epochs`?");
+}
+
+#[test]
 fn an_empty_union_is_told() {
     let (fact, hint, _) = only(&format!("{MNIST}sweeps: []\n"));
     assert!(fact == "`sweeps` has no block" && hint.contains("remove it"), "{fact} {hint}");
