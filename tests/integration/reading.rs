@@ -66,7 +66,7 @@ fn bad_files_are_refused_fast_and_clearly() {
         ("latin1", b"name: caf\xe9\n".to_vec(), "not UTF-8"),
         ("tabs", b"train:\n\tdata: {set: mnist}\n".to_vec(), "a tab indents this line"),
         ("brackets", "[".repeat(300_000).into_bytes(), "more than 256"),
-        ("deep", "[".repeat(200_000).into_bytes(), "brackets are open"),
+        ("deep", "[".repeat(200_000).into_bytes(), "nests more than"),
         ("laughs", laughs.into_bytes(), "error"),
         ("twice", format!("{MNIST}seeds: 1\nseeds: 2\n").into_bytes(), "stands twice"),
         (

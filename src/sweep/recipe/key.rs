@@ -6,7 +6,7 @@ mod from_model;
 mod kind;
 
 pub use entry::{ACTIVATIONS, MODELS, OPTIMIZERS, SCHEDULES, TASKS};
-pub use kind::{Bound, Key, Kind, Lit, Preset};
+pub use kind::{Bound, Key, Kind, Lit, Preset, SYNONYMS};
 
 use before_model::BEFORE_MODEL;
 use from_model::FROM_MODEL;

@@ -26,7 +26,7 @@ pub use model::{
 pub use optimizer::{Optimizer, Schedule, ScheduleKind};
 pub use shape::{Alone, Shape};
 pub use start::{Start, is_any};
-pub use train::{COUPLED, Loss, Precision, Recipe, Regularize, Task};
+pub use train::{COUPLED, Loss, Precision, Recipe, Regularize, STEPPED, Task};
 pub use value::Value;
 
 use key::{KEYS, Key, Lit, Preset};

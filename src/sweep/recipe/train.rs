@@ -398,6 +398,10 @@ pub const COUPLED: &[&str] = &[
     "task",
 ];
 
+/// Those of [`COUPLED`] of whose numbers one between two good ones may be wrong: grids are checked
+/// at all of them, and not only at the ends.
+pub const STEPPED: &[&str] = &["model.depth", "model.kernel"];
+
 fn loss(s: &Settings) -> Loss {
     let (smoothing, balance) = (number(s, "label_smoothing"), flag(s, "balance"));
     match &*text(s, "loss") {

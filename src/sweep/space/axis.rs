@@ -58,21 +58,51 @@ impl Axis {
         }
     }
 
-    /// The digit at which its parameters have the values that `value` gives.
-    pub(super) fn find(&self, value: &impl Fn(usize) -> Option<Value>) -> Option<u64> {
-        match self {
-            Self::One { param, domain } => domain.find(&value(*param)?),
-            Self::Rows { params, rows } => rows
-                .iter()
-                .position(|row| {
-                    params.iter().zip(row).all(|(param, cell)| match (cell, value(*param)) {
-                        (Some(a), Some(b)) => same(a, &b),
-                        (None, _) => true,
-                        (Some(_), None) => false,
-                    })
-                })
-                .map(|row| row as u64),
+    /// The digits one of which a point with the values that `value` gives has, if any: such a
+    /// point may lack `conditional` parameters, so a row may have any value of theirs. Of rows that
+    /// agree in as much the first.
+    pub(super) fn candidates(
+        &self,
+        value: &impl Fn(usize) -> Option<Value>,
+        conditional: &impl Fn(usize) -> bool,
+    ) -> Vec<u64> {
+        let (params, rows) = match self {
+            Self::One { param, domain } => {
+                let found = value(*param).and_then(|value| domain.find(&value));
+                return found.or_else(|| conditional(*param).then_some(0)).into_iter().collect();
+            }
+            Self::Rows { params, rows } => (params, rows),
+        };
+        let wanted: Vec<_> = params.iter().map(|param| value(*param)).collect();
+        let mut found: Vec<(u64, Vec<usize>)> = Vec::new();
+        for (row, cells) in rows.iter().enumerate() {
+            let differs: Vec<usize> = (0..params.len())
+                .filter(|column| cells[*column].is_some() && cells[*column] != wanted[*column])
+                .collect();
+            let within = |first: &Vec<usize>| first.iter().all(|column| differs.contains(column));
+            if differs.iter().all(|column| conditional(params[*column]))
+                && !found.iter().any(|(_, first)| within(first))
+            {
+                let is_all = differs.is_empty();
+                found.push((row as u64, differs));
+                if is_all {
+                    break;
+                }
+            }
         }
+        found.into_iter().map(|(row, _)| row).collect()
+    }
+
+    /// Whether its parameters but the absent ones have the values that `value` gives.
+    pub(super) fn agrees(
+        &self,
+        digit: u64,
+        value: &impl Fn(usize) -> Option<Value>,
+        absent: &[usize],
+    ) -> bool {
+        self.params().iter().filter(|param| !absent.contains(param)).all(|param| {
+            self.value(*param, digit).is_none_or(|own| value(*param).is_some_and(|v| v == own))
+        })
     }
 
     /// All digits at which a parameter has one of these values, in order.
@@ -81,15 +111,22 @@ impl Axis {
             Self::One { domain, .. } if !matches!(domain, Domain::List(_)) => {
                 allowed.iter().filter_map(|v| domain.find(v)).collect()
             }
-            _ => (0..self.len())
-                .filter(|digit| {
-                    self.value(param, *digit).is_some_and(|v| allowed.iter().any(|x| same(x, &v)))
-                })
-                .collect(),
+            _ => allowed.iter().flat_map(|value| self.digits_with(param, value)).collect(),
         };
         digits.sort_unstable();
         digits.dedup();
         digits
+    }
+
+    /// The digits of exactly this value; if there is none, of those that are the same to a person.
+    fn digits_with(&self, param: usize, value: &Value) -> Vec<u64> {
+        let digits = |is: &dyn Fn(&Value) -> bool| -> Vec<u64> {
+            let has = |digit: &u64| self.value(param, *digit).is_some_and(|v| is(&v));
+            (0..self.len()).filter(has).collect()
+        };
+        let exact = value.canonical();
+        let found = digits(&|v| *v == exact);
+        if found.is_empty() { digits(&|v| same(v, value)) } else { found }
     }
 
     /// Digits that stand for all: the smallest and the largest of numbers, else every one.

@@ -1,9 +1,12 @@
 //! One product of axes with its conditions: from an index to values by mixed radix.
+use std::collections::{HashMap, HashSet};
+
 use rayon::prelude::*;
 
 use super::Fault;
 use super::axis::Axis;
 use super::condition::{Condition, NoCondition, cell};
+use super::rows::Repeats;
 use super::table::{Allowed, Place, Source, Table, spread, step};
 use crate::recipe::Value;
 
@@ -40,7 +43,11 @@ pub struct Block {
     pub(super) axes: Vec<Axis>,
     pub(super) whens: Vec<(usize, Table)>,
     pub(super) excludes: Vec<Table>,
-    conditions: Vec<(usize, Condition)>,
+    conditions: HashMap<usize, Vec<Condition>>,
+    /// The axis of each parameter.
+    axis_of: HashMap<usize, usize>,
+    /// Of each axis.
+    repeats: Vec<Repeats>,
     all: Vec<usize>,
     size: u64,
 }
@@ -54,16 +61,12 @@ type BaseValue<'a> = dyn Fn(&str, &dyn Fn(usize) -> Option<Value>) -> Option<Val
 /// What a block needs to know of the space around it.
 pub(super) struct Surroundings<'a> {
     pub paths: &'a [String],
+    /// The place of each path.
+    pub places: &'a HashMap<&'a str, usize>,
     /// The value of a path that no axis of the block sets.
     pub base: &'a BaseValue<'a>,
     /// The path whose choice decides the value of a path that no axis sets.
     pub selector: &'a dyn Fn(&str) -> Option<&'static str>,
-}
-
-impl Surroundings<'_> {
-    fn param(&self, path: &str) -> Option<usize> {
-        self.paths.iter().position(|p| p == path)
-    }
 }
 
 impl Block {
@@ -80,10 +83,18 @@ impl Block {
     ) -> Result<Self, NoCondition> {
         let size = axes.iter().try_fold(1_u64, |n, a| n.checked_mul(a.len())).unwrap_or(u64::MAX);
         let all = (0..axes.len()).collect();
-        let conditions = whens.into_iter().map(|w| (w.param, w.condition)).collect::<Vec<_>>();
+        let repeats = vec![Repeats::default(); axes.len()];
+        let mut conditions: HashMap<usize, Vec<Condition>> = HashMap::new();
+        for when in &whens {
+            conditions.entry(when.param).or_default().push(when.condition.clone());
+        }
+        let of_params =
+            |(n, axis): (usize, &Axis)| axis.params().iter().map(|p| (*p, n)).collect::<Vec<_>>();
+        let axis_of = axes.iter().enumerate().flat_map(of_params).collect();
+        let (kept, left_out) = (Vec::with_capacity(whens.len()), Vec::new());
         let mut block =
-            Self { axes, whens: Vec::new(), excludes: Vec::new(), conditions, all, size };
-        for (param, condition) in block.conditions.clone() {
+            Self { axes, whens: kept, excludes: left_out, conditions, axis_of, repeats, all, size };
+        for When { param, condition } in whens {
             let table = block.table(condition, around)?;
             block.whens.push((param, table));
         }
@@ -129,9 +140,15 @@ impl Block {
 
     /// The same by the first so many conditions only.
     fn absent_before(&self, whens: usize, at: &mut Place) {
+        self.absent_by(0..whens, at);
+    }
+
+    /// The same by these conditions only.
+    fn absent_by(&self, whens: impl Iterator<Item = usize>, at: &mut Place) {
         at.absent.clear();
-        for (n, (param, table)) in self.whens[..whens].iter().enumerate() {
-            if !table.holds(at, &self.axes, &|at| self.absent_before(n, at)) {
+        for n in whens {
+            let (param, table) = &self.whens[n];
+            if !self.says(table, at) {
                 at.absent.push(*param);
             }
         }
@@ -140,9 +157,14 @@ impl Block {
     /// Whether a rule holds at a place.
     pub(super) fn holds(&self, rule: Rule, at: &Place) -> bool {
         match rule {
-            Rule::When(n) => self.whens[n].1.holds(at, &self.axes, &|at| self.absent_before(n, at)),
-            Rule::Exclude(n) => self.excludes[n].holds(at, &self.axes, &|at| self.absent(at)),
+            Rule::When(n) => self.says(&self.whens[n].1, at),
+            Rule::Exclude(n) => self.says(&self.excludes[n], at),
         }
+    }
+
+    fn says(&self, table: &Table, at: &Place) -> bool {
+        let absent = |at: &mut Place| self.absent_by(table.needs.iter().copied(), at);
+        table.holds(at, &self.axes, &absent)
     }
 
     /// Whether no parameter of the axis exists at a place.
@@ -150,10 +172,28 @@ impl Block {
         !at.absent.is_empty() && self.axes[axis].params().iter().all(|p| at.absent.contains(p))
     }
 
+    /// Whether an axis' digit is, of those that differ only in parameters that do not exist at
+    /// the place, the first.
+    pub(super) fn is_first(&self, axis: usize, at: &Place) -> bool {
+        let digit = at.digits[axis];
+        digit == 0
+            || at.absent.is_empty()
+            || !self.is_gone(axis, at)
+                && !self.repeats[axis].at(&self.axes[axis], &at.absent).contains(&digit)
+    }
+
+    /// How many digits of an axis are the first of their kind at a place.
+    pub(super) fn firsts(&self, axis: usize, at: &Place) -> u64 {
+        if self.is_gone(axis, at) {
+            return 1;
+        }
+        self.axes[axis].len() - self.repeats[axis].at(&self.axes[axis], &at.absent).len() as u64
+    }
+
     /// Whether the place is a point: not excluded, and of places that differ only in
     /// parameters that do not exist there, the first.
     fn keeps_place(&self, at: &Place) -> bool {
-        self.all.iter().all(|axis| at.digits[*axis] == 0 || !self.is_gone(*axis, at))
+        self.all.iter().all(|axis| self.is_first(*axis, at))
             && !(0..self.excludes.len()).any(|n| self.holds(Rule::Exclude(n), at))
     }
 
@@ -200,14 +240,29 @@ impl Block {
     /// The index of the point at which parameters have the values that `value` gives, if the
     /// block has one; whether it really is that point is for the caller to see.
     pub(super) fn find(&self, value: &impl Fn(usize) -> Option<Value>) -> Option<u64> {
-        let found: Vec<Option<u64>> = self.axes.iter().map(|axis| axis.find(value)).collect();
-        let digits = found.iter().map(|digit| digit.unwrap_or(0)).collect();
-        let mut at = Place { digits, absent: Vec::new() };
+        let conditional = |param: usize| self.whens.iter().any(|(p, _)| *p == param);
+        let candidates: Vec<Vec<u64>> =
+            self.axes.iter().map(|axis| axis.candidates(value, &conditional)).collect();
+        let all = candidates.iter().fold(1_u64, |n, digits| n.saturating_mul(digits.len() as u64));
+        (0..all).find_map(|mut row| {
+            let mut digit = |digits: &Vec<u64>| {
+                let len = digits.len() as u64;
+                let place = usize::try_from(row % len).unwrap_or(0);
+                row /= len;
+                digits[place]
+            };
+            let digits = candidates.iter().map(&mut digit).collect();
+            self.find_at(Place { digits, absent: Vec::new() }, value)
+        })
+    }
+
+    /// The index of the point at these digits, if it has the values that `value` gives.
+    fn find_at(&self, mut at: Place, value: &impl Fn(usize) -> Option<Value>) -> Option<u64> {
         self.absent(&mut at);
-        for (axis, digit) in found.iter().enumerate() {
-            if self.is_gone(axis, &at) {
-                at.digits[axis] = 0;
-            } else if digit.is_none() {
+        for (number, axis) in self.axes.iter().enumerate() {
+            if self.is_gone(number, &at) {
+                at.digits[number] = 0;
+            } else if !axis.agrees(at.digits[number], value, &at.absent) {
                 return None;
             }
         }
@@ -216,13 +271,13 @@ impl Block {
     }
 
     pub(super) fn axis_of(&self, param: usize) -> Option<usize> {
-        self.axes.iter().position(|a| a.params().contains(&param))
+        self.axis_of.get(&param).copied()
     }
 
     /// The parameter that decides the value of a path: its own, or its selector's.
     fn deciding(&self, path: &str, around: &Surroundings<'_>) -> Option<(usize, usize)> {
         let on_axis = |path: &str| {
-            let param = around.param(path)?;
+            let param = *around.places.get(path)?;
             Some((self.axis_of(param)?, param))
         };
         on_axis(path).or_else(|| on_axis((around.selector)(path)?))
@@ -230,14 +285,13 @@ impl Block {
 
     /// The axes that paths depend on, through the conditions of what decides them too.
     fn dependencies(&self, paths: &[String], around: &Surroundings<'_>) -> Vec<usize> {
-        let mut params: Vec<usize> = Vec::new();
+        let mut params: HashSet<usize> = HashSet::new();
         let mut open: Vec<&str> = paths.iter().map(String::as_str).collect();
         while let Some(path) = open.pop() {
             let Some((_, param)) = self.deciding(path, around) else { continue };
-            if !params.contains(&param) {
-                params.push(param);
-                let own = self.conditions.iter().filter(|(p, _)| *p == param);
-                open.extend(own.flat_map(|(_, c)| c.paths()).map(String::as_str));
+            if params.insert(param) {
+                let own = self.conditions.get(&param).into_iter().flatten();
+                open.extend(own.flat_map(Condition::paths).map(String::as_str));
             }
         }
         let mut axes: Vec<usize> = params.iter().filter_map(|p| self.axis_of(*p)).collect();
@@ -248,8 +302,13 @@ impl Block {
 
     fn table(&self, condition: Condition, around: &Surroundings<'_>) -> Result<Table, NoCondition> {
         let axes = self.dependencies(condition.paths(), around);
-        let sources = condition.paths().iter().map(|path| self.source(path, around)).collect();
-        Table::says(condition, sources, axes, &self.axes)
+        let sources: Vec<Source> =
+            condition.paths().iter().map(|path| self.source(path, around)).collect();
+        let params: HashSet<usize> =
+            sources.iter().filter_map(|source| Some(source.place?.1)).collect();
+        let whens = self.whens.iter().enumerate();
+        let needs = whens.filter(|(_, (param, _))| params.contains(param)).map(|(n, _)| n);
+        Table::says(condition, sources, needs.collect(), axes, &self.axes)
     }
 
     fn source(&self, path: &str, around: &Surroundings<'_>) -> Source {
@@ -296,19 +355,25 @@ impl Block {
         let end = self.whens.len();
         let rules = self.excludes.iter().enumerate().map(|(n, t)| (Rule::Exclude(n), end, t));
         whens.chain(rules).find_map(|(rule, before, table)| {
-            let absent = |at: &mut Place| self.absent_before(before, at);
-            let (at, error) = (0..table.pieces())
+            let absent = |at: &mut Place| self.absent_by(table.needs.iter().copied(), at);
+            let (mut at, error) = (0..table.pieces())
                 .into_par_iter()
                 .find_map_first(|piece| table.fault(piece, &self.axes, all, &absent))?;
+            self.absent_before(before, &mut at);
             let values = self.values_at(&at, &table.axes).into_iter();
             let point = values.map(|(param, value)| (paths[param].clone(), value)).collect();
             Some(Fault { block, rule: Some(rule), point, error })
         })
     }
 
-    /// Excluding rules that match nothing.
-    pub(super) fn idle_excludes(&self) -> Vec<usize> {
-        let idle = self.excludes.iter().enumerate().filter(|(_, table)| table.is_idle());
-        idle.map(|(rule, _)| rule).collect()
+    /// The rules that can match something, and whether they match nothing: all but conditions of
+    /// parameters that the block does not have.
+    pub(super) fn rules(&self) -> impl Iterator<Item = (Rule, bool)> + '_ {
+        let whens = self.whens.iter().enumerate();
+        let whens = whens.filter(|(_, (param, _))| self.axis_of(*param).is_some());
+        let excludes = self.excludes.iter().enumerate();
+        whens
+            .map(|(n, (_, table))| (Rule::When(n), table.is_idle()))
+            .chain(excludes.map(|(n, table)| (Rule::Exclude(n), table.is_idle())))
     }
 }

@@ -31,7 +31,12 @@ pub struct NoCondition {
     pub text: String,
     /// What is wrong with it.
     pub why: String,
+    /// The way out.
+    pub hint: &'static str,
 }
+
+/// The way out where the text is in another language.
+const SYNTAX: &str = "such as \"optimizer.lr > 0.05 and model.layers >= 3\"; equal is `==`";
 
 /// Steps after which an evaluation is ended.
 const FUEL: u64 = 20_000;
@@ -53,17 +58,26 @@ impl Condition {
     /// Compiles a condition such as `optimizer.lr > 0.05 and model.layers >= 3`.
     ///
     /// # Errors
-    /// If it is not one, is longer than 4096 bytes, or has more than 400 operators.
+    /// If it is not one, is longer than 4096 bytes, has more than 400 operators, or asks for a
+    /// path and for another below it.
     pub fn new(text: &str) -> Result<Self, NoCondition> {
         if let Some(why) = too_much(text) {
             let start: String = text.chars().take(40).collect();
-            return Err(NoCondition { text: format!("{start}…"), why });
+            return Err(NoCondition {
+                text: format!("{start}…"),
+                why,
+                hint: "write several rules",
+            });
         }
         let expression = ENVIRONMENT
             .compile_expression_owned(text.to_owned())
             .map_err(|error| wrong(text, &error))?;
         let mut paths: Vec<String> = expression.undeclared_variables(true).into_iter().collect();
         paths.sort();
+        if let Some(why) = section_and_value(&paths) {
+            let hint = "give one of the two parameters another name";
+            return Err(NoCondition { text: text.to_owned(), why, hint });
+        }
         let shape = Arc::new(Shape::of(&paths));
         Ok(Self { text: text.to_owned(), paths, expression: Arc::new(expression), shape })
     }
@@ -135,7 +149,18 @@ fn too_much(text: &str) -> Option<String> {
 
 fn wrong(text: &str, error: &minijinja::Error) -> NoCondition {
     let why = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-    NoCondition { text: text.to_owned(), why }
+    NoCondition { text: text.to_owned(), why, hint: SYNTAX }
+}
+
+/// A path that is a section too: in a condition it can be either.
+fn section_and_value(paths: &[String]) -> Option<String> {
+    let is_below = |path: &str, below: &str| {
+        below.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
+    };
+    paths.iter().find_map(|path| {
+        let below = paths.iter().find(|below| is_below(path, below))?;
+        Some(format!("it asks for `{path}` and for `{below}`, as if `{path}` were a section"))
+    })
 }
 
 /// A value as conditions see it.
@@ -255,6 +280,9 @@ mod tests {
         assert!(Condition::new("lr >").is_err());
         assert!(Condition::new("lr = 3").is_err());
         assert!(Condition::new("").is_err());
+        let both = Condition::new("a == 1 and a.b == 2").expect_err("`a` is a section").to_string();
+        assert!(both.contains("as if `a` were a section"), "{both}");
+        assert!(Condition::new("a == 1 and ab.c == 2 and b.a == 1").is_ok());
         let long = vec!["a"; 40_000].join(" + ");
         let error = Condition::new(&long).expect_err("long").to_string();
         assert!(error.contains("more than 4096") && error.len() < 200, "{error}");

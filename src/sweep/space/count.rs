@@ -17,6 +17,14 @@ struct Part {
     rules: Vec<Rule>,
 }
 
+/// An axis of which samples show every combination with others.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Coupled {
+    pub axis: usize,
+    /// Whether of numbers all are shown, and not only the ends.
+    pub every: bool,
+}
+
 /// Rows of a part that one thread counts at a time.
 const PIECE: u64 = 1 << 14;
 
@@ -35,24 +43,24 @@ impl Block {
             attached: Vec::new(),
             rules: vec![Rule::Exclude(n)],
         });
-        let mut parts: Vec<Part> = Vec::new();
+        let mut parts: Vec<Option<Part>> = Vec::new();
+        // The part that has each axis.
+        let mut owner: Vec<Option<usize>> = vec![None; self.axes.len()];
         for mut part in whens.chain(excludes) {
-            let touches = |other: &mut Part| other.axes().any(|a| part.axes().any(|b| a == b));
-            let tied: Vec<Part> = parts.extract_if(.., touches).collect();
-            for other in tied {
+            let mut tied: Vec<usize> = part.axes().filter_map(|axis| owner[axis]).collect();
+            tied.sort_unstable();
+            tied.dedup();
+            for other in tied.into_iter().filter_map(|other| parts[other].take()) {
                 part.walked.extend(other.walked);
                 part.attached.extend(other.attached);
                 part.rules.extend(other.rules);
             }
-            parts.push(part);
-        }
-        for part in &mut parts {
             part.tidy();
+            part.axes().for_each(|axis| owner[axis] = Some(parts.len()));
+            parts.push(Some(part));
         }
-        let free =
-            (0..self.axes.len()).filter(|a| !parts.iter().any(|p| p.axes().any(|b| b == *a)));
-        let free = free.collect();
-        (parts, free)
+        let free = (0..self.axes.len()).filter(|axis| owner[*axis].is_none()).collect();
+        (parts.into_iter().flatten().collect(), free)
     }
 
     /// How many points the block has; if that is more than `limit`, some number above it.
@@ -93,9 +101,9 @@ impl Block {
         let mut total = 0_u64;
         for _ in start..end {
             if self.keeps_row(part, &mut at) {
-                let present = part.attached.iter().filter(|axis| !self.is_gone(**axis, &at));
+                let attached = part.attached.iter();
                 total = total.saturating_add(
-                    present.fold(1, |n, axis| n.saturating_mul(self.axes[*axis].len())),
+                    attached.fold(1, |n, axis| n.saturating_mul(self.firsts(*axis, &at))),
                 );
             }
             step(&mut at.digits, &part.walked, &self.axes);
@@ -113,12 +121,12 @@ impl Block {
                 _ => {}
             }
         }
-        part.walked.iter().all(|axis| at.digits[*axis] == 0 || !self.is_gone(*axis, at))
+        part.walked.iter().all(|axis| self.is_first(*axis, at))
     }
 
     /// Indices of points that together show every combination of the `coupled` axes (of
     /// numbers that no condition speaks of, the ends) and of what does not exist.
-    pub(super) fn samples(&self, coupled: &[usize]) -> impl Iterator<Item = u64> + use<> {
+    pub(super) fn samples(&self, coupled: &[Coupled]) -> impl Iterator<Item = u64> + use<> {
         let (parts, free) = self.parts();
         let mut factors: Vec<Vec<u64>> =
             parts.iter().map(|part| self.sample_part(part, coupled)).collect();
@@ -127,8 +135,8 @@ impl Block {
             digits[axis] = digit;
             self.index(&digits)
         };
-        factors.extend(free.iter().filter(|axis| coupled.contains(axis)).map(|axis| {
-            self.axes[*axis].corners().into_iter().map(|digit| digit_of(*axis, digit)).collect()
+        factors.extend(coupled.iter().filter(|one| free.contains(&one.axis)).map(|one| {
+            self.shown(one).into_iter().map(|digit| digit_of(one.axis, digit)).collect()
         }));
         let empty = self.axes.iter().any(super::axis::Axis::is_empty);
         let all = factors.iter().fold(u64::from(!empty), |n, f| n.saturating_mul(f.len() as u64));
@@ -144,9 +152,11 @@ impl Block {
 
     /// Indices at which a part's rows differ in coupled axes or in what does not exist; the
     /// digits of other parts are 0 in them, so that those of all parts can be added.
-    fn sample_part(&self, part: &Part, coupled: &[usize]) -> Vec<u64> {
-        let shown: Vec<usize> =
-            part.walked.iter().copied().filter(|axis| coupled.contains(axis)).collect();
+    fn sample_part(&self, part: &Part, coupled: &[Coupled]) -> Vec<u64> {
+        let among =
+            |axes: &[usize]| coupled.iter().copied().filter(|c| axes.contains(&c.axis)).collect();
+        let shown: Vec<Coupled> = among(&part.walked);
+        let attached: Vec<Coupled> = among(&part.attached);
         let decides = !shown.is_empty() || part.rules.iter().any(|r| matches!(r, Rule::When(_)));
         let mut seen: HashSet<Vec<u64>> = HashSet::new();
         let mut found = Vec::new();
@@ -155,12 +165,11 @@ impl Block {
         for _ in 0..product(&part.walked, &self.axes).unwrap_or(u64::MAX) {
             if self.keeps_row(part, &mut at) {
                 key.clear();
-                key.extend(shown.iter().map(|axis| at.digits[*axis]));
+                key.extend(shown.iter().map(|one| at.digits[one.axis]));
                 key.extend(at.absent.iter().map(|param| *param as u64));
                 if !seen.contains(&key) {
                     seen.insert(key.clone());
-                    let present = part.attached.iter().copied();
-                    let open = present.filter(|a| coupled.contains(a) && !self.is_gone(*a, &at));
+                    let open = attached.iter().filter(|one| !self.is_gone(one.axis, &at));
                     found.extend(self.spread_over(&at, open));
                 }
                 if !decides {
@@ -172,20 +181,30 @@ impl Block {
         found
     }
 
-    /// The indices of a place with the corners of some more axes.
-    fn spread_over(&self, at: &Place, axes: impl Iterator<Item = usize>) -> Vec<u64> {
+    /// The digits of an axis that stand for all.
+    fn shown(&self, Coupled { axis, every }: &Coupled) -> Vec<u64> {
+        let axis = &self.axes[*axis];
+        if *every { (0..axis.len()).collect() } else { axis.corners() }
+    }
+
+    /// The indices of a place with the digits that stand for all of some more axes.
+    fn spread_over<'c>(&self, at: &Place, axes: impl Iterator<Item = &'c Coupled>) -> Vec<u64> {
         let mut rows = vec![at.digits.clone()];
-        for axis in axes {
-            let corners = self.axes[axis].corners();
+        for one in axes {
+            let mut place = at.clone();
+            let mut shown = self.shown(one);
+            shown.retain(|digit| {
+                place.digits[one.axis] = *digit;
+                self.is_first(one.axis, &place)
+            });
+            let with = |row: &Vec<u64>, digit: u64| {
+                let mut row = row.clone();
+                row[one.axis] = digit;
+                row
+            };
             rows = rows
                 .iter()
-                .flat_map(|row| {
-                    corners.iter().map(|digit| {
-                        let mut row = row.clone();
-                        row[axis] = *digit;
-                        row
-                    })
-                })
+                .flat_map(|row| shown.iter().map(|digit| with(row, *digit)).collect::<Vec<_>>())
                 .collect();
         }
         rows.iter().map(|digits| self.index(digits)).collect()
@@ -204,7 +223,7 @@ impl Part {
         self.attached.sort_unstable();
         self.attached.dedup();
         let walked = &self.walked;
-        self.attached.retain(|axis| !walked.contains(axis));
+        self.attached.retain(|axis| walked.binary_search(axis).is_err());
         self.rules.sort_by_key(|rule| match rule {
             Rule::When(n) => (0, *n),
             Rule::Exclude(n) => (1, *n),

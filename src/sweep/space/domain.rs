@@ -1,6 +1,6 @@
 //! The values that one parameter takes, by index, without holding them all.
-use crate::recipe::Value;
 use crate::recipe::value::short_number;
+use crate::recipe::{Value, exact};
 
 /// The values of a parameter.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +64,16 @@ pub enum DomainError {
         /// Last.
         to: String,
     },
+    /// Values that are equal in the digits that are kept.
+    #[error("{steps} values from {from} to {to} lie too close: they are kept to 12 digits")]
+    TooClose {
+        /// How many.
+        steps: u64,
+        /// First.
+        from: String,
+        /// Last.
+        to: String,
+    },
     /// The step is zero or less.
     #[error("the step must be at least 1, got {0}")]
     NoStep(i64),
@@ -110,16 +120,18 @@ impl Domain {
     /// Numbers at equal distance.
     ///
     /// # Errors
-    /// If the ends are reversed, their distance is no finite number, or there are fewer than two steps.
+    /// If the ends are reversed, their distance is no finite number, there are fewer than two steps,
+    /// or so many that values would repeat.
     pub fn linear(from: f64, to: f64, steps: u64) -> Result<Self, DomainError> {
         range_ends(from, to, steps)?;
-        Ok(Self::Linear { from, to, steps })
+        Self::Linear { from, to, steps }.distinct()
     }
 
     /// Numbers at equal ratio.
     ///
     /// # Errors
-    /// If an end is not above zero, the ends are reversed, or there are fewer than two steps.
+    /// If an end is not above zero, the ends are reversed, or there are fewer than two steps, or so
+    /// many that values would repeat.
     pub fn log(from: f64, to: f64, steps: u64) -> Result<Self, DomainError> {
         for end in [from, to] {
             if end <= 0.0 {
@@ -127,7 +139,7 @@ impl Domain {
             }
         }
         range_ends(from, to, steps)?;
-        Ok(Self::Log { from, to, steps })
+        Self::Log { from, to, steps }.distinct()
     }
 
     /// Whole numbers by a step.
@@ -195,8 +207,11 @@ impl Domain {
     /// The index of a value, if the domain has it.
     #[must_use]
     pub fn find(&self, value: &Value) -> Option<u64> {
+        let wanted = value.canonical();
         if let Self::List(values) = self {
-            return values.iter().position(|v| same(v, value)).map(|i| i as u64);
+            let found = values.iter().position(|v| *v == wanted);
+            let found = found.or_else(|| values.iter().position(|v| same(v, value)));
+            return found.map(|i| i as u64);
         }
         if let Self::Int { from, step, .. } = self {
             let x = value.as_i64().filter(|x| x >= from)?;
@@ -215,7 +230,36 @@ impl Domain {
             return None;
         }
         let index = guess.round() as u64;
-        same(&self.at(index), value).then_some(index)
+        // Of values that lie close together the exact one, which rounding may have moved by one.
+        let near = [index, index.saturating_sub(1), index.saturating_add(1)];
+        let found = near.into_iter().find(|i| *i < self.len() && self.at(*i) == wanted);
+        found.or_else(|| same(&self.at(index), value).then_some(index))
+    }
+
+    /// The same range, if any two neighbours of it differ once they are rounded.
+    fn distinct(self) -> Result<Self, DomainError> {
+        /// Two neighbours further apart than this share of the larger differ in twelve digits.
+        const APART: f64 = 1e-10;
+        /// Values that are compared one by one at most; more that are so close are refused.
+        const MOST: u64 = 1 << 16;
+        let (from, to, steps, is_apart) = match self {
+            Self::Linear { from, to, steps } => {
+                let step = (to - from) / (steps - 1) as f64;
+                let least = (APART * from.abs().max(to.abs())).max(f64::MIN_POSITIVE);
+                (from, to, steps, step > least)
+            }
+            Self::Log { from, to, steps } => {
+                let step = (to.ln() - from.ln()) / (steps - 1) as f64;
+                (from, to, steps, step > APART && from >= f64::MIN_POSITIVE)
+            }
+            Self::List(_) | Self::Int { .. } => return Ok(self),
+        };
+        let differ = |i: u64| self.at(i - 1) != self.at(i);
+        if is_apart || steps <= MOST && (1..steps).all(differ) {
+            return Ok(self);
+        }
+        let shown = |x: f64| exact(&Value::Float(x).canonical());
+        Err(DomainError::TooClose { steps, from: shown(from), to: shown(to) })
     }
 }
 
@@ -314,6 +358,12 @@ mod tests {
         assert!(same(&Value::Float(0.3), &Value::Float(0.1 + 0.2)));
         let list = Domain::list(big.to_vec()).expect("domain");
         assert_eq!(list.find(&big[1]), Some(1));
+        let close = [1_700_000_000.1, 1_700_000_000.2, 1_700_000_000.3].map(Value::Float);
+        let list = Domain::list(close.to_vec()).expect("domain");
+        let range = Domain::linear(1_700_000_000.1, 1_700_000_000.3, 3).expect("domain");
+        for (index, value) in (0..).zip(&close) {
+            assert_eq!((list.find(value), range.find(value)), (Some(index), Some(index)));
+        }
         let all = Domain::int(0, i64::MAX, 1).expect("domain");
         for i in [0, 9_007_199_254_740_993, i64::MAX] {
             let index = all.find(&Value::Int(i)).expect("found");
@@ -331,6 +381,21 @@ mod tests {
         assert!(Domain::int(3, 1, 1).is_err());
         assert!(Domain::int(1, 3, 0).is_err());
         assert!(matches!(Domain::linear(-1e308, 1e308, 3), Err(DomainError::TooWide { .. })));
+        for close in [
+            Domain::linear(1.0, 1.000_000_000_01, 100),
+            Domain::log(1.0, 1.000_000_000_01, 100),
+            Domain::linear(0.0, 1e-322, 50),
+            Domain::linear(0.0, 1.0, u64::MAX),
+        ] {
+            assert!(matches!(close, Err(DomainError::TooClose { .. })), "{close:?}");
+        }
+        for narrow in [
+            Domain::linear(1.0, 1.000_000_000_01, 2),
+            Domain::log(1.0, 1.000_000_1, 100),
+            Domain::log(1e-300, 1e300, 1 << 32),
+        ] {
+            assert!(narrow.is_ok(), "{narrow:?}");
+        }
         let twice = Domain::list(vec![Value::Int(1), Value::Float(1.0)]);
         assert_eq!(twice, Err(DomainError::Twice { value: "1".into(), second: 1 }));
     }

@@ -9,6 +9,7 @@ pub mod condition;
 mod count;
 pub mod domain;
 mod repeats;
+mod rows;
 mod table;
 
 use std::collections::HashSet;
@@ -19,8 +20,9 @@ pub use block::{Exclude, Rule, When};
 pub use condition::{Condition, NoCondition};
 pub use domain::{Domain, DomainError};
 
-use crate::recipe::{Command, Settings, Value, Work, key};
+use crate::recipe::{Command, STEPPED, Settings, Value, Work, key};
 use block::{Block, Surroundings};
+use count::Coupled;
 
 /// What every point starts from.
 #[derive(Debug, Clone, PartialEq)]
@@ -296,7 +298,8 @@ impl Space {
         let selector = |path: &str| {
             key::find(path).filter(|_| trains).and_then(|place| Some(key::KEYS[place].only?.0))
         };
-        f(&Surroundings { paths: &self.paths, base: &base, selector: &selector })
+        let places = self.paths.iter().enumerate().map(|(n, path)| (path.as_str(), n)).collect();
+        f(&Surroundings { paths: &self.paths, places: &places, base: &base, selector: &selector })
     }
 
     /// Every axis with its length, block by block: for messages about size.
@@ -318,26 +321,46 @@ impl Space {
             .collect()
     }
 
-    /// Excluding rules that match no point of a block, as (block, rule).
+    /// Every rule with its block, and whether it is idle: a `when` that holds nowhere, an `exclude`
+    /// that matches nothing. Without the conditions of parameters that the block does not have.
+    pub fn rules(&self) -> impl Iterator<Item = (usize, Rule, bool)> + '_ {
+        let blocks = self.blocks.iter().enumerate();
+        blocks.flat_map(|(b, block)| block.rules().map(move |(rule, idle)| (b, rule, idle)))
+    }
+
+    /// Where a point comes from: its block, and its number within it.
     #[must_use]
-    pub fn idle_excludes(&self) -> Vec<(usize, usize)> {
-        self.blocks
-            .iter()
-            .enumerate()
-            .flat_map(|(b, block)| block.idle_excludes().into_iter().map(move |rule| (b, rule)))
-            .collect()
+    pub fn origin(&self, point: u64) -> Option<(usize, u64)> {
+        self.place(point)
+    }
+
+    /// Which condition of a block says where a parameter exists.
+    #[must_use]
+    pub fn when_of(&self, block: usize, path: &str) -> Option<usize> {
+        let whens = &self.blocks.get(block)?.whens;
+        whens.iter().position(|(param, _)| self.paths[*param] == path)
+    }
+
+    /// The parameter whose existence a condition of a block decides.
+    #[must_use]
+    pub fn conditional(&self, block: usize, when: usize) -> Option<&str> {
+        let (param, _) = self.blocks.get(block)?.whens.get(when)?;
+        self.paths.get(*param).map(String::as_str)
     }
 
     /// Numbers and work of points that together show every combination of the parameters in
-    /// `coupled` (of numbers that no condition speaks of, the ends) and of what does not exist:
-    /// what must be checked of a large grid so that all of it is. Every one is a point, or
-    /// repeats one.
+    /// `coupled` (of numbers that no condition speaks of, the ends; all of [`STEPPED`] ones) and of
+    /// what does not exist: what must be checked of a large grid so that all of it is. Every one
+    /// is a point, or repeats one.
     pub fn samples<'a>(&'a self, coupled: &'a [&str]) -> impl Iterator<Item = (u64, Work)> + 'a {
-        let is_coupled =
-            |axis: &Axis| axis.params().iter().any(|p| coupled.contains(&self.paths[*p].as_str()));
+        let has = |axis: &Axis, paths: &[&str]| {
+            axis.params().iter().any(|p| paths.contains(&self.paths[*p].as_str()))
+        };
         self.blocks.iter().enumerate().flat_map(move |(b, block)| {
-            let axes: Vec<usize> =
-                (0..block.axes().len()).filter(|axis| is_coupled(&block.axes()[*axis])).collect();
+            let axes = block.axes().iter().enumerate().filter(|(_, axis)| has(axis, coupled));
+            let axes: Vec<Coupled> = axes
+                .map(|(number, axis)| Coupled { axis: number, every: has(axis, STEPPED) })
+                .collect();
             block
                 .samples(&axes)
                 .map(move |index| (self.offsets[b] + index, self.work_of(block, index)))

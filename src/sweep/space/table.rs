@@ -17,6 +17,8 @@ pub(super) const MAX_ROWS: u64 = 1 << 31;
 pub(super) struct Table {
     /// The places of the axes, in order.
     pub axes: Vec<usize>,
+    /// Of the block's conditions those that decide which of the values it asks for exist.
+    pub needs: Vec<usize>,
     rows: u64,
     rule: Rule,
 }
@@ -61,6 +63,7 @@ impl Table {
     pub fn says(
         condition: Condition,
         sources: Vec<Source>,
+        needs: Vec<usize>,
         used: Vec<usize>,
         axes: &[Axis],
     ) -> Result<Self, NoCondition> {
@@ -69,16 +72,17 @@ impl Table {
             return Err(NoCondition {
                 text: condition.text().to_owned(),
                 why: format!("it depends on axes with more than {MAX_ROWS} combinations"),
+                hint: "let it speak of fewer parameters, or thin out their ranges",
             });
         };
         let pieces = (0..rows.div_ceil(PIECE)).map(|_| OnceLock::new()).collect();
-        Ok(Self { axes: used, rows, rule: Rule::Says { condition, sources, pieces } })
+        Ok(Self { axes: used, needs, rows, rule: Rule::Says { condition, sources, pieces } })
     }
 
     /// The table of a rule that names values.
     pub fn values(allowed: Vec<Allowed>, used: Vec<usize>, axes: &[Axis]) -> Self {
         let rows = product(&used, axes).unwrap_or(u64::MAX);
-        Self { axes: used, rows, rule: Rule::Values(allowed) }
+        Self { axes: used, needs: Vec::new(), rows, rule: Rule::Values(allowed) }
     }
 
     /// Pieces that have to be worked out.
@@ -89,7 +93,7 @@ impl Table {
         }
     }
 
-    /// Whether the rule holds at a place; `absent` works out what is absent there.
+    /// Whether the rule holds at a place; `absent` works out what is absent there of what it needs.
     pub fn holds(&self, at: &Place, axes: &[Axis], absent: &impl Fn(&mut Place)) -> bool {
         match &self.rule {
             Rule::Says { .. } => {
@@ -140,9 +144,7 @@ impl Table {
         }
         let Rule::Says { pieces, .. } = &self.rule else { return None };
         let (row, error) = pieces.get(usize::try_from(piece).ok()?)?.get()?.as_ref().err()?.clone();
-        let mut at = spread(&self.axes, axes, row);
-        absent(&mut at);
-        Some((at, error))
+        Some((spread(&self.axes, axes, row), error))
     }
 
     /// Whether it is known that no row matches; to be asked after all pieces are worked out.

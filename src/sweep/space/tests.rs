@@ -90,7 +90,8 @@ fn excluding_by_values_and_by_condition() {
         }],
     );
     assert_eq!(shown(&space), ["0 0", "1 0", "1 1", "2 0"]);
-    assert_eq!((space.fault(true), space.idle_excludes()), (None, vec![]));
+    assert_eq!(space.fault(true), None);
+    assert!(space.rules().all(|(_, _, idle)| !idle));
 }
 
 #[test]
@@ -143,7 +144,93 @@ fn huge_spaces_are_counted_without_walking() {
     assert_eq!(space.values(1_234_567).map(|v| v.len()), Some(7));
 }
 
+fn row(cells: &[i64]) -> Vec<Option<Value>> {
+    cells.iter().map(|x| Some(Value::Int(*x))).collect()
+}
+
+#[test]
+fn rows_that_differ_in_what_does_not_exist_only_count_once() {
+    let when = |text: &str, param| When { param, condition: Condition::new(text).expect("text") };
+    let zip = |rows: &[[i64; 2]]| Axis::Rows {
+        params: vec![0, 1],
+        rows: rows.iter().map(|cells| row(cells)).collect(),
+    };
+    let plot = |rows: &[[i64; 2]], text: &str| Plot {
+        axes: vec![zip(rows), ints(2, 2)],
+        whens: vec![when(text, 1)],
+        excludes: vec![],
+    };
+    let own = command(&["a", "b", "c"], vec![plot(&[[0, 0], [0, 9], [1, 9]], "a == 1")]);
+    assert_eq!(shown(&own), ["0 - 0", "0 - 1", "1 9 0", "1 9 1"]);
+    let others = command(&["a", "b", "c"], vec![plot(&[[0, 0], [0, 9]], "c == 1")]);
+    assert_eq!(shown(&others), ["0 - 0", "0 0 1", "0 9 1"]);
+    assert_eq!((own.trials(), others.trials()), (4, 3));
+    // A later block finds them, whatever was given where they do not exist.
+    let later = Plot { axes: vec![ints(0, 2), ints(2, 2)], ..Plot::default() };
+    let both = command(&["a", "b", "c"], vec![plot(&[[0, 0], [0, 9], [1, 9]], "a == 1"), later]);
+    assert_eq!(shown(&both)[4..], ["1 - 0", "1 - 1"]);
+}
+
+#[test]
+fn all_numbers_of_a_stepped_setting_are_sampled() {
+    let of = |path: &str| {
+        let space = command(
+            &[path, "b"],
+            vec![Plot { axes: vec![ints(0, 5), ints(1, 9)], ..Plot::default() }],
+        );
+        space.samples(&[path]).count()
+    };
+    assert_eq!((of("model.kernel"), of("model.layers")), (5, 2));
+}
+
 proptest! {
+    /// Whatever rows vary together, under whatever conditions, and whatever a later block has: no
+    /// trial comes twice, and counting, walking and asking agree.
+    #[test]
+    fn no_two_trials_are_equal(
+        rows in proptest::collection::hash_set([0_i64..3, 0_i64..3, 0_i64..2], 1..6),
+        more in proptest::collection::hash_set([0_i64..3, 0_i64..3, 0_i64..2], 0..5),
+        whens in proptest::collection::vec((0_usize..4, 0_usize..4, 0_i64..3), 0..4),
+        order in 0_usize..3,
+    ) {
+        let names = ["a", "b", "c", "d"];
+        let params = [[0, 1, 2], [2, 1, 0], [1, 0, 2]][order].to_vec();
+        let zip = |rows: &std::collections::HashSet<[i64; 3]>| {
+            let mut rows: Vec<_> = rows.iter().map(|cells| row(cells)).collect();
+            rows.sort_by_key(|row| format!("{row:?}"));
+            Axis::Rows { params: params.clone(), rows }
+        };
+        let mut conditions: Vec<When> = whens
+            .iter()
+            .filter(|(of, param, _)| of < param)
+            .map(|(of, param, x)| When {
+                param: *param,
+                condition: Condition::new(&format!("{} < {x}", names[*of])).expect("condition"),
+            })
+            .collect();
+        conditions.sort_by_key(|when| when.param);
+        let first = Plot { axes: vec![zip(&rows), ints(3, 2)], whens: conditions, excludes: vec![] };
+        let mut plots = vec![first.clone(), Plot { whens: vec![], ..first }];
+        if !more.is_empty() {
+            plots.push(Plot { axes: vec![zip(&more)], ..Plot::default() });
+        }
+        let space = command(&names, plots);
+        let points: Vec<u64> = space.walk(0, space.points()).collect();
+        let distinct: HashSet<String> =
+            points.iter().map(|p| space.work(*p).expect("point").canonical()).collect();
+        prop_assert_eq!(distinct.len(), points.len());
+        prop_assert_eq!(space.trials(), points.len() as u64);
+        prop_assert!((0..space.points()).filter(|p| space.contains(*p)).eq(points.iter().copied()));
+        // Nothing is lost: each number's values are those of some point.
+        for number in 0..space.points() {
+            let (block, index) = space.place(number).expect("a number");
+            prop_assert!(distinct.contains(&space.work_unchecked(block, index).canonical()));
+        }
+        let samples: HashSet<String> =
+            space.samples(&names).map(|(_, work)| work.canonical()).collect();
+        prop_assert!(samples.is_subset(&distinct));
+    }
+
     /// Every kept number has its own values, values stand in a fixed order, and the count is
     /// the number of points that a plain nested loop finds.
     #[test]

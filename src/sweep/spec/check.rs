@@ -169,14 +169,13 @@ fn build(
         );
         return None;
     }
-    let places = declared.places.clone();
-    let rules = declared.rule_spans.clone();
+    let spans = declared.spans();
     let refusal =
         declared.refusal(rounds, &format!(", of which conditions leave more than {max_runs}"));
     let space = match Space::new(declared.paths, work.base.clone(), declared.plots) {
         Ok(space) => space,
         Err(fault) => {
-            mistakes.add(fault_mistake(&fault, &rules, anchor));
+            mistakes.add(fault_mistake(&fault, &spans.rules, anchor));
             return None;
         }
     };
@@ -186,7 +185,7 @@ fn build(
     let limit = max_runs / rounds.count().max(1);
     let trials = space.trials_up_to(limit);
     if let Some(fault) = space.fault(trials <= limit) {
-        mistakes.add(fault_mistake(&fault, &rules, anchor));
+        mistakes.add(fault_mistake(&fault, &spans.rules, anchor));
         return None;
     }
     if trials > limit {
@@ -206,19 +205,8 @@ fn build(
         );
         return None;
     }
-    for (block, rule) in space.idle_excludes() {
-        if let Some(span) = rules.get(block).and_then(|spans| spans.excludes.get(rule)) {
-            mistakes.add(
-                Mistake::new(
-                    span.clone(),
-                    "this excludes nothing: no point matches it",
-                    "matches no point",
-                )
-                .as_warning(),
-            );
-        }
-    }
-    recipes::check_points(&space, work, &places, rounds.folds, mistakes);
+    super::rules::warn_of_idle(&space, &spans.rules, mistakes);
+    recipes::check_points(&space, work, &spans, rounds.folds, mistakes);
     Some(space)
 }
 

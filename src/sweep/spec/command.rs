@@ -2,10 +2,10 @@
 use std::collections::BTreeMap;
 
 use super::mistake::{Mistake, nearest};
-use super::parameters::Declared;
-use super::recipes::Work;
+use super::parameters::{Declared, Spans};
+use super::recipes::{Work, at_point, placed};
 use super::section::Mistakes;
-use super::yaml::{Entry, Kind};
+use super::yaml::{Entry, Kind, Node};
 use crate::recipe;
 use crate::space::{Base, Space};
 
@@ -14,7 +14,7 @@ pub(super) fn command_section(entry: &Entry, mistakes: &mut Mistakes) -> Work {
     for item in mistakes.items(&entry.value, "`command`", "[python, train.py, \"--lr={lr}\"]") {
         let word = match &item.kind {
             Kind::Text(text) => Some(text.clone()),
-            Kind::Int(_) | Kind::Float(_) => item.value().map(|v| recipe::exact(&v)),
+            Kind::Int(_) | Kind::Float(_) => number(item, mistakes),
             _ => None,
         };
         match word {
@@ -29,6 +29,25 @@ pub(super) fn command_section(entry: &Entry, mistakes: &mut Mistakes) -> Work {
         mistakes.wrong_kind(&entry.value, "`command`", "a program and its arguments");
     }
     Work { base: Base::Command(words), given: BTreeMap::new(), anchor: entry.key_span.clone() }
+}
+
+/// A number as the program gets it: in the one spelling that all of its value have, since that is what
+/// makes runs the same; if it is too large for that, as it is written.
+fn number(item: &Node, mistakes: &mut Mistakes) -> Option<String> {
+    let word = recipe::exact(&item.value()?);
+    let Some(written) = item.plain.as_deref().filter(|written| **written != *word) else {
+        return Some(word);
+    };
+    if item.inexact().is_some() {
+        return Some(written.to_owned());
+    }
+    let fact = format!("the program gets `{word}` for `{written}`: a number without quotes");
+    mistakes.add(
+        Mistake::new(item.span.clone(), fact, "not as it is written")
+            .hint(format!("put it in quotes: `\"{written}\"`"))
+            .as_warning(),
+    );
+    Some(word)
 }
 
 /// Parameters that only a point of `include` names, and no word of the command either, are
@@ -76,6 +95,40 @@ pub(super) fn check_variables(declared: &Declared, mistakes: &mut Mistakes) {
             .hint("rename one of them"),
         );
     }
+}
+
+/// A placeholder of a parameter that a point does not have.
+pub(super) fn absent_placeholder(
+    path: &str,
+    (space, point): (&Space, u64),
+    work: &Work,
+    spans: &Spans,
+) -> Mistake {
+    let at = at_point(space, point).unwrap_or_else(|| "at a point".into());
+    let fact = format!("`{{{path}}}` in `command` has no value {at}");
+    let variable = recipe::variable(path);
+    let (rule, label, way) = match placed(space, point, spans) {
+        Some(included) => (
+            Some(included.span.clone()),
+            "this point does not give it",
+            format!("give `{path}` here"),
+        ),
+        None => {
+            let when = space.origin(point).and_then(|(block, _)| {
+                let when = space.when_of(block, path)?;
+                spans.rules.get(block)?.whens.get(when).cloned()
+            });
+            let way = format!("take `{{{path}}}` out of the command");
+            (when, "this condition leaves it out there", way)
+        }
+    };
+    let mistake = match rule {
+        Some(rule) => Mistake::new(rule, fact, label).also(work.anchor.clone(), "in this command"),
+        None => Mistake::new(work.anchor.clone(), fact, "in this command"),
+    };
+    mistake.hint(format!(
+        "{way}; or let the program read `{variable}`, which is unset where there is no value"
+    ))
 }
 
 pub(super) fn unknown_placeholder(path: &str, space: &Space, work: &Work, folds: bool) -> Mistake {

@@ -1,8 +1,8 @@
 //! The domain of one parameter, as a spec writes it: a list, or one of the ranges.
 use super::mistake::Mistake;
 use super::parameters::Shaping;
-use super::recipes::setting_value;
 use super::section::{Mistakes, point_at};
+use super::setting::setting_value;
 use super::yaml::{Entry, Kind, Node};
 use crate::recipe::{Value, key};
 use crate::space::{Domain, DomainError};
@@ -18,6 +18,10 @@ impl Shaping<'_> {
         let path = &self.paths[param];
         if let Some(place) = key::find(path).filter(|_| self.trains()) {
             return setting_value(&key::KEYS[place], node, mistakes);
+        }
+        if let Some(number) = node.inexact() {
+            mistakes.add(number.inexact_mistake(&format!("a value of `{path}`")));
+            return None;
         }
         let value = node.value();
         if value.is_none() {
@@ -99,27 +103,11 @@ impl Shaping<'_> {
 
     /// `{from, to, steps}`, `{log: [a, b], steps}`, `{int: [a, b], step}`.
     fn range(&self, path: &str, entry: &Entry, mistakes: &mut Mistakes) -> Option<Domain> {
-        const SHAPES: &str =
-            "`{from: a, to: b, steps: n}`, `{log: [a, b], steps: n}` or `{int: [a, b], step: n}`";
         let before = mistakes.0.len();
         let parts = mistakes.entries(&entry.value, &format!("the domain of `{path}`"));
-        let known = ["from", "int", "log", "step", "steps", "to"];
-        for part in &parts {
-            if ["uniform", "log_uniform", "normal", "choice"].contains(&part.key.as_str()) {
-                mistakes.add(
-                    Mistake::new(
-                        part.key_span.clone(),
-                        format!(
-                            "`{}` is a domain to sample from, and this sweep walks a grid",
-                            part.key
-                        ),
-                        "no grid of this",
-                    )
-                    .hint(format!("for a grid write {SHAPES}")),
-                );
-            } else if !known.contains(&part.key.as_str()) {
-                mistakes.unknown_key(part, &format!("the domain of `{path}`"), &known);
-            }
+        parts.iter().for_each(|part| known_part(part, path, mistakes));
+        if misfits(&parts, mistakes) {
+            return None;
         }
         let find = |key: &str| parts.iter().copied().find(|e| e.key == key);
         let result = if let Some(log) = find("log") {
@@ -192,6 +180,63 @@ impl Shaping<'_> {
     }
 }
 
+/// The ranges that there are.
+const SHAPES: &str =
+    "`{from: a, to: b, steps: n}`, `{log: [a, b], steps: n}` or `{int: [a, b], step: n}`";
+
+/// Tells of a key that no range has.
+fn known_part(part: &Entry, path: &str, mistakes: &mut Mistakes) {
+    let known = ["from", "int", "log", "step", "steps", "to"];
+    if ["uniform", "log_uniform", "normal", "choice"].contains(&part.key.as_str()) {
+        let fact =
+            format!("`{}` is a domain to sample from, and this sweep walks a grid", part.key);
+        mistakes.add(
+            Mistake::new(part.key_span.clone(), fact, "no grid of this")
+                .hint(format!("for a grid write {SHAPES}")),
+        );
+    } else if !known.contains(&part.key.as_str()) {
+        mistakes.unknown_key(part, &format!("the domain of `{path}`"), &known);
+    }
+}
+
+/// Tells of keys of other ranges than the one that the first key of a range begins, and whether there
+/// are any.
+fn misfits(parts: &[&Entry], mistakes: &mut Mistakes) -> bool {
+    const OF: [(&str, &[&str]); 4] = [
+        ("log", &["log", "steps"]),
+        ("int", &["int", "step"]),
+        ("from", &["from", "to", "steps"]),
+        ("to", &["from", "to", "steps"]),
+    ];
+    let begins = |part: &&Entry| OF.iter().find(|(first, _)| *first == part.key);
+    let Some((first, own)) = parts.iter().find_map(begins) else { return false };
+    let before = mistakes.0.len();
+    let of_others = OF.iter().flat_map(|(_, keys)| *keys).filter(|key| !own.contains(key));
+    let of_others: Vec<&str> = of_others.copied().collect();
+    for part in parts.iter().filter(|part| of_others.contains(&part.key.as_str())) {
+        let hint = match (*first, part.key.as_str()) {
+            ("int", "steps") => {
+                "`step` is the distance of whole numbers: `{int: [1, 100], step: 20}`; so many values \
+                 in all: `{from: 1, to: 100, steps: 5}`"
+                    .to_owned()
+            }
+            ("log" | "from" | "to", "step") => "`steps` is how many values there are; whole numbers by a \
+                 distance: `{int: [1, 100], step: 20}`"
+                .to_owned(),
+            _ => format!("write one of {SHAPES}"),
+        };
+        mistakes.add(
+            Mistake::new(
+                part.key_span.clone(),
+                format!("`{}` does not go with `{first}`", part.key),
+                "of another range",
+            )
+            .hint(hint),
+        );
+    }
+    mistakes.0.len() > before
+}
+
 fn pair(entry: &Entry, mistakes: &mut Mistakes) -> Option<(f64, f64)> {
     if let Kind::List(items) = &entry.value.kind
         && let [a, b] = items.as_slice()
@@ -220,17 +265,12 @@ fn whole_pair(entry: &Entry, mistakes: &mut Mistakes) -> Option<(i64, i64)> {
     {
         return Some((a, b));
     }
-    let (node, expected) = match ends.iter().find(|end| is_beyond_i64(end)) {
-        Some(end) => (end, format!("a whole number from {} to {}", i64::MIN, i64::MAX)),
+    let (node, expected) = match ends.iter().find_map(Node::inexact).as_ref() {
+        Some(end) => (*end, format!("a whole number from {} to {}", i64::MIN, i64::MAX)),
         None => (&entry.value, "two whole numbers, such as `[16, 64]`".to_owned()),
     };
     mistakes.wrong_kind(node, "`int`", &expected);
     None
-}
-
-/// Whether a number without a fraction is too large to be read as whole.
-fn is_beyond_i64(node: &Node) -> bool {
-    matches!(node.kind, Kind::Float(x) if x.fract() == 0.0 && x.abs() > 9_007_199_254_740_992.0)
 }
 
 fn number(entry: &Entry, mistakes: &mut Mistakes) -> Option<f64> {

@@ -29,6 +29,10 @@ pub fn spec(bytes: &[u8]) {
     assert!(numbers.is_sorted_by(|a, b| a < b));
     assert_eq!(numbers.len() as u64, spec.runs());
     assert!(spec.runs() <= MOST);
+    let first = numbers.iter().take(64).filter_map(|number| spec.run(*number));
+    let mut ids: Vec<_> = first.map(|run| run.id).collect();
+    ids.sort_unstable();
+    assert!(ids.is_sorted_by(|a, b| a < b), "two runs are one");
     let ends = numbers.iter().take(3).chain(numbers.last());
     for number in ends {
         let run = spec.run(*number).expect("it is one of the numbers");

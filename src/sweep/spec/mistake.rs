@@ -82,6 +82,8 @@ impl SpecErrors {
     /// These mistakes of a file, in the order of its lines.
     pub(crate) fn of(file: &str, text: &str, mut mistakes: Vec<Mistake>) -> Self {
         mistakes.sort_by_key(|m| (m.warning, m.span.start));
+        // A section that blocks share is read for each.
+        mistakes.dedup();
         Self { file: file.into(), text: text.into(), mistakes }
     }
 
@@ -172,8 +174,32 @@ fn shown_span(source: &str, span: &Range<usize>) -> Range<usize> {
 /// The known word nearest to one that isn't known, if one is near enough.
 #[must_use]
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    all_nearest(word, known).pop()
+}
+
+/// A question after the known words nearest to one that isn't known, if any is near enough.
+#[must_use]
+pub fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let found = all_nearest(word, known);
+    (!found.is_empty()).then(|| did_you_mean(&found))
+}
+
+/// A question after some words.
+#[must_use]
+pub fn did_you_mean(words: &[&str]) -> String {
+    let ticked: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    match ticked.as_slice() {
+        [head @ .., last] if !head.is_empty() => {
+            format!("did you mean {} or {last}?", head.join(", "))
+        }
+        _ => format!("did you mean {}?", ticked.concat()),
+    }
+}
+
+/// The known words that are equally near, if they are near enough.
+fn all_nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let plain = word.to_lowercase().replace(['-', ' '], "_");
-    known
+    let scored = known
         .into_iter()
         .map(|candidate| {
             let close = strsim::osa_distance(&plain, candidate) <= 2;
@@ -182,9 +208,19 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
             let score = if tail { 1.5 } else { alike + if close { 0.2 } else { 0.0 } };
             (score, candidate)
         })
-        .filter(|(score, _)| *score >= 0.85)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
+        .filter(|(score, _)| *score >= 0.85);
+    let mut best = 0.0;
+    let mut found = Vec::new();
+    for (score, candidate) in scored {
+        if score > best {
+            best = score;
+            found.clear();
+        }
+        if score >= best {
+            found.push(candidate);
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -203,6 +239,11 @@ mod tests {
             assert_eq!(nearest(typo, keys), Some(word), "{typo}");
         }
         assert_eq!(nearest("zebra", keys), None);
+        let hint = suggestion("kind", ["model.kind", "epochs", "optimizer.kind", "schedule.kind"]);
+        let all = "did you mean `model.kind`, `optimizer.kind` or `schedule.kind`?";
+        assert_eq!(hint.as_deref(), Some(all));
+        assert_eq!(suggestion("epoch", keys).as_deref(), Some("did you mean `epochs`?"));
+        assert_eq!(suggestion("zebra", keys), None);
     }
 
     #[test]

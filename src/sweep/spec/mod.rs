@@ -18,6 +18,7 @@ mod rounds;
 mod rules;
 pub mod schema;
 pub(crate) mod section;
+mod setting;
 mod size;
 pub mod slurm;
 pub mod stages;

@@ -2,13 +2,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
-use super::mistake::{Mistake, nearest};
-use super::recipes::{Work, synonym};
+use super::mistake::{Mistake, did_you_mean, suggestion};
+use super::recipes::Work;
 use super::rules::ordered;
-use super::section::Mistakes;
+use super::section::{Mistakes, point_at};
+use super::setting::synonym;
 use super::yaml::{Entry, Kind, Node};
 use crate::recipe::{Value, key};
-use crate::space::{Axis, Base, Domain, Plot};
+use crate::space::{Axis, Base, Domain, Plot, When};
 
 /// Everything declared about the space, not yet built.
 pub(super) struct Declared {
@@ -27,6 +28,33 @@ pub(super) struct Declared {
 pub(super) struct RuleSpans {
     pub whens: Vec<Range<usize>>,
     pub excludes: Vec<Range<usize>>,
+    /// Of a block of points on top, the points.
+    pub points: Vec<Included>,
+}
+
+/// Where a point of `include` stands.
+#[derive(Debug, Clone)]
+pub(super) struct Included {
+    /// What to point at for the point itself.
+    pub span: Range<usize>,
+    /// Its parameters.
+    pub params: Vec<(String, Range<usize>)>,
+}
+
+/// Where what shapes a space stands.
+#[derive(Debug, Clone)]
+pub(super) struct Spans {
+    /// Where each parameter is declared.
+    pub places: BTreeMap<String, Range<usize>>,
+    /// Where the rules of each block stand.
+    pub rules: Vec<RuleSpans>,
+}
+
+impl Declared {
+    /// Where all of it stands.
+    pub fn spans(&self) -> Spans {
+        Spans { places: self.places.clone(), rules: self.rule_spans.clone() }
+    }
 }
 
 pub(super) fn declare(
@@ -35,7 +63,8 @@ pub(super) fn declare(
     mistakes: &mut Mistakes,
 ) -> Option<Declared> {
     let find = |key: &str| entries.iter().copied().find(|e| e.key == key);
-    let mut shaping = Shaping { work, paths: Vec::new(), places: BTreeMap::new() };
+    let mut shaping =
+        Shaping { work, paths: Vec::new(), places: BTreeMap::new(), passed: Vec::new() };
     let common = Sections::of(entries);
     let anchor = ["parameters", "sweeps", "zip", "include"]
         .iter()
@@ -59,14 +88,20 @@ pub(super) fn declare(
             shaping.block(&[&own, &common], &mut plots, &mut rule_spans, mistakes);
         }
         if plots.is_empty() && mistakes.0.len() == before {
-            mistakes.wrong_kind(&sweeps.value, "`sweeps`", "a list of blocks");
+            mistakes.add(
+                Mistake::new(point_at(sweeps), "`sweeps` has no block", "an empty list")
+                    .hint("remove it, or give it blocks: `[{parameters: {…}}, {parameters: {…}}]`"),
+            );
         }
     } else {
         shaping.block(&[&common], &mut plots, &mut rule_spans, mistakes);
     }
+    if mistakes.0.len() == before {
+        shaping.nowhere(&rule_spans, mistakes);
+    }
     if let Some(include) = find("include") {
-        shaping.include(include, &mut plots, mistakes);
-        rule_spans.push(RuleSpans::default());
+        let points = shaping.include(include, &mut plots, mistakes);
+        rule_spans.push(RuleSpans { points, ..RuleSpans::default() });
     }
     let usable = !mistakes.0[before..].iter().any(|m| !m.warning);
     usable.then_some(Declared {
@@ -105,6 +140,9 @@ pub(super) struct Shaping<'w> {
     pub(super) work: &'w Work,
     pub(super) paths: Vec<String>,
     places: BTreeMap<String, Range<usize>>,
+    /// Rules that blocks share and one passed over: where they stand, and where the parameter that
+    /// the block lacks.
+    pub(super) passed: Vec<(Range<usize>, Range<usize>, String)>,
 }
 
 impl Shaping<'_> {
@@ -149,12 +187,19 @@ impl Shaping<'_> {
             }
         }
         axes.sort_by_key(|a| a.params().iter().min().copied());
-        let whens =
-            sections.iter().filter_map(|s| s.when).flat_map(|e| self.whens(e, mistakes)).collect();
+        let mut whens: Vec<(When, Range<usize>)> = Vec::new();
+        for entry in sections.iter().filter_map(|s| s.when) {
+            // As of axes, a block's own take the place of those that all blocks share.
+            let mut more = self.whens(entry, mistakes);
+            more.retain(|(when, _)| !whens.iter().any(|(own, _)| own.param == when.param));
+            whens.extend(more);
+        }
         let mut excludes = Vec::new();
         let mut rules = RuleSpans::default();
-        for entry in sections.iter().filter_map(|s| s.exclude) {
-            for (rule, span) in self.excludes(entry, &spans, mistakes) {
+        for (level, part) in sections.iter().enumerate() {
+            let Some(entry) = part.exclude else { continue };
+            let is_shared = level > 0;
+            for (rule, span) in self.excludes(entry, &spans, is_shared, mistakes) {
                 excludes.push(rule);
                 rules.excludes.push(span);
             }
@@ -265,8 +310,9 @@ impl Shaping<'_> {
             "names nothing",
         );
         let stripped = path.strip_prefix("train.").filter(|p| key::find(p).is_some());
-        mistakes.add(match stripped.or_else(|| synonym(path)).or_else(|| nearest(path, known)) {
-            Some(word) => shown.hint(format!("did you mean `{word}`?")),
+        let one = stripped.or_else(|| synonym(path)).map(|word| did_you_mean(&[word]));
+        mistakes.add(match one.or_else(|| suggestion(path, known)) {
+            Some(hint) => shown.hint(hint),
             None => shown.hint("`dlgrid schema --format markdown` lists all settings"),
         });
         None

@@ -2,13 +2,13 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
-use super::command::{command_section, unknown_placeholder};
+use super::command::{absent_placeholder, command_section, unknown_placeholder};
 use super::mistake::{Mistake, nearest};
+use super::parameters::{Included, Spans};
 use super::section::{Mistakes, point_at};
+use super::setting::{setting_value, unknown_setting};
 use super::yaml::{Entry, Kind, Node};
-use crate::recipe::{
-    COUPLED, Fold, Recipe, SettingError, Settings, Value, Work as RunWork, describe, key,
-};
+use crate::recipe::{COUPLED, Fold, Recipe, SettingError, Settings, Work as RunWork, key};
 use crate::space::{Base, Space};
 
 /// What every point starts from, and where the spec says so.
@@ -119,111 +119,11 @@ impl TrainWalk {
     }
 }
 
-/// Takes a node as a value of a setting, or says why it isn't one.
-pub(super) fn setting_value(key: &key::Key, node: &Node, mistakes: &mut Mistakes) -> Option<Value> {
-    let value = node.value();
-    let empty_allowed = key.preset == key::Preset::Fixed(key::Lit::Null);
-    if let Some(value) = &value {
-        if let Some(good) = key.kind.admit(value) {
-            return Some(good);
-        }
-        if *value == Value::Null && empty_allowed {
-            return Some(Value::Null);
-        }
-    }
-    let found = value.as_ref().map_or_else(|| "a map".to_owned(), describe);
-    let expected =
-        value.as_ref().map_or_else(|| key.kind.expected(), |v| key.kind.expected_instead_of(v));
-    let mistake = Mistake::new(
-        node.span.clone(),
-        format!("`{}` must be {expected}, got {found}", key.path),
-        // A long list stands above already.
-        if expected.len() > 60 {
-            "not one of these".into()
-        } else {
-            format!("expected {expected}")
-        },
-    );
-    mistakes.add(match setting_hint(key, value.as_ref()) {
-        Some(hint) => mistake.hint(hint),
-        None => mistake,
-    });
-    None
-}
-
-fn setting_hint(key: &key::Key, value: Option<&Value>) -> Option<String> {
-    let text = value?.as_text();
-    match (&key.kind, text) {
-        (key::Kind::Choice(words), Some(text)) => {
-            nearest(text, words.iter().copied()).map(|word| format!("did you mean `{word}`?"))
-        }
-        (key::Kind::Int { .. } | key::Kind::Float { .. }, Some(text)) => {
-            text.parse::<f64>().is_ok().then(|| "remove the quotes".into())
-        }
-        (_, None)
-            if matches!(value, Some(Value::List(_)))
-                && !matches!(key.kind, key::Kind::Interval) =>
-        {
-            Some(format!("to vary it, move it to `parameters`: `{}: …`", key.path))
-        }
-        _ => None,
-    }
-}
-
-fn unknown_setting(entry: &Entry, prefix: &str, what: &str, mistakes: &mut Mistakes) {
-    let here: Vec<&str> = key::KEYS
-        .iter()
-        .filter_map(|k| {
-            if prefix.is_empty() {
-                Some(k.path)
-            } else {
-                k.path.strip_prefix(prefix)?.strip_prefix('.')
-            }
-        })
-        .collect();
-    let mut first: Vec<&str> = here.iter().map(|p| p.split('.').next().unwrap_or(p)).collect();
-    first.dedup();
-    let mistake = Mistake::new(
-        entry.key_span.clone(),
-        format!("unknown key `{}` in {what}", entry.key),
-        "not a setting of a recipe",
-    );
-    let everywhere = key::KEYS.iter().map(|k| k.path);
-    let word = synonym(&entry.key)
-        .or_else(|| nearest(&entry.key, first.iter().copied()))
-        .or_else(|| nearest(&entry.key, everywhere));
-    mistakes.add(match word {
-        Some(word) => mistake.hint(format!("did you mean `{word}`?")),
-        None => mistake.hint(format!("known are {}", super::section::ticked(&first))),
-    });
-}
-
-/// Words of other tools that no distance between letters finds.
-pub(super) fn synonym(word: &str) -> Option<&'static str> {
-    Some(match word.to_lowercase().replace('-', "_").as_str() {
-        "learning_rate" | "lr" => "optimizer.lr",
-        "num_epochs" | "n_epochs" | "max_epochs" => "epochs",
-        "bs" | "batch" => "batch_size",
-        "dataset" | "data_set" => "data.set",
-        "hidden" | "hidden_size" | "units" | "hidden_units" => "model.width",
-        "depth" | "num_layers" | "hidden_layers" => "model.layers",
-        "wd" | "decay" => "optimizer.weight_decay",
-        "opt" | "optim" => "optimizer",
-        "momentum" => "optimizer.momentum",
-        "crop" | "random_crop" | "translate" => "augment.shift",
-        "hflip" | "horizontal_flip" => "augment.flip",
-        "rotation" | "degrees" => "augment.rotate",
-        "erase" | "random_erasing" => "augment.cutout",
-        "regularization" | "regularisation" => "regularize",
-        _ => return None,
-    })
-}
-
 /// Builds every recipe of the space and tells each different fault once, with a point that has it.
 pub(super) fn check_points(
     space: &Space,
     work: &Work,
-    places: &BTreeMap<String, Range<usize>>,
+    spans: &Spans,
     folds: Option<u32>,
     mistakes: &mut Mistakes,
 ) {
@@ -242,24 +142,28 @@ pub(super) fn check_points(
                 if let Err(unknown) = command.words(0, fold)
                     && told.insert(unknown.path.clone())
                 {
-                    mistakes.add(unknown_placeholder(&unknown.path, space, work, folds.is_some()));
+                    let path = &unknown.path;
+                    mistakes.add(match space.paths().contains(path) {
+                        true => absent_placeholder(path, (space, point), work, spans),
+                        false => unknown_placeholder(path, space, work, folds.is_some()),
+                    });
                 }
             }
             RunWork::Train(settings) => {
                 let recipe = Recipe::new(&settings);
                 for error in recipe.as_ref().err().into_iter().flatten() {
                     if told.insert(error.to_string()) {
-                        mistakes.add(setting_mistake(error, space, point, work, places));
+                        mistakes.add(setting_mistake(error, space, point, work, spans));
                     }
                 }
                 if let (Ok(recipe), Some(folds)) = (&recipe, folds)
                     && let Some(fact) = super::folds::too_many(&recipe.data, folds)
                     && told.insert(fact.clone())
                 {
-                    mistakes.add(super::folds::mistake(fact, work, places));
+                    mistakes.add(super::folds::mistake(fact, work, &spans.places));
                 }
                 let here = (space, point);
-                idle(&settings, here, work, places, &mut told, &mut idle_everywhere, mistakes);
+                idle(&settings, here, work, spans, &mut told, &mut idle_everywhere, mistakes);
             }
         }
         if told.len() >= 50 {
@@ -285,7 +189,7 @@ fn idle(
     settings: &Settings,
     (space, point): (&Space, u64),
     work: &Work,
-    places: &BTreeMap<String, Range<usize>>,
+    spans: &Spans,
     told: &mut HashSet<String>,
     everywhere: &mut Option<HashSet<&'static str>>,
     mistakes: &mut Mistakes,
@@ -297,18 +201,21 @@ fn idle(
         .map(|(_, key)| key)
         .collect();
     for key in &idle {
-        if !space.gives(point, key.path) || !told.insert(format!("idle {}", key.path)) {
+        let included = placed(space, point, spans);
+        let which = if included.is_some() { "included" } else { "idle" };
+        if !space.gives(point, key.path) || !told.insert(format!("{which} {}", key.path)) {
             continue;
         }
         let Some((selector, choices)) = key.only else { continue };
         let chosen = settings.at(selector);
-        let span = places.get(key.path).cloned().unwrap_or_else(|| work.anchor.clone());
-        let condition = match choices {
-            [one] => format!("{selector} == '{one}'"),
-            many => format!(
-                "{selector} in [{}]",
-                many.iter().map(|c| format!("'{c}'")).collect::<Vec<_>>().join(", ")
-            ),
+        let span = place_of(key.path, included, spans);
+        let span = span.unwrap_or_else(|| work.anchor.clone());
+        let hint = match included {
+            Some(_) => format!("leave `{}` out of this point", key.path),
+            None => {
+                let condition = one_of(selector, choices);
+                format!("say where it exists: `when: {{{}: \"{condition}\"}}`", key.path)
+            }
         };
         mistakes.add(
             Mistake::new(
@@ -316,7 +223,7 @@ fn idle(
                 format!("`{}` does nothing when `{selector}` is `{chosen}`", key.path),
                 "would make trials that differ in name only",
             )
-            .hint(format!("say where it exists: `when: {{{}: \"{condition}\"}}`", key.path)),
+            .hint(hint),
         );
     }
     let here: HashSet<&'static str> =
@@ -327,32 +234,53 @@ fn idle(
     });
 }
 
+/// The condition that a choice is one of some.
+fn one_of(selector: &str, choices: &[&str]) -> String {
+    match choices {
+        [one] => format!("{selector} == '{one}'"),
+        many => format!(
+            "{selector} in [{}]",
+            many.iter().map(|c| format!("'{c}'")).collect::<Vec<_>>().join(", ")
+        ),
+    }
+}
+
+/// The point of `include` that a point comes from.
+pub(super) fn placed<'s>(space: &Space, point: u64, spans: &'s Spans) -> Option<&'s Included> {
+    let (block, row) = space.origin(point)?;
+    spans.rules.get(block)?.points.get(usize::try_from(row).ok()?)
+}
+
+/// Where a parameter of a point stands: in its own point of `include`, or where it is declared.
+fn place_of(path: &str, included: Option<&Included>, spans: &Spans) -> Option<Range<usize>> {
+    let own = included.and_then(|point| point.params.iter().find(|(own, _)| own == path));
+    own.map(|(_, span)| span).or_else(|| spans.places.get(path)).cloned()
+}
+
+/// `at the point optimizer.lr = 0.1, …`; nothing where no parameter has a value.
+pub(super) fn at_point(space: &Space, point: u64) -> Option<String> {
+    let cells: Vec<String> = space
+        .paths()
+        .iter()
+        .zip(space.values(point)?)
+        .filter_map(|(path, value)| value.map(|v| format!("{path} = {v}")))
+        .take(6)
+        .collect();
+    (!cells.is_empty()).then(|| format!("at the point {}", cells.join(", ")))
+}
+
 fn setting_mistake(
     error: &SettingError,
     space: &Space,
     point: u64,
     work: &Work,
-    places: &BTreeMap<String, Range<usize>>,
+    spans: &Spans,
 ) -> Mistake {
     let path = error.path();
-    let span = places
-        .get(path)
-        .or_else(|| work.given.get(path))
-        .cloned()
+    let span = place_of(path, placed(space, point, spans), spans)
+        .or_else(|| work.given.get(path).cloned())
         .unwrap_or_else(|| work.anchor.clone());
-    let label = match space.values(point).filter(|_| !space.paths().is_empty()) {
-        Some(values) => {
-            let cells: Vec<String> = space
-                .paths()
-                .iter()
-                .zip(values)
-                .filter_map(|(path, value)| value.map(|v| format!("{path} = {v}")))
-                .take(6)
-                .collect();
-            format!("at the point {}", cells.join(", "))
-        }
-        None => "in this recipe".into(),
-    };
+    let label = at_point(space, point).unwrap_or_else(|| "in this recipe".into());
     let mistake = Mistake::new(span, error.to_string(), label);
     match error {
         SettingError::Missing { path: "data.set" } => mistake.hint(format!(

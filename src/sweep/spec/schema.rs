@@ -2,7 +2,8 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::slurm::{KEYS as SLURM, SlurmKind};
-use crate::recipe::key::{Bound, KEYS, Key, Kind, Preset};
+use super::stages;
+use crate::recipe::key::{Bound, KEYS, Key, Kind, Lit, Preset, SYNONYMS};
 
 /// The JSON Schema (draft 2020-12) of a spec.
 #[must_use]
@@ -18,17 +19,17 @@ pub fn json_schema() -> Json {
         },
     });
     let mut properties = json!({
-        "name": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", "description": "the sweep's name; the file's name where it is left out"},
+        "name": {"type": "string", "pattern": "^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?$", "not": {"pattern": "^([Cc][Oo][Nn]|[Pp][Rr][Nn]|[Aa][Uu][Xx]|[Nn][Uu][Ll])$"}, "description": "the sweep's name; the file's name where it is left out"},
         "description": {"type": "string", "description": "what the sweep asks, for people"},
-        "train": nested(KEYS),
+        "train": train(),
         "command": {"type": "array", "minItems": 1, "items": {"type": ["string", "number"]}, "description": "any program; `{path}` stands for a parameter's value"},
-        "seeds": {"oneOf": [{"type": "integer", "minimum": 1}, {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}], "description": "how many seeds every trial is run with, or which"},
+        "seeds": {"oneOf": seeds(100_000), "description": "how many seeds every trial is run with, or which"},
         "short": {"type": "object", "properties": {"epochs": {"type": "integer", "minimum": 1}}, "required": ["epochs"], "additionalProperties": false, "description": "the search trains less; the stages after it train as `train.epochs` says"},
-        "confirm": {"type": "object", "properties": {"top": {"type": "integer", "minimum": 1}, "seeds": {"oneOf": [{"type": "integer", "minimum": 1}, {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}]}}, "required": ["top", "seeds"], "additionalProperties": false, "description": "runs the best trials again: how many, and on how many fresh seeds, or which"},
+        "confirm": {"type": "object", "properties": {"top": {"type": "integer", "minimum": 1, "maximum": stages::MOST_TRIALS}, "seeds": {"oneOf": seeds(stages::MOST)}}, "required": ["top", "seeds"], "additionalProperties": false, "description": "runs the best trials again: how many, and on how many fresh seeds, or which"},
         "folds": {"type": "integer", "minimum": 2, "maximum": 1000, "description": "k of a k-fold cross-validation: every trial is run k times with every seed, each time with another part of the training samples held back"},
-        "objective": {"type": "object", "properties": {"maximize": {"type": "string"}, "minimize": {"type": "string"}, "at": {"enum": ["last", "best"]}}, "additionalProperties": false, "description": "what the leaderboard ranks by"},
+        "objective": {"type": "object", "properties": {"maximize": {"type": "string"}, "minimize": {"type": "string"}, "at": {"enum": ["last", "best"]}}, "additionalProperties": false, "oneOf": [{"required": ["maximize"]}, {"required": ["minimize"]}], "description": "what the leaderboard ranks by"},
         "search": {"enum": ["grid"], "description": "how the space is walked"},
-        "checkpoint": {"type": "string", "description": "time between two checkpoints of a run, such as `5m`"},
+        "checkpoint": {"type": "string", "pattern": LENGTH, "description": "time between two checkpoints of a run, such as `5m`"},
         "fuse": {"oneOf": [{"enum": ["auto", "off"]}, {"type": "integer", "minimum": 2, "maximum": 4096}], "description": "whether runs whose tensors have the same shapes are trained together: where it is known to be faster, never, or wherever it can be done, so many at most"},
         "include": {"type": "array", "items": {"type": "object"}, "description": "points on top of the grid"},
         "sweeps": {"type": "array", "items": block, "description": "a union of blocks; duplicates count once"},
@@ -57,49 +58,87 @@ pub fn json_schema() -> Json {
         "additionalProperties": false,
         "properties": properties,
         "oneOf": [{"required": ["train"]}, {"required": ["command"]}],
+        "$defs": {"domain": domain()},
     })
 }
 
+/// A length of time, such as `1h30m`.
+const LENGTH: &str = r"^\s*(([0-9]+\.?[0-9]*|\.[0-9]+)\s*(s|sec|m|min|h|d)\s*)+$";
+
+/// How many seeds, or which.
+fn seeds(most: i64) -> Json {
+    json!([
+        {"type": "integer", "minimum": 1, "maximum": most},
+        {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1, "uniqueItems": true},
+    ])
+}
+
 fn factor(preset: &str) -> Json {
-    json!({"type": "string", "pattern": "^x[0-9.]+$", "description": format!("a factor (`x{preset}`)")})
+    json!({"type": "string", "pattern": r"^x\s*0*([1-9](\.[0-9]*)?|1[0-5](\.[0-9]*)?|16(\.0*)?)$", "description": format!("a factor (`x{preset}`)")})
 }
 
 fn parameters() -> Json {
-    let domain = json!({"description": "a list, {from, to, steps}, {log: [a, b], steps} or {int: [a, b], step}"});
     let known: Map<String, Json> = KEYS
         .iter()
         .map(|key| {
-            let mut domain = domain.clone();
-            domain["description"] = json!(format!(
-                "{}: {}",
-                key.doc,
-                domain["description"].as_str().unwrap_or_default()
-            ));
-            (key.path.to_owned(), domain)
+            let description = format!("{}: {DOMAINS}", key.doc);
+            (key.path.to_owned(), json!({"$ref": "#/$defs/domain", "description": description}))
         })
         .collect();
-    json!({"type": "object", "properties": known})
+    let others = json!({"$ref": "#/$defs/domain"});
+    json!({"type": "object", "properties": known, "additionalProperties": others})
 }
 
-/// Settings by dotted path as nested objects.
-fn nested(keys: &[Key]) -> Json {
+const DOMAINS: &str = "a list, {from, to, steps}, {log: [a, b], steps} or {int: [a, b], step}";
+
+/// What a parameter varies over: one value, a list, or one of the ranges.
+fn domain() -> Json {
+    let range = |ends: Json, required: &[&str]| json!({"type": "object", "properties": ends, "required": required, "additionalProperties": false});
+    let steps = json!({"type": "integer", "minimum": 2});
+    let ends =
+        |of: &str| json!({"type": "array", "items": {"type": of}, "minItems": 2, "maxItems": 2});
+    let above_0 = json!({"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}, "minItems": 2, "maxItems": 2});
+    json!({"description": DOMAINS, "oneOf": [
+        {"type": ["string", "number", "boolean", "null"]},
+        {"type": "array", "minItems": 1},
+        range(json!({"from": {"type": "number"}, "to": {"type": "number"}, "steps": steps}), &["from", "to", "steps"]),
+        range(json!({"log": above_0, "steps": steps}), &["log", "steps"]),
+        range(json!({"int": ends("integer"), "step": {"type": "integer", "minimum": 1}}), &["int"]),
+    ]})
+}
+
+/// The settings of a recipe as nested objects. Below `train` and in its sections they may also stand by
+/// their dotted paths.
+fn train() -> Json {
+    let mut schema = section("");
+    schema["description"] = json!("the recipe of the built-in trainer");
+    schema
+}
+
+/// What stands below a section, whose path ends with a dot or is empty.
+fn section(prefix: &str) -> Json {
     let mut properties = Map::new();
-    for key in keys {
-        let mut at = &mut properties;
-        let mut parts = key.path.split('.').peekable();
-        while let Some(part) = parts.next() {
-            if parts.peek().is_none() {
-                at.insert(part.to_owned(), setting(key));
-                break;
+    for key in KEYS {
+        let Some(rest) = key.path.strip_prefix(prefix) else { continue };
+        let parts: Vec<usize> = rest.match_indices('.').map(|(at, _)| at).collect();
+        for end in &parts {
+            let name = &rest[..*end];
+            if !properties.contains_key(name) {
+                properties.insert(name.to_owned(), section(&format!("{prefix}{name}.")));
             }
-            let section = at.entry(part).or_insert_with(
-                || json!({"type": "object", "properties": {}, "additionalProperties": false}),
-            );
-            let Some(below) = section["properties"].as_object_mut() else { break };
-            at = below;
         }
+        let schema = match parts.is_empty() {
+            true => setting(key),
+            false => json!({"$ref": reference(key.path)}),
+        };
+        properties.insert(rest.to_owned(), schema);
     }
-    json!({"type": "object", "properties": properties, "additionalProperties": false, "description": "the recipe of the built-in trainer"})
+    json!({"type": "object", "properties": properties, "additionalProperties": false})
+}
+
+/// Where the schema of a setting stands.
+fn reference(path: &str) -> String {
+    format!("#/properties/train/properties/{}", path.replace('.', "/properties/"))
 }
 
 fn setting(key: &Key) -> Json {
@@ -119,15 +158,32 @@ fn setting(key: &Key) -> Json {
             schema
         }
         Kind::Bool => json!({"type": "boolean"}),
-        Kind::Choice(words) => json!({"enum": words}),
+        Kind::Choice(words) => {
+            let others = SYNONYMS.iter().filter(|(_, word)| words.contains(word));
+            let all = words.iter().copied().chain(others.map(|(other, _)| *other));
+            json!({"enum": all.collect::<Vec<_>>()})
+        }
         Kind::Text => json!({"type": "string", "minLength": 1}),
         Kind::Interval => {
             json!({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2})
         }
     };
+    if key.preset == Preset::Fixed(Lit::Null) {
+        schema = or_null(schema);
+    }
     schema["description"] = json!(key.doc);
     if let Preset::Fixed(lit) = key.preset {
         schema["default"] = lit.value().to_json();
+    }
+    schema
+}
+
+/// The same, or nothing.
+fn or_null(mut schema: Json) -> Json {
+    if let Some(words) = schema.get_mut("enum").and_then(Json::as_array_mut) {
+        words.push(Json::Null);
+    } else {
+        schema["type"] = json!([schema["type"].take(), "null"]);
     }
     schema
 }
@@ -142,7 +198,9 @@ fn slurm() -> Json {
                 }
                 SlurmKind::Count => json!({"type": ["integer", "null"], "minimum": 1}),
                 SlurmKind::Whole => json!({"type": ["integer", "null"]}),
-                SlurmKind::CountOrText => json!({"type": ["integer", "string", "null"]}),
+                SlurmKind::CountOrText => {
+                    json!({"type": ["integer", "string", "null"], "minimum": 1})
+                }
                 SlurmKind::CountOrAuto => {
                     json!({"oneOf": [{"type": "integer", "minimum": 1}, {"enum": ["auto", null]}]})
                 }
@@ -214,11 +272,44 @@ mod tests {
             }
             assert_eq!(at["description"], key.doc, "{}", key.path);
         }
+        for path in ["optimizer.lr", "model.kind"] {
+            let at = reference(path);
+            let dotted = &schema["properties"]["train"]["properties"][path];
+            assert_eq!(dotted["$ref"], at.as_str());
+            assert!(schema.pointer(&at[1..]).is_some(), "{at}");
+        }
         let top: Vec<&str> =
             schema["properties"].as_object().expect("map").keys().map(String::as_str).collect();
         let mut expected = super::super::check::TOP.to_vec();
         expected.sort_unstable();
         assert_eq!(top, expected);
+    }
+
+    /// What the parser takes, and what it refuses.
+    #[test]
+    fn the_schema_takes_what_a_spec_may_say() {
+        let schema = json_schema();
+        let at = |path: &str| schema.pointer(path).unwrap_or(&Json::Null).clone();
+        let train = "/properties/train/properties";
+        let patience = at(&format!("{train}/early_stop/properties/patience/type"));
+        assert_eq!(patience, json!(["integer", "null"]));
+        let words = at(&format!("{train}/model/properties/activation/enum"));
+        assert!(words.as_array().is_some_and(|w| w.contains(&json!("swish"))), "{words}");
+        for (key, name) in [("epochs", "parameters"), ("optimizer.lr", "parameters")] {
+            let of = at(&format!("/properties/{name}/properties/{key}/$ref"));
+            assert_eq!(of, "#/$defs/domain");
+        }
+        let shapes = at("/$defs/domain/oneOf");
+        let required: Vec<Json> =
+            shapes.as_array().into_iter().flatten().map(|s| s["required"].clone()).collect();
+        let ranges = [json!(["from", "to", "steps"]), json!(["log", "steps"]), json!(["int"])];
+        assert_eq!(required[2..], ranges);
+        assert_eq!(at("/properties/seeds/oneOf/1/uniqueItems"), true);
+        assert_eq!(at("/properties/slurm/properties/gpus/minimum"), 1);
+        assert_eq!(
+            at("/properties/objective/oneOf"),
+            json!([{"required": ["maximize"]}, {"required": ["minimize"]}])
+        );
     }
 
     #[test]

@@ -60,9 +60,9 @@ impl StageKind {
 }
 
 /// Seeds of a stage at most.
-const MOST: i64 = 10_000;
+pub(super) const MOST: i64 = 10_000;
 /// Trials of a stage at most: each is a block of the spec that dlgrid writes for it.
-const MOST_TRIALS: i64 = 500;
+pub(super) const MOST_TRIALS: i64 = 500;
 
 /// `short`: sets the epochs of the search, and keeps what the recipe says.
 pub(super) fn short(entry: &Entry, work: &mut Work, mistakes: &mut Mistakes) -> Option<Short> {

@@ -426,3 +426,4 @@ mod meaning;
 mod scale;
 mod tasks;
 mod unions;
+mod ways;

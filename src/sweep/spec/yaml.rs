@@ -1,10 +1,14 @@
 //! Reads YAML into a tree that knows where everything stands. The only module that knows
 //! the YAML library.
+mod tabs;
+
 use std::fmt;
 use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{DuplicateKeyPolicy, Spanned};
+
+use super::mistake::Mistake;
 
 /// The largest spec that is read, in bytes.
 pub const MAX_BYTES: usize = 256 * 1024;
@@ -18,6 +22,8 @@ pub struct Node {
     pub kind: Kind,
     /// Bytes of the source; of a block map or list only its start.
     pub span: Range<usize>,
+    /// As it is written, of a scalar without quotes.
+    pub plain: Option<Box<str>>,
 }
 
 /// What a node is.
@@ -81,13 +87,16 @@ pub fn read(source: &str) -> Result<Node, NotYaml> {
     let tree = serde_saphyr::from_str_with_options::<Spanned<Raw>>(source, options)
         .map(|raw| node(raw, source))
         .map_err(|error| not_yaml(&error, source))?;
-    match with_nul(&tree) {
-        None => Ok(tree),
-        Some(span) => Err(NotYaml {
+    if let Some(span) = with_nul(&tree) {
+        return Err(NotYaml {
             fact: "a text holds a NUL, which no word, variable or path can".into(),
             span: span.clone(),
             hint: None,
-        }),
+        });
+    }
+    match tabs::outside_texts(source, &tree) {
+        Some(tab) => Err(tabs::indented_by(tab)),
+        None => Ok(tree),
     }
 }
 
@@ -105,7 +114,7 @@ fn with_nul(node: &Node) -> Option<&Range<usize>> {
     }
 }
 
-/// What can be refused before a parser is set to work: size, depth, tabs.
+/// What can be refused before a parser is set to work: too much, or nothing.
 fn refuse_early(source: &str) -> Option<NotYaml> {
     if source.len() > MAX_BYTES {
         return Some(NotYaml {
@@ -122,42 +131,6 @@ fn refuse_early(source: &str) -> Option<NotYaml> {
             span: 0..0,
             hint: Some("`dlgrid init` writes a spec to start from".into()),
         });
-    }
-    let mut offset = 0;
-    for line in source.split_inclusive('\n') {
-        let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
-        if let Some(tab) = line[..indent].find('\t')
-            && !line.trim().is_empty()
-        {
-            return Some(NotYaml {
-                fact: "a tab indents this line; YAML takes only spaces".into(),
-                span: offset + tab..offset + tab + 1,
-                hint: Some("replace tabs by spaces, e.g. with `expand -t 2`".into()),
-            });
-        }
-        offset += line.len();
-    }
-    too_deep(source)
-}
-
-/// Counts brackets: cheap, and enough to stop a file of 300,000 `[`. Of other nesting the parser
-/// keeps count.
-fn too_deep(source: &str) -> Option<NotYaml> {
-    let mut depth = 0_usize;
-    for (at, byte) in source.bytes().enumerate() {
-        match byte {
-            b'[' | b'{' => depth += 1,
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            b'\n' if depth > 0 => {}
-            _ => {}
-        }
-        if depth > MAX_DEPTH {
-            return Some(NotYaml {
-                fact: format!("more than {MAX_DEPTH} brackets are open at once here"),
-                span: at..at + 1,
-                hint: None,
-            });
-        }
     }
     None
 }
@@ -176,6 +149,14 @@ fn not_yaml(error: &serde_saphyr::Error, source: &str) -> NotYaml {
     if let Some((fact, hint)) = own_words(error.without_snippet()) {
         return NotYaml { fact, span, hint: Some(hint) };
     }
+    let line = source[..span.start].rfind('\n').map_or(0, |end| end + 1);
+    let tab = tabs::leading(source).find(|tab| *tab >= line).filter(|_| {
+        let words = fact.split(|c: char| !c.is_ascii_alphabetic());
+        words.into_iter().any(|word| word == "tab" || word == "tabs")
+    });
+    if let Some(tab) = tab {
+        return tabs::indented_by(tab);
+    }
     let hint =
         if fact.contains("non-finite") { Some("quote it if it is text".to_owned()) } else { None };
     NotYaml { fact: lower_first(&fact), span, hint }
@@ -184,6 +165,7 @@ fn not_yaml(error: &serde_saphyr::Error, source: &str) -> NotYaml {
 /// Faults that the library words for those who program with it.
 fn own_words(error: &serde_saphyr::Error) -> Option<(String, String)> {
     use serde_saphyr::{Error, budget::BudgetBreach};
+    let text = error.to_string();
     let (fact, hint) = match error {
         Error::MultipleDocuments { .. } => (
             "a second document starts here".to_owned(),
@@ -200,8 +182,19 @@ fn own_words(error: &serde_saphyr::Error) -> Option<(String, String)> {
                 "describe long lists by a range, such as `{log: [1e-4, 1e-1], steps: 7}`",
             )
         }
+        // So it says where brackets nest deeper than it reads itself.
+        _ if text.contains("recursion limit exceeded") => (
+            "the file nests more than dlgrid reads".to_owned(),
+            "describe long lists by a range, such as `{log: [1e-4, 1e-1], steps: 7}`",
+        ),
+        _ if text.contains("null into string") => {
+            ("a key is `null`".to_owned(), "put it in quotes if it is text: `\"null\"`")
+        }
+        _ if text.contains("expected string scalar") => {
+            ("a key is no text".to_owned(), "a key is one word, or text in quotes")
+        }
         // So it says where an alias nests.
-        _ if error.to_string().starts_with("budget breached") => (
+        _ if text.starts_with("budget breached") => (
             "the file refers to itself more than dlgrid reads".to_owned(),
             "describe long lists by a range, such as `{log: [1e-4, 1e-1], steps: 7}`",
         ),
@@ -252,6 +245,10 @@ enum Raw {
 
 fn node(raw: Spanned<Raw>, source: &str) -> Node {
     let span = span_of(&raw.referenced, source);
+    let plain = match &raw.value {
+        Raw::Scalar(kind) => plain(kind, &source[span_of(&raw.defined, source)]),
+        _ => None,
+    };
     let kind = match raw.value {
         Raw::Scalar(kind) => kind,
         Raw::List(items) => Kind::List(items.into_iter().map(|item| node(item, source)).collect()),
@@ -266,7 +263,16 @@ fn node(raw: Spanned<Raw>, source: &str) -> Node {
                 .collect(),
         ),
     };
-    Node { kind, span }
+    Node { kind, span, plain }
+}
+
+/// What stands in the source, if it is a scalar without quotes.
+fn plain(kind: &Kind, written: &str) -> Option<Box<str>> {
+    let is_plain = match kind {
+        Kind::Text(text) => text == written,
+        _ => !written.is_empty() && !written.contains(['"', '\'', '\n']),
+    };
+    is_plain.then(|| written.into())
 }
 
 impl<'de> Deserialize<'de> for Raw {
@@ -348,6 +354,30 @@ impl Node {
             Kind::List(_) => "a list".into(),
             Kind::Map(_) => "a map".into(),
         }
+    }
+
+    /// The first whole number in it that is too large to be read as one, and would lose digits.
+    #[must_use]
+    pub fn inexact(&self) -> Option<&Self> {
+        match &self.kind {
+            Kind::List(items) => items.iter().find_map(Self::inexact),
+            Kind::Float(_) => {
+                let written = self.plain.as_deref()?.trim_start_matches(['-', '+']);
+                let is_whole = written.bytes().all(|b| b.is_ascii_digit())
+                    || ["0x", "0o", "0b"].iter().any(|base| written.starts_with(base));
+                is_whole.then_some(self)
+            }
+            _ => None,
+        }
+    }
+
+    /// The mistake of such a number.
+    #[must_use]
+    pub fn inexact_mistake(&self, what: &str) -> Mistake {
+        let written = self.plain.as_deref().unwrap_or_default();
+        let fact = format!("{what} would lose digits: `{written}` is beyond 64 bits");
+        Mistake::new(self.span.clone(), fact, "too large for a whole number")
+            .hint(format!("put it in quotes, so that it is text: `\"{written}\"`"))
     }
 
     /// The text, if it is text.

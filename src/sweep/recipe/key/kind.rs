@@ -194,10 +194,10 @@ fn bounds(min: Bound, max: Bound) -> String {
     }
 }
 
+/// Other names of choices, with those that the table knows.
+pub const SYNONYMS: &[(&str, &str)] = &[("swish", "silu")];
+
 /// Another name of a choice as the one that the table knows.
 fn synonym(word: &str) -> &str {
-    match word {
-        "swish" => "silu",
-        other => other,
-    }
+    SYNONYMS.iter().find(|(other, _)| *other == word).map_or(word, |(_, known)| known)
 }

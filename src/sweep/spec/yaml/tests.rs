@@ -80,11 +80,35 @@ fn bombs_are_refused_fast() {
     for deep in [nested(120), format!("a:\n{}x\n", "- ".repeat(500)), "? ".repeat(500)] {
         assert!(read(&deep).expect_err("too deep").fact.contains("nests more"), "{deep}");
     }
+    for open in ["[", "{a: ", "[{a: ", "[? "] {
+        for times in [1000, 40_000] {
+            let fact = read(&open.repeat(times)).expect_err("too deep").fact;
+            assert!(fact.contains("nests more"), "{open} {times} {fact}");
+        }
+    }
+    for (text, says) in [("null: 1\n", "a key is `null`"), ("? [a]\n: 1\n", "a key is no text")] {
+        assert_eq!(read(text).expect_err(text).fact, says);
+    }
     let (open, close) = ("[".repeat(20), "]".repeat(20));
     let deep = format!("a: &a {open}x{close}\nb: &b {open}*a{close}\n");
     assert!(read(&deep).expect_err("too deep").fact.contains("refers to itself"));
     assert!(read("").is_err());
-    assert!(read("a:\n\tb: 1\n").expect_err("tab").fact.contains("tab"));
+    for (text, at) in [
+        ("a:\n\tb: 1\n", 3),
+        ("a:\n  b: 1\n\tc: 2\n", 10),
+        ("\ta: 1\n", 0),
+        ("a:\n  \tb: 1\n", 5),
+        ("a: |\n  x\n  \ty\nb:\n\t- c\n", 17),
+    ] {
+        let error = read(text).expect_err("tab");
+        assert!(error.fact.starts_with("a tab indents"), "{text:?} {error:?}");
+        assert_eq!(error.span, at..at + 1, "{text:?}");
+    }
+    for text in ["a: |\n  if\n  \tx\n  fi\n", "a: \"x\n  \ty\"\nb: 1\n"] {
+        read(text).unwrap_or_else(|error| panic!("{text:?} {error:?}"));
+    }
+    let harmless = format!("# {0}\na: \"{0}\"\nb: [{{c: [1]}}]\n", "[".repeat(100));
+    read(&harmless).expect("brackets that open nothing");
     assert!(read("a: 1e400\n").is_err());
     assert!(read("a: !!python/object x\n").is_err());
     for nul in ["a: [\"x\\0y\"]\n", "\"a\\x00\": 1\n"] {
