@@ -63,10 +63,18 @@ impl Checked {
     }
 }
 
+/// Whether a folder is a sweep's, also one whose manifest is gone, or nothing is in it.
+///
+/// # Errors
+/// If it can't be listed.
+pub fn is_a_sweep(dir: &SweepDir) -> Result<bool, StoreError> {
+    manifest::is_a_sweep(dir)
+}
+
 /// Checks a sweep directory with its stages.
 ///
 /// # Errors
-/// If the directory itself can't be listed. What can't be read in it is a fact.
+/// If the directory itself can't be listed, or is no sweep's. What can't be read in it is a fact.
 pub fn check(dir: &SweepDir) -> Result<Checked, StoreError> {
     let mut facts = Facts::default();
     let mut seen = Seen::default();

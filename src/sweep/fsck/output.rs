@@ -1,18 +1,24 @@
 //! What tasks and runs left beside the segments: files of tasks, weights, programs.
+use std::collections::HashSet;
+
 use super::fact::{Facts, Kind};
 use super::{inside, safetensors, said};
-use crate::exec::slurm::{ledger::Ledger, ranges};
+use crate::exec::slurm::ledger::{Ledger, Readable};
+use crate::exec::slurm::ranges;
 use crate::recipe::{Value, Work};
 use crate::store::line::unframe;
 use crate::store::merge::Results;
 use crate::store::record::Outcome;
 use crate::store::tasks::{self, TaskStart};
-use crate::store::{StoreError, fs};
+use crate::store::{StoreError, fs, read};
 use crate::sweep::Sweep;
 
 pub(super) fn check(sweep: &Sweep, results: &Results, facts: &mut Facts) -> Result<(), StoreError> {
-    let intents = Ledger::read(&sweep.dir).unwrap_or_default();
-    let known = |number: u32| intents.entries.iter().any(|e| e.intent.number == number);
+    // One that can't be read was intended all the same.
+    let Readable { ledger, lost, .. } = Readable::of(&sweep.dir);
+    let mut numbers: HashSet<u32> = lost.into_keys().collect();
+    numbers.extend(ledger.entries.iter().map(|entry| entry.intent.number));
+    let known = |number: u32| numbers.contains(&number);
     for folder in fs::list_dir(&sweep.dir.tasks())? {
         let path = sweep.dir.tasks().join(&folder);
         for name in fs::list_dir(&path).unwrap_or_default() {
@@ -24,7 +30,7 @@ pub(super) fn check(sweep: &Sweep, results: &Results, facts: &mut Facts) -> Resu
         }
     }
     weights(sweep, results, facts)?;
-    programs(sweep, &intents, facts)
+    programs(sweep, &ledger, facts)
 }
 
 fn task(
@@ -65,8 +71,18 @@ fn task(
 fn ends(sweep: &Sweep, results: &Results, file: &str, start: &TaskStart, facts: &mut Facts) {
     let Some(end) = &start.end else { return };
     let Some(slices) = ranges::read(&start.begin.slices) else { return };
-    let runs = slices.iter().flat_map(|slice| sweep.slice_runs(*slice));
-    let now = runs.filter(|index| results.end(*index).is_some()).count() as u64;
+    let ended = |slice: u32, results: &Results| {
+        sweep.slice_runs(slice).filter(|index| results.end(*index).is_some()).count() as u64
+    };
+    if slices.iter().map(|slice| ended(*slice, results)).sum::<u64>() >= end.ends {
+        return;
+    }
+    // The last runs may have ended since the segments were read.
+    let again = |slice: &u32| {
+        let fresh = read::load_slice_to_show(&sweep.dir, *slice, &sweep.manifest.id);
+        fresh.map_or_else(|_| ended(*slice, results), |fresh| ended(*slice, &fresh))
+    };
+    let now = slices.iter().map(again).sum::<u64>();
     if now < end.ends {
         let text = format!("counted {} runs that had ended, now {now} have", end.ends);
         facts.add(Kind::EndsLost, file, text);

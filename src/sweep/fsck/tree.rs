@@ -8,7 +8,7 @@ use crate::host;
 use crate::store::StoreError;
 use crate::store::fs::{self, About, FileKind};
 use crate::store::layout::{SegmentName, SweepDir, is_stage, parse_claim};
-use crate::store::trust::is_open_to_all;
+use crate::store::trust::{NOBODY, is_open_to_all};
 use crate::sweep::Sweep;
 use crate::trial::RunId;
 
@@ -18,18 +18,33 @@ pub(super) fn check(
     facts: &mut Facts,
     seen: &mut Seen,
 ) -> Result<(), StoreError> {
+    let owner = owner(dir);
     if let Ok(about) = fs::about(dir.path()) {
-        rights("", &about, facts);
+        rights("", &about, owner, facts);
+        // Who checks it may be another than who works on it: that is told once.
+        if !is_in_a_sweep(dir) && ![host::user(), NOBODY].contains(&about.user) {
+            facts.add(Kind::OtherOwner, "", format!("belongs to user {}", about.user));
+        }
     }
     // Programs of the user keep what they like in their checkpoints.
     let opaque = sweep.is_none_or(|sweep| !sweep.spec.trains());
-    walk(dir, dir.path(), opaque, facts, seen)
+    walk(dir, dir.path(), (owner, opaque), facts, seen)
+}
+
+/// Whose all files are to be: the owner of the sweep's folder.
+fn owner(dir: &SweepDir) -> u32 {
+    let of = if is_in_a_sweep(dir) { dir.path().parent() } else { None };
+    fs::about_behind(of.unwrap_or(dir.path())).map_or_else(|_| host::user(), |about| about.user)
+}
+
+fn is_in_a_sweep(dir: &SweepDir) -> bool {
+    dir.path().file_name().is_some_and(|name| is_stage(&name.to_string_lossy()))
 }
 
 fn walk(
     dir: &SweepDir,
     folder: &Path,
-    opaque: bool,
+    (owner, opaque): (u32, bool),
     facts: &mut Facts,
     seen: &mut Seen,
 ) -> Result<(), StoreError> {
@@ -52,9 +67,9 @@ fn walk(
         if !special(&file, &about, kept_by_program, facts) {
             continue;
         }
-        rights(&file, &about, facts);
+        rights(&file, &about, owner, facts);
         if about.kind == FileKind::Folder {
-            if let Err(error) = walk(dir, &path, opaque, facts, seen) {
+            if let Err(error) = walk(dir, &path, (owner, opaque), facts, seen) {
                 facts.add(Kind::Unreadable, file, said(&error));
             }
             continue;
@@ -83,12 +98,12 @@ fn special(file: &str, about: &About, kept_by_program: bool, facts: &mut Facts) 
     true
 }
 
-fn rights(file: &str, about: &About, facts: &mut Facts) {
+fn rights(file: &str, about: &About, owner: u32, facts: &mut Facts) {
     if is_open_to_all(about) {
         let mode = about.mode & 0o7777;
         facts.add(Kind::WorldWritable, file, format!("everybody may write to it (mode {mode:o})"));
     }
-    if about.user != host::user() {
+    if about.user != owner {
         facts.add(Kind::OtherOwner, file, format!("belongs to user {}", about.user));
     }
 }

@@ -59,6 +59,14 @@ pub enum StoreError {
         /// The version that wrote it.
         by: String,
     },
+    /// The record of an opening of the test set is gone.
+    #[error("`{}` is gone, but `{}` is there: the test set was opened", path.display(), shown_by.display())]
+    OpeningGone {
+        /// The record.
+        path: PathBuf,
+        /// A later record, or the finish that it was made for.
+        shown_by: PathBuf,
+    },
     /// Others could put something there that this user then runs.
     #[error("`{}` {why}: what is run there can be another's", path.display())]
     Untrusted {
@@ -121,8 +129,18 @@ impl StoreError {
                 "another dlgrid created it first; run the command again to go on with what is there"
                     .into(),
             ),
-            Self::Malformed { .. } => Some(
-                "restore the file from a backup, or start the sweep anew with `dlgrid submit`".into(),
+            Self::Malformed { path, .. } if path.file_name().is_some_and(|n| n == "SWEEP.json") => Some(
+                "restore it from a backup; or move it away, and the command that made it makes it anew: \
+                 what has ended is kept"
+                    .into(),
+            ),
+            Self::Malformed { path, .. } => {
+                let sweep = path.parent().and_then(Path::parent).unwrap_or(path);
+                Some(format!("`dlgrid fsck {}/` tells what is damaged, and the way out", sweep.display()))
+            }
+            Self::OpeningGone { .. } => Some(
+                "`dlgrid fsck --repair` writes it down again where its finish is there; else restore it"
+                    .into(),
             ),
             Self::LaterSchema { by, .. } => Some(format!("use dlgrid {by} or later for this sweep")),
             Self::Untrusted { .. } => Some(

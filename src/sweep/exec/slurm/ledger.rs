@@ -4,10 +4,13 @@
 //! asked, `array-<n>.fate` (its job number, or that there is none) when that is known, and
 //! `array-<n>.released` when it was let go; a canary that ended well adds `array-<n>.passed`. The
 //! number `n` is taken by creating the intent, so whoever creates it has seen all earlier ones. Of two that decide a fate, the first decides.
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod read;
+
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::read::Readable;
 use super::ranges;
 use crate::exec::claim::{self, Claim, Standing};
 use crate::host;
@@ -190,38 +193,6 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Reads it.
-    ///
-    /// # Errors
-    /// If the files can't be read.
-    pub fn read(dir: &SweepDir) -> Result<Self, StoreError> {
-        let mut entries = BTreeMap::new();
-        let (mut fates, mut released) = (Vec::new(), Vec::new());
-        for name in fs::list_dir(&dir.submit())? {
-            let Some((number, kind)) = parse_name(&name) else { continue };
-            match kind {
-                "intent" => {
-                    let intent: Intent = read_json(dir, &name)?;
-                    entries.insert(number, Entry { intent, fate: None, released: false });
-                }
-                "fate" => fates.push((number, read_json::<Fate>(dir, &name)?)),
-                "released" => released.push(number),
-                _ => {}
-            }
-        }
-        for (number, fate) in fates {
-            if let Some(entry) = entries.get_mut(&number) {
-                entry.fate = Some(fate);
-            }
-        }
-        for number in released {
-            if let Some(entry) = entries.get_mut(&number) {
-                entry.released = true;
-            }
-        }
-        Ok(Self { entries: entries.into_values().collect() })
-    }
-
     /// The last canary of a request that has a job.
     #[must_use]
     pub fn canary(&self, request: u32) -> Option<&Entry> {

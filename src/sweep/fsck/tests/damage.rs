@@ -529,6 +529,25 @@ fn a_file_of_another_user_is_told() {
     assert_eq!(kinds(store.dir()), [(Kind::OtherOwner, 1)].into());
 }
 
+/// Whose files they are is told once where another looks at a sweep: nothing in it is amiss.
+#[test]
+fn a_sweep_of_another_user_is_told_once_and_one_whose_users_a_server_squashes_not_at_all() {
+    let store = Store::new();
+    let give = |user: u32| {
+        let mut all = files(store.dir().path());
+        all.extend(all.clone().iter().flat_map(|file| file.ancestors().map(Path::to_owned)));
+        all.retain(|path| path.starts_with(store.dir().path()));
+        all.iter().all(|path| std::os::unix::fs::chown(path, Some(user), None).is_ok())
+    };
+    if !give(12345) {
+        eprintln!("skipped: only root can give a file away");
+        return;
+    }
+    assert_eq!(kinds(store.dir()), [(Kind::OtherOwner, 1)].into());
+    assert!(give(65_534));
+    assert_eq!(kinds(store.dir()), [].into());
+}
+
 #[test]
 fn a_creation_that_was_cut_short_is_no_damage() {
     let root = tempfile::tempdir().expect("folder");
@@ -538,6 +557,47 @@ fn a_creation_that_was_cut_short_is_no_damage() {
     std::fs::copy(Store::new().dir().spec(), dir.spec()).expect("copied");
     assert_eq!(kinds(&dir), [(Kind::Unfinished, 1)].into());
     assert!(check(&SweepDir::new(root.path().join("nothing"))).is_err());
+}
+
+/// Such as the folder of all sweeps, which a shell completes with a slash.
+#[test]
+fn a_folder_that_is_no_sweep_is_refused_and_what_is_left_of_one_is_not() {
+    let root = tempfile::tempdir().expect("folder");
+    let dir = SweepDir::new(root.path());
+    let kept = copy(&Store::new());
+    std::fs::rename(kept.dir().path(), root.path().join("toy-12345678")).expect("moved");
+    assert!(check(&dir).expect_err("it has sweeps").is_not_found());
+    let left = SweepDir::new(root.path().join("toy-12345678"));
+    for gone in ["SWEEP.json", "spec.yaml"] {
+        remove(&left.path().join(gone));
+    }
+    for gone in ["seg", "submit", "ckpt", "finish-1", "tasks"] {
+        std::fs::remove_dir_all(left.path().join(gone)).expect("removed");
+    }
+    assert!(kinds(&left).contains_key(&Kind::ManifestMissing), "weights and openings are left");
+}
+
+/// What is damaged in the submission says nothing of what came of it.
+#[test]
+fn an_intent_that_cannot_be_read_makes_no_task_a_strangers() {
+    let store = Store::new();
+    for file in ["array-000001.intent", "array-000002.fate"] {
+        change(&submit(store.dir(), file), |b| b.fill(0));
+    }
+    assert_eq!(kinds(store.dir()), [(Kind::SubmitDamaged, 2)].into());
+    change(&the(store.dir(), "bin/", "worker"), |b| b.push(b'x'));
+    assert_eq!(kinds(store.dir())[&Kind::ProgramChanged], 1, "array 2 names it, too");
+}
+
+/// A sweep at work: its last runs end between a look at its segments and one at its tasks.
+#[test]
+fn ends_that_came_after_the_segments_were_read_are_not_lost() {
+    let store = Store::new();
+    let sweep = crate::sweep::Sweep::open(store.dir().clone()).expect("opened");
+    let mut facts = Facts::default();
+    let before = crate::store::merge::Results::default();
+    output::check(&sweep, &before, &mut facts).expect("listed");
+    assert_eq!(facts.finish().0, []);
 }
 
 /// Each byte of a segment, flipped or cut off from there: never unseen where something is lost.
