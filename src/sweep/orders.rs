@@ -9,7 +9,7 @@ use crate::host;
 use crate::space::Condition;
 use crate::spec::Spec;
 use crate::store::layout::SweepDir;
-use crate::store::{StoreError, fs};
+use crate::store::{StoreError, fs, versioned};
 
 /// Version of the files.
 pub const ORDER_SCHEMA: u32 = 1;
@@ -111,7 +111,7 @@ pub fn read_to_show(dir: &SweepDir) -> (Vec<Ordered>, Vec<StoreError>) {
 
 fn read_one(dir: &SweepDir, number: u32) -> Result<Ordered, StoreError> {
     let path = file(dir, number);
-    serde_json::from_slice(&fs::read(&path)?).map_err(|cause| StoreError::Malformed { path, cause })
+    versioned::parse(&fs::read(&path)?, &path, ORDER_SCHEMA)
 }
 
 fn file(dir: &SweepDir, number: u32) -> std::path::PathBuf {

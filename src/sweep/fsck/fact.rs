@@ -177,7 +177,7 @@ kinds! {
     /// One attempt ended a run twice, differently.
     EndedTwice "ended_twice" Damage
         "two processes wrote as one attempt: find out how, before you trust the run";
-    /// Fewer runs have ended than a task counted.
+    /// Fewer runs have ended than a task counted, or a report needed.
     EndsLost "ends_lost" Damage
         "segments were deleted or cut short (purged?): restore them, or `dlgrid submit` again";
     /// A run that nobody is to train and that has not ended.
@@ -274,11 +274,21 @@ impl Facts {
         line: impl Into<Option<u64>>,
         text: impl Into<String>,
     ) {
+        let (file, text, line) = (file.as_ref(), text.into(), line.into());
+        // A folder that can't be listed is met by several checks.
+        let is_told = |fact: &Fact| {
+            fact.kind == kind
+                && fact.text == text
+                && fact.file.strip_prefix(&self.prefix) == Some(file)
+        };
+        if kind == Kind::Unreadable && self.list.iter().any(is_told) {
+            return;
+        }
         let count = self.counts.entry(kind).or_default();
         *count += 1;
         if *count <= NAMED {
-            let file = format!("{}{}", self.prefix, file.as_ref());
-            self.list.push(Fact { kind, file, line: line.into(), text: text.into() });
+            let file = format!("{}{file}", self.prefix);
+            self.list.push(Fact { kind, file, line, text });
         }
     }
 

@@ -108,12 +108,14 @@ fn is_begun(dir: &SweepDir) -> Result<bool, StoreError> {
     const LATER: [&str; 5] = ["submit", "ckpt", "weights", "tasks", "openings"];
     for name in fs::list_dir(dir.path())? {
         let folder = dir.path().join(&name);
-        let is_later = LATER.contains(&&*name) && !fs::list_dir(&folder)?.is_empty();
+        // One that can't be listed holds something.
+        let is_empty = fs::list_dir(&folder).is_ok_and(|names| names.is_empty());
+        let is_later = LATER.contains(&&*name) && !is_empty;
         if is_later || (is_stage(&name) && fs::is_dir(&folder)) {
             return Ok(true);
         }
     }
-    for folder in fs::list_dir(&dir.segments())? {
+    for folder in fs::list_dir(&dir.segments()).unwrap_or_default() {
         let names = fs::list_dir(&dir.segments().join(folder)).unwrap_or_default();
         // A creation writes what it takes over, of attempt 0, before the manifest.
         if names.iter().any(|name| !name.contains(".a0.")) {

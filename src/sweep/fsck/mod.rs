@@ -89,15 +89,23 @@ fn check_one(dir: &SweepDir, facts: &mut Facts, seen: &mut Seen) -> Result<Opene
     let opened = manifest::open(dir, facts)?;
     tree::check(dir, opened.sweep.as_ref(), facts, seen)?;
     // What a run's checkpoints are called by is gathered first: they go only after its end.
-    let found = checkpoints::list(dir, opened.sweep.as_ref(), facts, seen)?;
+    let found = checkpoints::list(dir, opened.sweep.as_ref(), facts, seen);
     let Some(id) = &opened.id else { return Ok(opened) };
     let results = segments::check(dir, id, opened.sweep.as_ref(), facts, seen)?;
     if let Some(sweep) = &opened.sweep {
         checkpoints::check(sweep, &results, &found, facts);
-        submission::check(sweep, facts)?;
-        output::check(sweep, &results, facts)?;
+        submission::check(sweep, facts);
+        output::check(sweep, &results, facts);
     }
     Ok(opened)
+}
+
+/// The names in a folder; one that can't be listed is a fact, and has none.
+fn listed(dir: &SweepDir, folder: &std::path::Path, facts: &mut Facts) -> Vec<String> {
+    crate::store::fs::list_dir(folder).unwrap_or_else(|error| {
+        facts.add(Kind::Unreadable, inside(dir, folder), said(&error));
+        Vec::new()
+    })
 }
 
 /// A path below the sweep directory, as facts name it.

@@ -1,4 +1,5 @@
 //! Every file: whether dlgrid makes such a one, whose it is, and who may write to it.
+use std::collections::HashSet;
 use std::path::Path;
 
 use super::Seen;
@@ -48,12 +49,11 @@ fn walk(
     facts: &mut Facts,
     seen: &mut Seen,
 ) -> Result<(), StoreError> {
-    for name in fs::list_all(folder)? {
+    let names = fs::list_all(folder)?;
+    let drafts = drafts(folder, &names);
+    for name in names {
         let path = folder.join(&name);
         let file = inside(dir, &path);
-        if folder == dir.path() && is_stage(&name) {
-            continue;
-        }
         let about = match fs::about(&path) {
             Ok(about) => about,
             // It went while its folder was read.
@@ -67,6 +67,10 @@ fn walk(
         if !special(&file, &about, kept_by_program, facts) {
             continue;
         }
+        // Stages are looked at by themselves.
+        if folder == dir.path() && is_stage(&name) && about.kind == FileKind::Folder {
+            continue;
+        }
         rights(&file, &about, owner, facts);
         if about.kind == FileKind::Folder {
             if let Err(error) = walk(dir, &path, (owner, opaque), facts, seen) {
@@ -77,7 +81,7 @@ fn walk(
         seen.files += 1;
         seen.bytes += about.length;
         if !kept_by_program {
-            named(dir, &file, &name, &about, facts);
+            named(dir, (&file, &name), &about, &drafts, facts);
         }
     }
     Ok(())
@@ -109,12 +113,18 @@ fn rights(file: &str, about: &About, owner: u32, facts: &mut Facts) {
 }
 
 /// Whether its name is one that dlgrid gives.
-fn named(dir: &SweepDir, file: &str, name: &str, about: &About, facts: &mut Facts) {
+fn named(
+    dir: &SweepDir,
+    (file, name): (&str, &str),
+    about: &About,
+    drafts: &HashSet<u64>,
+    facts: &mut Facts,
+) {
     if is_leftover(name) {
         facts.add(Kind::Leftover, file, "was in the making");
         return;
     }
-    if about.links > 1 && !has_draft(dir, file) {
+    if about.links > 1 && !has_draft(&dir.path().join(file), about, drafts) {
         let text = format!("has {} names", about.links);
         facts.add(Kind::HardLink, file, text);
     }
@@ -131,18 +141,17 @@ fn is_leftover(name: &str) -> bool {
     name.starts_with(".nfs") || (name.starts_with('.') && name.ends_with(".tmp"))
 }
 
+/// The inodes of the files in the making in a folder.
+fn drafts(folder: &Path, names: &[String]) -> HashSet<u64> {
+    let drafts = names.iter().filter(|name| is_leftover(name));
+    drafts.filter_map(|name| fs::about(&folder.join(name)).ok()).map(|about| about.inode).collect()
+}
+
 /// Whether a file's second name may be that under which it was made: its maker was killed
-/// between the link and the removal.
-fn has_draft(dir: &SweepDir, file: &str) -> bool {
-    let path = dir.path().join(file);
-    let (Some(folder), Ok(own)) = (path.parent(), fs::about(&path)) else {
-        return false;
-    };
-    let names = fs::list_all(folder).unwrap_or_default();
-    names.iter().filter(|name| is_leftover(name)).any(|name| {
-        let other = fs::about(&folder.join(name));
-        other.is_ok_and(|other| own.links == 2 && other.inode == own.inode)
-    })
+/// between the link and the removal, or is just between the two.
+fn has_draft(path: &Path, about: &About, drafts: &HashSet<u64>) -> bool {
+    about.links == 2
+        && (drafts.contains(&about.inode) || fs::about(path).is_ok_and(|now| now.links == 1))
 }
 
 #[derive(Debug, PartialEq, Eq)]

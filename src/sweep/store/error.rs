@@ -45,8 +45,9 @@ pub enum StoreError {
     },
     /// The file was written by a later dlgrid.
     #[error(
-        "`{}` has schema {found}, written by dlgrid `{by}`; dlgrid {} knows schemas up to {known}",
+        "`{}` has schema {found}, written by {}; dlgrid {} knows schemas up to {known}",
         path.display(),
+        if by.is_empty() { "a later dlgrid".to_owned() } else { format!("dlgrid `{by}`") },
         env!("CARGO_PKG_VERSION")
     )]
     LaterSchema {
@@ -56,7 +57,7 @@ pub enum StoreError {
         found: u32,
         /// The latest one that this dlgrid reads.
         known: u32,
-        /// The version that wrote it.
+        /// The version that wrote it; empty where the file does not say.
         by: String,
     },
     /// The record of an opening of the test set is gone.
@@ -142,6 +143,9 @@ impl StoreError {
                 "`dlgrid fsck --repair` writes it down again where its finish is there; else restore it"
                     .into(),
             ),
+            Self::LaterSchema { by, .. } if by.is_empty() => {
+                Some("use the later dlgrid for this sweep".into())
+            }
             Self::LaterSchema { by, .. } => Some(format!("use dlgrid {by} or later for this sweep")),
             Self::Untrusted { .. } => Some(
                 "have sweeps in a folder of your own (`--root DIR`), where others may not write \

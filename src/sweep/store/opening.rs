@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::StoreError;
 use super::fs;
 use super::layout::{SweepDir, is_stage};
+use super::versioned;
 
 /// Version of the record.
 pub const OPENING_SCHEMA: u32 = 1;
@@ -82,7 +83,7 @@ pub fn is_written(dir: &SweepDir, number: u32) -> Result<bool, StoreError> {
 
 fn parse(dir: &SweepDir, number: u32) -> Result<Opening, StoreError> {
     let path = dir.opening(number);
-    serde_json::from_slice(&fs::read(&path)?).map_err(|cause| StoreError::Malformed { path, cause })
+    versioned::parse(&fs::read(&path)?, &path, OPENING_SCHEMA)
 }
 
 /// The numbers of the records that are there, in order.

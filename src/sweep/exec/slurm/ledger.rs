@@ -19,6 +19,7 @@ use crate::store::StoreError;
 use crate::store::fs;
 use crate::store::layout::SweepDir;
 use crate::store::tasks::Granted;
+use crate::store::versioned;
 
 /// Version of the files.
 pub const LEDGER_SCHEMA: u32 = 1;
@@ -230,7 +231,7 @@ impl Ledger {
 /// # Errors
 /// If it is not there or can't be read.
 pub fn read_intent(dir: &SweepDir, number: u32) -> Result<Intent, StoreError> {
-    read_json(dir, &name(number, "intent"))
+    read_of(dir, &name(number, "intent"), LEDGER_SCHEMA)
 }
 
 /// What became of an intent, if that is known.
@@ -341,6 +342,16 @@ pub(super) fn read_json<T: serde::de::DeserializeOwned>(
 ) -> Result<T, StoreError> {
     let path = dir.submit().join(name);
     serde_json::from_slice(&fs::read(&path)?).map_err(|cause| StoreError::Malformed { path, cause })
+}
+
+/// Reads a file that says its version, up to the one that is known.
+pub(super) fn read_of<T: serde::de::DeserializeOwned>(
+    dir: &SweepDir,
+    name: &str,
+    known: u32,
+) -> Result<T, StoreError> {
+    let path = dir.submit().join(name);
+    versioned::parse(&fs::read(&path)?, &path, known)
 }
 
 #[cfg(test)]

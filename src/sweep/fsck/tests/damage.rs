@@ -126,6 +126,20 @@ const SEGMENTS: &[Damage] = &[
     ("cut in a line", |d| change(&segment(d), |b| b.truncate(b.len() - 3)), Kind::Torn),
     ("cut by a task's ends", |d| lines(&segment(d), |l| l.truncate(3)), Kind::EndsLost),
     ("segment deleted", |d| remove(&segment(d)), Kind::EndsLost),
+    (
+        "complete without ends",
+        |d| std::fs::write(d.submit().join("complete.json"), "{}").expect("written"),
+        Kind::EndsLost,
+    ),
+    (
+        "report without ends",
+        |d| {
+            let folder = d.reports().join("0001");
+            std::fs::create_dir_all(&folder).expect("made");
+            std::fs::write(folder.join("leaderboard.json"), "{}").expect("written");
+        },
+        Kind::EndsLost,
+    ),
     ("line deleted", |d| lines(&segment(d), |l| drop(l.remove(2))), Kind::LinesMissing),
     ("line doubled", |d| lines(&segment(d), |l| l.insert(2, l[2].clone())), Kind::LineExtra),
     ("lines swapped", |d| lines(&segment(d), |l| l.swap(1, 2)), Kind::LineExtra),
@@ -263,6 +277,12 @@ const BESIDE: &[Damage] = &[
         |d| change(&the(d, "weights/", ""), |b| b.truncate(b.len() - 1)),
         Kind::WeightsDamaged,
     ),
+    (
+        "weights flipped",
+        |d| change(&the(d, "weights/", ""), |b| *b.last_mut().expect("a byte") ^= 1),
+        Kind::WeightsDamaged,
+    ),
+    ("weights swapped", |d| swapped(d), Kind::WeightsDamaged),
     ("weights empty", |d| change(&the(d, "weights/", ""), Vec::clear), Kind::WeightsDamaged),
     ("task flipped", |d| change(&the(d, "tasks/", ""), |b| b[30] ^= 1), Kind::TaskDamaged),
     (
@@ -283,6 +303,15 @@ const BESIDE: &[Damage] = &[
     ),
     ("program gone", |d| remove(&the(d, "bin/", "worker")), Kind::ProgramChanged),
 ];
+
+/// Two runs have each other's weights.
+fn swapped(dir: &SweepDir) {
+    let [one, other] = &files(&dir.all_weights())[..] else { panic!("two") };
+    let aside = dir.path().join("aside");
+    for (from, to) in [(one, &aside), (other, one), (&aside, other)] {
+        std::fs::rename(from, to).expect("renamed");
+    }
+}
 
 /// A checkpoint whose name and hash hold, of another run.
 fn another_run(dir: &SweepDir) {
@@ -434,6 +463,15 @@ const TREE: &[Damage] = &[
         Kind::SymbolicLink,
     ),
     (
+        "stage a link",
+        |d| {
+            let aside = d.path().with_extension("aside");
+            std::fs::rename(d.finish(1).path(), &aside).expect("renamed");
+            symlink(aside, d.finish(1).path()).expect("linked")
+        },
+        Kind::SymbolicLink,
+    ),
+    (
         "folder a link",
         |d| symlink("/tmp", d.path().join("weights2")).expect("linked"),
         Kind::SymbolicLink,
@@ -517,6 +555,8 @@ fn a_record_with_a_number_far_ahead_is_told_at_once() {
     let store = Store::new();
     std::fs::write(store.dir().opening(u32::MAX), "{}").expect("written");
     assert!(kinds(store.dir())[&Kind::OpeningDamaged] >= 1000);
+    std::fs::write(submit(store.dir(), "request-4000000000.json"), "{}").expect("written");
+    assert!(kinds(store.dir())[&Kind::SubmitMissing] >= 1000);
 }
 
 #[test]
@@ -596,8 +636,73 @@ fn ends_that_came_after_the_segments_were_read_are_not_lost() {
     let sweep = crate::sweep::Sweep::open(store.dir().clone()).expect("opened");
     let mut facts = Facts::default();
     let before = crate::store::merge::Results::default();
-    output::check(&sweep, &before, &mut facts).expect("listed");
+    output::check(&sweep, &before, &mut facts);
     assert_eq!(facts.finish().0, []);
+}
+
+/// As one that may not be read: each in which something else is where a folder was.
+#[test]
+fn a_folder_that_cannot_be_listed_is_told_and_the_rest_is_checked() {
+    let well = Store::new();
+    remove(&the(well.dir(), "bin/", "worker"));
+    for name in ["seg", "submit", "tasks", "weights", "openings", "ckpt"] {
+        let store = copy(&well);
+        let folder = store.dir().path().join(name);
+        std::fs::remove_dir_all(&folder).expect("removed");
+        std::fs::write(&folder, "x").expect("written");
+        let found = check(store.dir()).expect("the sweep itself can be listed");
+        let unreadable = found.facts.iter().filter(|fact| fact.kind == Kind::Unreadable);
+        assert_eq!(unreadable.map(|fact| fact.file.as_str()).collect::<Vec<_>>(), [name]);
+        assert_eq!(found.counts[&Kind::Unreadable], 1, "{name}");
+        assert!(name == "submit" || found.counts.contains_key(&Kind::ProgramChanged), "{name}");
+    }
+}
+
+/// Each byte of a file of weights, flipped.
+#[test]
+fn damage_at_every_byte_of_weights_is_seen() {
+    let store = Store::new();
+    let path = the(store.dir(), "weights/", "");
+    let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+    let whole = std::fs::read(&path).expect("read");
+    output::one_file(&name, &whole).expect("it is well");
+    for at in 0..whole.len() {
+        for bit in 0..8 {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1 << bit;
+            output::one_file(&name, &flipped).expect_err(&format!("byte {at}, bit {bit}"));
+        }
+    }
+    // Earlier versions left files without a seal.
+    output::one_file(&name, &safetensors::plain()).expect("its head is sound");
+}
+
+/// What a later dlgrid has written is no damage, and nothing to restore.
+#[test]
+fn a_file_of_a_later_version_is_told_as_such() {
+    let well = Store::new();
+    for file in [
+        "submit/array-000001.intent",
+        "submit/request-000001.json",
+        "submit/order-000001.json",
+        "openings/0001.json",
+    ] {
+        let store = copy(&well);
+        std::fs::write(store.dir().path().join(file), b"{\"schema\":9,\"new\":[1]}")
+            .expect("written");
+        assert_eq!(kinds(store.dir()), [(Kind::LaterSchema, 1)].into(), "{file}");
+    }
+    let error = crate::orders::read(well.dir()).map(drop);
+    error.expect("its own is read");
+    let task = the(well.dir(), "tasks/", "");
+    lines(&task, |lines| {
+        let content = "{\"v\":1,\"n\":0,\"schema\":9,\"new\":[1]}";
+        lines[0] = format!("{content}\t{:08x}\n", crc32c::crc32c(content.as_bytes())).into_bytes();
+    });
+    assert_eq!(kinds(well.dir()), [(Kind::LaterSchema, 1)].into());
+    std::fs::write(submit(well.dir(), "order-000001.json"), b"{\"schema\":9}").expect("written");
+    let told = crate::orders::read(well.dir()).expect_err("a later one");
+    assert!(told.to_string().contains("has schema 9, written by a later dlgrid"), "{told}");
 }
 
 /// Each byte of a segment, flipped or cut off from there: never unseen where something is lost.
@@ -613,7 +718,7 @@ fn damage_at_every_byte_of_a_segment_is_seen() {
         let (mut facts, mut seen) = (Facts::default(), Seen::default());
         let id = &sweep.manifest.id;
         let results = segments::check(store.dir(), id, Some(&sweep), &mut facts, &mut seen);
-        output::check(&sweep, &results.expect("listed"), &mut facts).expect("listed");
+        output::check(&sweep, &results.expect("listed"), &mut facts);
         let (_, counts) = facts.finish();
         counts.keys().all(|kind| kind.severity() == Severity::Harmless)
     };

@@ -1,7 +1,7 @@
 //! Reading the intents of a sweep: all of them, or those that can be read.
 use std::collections::BTreeMap;
 
-use super::{Entry, Fate, Intent, Ledger, parse_name, read_json};
+use super::{Entry, Fate, Intent, LEDGER_SCHEMA, Ledger, parse_name, read_json, read_of};
 use crate::store::layout::SweepDir;
 use crate::store::{StoreError, fs};
 
@@ -55,7 +55,7 @@ fn read(
     for name in fs::list_dir(&dir.submit())? {
         let Some((number, kind)) = parse_name(&name) else { continue };
         match kind {
-            "intent" => match read_json::<Intent>(dir, &name) {
+            "intent" => match read_of::<Intent>(dir, &name, LEDGER_SCHEMA) {
                 Ok(intent) => {
                     entries.insert(number, Entry { intent, fate: None, released: false });
                 }
