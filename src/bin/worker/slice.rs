@@ -199,19 +199,8 @@ impl Station<'_> {
             save: &mut |epoch, step, bytes| save(&checkpoints, work, (epoch, step), bytes),
         };
         let mut begun = || work.borrow_mut().start(run);
-        let mut from = saved(&checkpoints, run);
         let told = Told { begun: &mut begun, log: &mut log };
-        let mut trained = self.train_all(run, &recipe, bytes(from.as_ref()), None, told);
-        while let (Some(Err(error @ RunError::Checkpoint(_))), Some(refused)) = (&trained, &from) {
-            eprintln!(
-                "warning: a checkpoint of run {} is not gone on from: {}",
-                run.id.short(),
-                Chain(error)
-            );
-            from = before(&checkpoints, run, refused);
-            let told = Told { begun: &mut || {}, log: &mut log };
-            trained = self.train_all(run, &recipe, bytes(from.as_ref()), None, told);
-        }
+        let trained = self.go_on(run, &recipe, &checkpoints, told);
         let Some(trained) = trained else { return Ok(After::DataMissing) };
         let end = match trained {
             Ok(Trained { ending: Ending::Stopped { why, saved }, .. }) => {
@@ -232,6 +221,27 @@ impl Station<'_> {
         // What stays behind harms nothing: the end is recorded.
         let _removed = checkpoints.remove();
         Ok(after)
+    }
+
+    /// Trains a run from the newest checkpoint that it can go on from, or from the beginning.
+    fn go_on(
+        &mut self,
+        run: &Run,
+        recipe: &Recipe,
+        checkpoints: &CheckpointStore,
+        Told { begun, log }: Told<'_, '_>,
+    ) -> Option<Result<Trained, RunError>> {
+        let mut from = saved(checkpoints, run);
+        let told = Told { begun, log: &mut *log };
+        let mut trained = self.train_all(run, recipe, bytes(from.as_ref()), None, told);
+        while let (Some(Err(error @ RunError::Checkpoint(_))), Some(refused)) = (&trained, &from) {
+            let (run_id, why) = (run.id.short(), Chain(error));
+            eprintln!("warning: a checkpoint of run {run_id} is not gone on from: {why}");
+            from = before(checkpoints, run, refused);
+            let told = Told { begun: &mut || {}, log: &mut *log };
+            trained = self.train_all(run, recipe, bytes(from.as_ref()), None, told);
+        }
+        trained
     }
 
     /// The end of a trained run, the weights of which are kept if its recipe says so.

@@ -19,7 +19,9 @@ pub(super) fn check(sweep: &Sweep, results: &Results, facts: &mut Facts) {
     let Readable { ledger, lost, .. } = Readable::of(&sweep.dir);
     let mut numbers: HashSet<u32> = lost.into_keys().collect();
     numbers.extend(ledger.entries.iter().map(|entry| entry.intent.number));
-    let known = |number: u32| numbers.contains(&number);
+    // One may have been declared since.
+    let intent = |number: u32| sweep.dir.submit().join(format!("array-{number:06}.intent"));
+    let known = |number: u32| numbers.contains(&number) || fs::is_file(&intent(number));
     for folder in listed(&sweep.dir, &sweep.dir.tasks(), facts) {
         let path = sweep.dir.tasks().join(&folder);
         for name in fs::list_dir(&path).unwrap_or_default() {
