@@ -62,8 +62,8 @@ fn a_submission_that_cannot_be_read_hides_no_result() {
     for command in ["report", "status"] {
         here.run([command, "toy"]).code(0).says("order-000001.json` cannot be understood");
     }
-    here.run(["retry", "toy"]).code(0);
-    here.run(["fsck"]).code(8).says("submit_damaged").says("array-N");
+    here.run(["retry", "toy"]).code(4).says("hint: `dlgrid fsck ./runs/toy-");
+    here.run(["fsck"]).code(8).says("array-000002.fate is not understood").says("array-N");
 }
 
 /// The way out that a damaged manifest's error names.
