@@ -9,7 +9,7 @@ use crate::host;
 use crate::space::Condition;
 use crate::spec::Spec;
 use crate::store::layout::SweepDir;
-use crate::store::{StoreError, fs};
+use crate::store::{StoreError, fs, versioned};
 
 /// Version of the files.
 pub const ORDER_SCHEMA: u32 = 1;
@@ -88,12 +88,30 @@ pub fn give_with(
 /// # Errors
 /// If they can't be read.
 pub fn read(dir: &SweepDir) -> Result<Vec<Ordered>, StoreError> {
-    let read = |number: &u32| {
-        let path = file(dir, *number);
-        serde_json::from_slice(&fs::read(&path)?)
-            .map_err(|cause| StoreError::Malformed { path, cause })
-    };
-    numbers(dir)?.iter().map(read).collect()
+    numbers(dir)?.into_iter().map(|number| read_one(dir, number)).collect()
+}
+
+/// All orders that can be read, for those who only show them; and why others can't.
+#[must_use]
+pub fn read_to_show(dir: &SweepDir) -> (Vec<Ordered>, Vec<StoreError>) {
+    let (mut orders, mut errors) = (Vec::new(), Vec::new());
+    match numbers(dir) {
+        Ok(numbers) => {
+            for number in numbers {
+                match read_one(dir, number) {
+                    Ok(ordered) => orders.push(ordered),
+                    Err(error) => errors.push(error),
+                }
+            }
+        }
+        Err(error) => errors.push(error),
+    }
+    (orders, errors)
+}
+
+fn read_one(dir: &SweepDir, number: u32) -> Result<Ordered, StoreError> {
+    let path = file(dir, number);
+    versioned::parse(&fs::read(&path)?, &path, ORDER_SCHEMA)
 }
 
 fn file(dir: &SweepDir, number: u32) -> std::path::PathBuf {

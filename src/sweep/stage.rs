@@ -231,9 +231,8 @@ pub fn unseal(stage: &Sweep) -> Result<Option<Unsealed>, StoreError> {
     let (Some(of), true) = (stage.dir.path().parent(), stage.spec.finishes()) else {
         return Ok(None);
     };
-    let openings = opening::read_all(&SweepDir::new(of))?;
     let number = stage.spec.stage.as_ref().map_or(0, |stage| stage.number);
-    Ok(openings.iter().any(|opening| opening.number == number).then(Unsealed::new))
+    Ok(opening::is_written(&SweepDir::new(of), number)?.then(Unsealed::new))
 }
 
 #[cfg(test)]

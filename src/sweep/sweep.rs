@@ -7,13 +7,14 @@ use crate::mutant::{self, Mutant};
 use crate::pack::Cut;
 use crate::plan::{self, SliceSpan};
 use crate::spec::{self, Spec, SpecErrors};
+use crate::store::curves::CurveFiles;
 use crate::store::layout::{SweepDir, is_stage};
 use crate::store::manifest::{Creation, MANIFEST_SCHEMA, Manifest};
 use crate::store::merge::Results;
 use crate::store::read::RetryPolicy;
 use crate::store::record::{End, Epoch, Outcome};
 use crate::store::segment::HeadFacts;
-use crate::store::{StoreError, adopt, curves, ends, fs, read, trust};
+use crate::store::{StoreError, adopt, ends, fs, read, trust};
 use crate::trial::{Run, RunId};
 
 /// A sweep that exists.
@@ -368,12 +369,17 @@ fn with_curves(found: Vec<FoundEnd>) -> impl Iterator<Item = (End, Vec<Epoch>)> 
             _ => groups.push(vec![one]),
         }
     }
-    groups.into_iter().flat_map(|group| {
+    let mut listed: Option<(SweepDir, CurveFiles)> = None;
+    groups.into_iter().flat_map(move |group| {
         let numbers: HashSet<u64> = group.iter().map(|f| f.number).collect();
-        let slice = group[0].slice;
-        let mut curves = curves::curves_of(&group[0].dir, Some(&numbers), |s| s == slice)
-            .map(|c| c.runs)
-            .unwrap_or_default();
+        let (dir, slice) = (&group[0].dir, group[0].slice);
+        // Groups of one sweep follow one another.
+        let (_, files) = match listed.take().filter(|(of, _)| of == dir) {
+            Some(known) => listed.insert(known),
+            None => listed.insert((dir.clone(), CurveFiles::list(dir).unwrap_or_default())),
+        };
+        let mut curves =
+            files.read(dir, slice, &numbers).map(|curves| curves.runs).unwrap_or_default();
         group.into_iter().map(move |found| {
             let mut epochs = curves.remove(&found.number).unwrap_or_default();
             epochs.iter_mut().for_each(|e| e.index = found.end.index);
@@ -408,6 +414,8 @@ mod tests {
         for index in &todo {
             let run = sweep.run(*index).expect("run");
             let json = serde_json::json!({"run": id(&run), "index": index, "seed": 0, "outcome": "done", "epochs": 1, "metrics": {"loss": 0.5}, "seconds": 1, "time": 1});
+            let epoch = serde_json::json!({"run": id(&run), "index": index, "epoch": 1, "metrics": {"loss": index}, "seconds": 1});
+            work.epoch(&serde_json::from_value(epoch).expect("epoch"));
             work.end(&serde_json::from_value(json).expect("end")).expect("recorded");
         }
         work.close().expect("closed");
@@ -443,6 +451,32 @@ mod tests {
         wide.sweep.verify(&results).expect("the ends that were taken over are where they belong");
         let wider = create(root.path(), &SPEC.replace("[0, 5]", "[-1, 8]"));
         assert_eq!(wider.adopted, 6, "what a sweep took over can be taken over again, once");
+    }
+
+    /// Curves are those of the slice that trained the run, or what that sweep had itself taken over.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a sweep is removed behind the store's back")]
+    fn curves_are_taken_over_and_taken_over_again() {
+        let root = tempfile::tempdir().expect("folder");
+        let first = create(root.path(), SPEC).sweep;
+        let slices = first.manifest.slices.len() as u32;
+        assert!(slices > 1);
+        for slice in 0..slices {
+            end_all(&first, slice, |run| run.id);
+        }
+        let second = create(root.path(), &SPEC.replace("[0, 5]", "[-1, 5]")).sweep;
+        end_all(&second, 0, |run| run.id);
+        std::fs::remove_dir_all(first.dir.path()).expect("removed");
+        let third = create(root.path(), &SPEC.replace("[0, 5]", "[-2, 5]"));
+        assert_eq!(third.adopted, 7);
+        // Number 0 of the second was its own; run n of the first is n + 1 there, and n + 2 here.
+        let told: Vec<Vec<f64>> = (1..8)
+            .map(|index| {
+                let read = crate::store::curves::curves(&third.sweep.dir, index).expect("read");
+                read.iter().map(|epoch| epoch.metrics["loss"].0).collect()
+            })
+            .collect();
+        assert_eq!(told, [[0.0], [0.0], [1.0], [2.0], [3.0], [4.0], [5.0]]);
     }
 
     #[test]

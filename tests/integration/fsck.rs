@@ -37,6 +37,51 @@ fn a_sweep_is_well_then_damaged_then_mended() {
     here.run(["fsck", sweep.to_str().unwrap()]).code(8).says("SWEEP.json is not there");
 }
 
+/// A shell completes a folder's name with a slash.
+#[test]
+fn the_folder_of_all_sweeps_is_no_sweep() {
+    let here = Sandbox::new();
+    here.write("toy.yaml", script(2, REPORT));
+    here.run(["submit", "toy.yaml"]).code(0);
+    here.run(["fsck", "runs/"]).code(2).says("is no sweep directory").says("dlgrid list");
+    here.run(["fsck", "."]).code(2);
+    let sweep = here.sweeps().remove(0);
+    here.run(["fsck", &format!("{}/", sweep.display())]).code(0).says("all is well");
+}
+
+/// Results don't depend on what was asked of Slurm.
+#[test]
+fn a_submission_that_cannot_be_read_hides_no_result() {
+    let here = Sandbox::new();
+    here.write("toy.yaml", script(2, REPORT));
+    here.run(["submit", "toy.yaml"]).code(0);
+    let submit = here.sweeps().remove(0).join("submit");
+    for file in ["array-000001.intent", "array-000002.fate", "order-000001.json"] {
+        std::fs::write(submit.join(file), [0; 9]).unwrap();
+    }
+    for command in ["report", "status"] {
+        here.run([command, "toy"]).code(0).says("order-000001.json` cannot be understood");
+    }
+    here.run(["retry", "toy"]).code(4).says("hint: `dlgrid fsck ./runs/toy-");
+    here.run(["fsck"]).code(8).says("array-000002.fate is not understood").says("array-N");
+}
+
+/// The way out that a damaged manifest's error names.
+#[test]
+fn a_damaged_manifest_that_was_moved_away_is_made_anew() {
+    let here = Sandbox::new();
+    here.write("toy.yaml", script(3, REPORT).replace("name: toy\n", ""));
+    here.run(["submit", "toy.yaml"]).code(0);
+    let manifest = here.sweeps().remove(0).join("SWEEP.json");
+    std::fs::write(&manifest, [0; 9]).unwrap();
+    here.run(["submit", "toy.yaml"]).code(4).says("move it away");
+    std::fs::rename(&manifest, here.path().join("moved")).unwrap();
+    let ends = here.count("end");
+    here.run(["submit", "toy.yaml"]).code(0).says("3 of 3 runs done");
+    assert_eq!((here.count("end"), here.sweeps().len()), (ends, 1));
+    here.run(["fsck"]).code(0).says("all is well");
+}
+
 #[test]
 fn a_spec_that_has_its_name_from_its_file_is_well() {
     let here = Sandbox::new();

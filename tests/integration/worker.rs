@@ -3,9 +3,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
+use dlgrid_sweep::store::checkpoint::CheckpointStore;
+use dlgrid_sweep::store::layout::SweepDir;
 use serde_json::Value;
 
 use crate::blobs::{results, write_blobs};
+use crate::faults::signal;
 use crate::support::{Said, Sandbox};
 
 fn spec(epochs: u32, checkpoint: &str) -> String {
@@ -178,6 +181,37 @@ fn killed_workers_resume_from_checkpoints_and_every_bit_is_the_same() {
     let said = Said::from(child.wait_with_output().unwrap()).code(0);
     assert!(killed > 0, "nothing was killed: make the runs longer\n{}", said.err);
     assert_eq!(results(&here), expected);
+}
+
+/// As after a change of dlgrid: sound files that got further, and from which this one can't go on.
+#[test]
+fn checkpoints_of_another_version_push_out_none_of_this_one() {
+    let here = sandbox(100_000, "0.2s");
+    let stopped = || {
+        let before = here.count("checkpoint");
+        let child = here.start(["submit", "blobs.yaml", "--slots", "1"]);
+        here.wait("a checkpoint", || here.count("checkpoint") > before + 2);
+        signal(&child, "INT");
+        Said::from(child.wait_with_output().unwrap()).code(6)
+    };
+    stopped();
+    let sweep = SweepDir::new(here.sweeps().remove(0));
+    let folder = sweep.path().join("ckpt");
+    let names = |folder: &Path| -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    };
+    let runs = names(&folder);
+    for run in &runs {
+        let store = CheckpointStore::new(&sweep, &run.parse().unwrap());
+        for epoch in [90_000, 90_001] {
+            store.save(epoch, 1, 1, b"of another version").unwrap();
+        }
+    }
+    stopped();
+    let kept: Vec<String> = runs.iter().flat_map(|run| names(&folder.join(run))).collect();
+    assert!(kept.iter().any(|name| name.starts_with("e000")), "{kept:?}");
+    assert!(kept.iter().any(|name| name.starts_with(".refused.e090001")), "{kept:?}");
 }
 
 #[test]

@@ -62,11 +62,13 @@ pub fn run(args: &FsckArgs) -> Result<u8> {
 
 /// The directory. A path is taken also where its manifest is gone.
 fn place(args: &FsckArgs) -> Result<SweepDir> {
-    if let Some(path) = args.sweep.as_deref().map(Path::new)
-        && args.sweep.as_deref().is_some_and(|given| given.contains('/'))
-        && path.is_dir()
+    if let Some(given) = args.sweep.as_deref()
+        && (given.contains('/') || [".", ".."].contains(&given))
     {
-        return Ok(SweepDir::new(path));
+        let dir = SweepDir::new(given);
+        if Path::new(given).is_dir() && fsck::is_a_sweep(&dir)? {
+            return Ok(dir);
+        }
     }
     folder(&args.root, args.sweep.as_deref())
 }

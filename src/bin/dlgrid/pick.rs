@@ -8,11 +8,12 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Args;
 use dlgrid_sweep::exec::slurm::call::Slurm;
-use dlgrid_sweep::exec::slurm::ledger::Ledger;
+use dlgrid_sweep::exec::slurm::ledger::{Ledger, Readable};
 use dlgrid_sweep::exec::slurm::parse::Row;
 use dlgrid_sweep::exec::slurm::state::Standing;
 use dlgrid_sweep::find::{self, FindError, Found};
 use dlgrid_sweep::judge::{Counts, Liveness, State};
+use dlgrid_sweep::orders::{self, Ordered};
 use dlgrid_sweep::report::around::{self, Note};
 use dlgrid_sweep::report::collect::{Subject, local_liveness};
 use dlgrid_sweep::report::fate::{LazyStarts, Starts};
@@ -21,7 +22,7 @@ use dlgrid_sweep::store::merge::Results;
 use dlgrid_sweep::store::{read, tasks};
 use dlgrid_sweep::sweep::{Sweep, SweepError};
 use dlgrid_sweep::text::clean;
-use dlgrid_sweep::{exit, host, orders, stage};
+use dlgrid_sweep::{exit, host, stage};
 
 use super::busy::Busy;
 use super::show::{Refusal, note};
@@ -86,7 +87,7 @@ pub struct Picked {
     pub results: Results,
     liveness: Box<dyn Fn(u32) -> Liveness + Sync>,
     standing: Option<Arc<Standing>>,
-    ledger: Ledger,
+    submitted: Submitted,
     left_out: HashMap<u64, u32>,
     starts: LazyStarts,
     typed: String,
@@ -116,17 +117,18 @@ impl Picked {
         let results = read::load_to_show(&sweep.dir, &sweep.manifest.id)?;
         sweep.verify(&results).map_err(unreadable)?;
         let here = local_liveness(&sweep.dir);
-        let ledger = Ledger::read(&sweep.dir)?;
-        let standing = (!ledger.entries.is_empty())
-            .then(|| queue.rows().map(|rows| Standing::of(&ledger, rows, host::now())))
+        let submitted = Submitted::read(&sweep.dir);
+        let Submitted { ledger, orders, is_whole } = &submitted;
+        let standing = (*is_whole && !ledger.entries.is_empty())
+            .then(|| queue.rows().map(|rows| Standing::of(ledger, rows, host::now())))
             .flatten()
             .map(Arc::new);
-        let liveness = liveness(standing.as_ref(), here, !ledger.entries.is_empty());
-        let left_out = around::left_out(&sweep, &results, &orders::read(&sweep.dir)?, &ledger);
+        let liveness = liveness(standing.as_ref(), here, !ledger.entries.is_empty() || !is_whole);
+        let left_out = around::left_out(&sweep, &results, orders, ledger);
         let dir = sweep.dir.clone();
         let starts = LazyStarts::new(Box::new(move || read_starts(&dir)));
         let typed = find::typed(&sweep.dir, &sweep.manifest.name);
-        Ok(Self { sweep, results, liveness, standing, ledger, left_out, starts, typed })
+        Ok(Self { sweep, results, liveness, standing, submitted, left_out, starts, typed })
     }
 
     /// The state in which the newest task of a slice is over, while Slurm remembers it.
@@ -136,15 +138,13 @@ impl Picked {
     }
 
     /// What was ordered of the sweep, and what the jobs around its arrays came to.
-    ///
-    /// # Errors
-    /// If the orders can't be read.
-    pub fn notes(&self) -> Result<Vec<Note>> {
-        if self.ledger.entries.is_empty() {
-            return Ok(Vec::new());
+    #[must_use]
+    pub fn notes(&self) -> Vec<Note> {
+        let Submitted { ledger, orders, .. } = &self.submitted;
+        if ledger.entries.is_empty() {
+            return Vec::new();
         }
-        let (orders, asked) = (orders::read(&self.sweep.dir)?, self.standing.as_deref());
-        Ok(around::notes(&orders, &self.ledger, self.starts.all(), asked))
+        around::notes(orders, ledger, self.starts.all(), self.standing.as_deref())
     }
 
     /// Runs not ended that were ordered to be left out, each with its slice.
@@ -169,6 +169,32 @@ impl Picked {
             .with_typed(&self.typed)
     }
 }
+
+/// What was asked of Slurm, as far as it can be read: results don't depend on it.
+pub struct Submitted {
+    /// The intents.
+    pub ledger: Ledger,
+    /// What was ordered since.
+    pub orders: Vec<Ordered>,
+    /// Whether all of both could be read: what runs is not known otherwise.
+    pub is_whole: bool,
+}
+
+impl Submitted {
+    /// Reads it, and tells what can't be read.
+    pub fn read(dir: &SweepDir) -> Self {
+        let Readable { ledger, errors, .. } = Readable::of(dir);
+        let (orders, more) = orders::read_to_show(dir);
+        let is_whole = errors.is_empty() && more.is_empty();
+        for error in errors.iter().chain(&more).take(TOLD) {
+            note(&format!("{error}; what runs is not known (see `dlgrid fsck {}`)", dir.label()));
+        }
+        Self { ledger, orders, is_whole }
+    }
+}
+
+/// Files that can't be read of which each is named.
+const TOLD: usize = 3;
 
 /// Whether slices are being worked on, by what the queue says, if it was asked, and by what the claim
 /// of a process does.

@@ -2,7 +2,7 @@
 use std::path::PathBuf;
 
 use dlgrid_sweep::exec::local::Worker;
-use dlgrid_sweep::exec::slurm::ledger::Ledger;
+use dlgrid_sweep::exec::slurm::ledger::Readable;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::judge::Liveness;
 use dlgrid_sweep::pack::Cut;
@@ -146,7 +146,8 @@ pub fn notes(sweep: &Sweep) -> anyhow::Result<Vec<Note>> {
         let Some(stage) = stage else { continue };
         let results = read::load(&stage.dir, &stage.manifest.id)?;
         let (runs, open) = (stage.manifest.runs, open_runs(&stage, &results));
-        let on_slurm = !Ledger::read(&stage.dir)?.entries.is_empty();
+        let asked = Readable::of(&stage.dir);
+        let on_slurm = !asked.ledger.entries.is_empty() || !asked.lost.is_empty();
         let place = if on_slurm { "on Slurm" } else { "here" };
         let text = format!(
             "{} of {} ended, {place} (see: dlgrid status {})",

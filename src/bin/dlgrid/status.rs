@@ -48,7 +48,7 @@ pub fn run(args: StatusArgs) -> Result<u8> {
     }
     let picked = Picked::new(&args.root, args.sweep.as_deref(), &Queue::new(&args.slurm))?;
     let mut status = picked.subject().status(host::now());
-    status.notes = picked.notes()?;
+    status.notes = picked.notes();
     status.notes.extend(stage::notes(&picked.sweep)?);
     if let Some(cause) = status.causes.first() {
         status.last_lines = last_lines(&picked.sweep, &picked.results, cause.example, LAST_LINES);

@@ -110,7 +110,7 @@ impl Station<'_> {
         let jobs: Vec<Job<'_>> = runs.iter().zip(&recipes).map(job).collect();
         let store = |run: &&Run| CheckpointStore::new(&self.sweep.dir, &run.id);
         let checkpoints: Vec<CheckpointStore> = runs.iter().map(store).collect();
-        let from = |at: usize| saved(&checkpoints[at], runs[at]);
+        let from = |at: usize| saved(&checkpoints[at], runs[at]).map(|found| found.bytes);
 
         let mut left: Vec<bool> = vec![true; runs.len()];
         let (mut trouble, mut why_stopped, mut unsaved) = (None, None, 0);

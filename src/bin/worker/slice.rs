@@ -10,7 +10,7 @@ use dlgrid_sweep::recipe::value::short_number;
 use dlgrid_sweep::recipe::{Recipe, Work};
 use dlgrid_sweep::slice::{SliceWork, Terms};
 use dlgrid_sweep::store::StoreError;
-use dlgrid_sweep::store::checkpoint::CheckpointStore;
+use dlgrid_sweep::store::checkpoint::{CheckpointStore, Loaded};
 use dlgrid_sweep::store::record::{End, Epoch, Number, Outcome};
 use dlgrid_sweep::store::weights;
 use dlgrid_sweep::sweep::Sweep;
@@ -199,14 +199,8 @@ impl Station<'_> {
             save: &mut |epoch, step, bytes| save(&checkpoints, work, (epoch, step), bytes),
         };
         let mut begun = || work.borrow_mut().start(run);
-        let from = saved(&checkpoints, run);
         let told = Told { begun: &mut begun, log: &mut log };
-        let mut trained = self.train_all(run, &recipe, from.as_deref(), None, told);
-        if let Some(Err(error @ RunError::Checkpoint(_))) = &trained {
-            eprintln!("warning: run {} begins anew: {}", run.id.short(), Chain(error));
-            let told = Told { begun: &mut || {}, log: &mut log };
-            trained = self.train_all(run, &recipe, None, None, told);
-        }
+        let trained = self.go_on(run, &recipe, &checkpoints, told);
         let Some(trained) = trained else { return Ok(After::DataMissing) };
         let end = match trained {
             Ok(Trained { ending: Ending::Stopped { why, saved }, .. }) => {
@@ -227,6 +221,27 @@ impl Station<'_> {
         // What stays behind harms nothing: the end is recorded.
         let _removed = checkpoints.remove();
         Ok(after)
+    }
+
+    /// Trains a run from the newest checkpoint that it can go on from, or from the beginning.
+    fn go_on(
+        &mut self,
+        run: &Run,
+        recipe: &Recipe,
+        checkpoints: &CheckpointStore,
+        Told { begun, log }: Told<'_, '_>,
+    ) -> Option<Result<Trained, RunError>> {
+        let mut from = saved(checkpoints, run);
+        let told = Told { begun, log: &mut *log };
+        let mut trained = self.train_all(run, recipe, bytes(from.as_ref()), None, told);
+        while let (Some(Err(error @ RunError::Checkpoint(_))), Some(refused)) = (&trained, &from) {
+            let (run_id, why) = (run.id.short(), Chain(error));
+            eprintln!("warning: a checkpoint of run {run_id} is not gone on from: {why}");
+            from = before(checkpoints, run, refused);
+            let told = Told { begun: &mut || {}, log: &mut *log };
+            trained = self.train_all(run, recipe, bytes(from.as_ref()), None, told);
+        }
+        trained
     }
 
     /// The end of a trained run, the weights of which are kept if its recipe says so.
@@ -320,16 +335,32 @@ pub fn save(
 }
 
 /// The checkpoint to go on from, if there is a sound one.
-pub fn saved(checkpoints: &CheckpointStore, run: &Run) -> Option<Vec<u8>> {
+pub fn saved(checkpoints: &CheckpointStore, run: &Run) -> Option<Loaded> {
     match checkpoints.find() {
         Ok(found) => {
             for file in &found.damaged {
                 eprintln!("warning: checkpoint `{file}` of run {} is damaged", run.id.short());
             }
-            found.latest.map(|latest| latest.bytes)
+            found.latest
         }
         Err(error) => {
             eprintln!("warning: checkpoints can't be read: {}", Chain(&error));
+            None
+        }
+    }
+}
+
+fn bytes(from: Option<&Loaded>) -> Option<&[u8]> {
+    from.map(|from| &from.bytes[..])
+}
+
+/// The checkpoint to go on from where one was refused: that is set aside, or it would be met again by the
+/// next attempt, and push out what this one saves.
+fn before(checkpoints: &CheckpointStore, run: &Run, refused: &Loaded) -> Option<Loaded> {
+    match checkpoints.set_aside(refused) {
+        Ok(()) => saved(checkpoints, run),
+        Err(error) => {
+            eprintln!("warning: it can't be set aside: {}", Chain(&error));
             None
         }
     }

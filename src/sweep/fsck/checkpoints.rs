@@ -2,11 +2,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::fact::{Facts, Kind};
-use super::{Seen, inside, safetensors, said};
+use super::{Seen, inside, listed, safetensors, said};
 use crate::store::checkpoint::CheckpointStore;
 use crate::store::layout::SweepDir;
 use crate::store::merge::{LastEvent, Results};
-use crate::store::{StoreError, fs, read};
+use crate::store::{fs, read};
 use crate::sweep::Sweep;
 use crate::trial::RunId;
 
@@ -18,17 +18,17 @@ pub(super) fn list(
     sweep: Option<&Sweep>,
     facts: &mut Facts,
     seen: &mut Seen,
-) -> Result<Found, StoreError> {
+) -> Found {
     let mut found = Found::new();
     // A program of the user keeps there what it likes.
     if sweep.is_none_or(|sweep| !sweep.spec.trains()) {
-        return Ok(found);
+        return found;
     }
-    for name in fs::list_dir(&dir.path().join("ckpt"))? {
+    for name in listed(dir, &dir.path().join("ckpt"), facts) {
         let Ok(run) = name.parse::<RunId>() else { continue };
         found.insert(run, look(dir, &run, facts, seen));
     }
-    Ok(found)
+    found
 }
 
 /// Checks a run's checkpoints; how many are sound.

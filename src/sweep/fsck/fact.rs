@@ -1,6 +1,8 @@
 //! What can be found in a sweep directory: kinds, how grave each is, and the way out.
 use std::collections::BTreeMap;
 
+use crate::store::layout::{CONFIRM, is_stage};
+
 /// How grave a fact is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -129,13 +131,13 @@ kinds! {
         "nothing to do: no result depends on it, `dlgrid efficiency` leaves it out";
     /// The manifest is gone.
     ManifestMissing "manifest_missing" Damage
-        "restore `SWEEP.json`, or submit `spec.yaml` again: what has ended is found and kept";
+        "restore `SWEEP.json`, or submit the file again that you submitted: what has ended is kept";
     /// The manifest can't be read.
     ManifestDamaged "manifest_damaged" Damage
-        "restore `SWEEP.json`; or move it away and submit `spec.yaml` again: what has ended is kept";
+        "restore `SWEEP.json`; or move it away and submit the file again that you submitted: what has ended is kept";
     /// The manifest contradicts the spec or itself.
     ManifestWrong "manifest_wrong" Damage
-        "restore `SWEEP.json`; or move it away and submit `spec.yaml` again: what has ended is kept";
+        "restore `SWEEP.json`; or move it away and submit the file again that you submitted: what has ended is kept";
     /// The spec is gone.
     SpecMissing "spec_missing" Damage
         "put the spec back that was submitted, byte for byte";
@@ -175,7 +177,7 @@ kinds! {
     /// One attempt ended a run twice, differently.
     EndedTwice "ended_twice" Damage
         "two processes wrote as one attempt: find out how, before you trust the run";
-    /// Fewer runs have ended than a task counted.
+    /// Fewer runs have ended than a task counted, or a report needed.
     EndsLost "ends_lost" Damage
         "segments were deleted or cut short (purged?): restore them, or `dlgrid submit` again";
     /// A run that nobody is to train and that has not ended.
@@ -192,7 +194,7 @@ kinds! {
         "restore the file, or train the run again in a sweep of its own";
     /// A file of the submission can't be read or is not what its name says.
     SubmitDamaged "submit_damaged" Damage
-        "restore it; where it can't be, `dlgrid cancel` the sweep and submit the spec under another name";
+        "restore it; where it can't be, `dlgrid cancel`, move it away (of an array all of `array-N.*`), submit again";
     /// A file of the submission that must be there is not.
     SubmitMissing "submit_missing" Damage
         "restore it; `squeue --me` shows what Slurm has under the names of `submit/*.intent`";
@@ -226,6 +228,26 @@ pub struct Fact {
     pub text: String,
 }
 
+impl Fact {
+    /// The way out: that of its kind, but for a stage, of which nobody submits the spec.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        let stage = self.file.split_once('/').map(|(folder, _)| folder).filter(|f| is_stage(f));
+        match (self.kind, stage) {
+            (
+                Kind::ManifestMissing | Kind::ManifestDamaged | Kind::ManifestWrong,
+                Some(CONFIRM),
+            ) => {
+                "restore it, or move it away if it is there; `dlgrid submit` of the sweep's spec makes it anew"
+            }
+            (Kind::ManifestMissing | Kind::ManifestDamaged | Kind::ManifestWrong, Some(_)) => {
+                "restore it, or move it away if it is there; the same `dlgrid finish` makes it anew"
+            }
+            _ => self.kind.hint(),
+        }
+    }
+}
+
 /// Facts of a kind that are kept one by one; further ones are counted.
 const NAMED: u64 = 1000;
 
@@ -252,11 +274,21 @@ impl Facts {
         line: impl Into<Option<u64>>,
         text: impl Into<String>,
     ) {
+        let (file, text, line) = (file.as_ref(), text.into(), line.into());
+        // A folder that can't be listed is met by several checks.
+        let is_told = |fact: &Fact| {
+            fact.kind == kind
+                && fact.text == text
+                && fact.file.strip_prefix(&self.prefix) == Some(file)
+        };
+        if kind == Kind::Unreadable && self.list.iter().any(is_told) {
+            return;
+        }
         let count = self.counts.entry(kind).or_default();
         *count += 1;
         if *count <= NAMED {
-            let file = format!("{}{}", self.prefix, file.as_ref());
-            self.list.push(Fact { kind, file, line: line.into(), text: text.into() });
+            let file = format!("{}{file}", self.prefix);
+            self.list.push(Fact { kind, file, line, text });
         }
     }
 
@@ -291,6 +323,19 @@ mod tests {
             let hint = kind.hint();
             assert!(!hint.ends_with('.') && !hint.is_empty(), "{hint}");
         }
+    }
+
+    #[test]
+    fn nobody_submits_the_spec_of_a_stage() {
+        let hint = |kind: Kind, file: &str| {
+            Fact { kind, file: file.into(), line: None, text: String::new() }.hint()
+        };
+        for kind in [Kind::ManifestMissing, Kind::ManifestDamaged, Kind::ManifestWrong] {
+            assert_eq!(hint(kind, "SWEEP.json"), kind.hint());
+            assert!(hint(kind, "confirm/SWEEP.json").contains("of the sweep's spec"));
+            assert!(hint(kind, "finish-2/SWEEP.json").contains("dlgrid finish"));
+        }
+        assert_eq!(hint(Kind::Torn, "confirm/seg/x"), Kind::Torn.hint());
     }
 
     #[test]

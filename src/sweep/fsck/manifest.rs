@@ -3,7 +3,7 @@ use super::Facts;
 use super::fact::Kind;
 use super::said;
 use crate::spec::{self, Spec};
-use crate::store::layout::SweepDir;
+use crate::store::layout::{SweepDir, is_stage};
 use crate::store::manifest::{Manifest, SliceSpan};
 use crate::store::{StoreError, fs};
 use crate::sweep::Sweep;
@@ -87,7 +87,7 @@ fn read_manifest(
         }
         _ if !error.is_not_found() => facts.add(Kind::Unreadable, "SWEEP.json", said(&error)),
         _ if is_begun(dir)? => facts.add(Kind::ManifestMissing, "SWEEP.json", "is not there"),
-        _ if has_spec || fs::is_dir(dir.path()) => {
+        _ if has_spec || is_a_sweep(dir)? => {
             facts.add(Kind::Unfinished, "", "there is no `SWEEP.json` yet");
         }
         _ => return Err(error),
@@ -95,16 +95,34 @@ fn read_manifest(
     Ok(None)
 }
 
+/// Whether a folder is a sweep's, or nothing is in it yet: another may hold sweeps, or anything.
+pub(super) fn is_a_sweep(dir: &SweepDir) -> Result<bool, StoreError> {
+    let names = fs::list_dir(dir.path())?;
+    let is_empty = names.is_empty() && fs::is_dir(dir.path());
+    let first = |name: &String| ["SWEEP.json", "spec.yaml", "code.diff", "seg"].contains(&&**name);
+    Ok(is_empty || names.iter().any(first) || is_begun(dir)?)
+}
+
 /// Whether something was done that needs a manifest first: more than what a creation writes.
 fn is_begun(dir: &SweepDir) -> Result<bool, StoreError> {
-    for folder in fs::list_dir(&dir.segments())? {
+    const LATER: [&str; 5] = ["submit", "ckpt", "weights", "tasks", "openings"];
+    for name in fs::list_dir(dir.path())? {
+        let folder = dir.path().join(&name);
+        // One that can't be listed holds something.
+        let is_empty = fs::list_dir(&folder).is_ok_and(|names| names.is_empty());
+        let is_later = LATER.contains(&&*name) && !is_empty;
+        if is_later || (is_stage(&name) && fs::is_dir(&folder)) {
+            return Ok(true);
+        }
+    }
+    for folder in fs::list_dir(&dir.segments()).unwrap_or_default() {
         let names = fs::list_dir(&dir.segments().join(folder)).unwrap_or_default();
         // A creation writes what it takes over, of attempt 0, before the manifest.
         if names.iter().any(|name| !name.contains(".a0.")) {
             return Ok(true);
         }
     }
-    Ok(!fs::list_dir(&dir.submit())?.is_empty())
+    Ok(false)
 }
 
 /// What of a manifest its spec does not bear out.

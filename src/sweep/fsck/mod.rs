@@ -63,10 +63,18 @@ impl Checked {
     }
 }
 
+/// Whether a folder is a sweep's, also one whose manifest is gone, or nothing is in it.
+///
+/// # Errors
+/// If it can't be listed.
+pub fn is_a_sweep(dir: &SweepDir) -> Result<bool, StoreError> {
+    manifest::is_a_sweep(dir)
+}
+
 /// Checks a sweep directory with its stages.
 ///
 /// # Errors
-/// If the directory itself can't be listed. What can't be read in it is a fact.
+/// If the directory itself can't be listed, or is no sweep's. What can't be read in it is a fact.
 pub fn check(dir: &SweepDir) -> Result<Checked, StoreError> {
     let mut facts = Facts::default();
     let mut seen = Seen::default();
@@ -81,15 +89,23 @@ fn check_one(dir: &SweepDir, facts: &mut Facts, seen: &mut Seen) -> Result<Opene
     let opened = manifest::open(dir, facts)?;
     tree::check(dir, opened.sweep.as_ref(), facts, seen)?;
     // What a run's checkpoints are called by is gathered first: they go only after its end.
-    let found = checkpoints::list(dir, opened.sweep.as_ref(), facts, seen)?;
+    let found = checkpoints::list(dir, opened.sweep.as_ref(), facts, seen);
     let Some(id) = &opened.id else { return Ok(opened) };
     let results = segments::check(dir, id, opened.sweep.as_ref(), facts, seen)?;
     if let Some(sweep) = &opened.sweep {
         checkpoints::check(sweep, &results, &found, facts);
-        submission::check(sweep, facts)?;
-        output::check(sweep, &results, facts)?;
+        submission::check(sweep, facts);
+        output::check(sweep, &results, facts);
     }
     Ok(opened)
+}
+
+/// The names in a folder; one that can't be listed is a fact, and has none.
+fn listed(dir: &SweepDir, folder: &std::path::Path, facts: &mut Facts) -> Vec<String> {
+    crate::store::fs::list_dir(folder).unwrap_or_else(|error| {
+        facts.add(Kind::Unreadable, inside(dir, folder), said(&error));
+        Vec::new()
+    })
 }
 
 /// A path below the sweep directory, as facts name it.

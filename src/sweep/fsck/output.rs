@@ -1,19 +1,28 @@
 //! What tasks and runs left beside the segments: files of tasks, weights, programs.
+use std::collections::HashSet;
+
 use super::fact::{Facts, Kind};
-use super::{inside, safetensors, said};
-use crate::exec::slurm::{ledger::Ledger, ranges};
+use super::{inside, listed, safetensors, said};
+use crate::exec::slurm::ledger::{Ledger, Readable};
+use crate::exec::slurm::ranges;
 use crate::recipe::{Value, Work};
+use crate::report::keep::BOARD;
 use crate::store::line::unframe;
 use crate::store::merge::Results;
 use crate::store::record::Outcome;
-use crate::store::tasks::{self, TaskStart};
-use crate::store::{StoreError, fs};
+use crate::store::tasks::{self, TASK_SCHEMA, TaskStart};
+use crate::store::{StoreError, fs, read, weights};
 use crate::sweep::Sweep;
 
-pub(super) fn check(sweep: &Sweep, results: &Results, facts: &mut Facts) -> Result<(), StoreError> {
-    let intents = Ledger::read(&sweep.dir).unwrap_or_default();
-    let known = |number: u32| intents.entries.iter().any(|e| e.intent.number == number);
-    for folder in fs::list_dir(&sweep.dir.tasks())? {
+pub(super) fn check(sweep: &Sweep, results: &Results, facts: &mut Facts) {
+    // One that can't be read was intended all the same.
+    let Readable { ledger, lost, .. } = Readable::of(&sweep.dir);
+    let mut numbers: HashSet<u32> = lost.into_keys().collect();
+    numbers.extend(ledger.entries.iter().map(|entry| entry.intent.number));
+    // One may have been declared since.
+    let intent = |number: u32| sweep.dir.submit().join(format!("array-{number:06}.intent"));
+    let known = |number: u32| numbers.contains(&number) || fs::is_file(&intent(number));
+    for folder in listed(&sweep.dir, &sweep.dir.tasks(), facts) {
         let path = sweep.dir.tasks().join(&folder);
         for name in fs::list_dir(&path).unwrap_or_default() {
             let file = format!("tasks/{folder}/{name}");
@@ -23,8 +32,9 @@ pub(super) fn check(sweep: &Sweep, results: &Results, facts: &mut Facts) -> Resu
             }
         }
     }
-    weights(sweep, results, facts)?;
-    programs(sweep, &intents, facts)
+    kept(sweep, results, facts);
+    programs(sweep, &ledger, facts);
+    concluded(sweep, results, facts);
 }
 
 fn task(
@@ -44,6 +54,10 @@ fn task(
     if bad > 0 {
         facts.add(Kind::TaskDamaged, file, format!("{bad} lines do not match their checksums"));
     }
+    if let Some(schema) = later(bytes) {
+        facts.add(Kind::LaterSchema, file, format!("has schema {schema}"));
+        return;
+    }
     let Some(start) = tasks::parse(bytes) else {
         if whole > 0 && bad == 0 {
             facts.add(Kind::TaskDamaged, file, "does not say which task it is of");
@@ -61,25 +75,68 @@ fn task(
     ends(sweep, results, file, &start, facts);
 }
 
+/// The schema of a task's file that only a later dlgrid reads.
+fn later(bytes: &[u8]) -> Option<u32> {
+    #[derive(serde::Deserialize)]
+    struct Version {
+        schema: u32,
+    }
+    let first = bytes.split(|b| *b == b'\n').next().and_then(|line| unframe(line).ok())?;
+    let Version { schema } = serde_json::from_slice(first).ok()?;
+    (schema > TASK_SCHEMA).then_some(schema)
+}
+
 /// No fewer runs of a task's slices have ended than it counted when it ended.
 fn ends(sweep: &Sweep, results: &Results, file: &str, start: &TaskStart, facts: &mut Facts) {
     let Some(end) = &start.end else { return };
     let Some(slices) = ranges::read(&start.begin.slices) else { return };
-    let runs = slices.iter().flat_map(|slice| sweep.slice_runs(*slice));
-    let now = runs.filter(|index| results.end(*index).is_some()).count() as u64;
+    let ended = |slice: u32, results: &Results| {
+        sweep.slice_runs(slice).filter(|index| results.end(*index).is_some()).count() as u64
+    };
+    if slices.iter().map(|slice| ended(*slice, results)).sum::<u64>() >= end.ends {
+        return;
+    }
+    // The last runs may have ended since the segments were read.
+    let again = |slice: &u32| {
+        let fresh = read::load_slice_to_show(&sweep.dir, *slice, &sweep.manifest.id)?;
+        Ok::<u64, StoreError>(ended(*slice, &fresh))
+    };
+    // What can't be read is told already.
+    let Ok(now) = slices.iter().map(again).sum::<Result<u64, _>>() else { return };
     if now < end.ends {
         let text = format!("counted {} runs that had ended, now {now} have", end.ends);
         facts.add(Kind::EndsLost, file, text);
     }
 }
 
+/// A report is kept, and a sweep called complete, once all of its runs have ended.
+fn concluded(sweep: &Sweep, results: &Results, facts: &mut Facts) {
+    let ended =
+        |results: &Results| results.runs.values().filter(|run| run.end.is_some()).count() as u64;
+    let runs = sweep.manifest.runs;
+    if ended(results) >= runs {
+        return;
+    }
+    let complete = sweep.dir.submit().join("complete.json");
+    let numbers = listed(&sweep.dir, &sweep.dir.reports(), facts);
+    let boards = numbers.iter().map(|number| sweep.dir.reports().join(number).join(BOARD));
+    let Some(shown) = boards.chain([complete]).find(|path| fs::is_file(path)) else { return };
+    // It may have been concluded since the segments were read.
+    let Ok(now) = read::load_to_show(&sweep.dir, &sweep.manifest.id) else { return };
+    let now = ended(&now);
+    if now < runs {
+        let text = format!("was written when all {runs} runs had ended, now {now} have");
+        facts.add(Kind::EndsLost, inside(&sweep.dir, &shown), text);
+    }
+}
+
 /// Runs that are done here and keep their weights have left them.
-fn weights(sweep: &Sweep, results: &Results, facts: &mut Facts) -> Result<(), StoreError> {
-    for name in fs::list_dir(&sweep.dir.all_weights())? {
+fn kept(sweep: &Sweep, results: &Results, facts: &mut Facts) {
+    for name in listed(&sweep.dir, &sweep.dir.all_weights(), facts) {
         let file = format!("weights/{name}");
         match fs::read(&sweep.dir.all_weights().join(&name)) {
             Ok(bytes) => {
-                if let Err(what) = safetensors::check(&bytes, "dlgrid") {
+                if let Err(what) = one_file(&name, &bytes) {
                     facts.add(Kind::WeightsDamaged, file, what);
                 }
             }
@@ -87,7 +144,7 @@ fn weights(sweep: &Sweep, results: &Results, facts: &mut Facts) -> Result<(), St
         }
     }
     if !sweep.spec.trains() {
-        return Ok(());
+        return;
     }
     let mut missing = Vec::new();
     for end in results.runs.values().filter_map(|run| run.end.as_ref()) {
@@ -104,13 +161,25 @@ fn weights(sweep: &Sweep, results: &Results, facts: &mut Facts) -> Result<(), St
     for (index, file) in missing {
         facts.add(Kind::WeightsMissing, file, format!("run {index} is done and kept its weights"));
     }
-    Ok(())
+}
+
+/// Holds a file of weights against its head and its seal. Those of earlier versions have none.
+pub(super) fn one_file(name: &str, bytes: &[u8]) -> Result<(), String> {
+    let about = safetensors::check(bytes, weights::KEY)?;
+    let run = name.strip_suffix(".safetensors").and_then(|run| run.parse().ok());
+    match (about, run) {
+        (Some(about), Some(run)) => weights::check(bytes, &about, &run),
+        (None, Some(_)) if bytes[8..].starts_with(b"{\"__") => {
+            Err("does not say whose it is".into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Programs that arrays name hash to what their folder is called.
-fn programs(sweep: &Sweep, intents: &Ledger, facts: &mut Facts) -> Result<(), StoreError> {
+fn programs(sweep: &Sweep, intents: &Ledger, facts: &mut Facts) {
     let bin = sweep.dir.path().join("bin");
-    for hash in fs::list_dir(&bin)? {
+    for hash in listed(&sweep.dir, &bin, facts) {
         let folder = bin.join(&hash);
         let script = format!("bin/{hash}/array.sbatch");
         let is_named = |word: &String| word.ends_with(&script);
@@ -121,7 +190,6 @@ fn programs(sweep: &Sweep, intents: &Ledger, facts: &mut Facts) -> Result<(), St
             facts.add(Kind::ProgramChanged, format!("bin/{hash}"), "does not hash to its name");
         }
     }
-    Ok(())
 }
 
 /// Whether a folder's programs, in some order, and script hash to its name.

@@ -119,9 +119,9 @@ fn rename(dir: &SweepDir, id: &str, file: &str, added: &mut Vec<Added>) -> Resul
 fn salvage(dir: &SweepDir, id: &str, added: &mut Vec<Added>) -> Result<(), StoreError> {
     let results = read::load(dir, id)?;
     for (name, tail) in &results.segments {
-        let Some(head) = tail.head.as_ref().filter(|_| tail.damaged > 0 && !tail.refused) else {
+        if tail.damaged == 0 || tail.refused {
             continue;
-        };
+        }
         let mut ends = BTreeMap::new();
         for line in fs::read(&dir.ends(name))?.split(|b| *b == b'\n') {
             if unframe(line).is_err() {
@@ -140,13 +140,33 @@ fn salvage(dir: &SweepDir, id: &str, added: &mut Vec<Added>) -> Result<(), Store
         let nonce: String = blake3::hash(&body).to_hex().chars().take(8).collect();
         let segment = SegmentName { nonce: nonce.clone(), ..name.clone() };
         let count = ends.len() as u64;
-        let head = Head { schema: SEGMENT_SCHEMA, nonce, ..head.as_ref().clone() };
+        let head = tail.head.as_ref().map_or_else(|| named(id, name), |head| head.as_ref().clone());
+        let head = Head { schema: SEGMENT_SCHEMA, nonce, ..head };
         let close = Record::Close(Close { ends: count, time: host::now() });
         let bytes = [frame(0, None, &Record::Head(head)), body, frame(count + 1, None, &close)];
         let what = format!("{count} ends out of damaged lines of `{name}`");
         published(dir, &dir.ends(&segment), &bytes.concat(), what, added)?;
     }
     Ok(())
+}
+
+/// The head of a segment without one, by its name.
+fn named(sweep: &str, name: &SegmentName) -> Head {
+    Head {
+        schema: SEGMENT_SCHEMA,
+        sweep: sweep.to_owned(),
+        slice: name.slice,
+        attempt: name.attempt,
+        nonce: name.nonce.clone(),
+        host: host::name(),
+        pid: host::pid(),
+        dlgrid: env!("CARGO_PKG_VERSION").into(),
+        device: "repaired".into(),
+        log: None,
+        node: None,
+        intent: None,
+        time: host::now(),
+    }
 }
 
 /// Ends in a damaged line whose checksums hold from somewhere in it.

@@ -101,14 +101,27 @@ fn size(tensor: &Tensor) -> Option<u64> {
     tensor.shape.iter().try_fold(each, |bytes: u64, n| bytes.checked_mul(*n))
 }
 
-/// A small sound file.
+/// A small sound file that says whose it is.
 #[cfg(test)]
 pub(crate) fn sample(run: &str) -> Vec<u8> {
-    let head = serde_json::json!({
-        "__metadata__": {"dlgrid": format!("{{\"run\":\"{run}\"}}")},
+    file(Some(serde_json::json!({"dlgrid": format!("{{\"run\":\"{run}\"}}")})))
+}
+
+/// The same as training leaves it.
+#[cfg(test)]
+pub(crate) fn plain() -> Vec<u8> {
+    file(None)
+}
+
+#[cfg(test)]
+fn file(about: Option<serde_json::Value>) -> Vec<u8> {
+    let mut head = serde_json::json!({
         "a": {"dtype": "F32", "shape": [2, 1], "data_offsets": [0, 8]},
         "b": {"dtype": "U8", "shape": [3], "data_offsets": [8, 11]},
     });
+    if let Some(about) = about {
+        head["__metadata__"] = about;
+    }
     let head = head.to_string();
     let length = (head.len() as u64).to_le_bytes();
     [&length[..], head.as_bytes(), &[7; 11]].concat()

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::fact::{Facts, Kind};
-use super::{Seen, inside, said};
+use super::{Seen, inside, listed, said};
 use crate::store::layout::{SegmentName, SweepDir, parse_claim};
 use crate::store::line::unframe;
 use crate::store::merge::{Results, Tail};
@@ -14,14 +14,14 @@ use crate::sweep::Sweep;
 use crate::trial::RunId;
 
 /// The names below `seg/`, by folder.
-fn names(dir: &SweepDir) -> Result<Vec<(String, String)>, StoreError> {
+fn names(dir: &SweepDir, facts: &mut Facts) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for folder in fs::list_dir(&dir.segments())? {
+    for folder in listed(dir, &dir.segments(), facts) {
         for name in fs::list_dir(&dir.segments().join(&folder)).unwrap_or_default() {
             found.push((folder.clone(), name));
         }
     }
-    Ok(found)
+    found
 }
 
 pub(super) fn check(
@@ -31,12 +31,12 @@ pub(super) fn check(
     facts: &mut Facts,
     seen: &mut Seen,
 ) -> Result<Results, StoreError> {
-    let results = read::load_to_show(dir, id)?;
+    let results = read::load_listed(dir, id)?;
     damage(dir, &results, facts);
     let mut claims = HashSet::new();
     let mut attempts = HashSet::new();
     let mut ended = HashMap::new();
-    for (folder, name) in names(dir)? {
+    for (folder, name) in names(dir, facts) {
         let file = format!("seg/{folder}/{name}");
         if let Some(claim) = parse_claim(&name) {
             claims.insert(claim);

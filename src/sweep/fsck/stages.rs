@@ -1,9 +1,9 @@
 //! Stages, and the openings of the test set: each is of this sweep, and written down.
 use super::fact::{Facts, Kind};
-use super::{Seen, check_one, said};
+use super::{Seen, check_one, listed, said};
 use crate::store::layout::{SweepDir, is_stage};
 use crate::store::opening::{OPENING_SCHEMA, Opening};
-use crate::store::{StoreError, fs};
+use crate::store::{StoreError, fs, versioned};
 
 pub(super) fn check(
     dir: &SweepDir,
@@ -11,7 +11,7 @@ pub(super) fn check(
     facts: &mut Facts,
     seen: &mut Seen,
 ) -> Result<(), StoreError> {
-    let numbers = openings(dir, facts)?;
+    let numbers = openings(dir, facts);
     for name in fs::list_dir(dir.path())?.into_iter().filter(|name| is_stage(name)) {
         let stage = SweepDir::new(dir.path().join(&name));
         facts.enter(&name);
@@ -46,12 +46,12 @@ pub(super) fn finish_number(name: &str) -> Option<u32> {
 }
 
 /// Missing records that are named before one that is there.
-const NAMED: usize = 1000;
+pub(super) const NAMED: usize = 1000;
 
 /// Checks the records of openings; the numbers that are there.
-fn openings(dir: &SweepDir, facts: &mut Facts) -> Result<Vec<u32>, StoreError> {
+fn openings(dir: &SweepDir, facts: &mut Facts) -> Vec<u32> {
     let mut found = Vec::new();
-    for name in fs::list_dir(&dir.path().join("openings"))? {
+    for name in listed(dir, &dir.openings(), facts) {
         let Some(number) = name.strip_suffix(".json").and_then(|n| n.parse::<u32>().ok()) else {
             continue;
         };
@@ -63,29 +63,22 @@ fn openings(dir: &SweepDir, facts: &mut Facts) -> Result<Vec<u32>, StoreError> {
             facts.add(Kind::OpeningDamaged, gone, "is not there, a later one is");
         }
         found.push(number);
-        let opening = match fs::read(&dir.opening(number)) {
-            Ok(bytes) => serde_json::from_slice::<Opening>(&bytes),
-            Err(error) => {
-                facts.add(Kind::Unreadable, file, said(&error));
-                continue;
-            }
-        };
-        match opening {
-            Ok(opening) if opening.schema > OPENING_SCHEMA => {
-                facts.add(Kind::LaterSchema, file, format!("has schema {}", opening.schema));
-            }
+        let path = dir.opening(number);
+        let read = fs::read(&path);
+        match read.and_then(|bytes| versioned::parse::<Opening>(&bytes, &path, OPENING_SCHEMA)) {
             Ok(opening) if opening.number != number => {
-                facts.add(
-                    Kind::OpeningDamaged,
-                    file,
-                    format!("calls itself number {}", opening.number),
-                );
+                let text = format!("calls itself number {}", opening.number);
+                facts.add(Kind::OpeningDamaged, file, text);
             }
             Ok(_) => {}
-            Err(cause) => {
-                facts.add(Kind::OpeningDamaged, file, format!("is not understood: {cause}"))
+            Err(StoreError::Malformed { cause, .. }) => {
+                facts.add(Kind::OpeningDamaged, file, format!("is not understood: {cause}"));
             }
+            Err(error @ StoreError::LaterSchema { .. }) => {
+                facts.add(Kind::LaterSchema, file, error.to_string());
+            }
+            Err(error) => facts.add(Kind::Unreadable, file, said(&error)),
         }
     }
-    Ok(found)
+    found
 }

@@ -1,17 +1,19 @@
 //! What was asked of Slurm: each file what its name says, none missing, no job twice.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
 use super::fact::{Facts, Kind};
-use super::said;
+use super::stages::NAMED;
+use super::{listed, said};
 use crate::exec::claim::Claim;
-use crate::exec::slurm::ledger::{Fate, Intent};
+use crate::exec::slurm::ledger::{Fate, Intent, LEDGER_SCHEMA};
 use crate::exec::slurm::ranges;
-use crate::exec::slurm::request::Request;
-use crate::orders::Ordered;
+use crate::exec::slurm::request::{REQUEST_SCHEMA, Request};
+use crate::orders::{ORDER_SCHEMA, Ordered};
 use crate::store::layout::SweepDir;
-use crate::store::{StoreError, fs};
+use crate::store::{StoreError, fs, versioned};
 use crate::sweep::Sweep;
 
 /// The files of `submit/`, by what they are.
@@ -24,8 +26,8 @@ struct Events {
     orders: BTreeMap<u32, Option<Ordered>>,
 }
 
-pub(super) fn check(sweep: &Sweep, facts: &mut Facts) -> Result<(), StoreError> {
-    let events = read(&sweep.dir, facts)?;
+pub(super) fn check(sweep: &Sweep, facts: &mut Facts) {
+    let events = read(&sweep.dir, facts);
     contiguous("request-", ".json", events.requests.keys(), facts);
     contiguous("array-", ".intent", events.intents.keys(), facts);
     contiguous("order-", ".json", events.orders.keys(), facts);
@@ -40,24 +42,29 @@ pub(super) fn check(sweep: &Sweep, facts: &mut Facts) -> Result<(), StoreError> 
     }
     after_an_intent(&events, facts);
     no_name_twice(&events, facts);
-    Ok(())
 }
 
-fn read(dir: &SweepDir, facts: &mut Facts) -> Result<Events, StoreError> {
+fn read(dir: &SweepDir, facts: &mut Facts) -> Events {
     let mut events = Events::default();
-    for name in fs::list_dir(&dir.submit())? {
+    for name in listed(dir, &dir.submit(), facts) {
         let Some((what, number, end)) = parse(&name) else { continue };
         match (what, end) {
-            ("request", "json") => drop(events.requests.insert(number, json(dir, &name, facts))),
-            ("array", "intent") => drop(events.intents.insert(number, json(dir, &name, facts))),
+            ("request", "json") => {
+                events.requests.insert(number, of_schema(dir, &name, REQUEST_SCHEMA, facts));
+            }
+            ("array", "intent") => {
+                events.intents.insert(number, of_schema(dir, &name, LEDGER_SCHEMA, facts));
+            }
             ("array", "fate") => drop(events.fates.insert(number, json(dir, &name, facts))),
             ("array", "released") => drop(events.released.insert(number)),
-            ("order", "json") => drop(events.orders.insert(number, json(dir, &name, facts))),
+            ("order", "json") => {
+                events.orders.insert(number, of_schema(dir, &name, ORDER_SCHEMA, facts));
+            }
             ("local", "json") => drop(json::<Claim>(dir, &name, facts)),
             _ => {}
         }
     }
-    Ok(events)
+    events
 }
 
 /// Kind, number and ending of `array-000001.fate`.
@@ -67,19 +74,43 @@ fn parse(name: &str) -> Option<(&str, u32, &str)> {
     Some((what, number.parse().ok()?, end))
 }
 
+/// What a file says that has the version of its form in it, up to the one that is known.
+fn of_schema<T: DeserializeOwned>(
+    dir: &SweepDir,
+    name: &str,
+    known: u32,
+    facts: &mut Facts,
+) -> Option<T> {
+    let parse = |bytes: &[u8], path: &Path| versioned::parse(bytes, path, known);
+    read_one(dir, name, parse, facts)
+}
+
 fn json<T: DeserializeOwned>(dir: &SweepDir, name: &str, facts: &mut Facts) -> Option<T> {
-    let file = format!("submit/{name}");
-    match fs::read(&dir.submit().join(name)) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map_err(|cause| {
-                facts.add(Kind::SubmitDamaged, file, format!("is not understood: {cause}"))
-            })
-            .ok(),
-        Err(error) => {
-            facts.add(Kind::Unreadable, file, said(&error));
-            None
+    let parse = |bytes: &[u8], path: &Path| {
+        serde_json::from_slice(bytes)
+            .map_err(|cause| StoreError::Malformed { path: path.to_owned(), cause })
+    };
+    read_one(dir, name, parse, facts)
+}
+
+fn read_one<T>(
+    dir: &SweepDir,
+    name: &str,
+    parse: impl Fn(&[u8], &Path) -> Result<T, StoreError>,
+    facts: &mut Facts,
+) -> Option<T> {
+    let (file, path) = (format!("submit/{name}"), dir.submit().join(name));
+    match fs::read(&path).and_then(|bytes| parse(&bytes, &path)) {
+        Ok(read) => return Some(read),
+        Err(StoreError::Malformed { cause, .. }) => {
+            facts.add(Kind::SubmitDamaged, file, format!("is not understood: {cause}"));
         }
+        Err(error @ StoreError::LaterSchema { .. }) => {
+            facts.add(Kind::LaterSchema, file, error.to_string());
+        }
+        Err(error) => facts.add(Kind::Unreadable, file, said(&error)),
     }
+    None
 }
 
 /// Numbers are taken one after the other, from 1: a gap is a file that is gone.
@@ -91,7 +122,8 @@ fn contiguous<'n>(
 ) {
     let mut next = 1;
     for number in numbers {
-        for gone in next..*number {
+        // A stray number may be far ahead.
+        for gone in (next..*number).take(NAMED) {
             let file = format!("submit/{before}{gone:06}{after}");
             facts.add(Kind::SubmitMissing, file, "is not there, a later one is");
         }

@@ -1,6 +1,7 @@
 //! The checker finds each kind of damage, and nothing in a store that is well.
 #![expect(clippy::disallowed_methods, reason = "tests damage files behind the store's back")]
 
+mod apart;
 mod damage;
 mod faults;
 mod fixture;

@@ -1,4 +1,5 @@
 //! Every file: whether dlgrid makes such a one, whose it is, and who may write to it.
+use std::collections::HashSet;
 use std::path::Path;
 
 use super::Seen;
@@ -8,7 +9,7 @@ use crate::host;
 use crate::store::StoreError;
 use crate::store::fs::{self, About, FileKind};
 use crate::store::layout::{SegmentName, SweepDir, is_stage, parse_claim};
-use crate::store::trust::is_open_to_all;
+use crate::store::trust::{NOBODY, is_open_to_all};
 use crate::sweep::Sweep;
 use crate::trial::RunId;
 
@@ -18,27 +19,41 @@ pub(super) fn check(
     facts: &mut Facts,
     seen: &mut Seen,
 ) -> Result<(), StoreError> {
+    let owner = owner(dir);
     if let Ok(about) = fs::about(dir.path()) {
-        rights("", &about, facts);
+        rights("", &about, owner, facts);
+        // Who checks it may be another than who works on it: that is told once.
+        if !is_in_a_sweep(dir) && ![host::user(), NOBODY].contains(&about.user) {
+            facts.add(Kind::OtherOwner, "", format!("belongs to user {}", about.user));
+        }
     }
     // Programs of the user keep what they like in their checkpoints.
     let opaque = sweep.is_none_or(|sweep| !sweep.spec.trains());
-    walk(dir, dir.path(), opaque, facts, seen)
+    walk(dir, dir.path(), (owner, opaque), facts, seen)
+}
+
+/// Whose all files are to be: the owner of the sweep's folder.
+fn owner(dir: &SweepDir) -> u32 {
+    let of = if is_in_a_sweep(dir) { dir.path().parent() } else { None };
+    fs::about_behind(of.unwrap_or(dir.path())).map_or_else(|_| host::user(), |about| about.user)
+}
+
+fn is_in_a_sweep(dir: &SweepDir) -> bool {
+    dir.path().file_name().is_some_and(|name| is_stage(&name.to_string_lossy()))
 }
 
 fn walk(
     dir: &SweepDir,
     folder: &Path,
-    opaque: bool,
+    (owner, opaque): (u32, bool),
     facts: &mut Facts,
     seen: &mut Seen,
 ) -> Result<(), StoreError> {
-    for name in fs::list_all(folder)? {
+    let names = fs::list_all(folder)?;
+    let drafts = drafts(folder, &names);
+    for name in names {
         let path = folder.join(&name);
         let file = inside(dir, &path);
-        if folder == dir.path() && is_stage(&name) {
-            continue;
-        }
         let about = match fs::about(&path) {
             Ok(about) => about,
             // It went while its folder was read.
@@ -52,9 +67,13 @@ fn walk(
         if !special(&file, &about, kept_by_program, facts) {
             continue;
         }
-        rights(&file, &about, facts);
+        // Stages are looked at by themselves.
+        if folder == dir.path() && is_stage(&name) && about.kind == FileKind::Folder {
+            continue;
+        }
+        rights(&file, &about, owner, facts);
         if about.kind == FileKind::Folder {
-            if let Err(error) = walk(dir, &path, opaque, facts, seen) {
+            if let Err(error) = walk(dir, &path, (owner, opaque), facts, seen) {
                 facts.add(Kind::Unreadable, file, said(&error));
             }
             continue;
@@ -62,7 +81,7 @@ fn walk(
         seen.files += 1;
         seen.bytes += about.length;
         if !kept_by_program {
-            named(dir, &file, &name, &about, facts);
+            named(dir, (&file, &name), &about, &drafts, facts);
         }
     }
     Ok(())
@@ -83,23 +102,29 @@ fn special(file: &str, about: &About, kept_by_program: bool, facts: &mut Facts) 
     true
 }
 
-fn rights(file: &str, about: &About, facts: &mut Facts) {
+fn rights(file: &str, about: &About, owner: u32, facts: &mut Facts) {
     if is_open_to_all(about) {
         let mode = about.mode & 0o7777;
         facts.add(Kind::WorldWritable, file, format!("everybody may write to it (mode {mode:o})"));
     }
-    if about.user != host::user() {
+    if about.user != owner {
         facts.add(Kind::OtherOwner, file, format!("belongs to user {}", about.user));
     }
 }
 
 /// Whether its name is one that dlgrid gives.
-fn named(dir: &SweepDir, file: &str, name: &str, about: &About, facts: &mut Facts) {
+fn named(
+    dir: &SweepDir,
+    (file, name): (&str, &str),
+    about: &About,
+    drafts: &HashSet<u64>,
+    facts: &mut Facts,
+) {
     if is_leftover(name) {
         facts.add(Kind::Leftover, file, "was in the making");
         return;
     }
-    if about.links > 1 && !has_draft(dir, file) {
+    if about.links > 1 && !has_draft(&dir.path().join(file), about, drafts) {
         let text = format!("has {} names", about.links);
         facts.add(Kind::HardLink, file, text);
     }
@@ -116,18 +141,17 @@ fn is_leftover(name: &str) -> bool {
     name.starts_with(".nfs") || (name.starts_with('.') && name.ends_with(".tmp"))
 }
 
+/// The inodes of the files in the making in a folder.
+fn drafts(folder: &Path, names: &[String]) -> HashSet<u64> {
+    let drafts = names.iter().filter(|name| is_leftover(name));
+    drafts.filter_map(|name| fs::about(&folder.join(name)).ok()).map(|about| about.inode).collect()
+}
+
 /// Whether a file's second name may be that under which it was made: its maker was killed
-/// between the link and the removal.
-fn has_draft(dir: &SweepDir, file: &str) -> bool {
-    let path = dir.path().join(file);
-    let (Some(folder), Ok(own)) = (path.parent(), fs::about(&path)) else {
-        return false;
-    };
-    let names = fs::list_all(folder).unwrap_or_default();
-    names.iter().filter(|name| is_leftover(name)).any(|name| {
-        let other = fs::about(&folder.join(name));
-        other.is_ok_and(|other| own.links == 2 && other.inode == own.inode)
-    })
+/// between the link and the removal, or is just between the two.
+fn has_draft(path: &Path, about: &About, drafts: &HashSet<u64>) -> bool {
+    about.links == 2
+        && (drafts.contains(&about.inode) || fs::about(path).is_ok_and(|now| now.links == 1))
 }
 
 #[derive(Debug, PartialEq, Eq)]

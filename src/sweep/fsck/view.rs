@@ -54,7 +54,11 @@ fn paragraph(checked: &Checked, kind: Kind, view: View) -> String {
     if more > 0 {
         out.push_str(&format!("  and {} more\n", grouped(more)));
     }
-    out.push_str(&format!("  hint: {}\n", kind.hint()));
+    let mut hints: Vec<&str> = facts.iter().take(SHOWN).map(|fact| fact.hint()).collect();
+    hints.dedup();
+    for hint in hints {
+        out.push_str(&format!("  hint: {hint}\n"));
+    }
     out
 }
 
@@ -102,6 +106,6 @@ fn fact(fact: &Fact) -> Value {
         "file": fact.file,
         "line": fact.line,
         "text": fact.text,
-        "hint": fact.kind.hint(),
+        "hint": fact.hint(),
     })
 }

@@ -12,6 +12,8 @@ use crate::trial::RunId;
 
 /// Checkpoints that are kept.
 const KEPT: usize = 2;
+/// What the name of one that was set aside begins with.
+const ASIDE: &str = ".refused.";
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -191,6 +193,19 @@ impl CheckpointStore {
         Ok(found)
     }
 
+    /// Sets a sound checkpoint aside that can't be gone on from, as of another version of dlgrid: it
+    /// is neither found any more nor one of those that are kept, and goes once the run has ended.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub fn set_aside(&self, refused: &Loaded) -> Result<()> {
+        let Loaded { epoch, step, attempt, ref bytes } = *refused;
+        let name = Name { epoch, step, attempt, bytes: bytes.len() as u64, hash: hash(bytes) };
+        let file = name.file();
+        let aside = self.folder.join(format!("{ASIDE}{file}.tmp"));
+        fs::set_aside(&self.folder.join(file), &aside)
+    }
+
     /// Every checkpoint, newest first: its file name, and what it holds where that is what its
     /// name says.
     ///
@@ -206,8 +221,8 @@ impl CheckpointStore {
     /// What the system refused.
     pub fn remove(&self) -> Result<()> {
         for file in fs::list_all(&self.folder)? {
-            let ours =
-                Name::parse(&file).is_some() || (file.starts_with(".a") && file.ends_with(".tmp"));
+            let hidden = file.starts_with(".a") || file.starts_with(ASIDE);
+            let ours = Name::parse(&file).is_some() || (hidden && file.ends_with(".tmp"));
             if ours {
                 fs::remove(&self.folder.join(file))?;
             }

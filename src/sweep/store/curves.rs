@@ -167,6 +167,48 @@ pub fn curves_of(
 ) -> Result<Curves, StoreError> {
     let mut files = segment_names(dir, None, ".curves")?;
     files.retain(|name| name.attempt == 0 || slices(name.slice));
+    read_files(dir, files, runs)
+}
+
+/// The files of a sweep's curves, listed once: to read those of one slice after the other.
+#[derive(Debug, Default)]
+pub(crate) struct CurveFiles {
+    slices: HashMap<u32, Vec<SegmentName>>,
+    adopted: Vec<SegmentName>,
+}
+
+impl CurveFiles {
+    /// Lists them.
+    pub(crate) fn list(dir: &SweepDir) -> Result<Self, StoreError> {
+        let mut files = Self::default();
+        for name in segment_names(dir, None, ".curves")? {
+            match name.attempt {
+                0 => files.adopted.push(name),
+                _ => files.slices.entry(name.slice).or_default().push(name),
+            }
+        }
+        Ok(files)
+    }
+
+    /// The curves of these runs, whose ends are in segments of this slice. What was taken over counts as
+    /// of slice 0, and is read for no other.
+    pub(crate) fn read(
+        &self,
+        dir: &SweepDir,
+        slice: u32,
+        runs: &HashSet<u64>,
+    ) -> Result<Curves, StoreError> {
+        let own = self.slices.get(&slice).into_iter().flatten();
+        let adopted = self.adopted.iter().filter(|_| slice == 0);
+        read_files(dir, own.chain(adopted).cloned().collect(), Some(runs))
+    }
+}
+
+fn read_files(
+    dir: &SweepDir,
+    mut files: Vec<SegmentName>,
+    runs: Option<&HashSet<u64>>,
+) -> Result<Curves, StoreError> {
     files.sort_by_key(|name| (name.attempt, name.nonce.clone(), name.slice));
     let read: Vec<_> = fs::each(&files, |name| Some(read_file(dir, name, runs)));
     let mut merged: HashMap<u64, Vec<(u32, Epoch)>> = HashMap::new();

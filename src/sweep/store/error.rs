@@ -45,8 +45,9 @@ pub enum StoreError {
     },
     /// The file was written by a later dlgrid.
     #[error(
-        "`{}` has schema {found}, written by dlgrid `{by}`; dlgrid {} knows schemas up to {known}",
+        "`{}` has schema {found}, written by {}; dlgrid {} knows schemas up to {known}",
         path.display(),
+        if by.is_empty() { "a later dlgrid".to_owned() } else { format!("dlgrid `{by}`") },
         env!("CARGO_PKG_VERSION")
     )]
     LaterSchema {
@@ -56,8 +57,16 @@ pub enum StoreError {
         found: u32,
         /// The latest one that this dlgrid reads.
         known: u32,
-        /// The version that wrote it.
+        /// The version that wrote it; empty where the file does not say.
         by: String,
+    },
+    /// The record of an opening of the test set is gone.
+    #[error("`{}` is gone, but `{}` is there: the test set was opened", path.display(), shown_by.display())]
+    OpeningGone {
+        /// The record.
+        path: PathBuf,
+        /// A later record, or the finish that it was made for.
+        shown_by: PathBuf,
     },
     /// Others could put something there that this user then runs.
     #[error("`{}` {why}: what is run there can be another's", path.display())]
@@ -121,9 +130,22 @@ impl StoreError {
                 "another dlgrid created it first; run the command again to go on with what is there"
                     .into(),
             ),
-            Self::Malformed { .. } => Some(
-                "restore the file from a backup, or start the sweep anew with `dlgrid submit`".into(),
+            Self::Malformed { path, .. } if path.file_name().is_some_and(|n| n == "SWEEP.json") => Some(
+                "restore it from a backup; or move it away, and the command that made it makes it anew: \
+                 what has ended is kept"
+                    .into(),
             ),
+            Self::Malformed { path, .. } => {
+                let sweep = path.parent().and_then(Path::parent).unwrap_or(path);
+                Some(format!("`dlgrid fsck {}/` tells what is damaged, and the way out", sweep.display()))
+            }
+            Self::OpeningGone { .. } => Some(
+                "`dlgrid fsck --repair` writes it down again where its finish is there; else restore it"
+                    .into(),
+            ),
+            Self::LaterSchema { by, .. } if by.is_empty() => {
+                Some("use the later dlgrid for this sweep".into())
+            }
             Self::LaterSchema { by, .. } => Some(format!("use dlgrid {by} or later for this sweep")),
             Self::Untrusted { .. } => Some(
                 "have sweeps in a folder of your own (`--root DIR`), where others may not write \

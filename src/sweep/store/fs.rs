@@ -244,6 +244,22 @@ pub fn remove(path: &Path) -> Result<()> {
     }
 }
 
+/// Gives a file another name in its folder; one that is gone already is no error.
+///
+/// # Errors
+/// What the system refused.
+pub(super) fn set_aside(path: &Path, to: &Path) -> Result<()> {
+    fault::gate("rename", path)?;
+    match os::rename(path, to) {
+        Ok(()) => {
+            fault::done(|| Done::Rename(path.to_owned(), to.to_owned()));
+            sync_dir(folder(path))
+        }
+        Err(Errno::NOENT) => Ok(()),
+        Err(cause) => Err(StoreError::io("rename", path, cause)),
+    }
+}
+
 /// Opens a file for reading and does `work` with it, again from the start if the file server
 /// has forgotten the handle (up to five times).
 ///

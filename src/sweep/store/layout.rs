@@ -19,7 +19,8 @@ pub struct SegmentName {
     pub nonce: String,
 }
 
-const CONFIRM: &str = "confirm";
+/// The folder of the stage that confirms.
+pub(crate) const CONFIRM: &str = "confirm";
 const FINISH: &str = "finish-";
 
 /// Whether a folder in a sweep's directory is called as a stage is.
@@ -84,7 +85,13 @@ impl SweepDir {
     /// What is written down before the test set is opened for the `number`th time, from 1.
     #[must_use]
     pub fn opening(&self, number: u32) -> PathBuf {
-        self.0.join("openings").join(format!("{number:04}.json"))
+        self.openings().join(format!("{number:04}.json"))
+    }
+
+    /// The records of when the test set was opened.
+    #[must_use]
+    pub fn openings(&self) -> PathBuf {
+        self.0.join("openings")
     }
 
     /// The manifest.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::error::StoreError;
 use super::fs;
 use super::layout::SweepDir;
+use super::versioned;
 
 /// Version of the manifest and of the directory that it stands in. A reader refuses a later one.
 ///
@@ -65,13 +66,6 @@ pub enum Creation {
     Existed(Box<Manifest>),
 }
 
-#[derive(Deserialize)]
-struct Version {
-    schema: u32,
-    #[serde(default)]
-    dlgrid: String,
-}
-
 impl Manifest {
     /// Writes it, complete and durable, unless one is there.
     ///
@@ -99,16 +93,6 @@ impl Manifest {
 
     /// Reads the bytes of the file at `path`.
     pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Self, StoreError> {
-        let malformed = |cause| StoreError::Malformed { path: path.to_owned(), cause };
-        let version: Version = serde_json::from_slice(bytes).map_err(malformed)?;
-        if version.schema > MANIFEST_SCHEMA {
-            return Err(StoreError::LaterSchema {
-                path: path.to_owned(),
-                found: version.schema,
-                known: MANIFEST_SCHEMA,
-                by: version.dlgrid,
-            });
-        }
-        serde_json::from_slice(bytes).map_err(malformed)
+        versioned::parse(bytes, path, MANIFEST_SCHEMA)
     }
 }

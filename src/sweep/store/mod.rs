@@ -25,6 +25,7 @@ pub mod record;
 pub mod segment;
 pub mod tasks;
 pub mod trust;
+pub(crate) mod versioned;
 pub mod weights;
 
 pub use error::StoreError;

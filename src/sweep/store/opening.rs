@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use super::fs;
-use super::layout::SweepDir;
+use super::layout::{SweepDir, is_stage};
+use super::versioned;
 
 /// Version of the record.
 pub const OPENING_SCHEMA: u32 = 1;
@@ -44,24 +45,66 @@ impl Opening {
 /// Every opening of a sweep's test set, in order; durable, also where its writer was killed.
 ///
 /// # Errors
-/// Where one can't be read, or made durable: how often the set was opened would be told wrong.
+/// Where one is gone that a later one or a finish shows, can't be read, or made durable: how often the
+/// set was opened would be told wrong.
 pub fn read_all(dir: &SweepDir) -> Result<Vec<Opening>, StoreError> {
-    let mut all = Vec::new();
-    for number in 1.. {
-        let path = dir.opening(number);
-        match fs::read(&path) {
-            Ok(bytes) => all.push(
-                serde_json::from_slice(&bytes)
-                    .map_err(|cause| StoreError::Malformed { path, cause })?,
-            ),
-            Err(error) if error.is_not_found() => break,
-            Err(error) => return Err(error),
+    // A finish is made after its record: so it is looked for before.
+    let finishes = finishes(dir)?;
+    let records = numbers(dir)?;
+    for (number, before) in records.iter().zip(1..) {
+        if *number != before {
+            return Err(gone(dir, before, dir.opening(*number)));
         }
     }
+    if let Some(number) = finishes.into_iter().find(|number| !records.contains(number)) {
+        return Err(gone(dir, number, dir.finish(number).path().to_owned()));
+    }
+    let all = records.iter().map(|number| parse(dir, *number)).collect::<Result<Vec<_>, _>>()?;
     if !all.is_empty() {
         fs::confirm(&dir.opening(1))?;
     }
     Ok(all)
+}
+
+/// Whether an opening is written down; durably, also where its writer was killed.
+///
+/// # Errors
+/// Where its record can't be read, or made durable.
+pub fn is_written(dir: &SweepDir, number: u32) -> Result<bool, StoreError> {
+    match parse(dir, number) {
+        Ok(opening) => {
+            fs::confirm(&dir.opening(number))?;
+            Ok(opening.number == number)
+        }
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn parse(dir: &SweepDir, number: u32) -> Result<Opening, StoreError> {
+    let path = dir.opening(number);
+    versioned::parse(&fs::read(&path)?, &path, OPENING_SCHEMA)
+}
+
+/// The numbers of the records that are there, in order.
+fn numbers(dir: &SweepDir) -> Result<Vec<u32>, StoreError> {
+    let number = |name: &String| name.strip_suffix(".json")?.parse().ok().filter(|n| *n > 0);
+    let mut numbers: Vec<u32> = fs::list_dir(&dir.openings())?.iter().filter_map(number).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    Ok(numbers)
+}
+
+/// The numbers of the finishes that were made.
+fn finishes(dir: &SweepDir) -> Result<Vec<u32>, StoreError> {
+    let names = fs::list_dir(dir.path())?;
+    let numbers = names.iter().filter(|name| is_stage(name));
+    let numbers = numbers.filter_map(|name| name.rsplit_once('-')?.1.parse().ok());
+    Ok(numbers.filter(|number| fs::is_file(&dir.finish(*number).manifest())).collect())
+}
+
+fn gone(dir: &SweepDir, number: u32, shown_by: std::path::PathBuf) -> StoreError {
+    StoreError::OpeningGone { path: dir.opening(number), shown_by }
 }
 
 #[cfg(test)]
@@ -79,5 +122,29 @@ mod tests {
         let second = Opening { number: 2, ..first.clone() };
         second.publish(&dir).expect("written");
         assert_eq!(read_all(&dir).expect("two"), [first, second]);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "tests damage files behind the store's back")]
+    fn a_record_that_is_gone_is_no_seal_that_is_whole() {
+        let root = tempfile::tempdir().expect("folder");
+        let dir = SweepDir::new(root.path());
+        for number in [1, 2] {
+            Opening { number, ..Opening::default() }.publish(&dir).expect("written");
+            fs::publish(&dir.finish(number).manifest(), b"{}").expect("written");
+        }
+        let gone = |number: u32, shown: &str| {
+            let error = read_all(&dir).expect_err("told").to_string();
+            assert!(error.contains(&format!("000{number}.json` is gone")), "{error}");
+            assert!(error.contains(shown), "{error}");
+        };
+        assert_eq!(read_all(&dir).expect("two").len(), 2);
+        std::fs::remove_file(dir.opening(1)).expect("removed");
+        gone(1, "0002.json");
+        assert!(is_written(&dir, 2).expect("read") && !is_written(&dir, 1).expect("looked"));
+        std::fs::remove_file(dir.opening(2)).expect("removed");
+        gone(1, "finish-1");
+        std::fs::remove_dir_all(dir.finish(1).path()).expect("removed");
+        gone(2, "finish-2");
     }
 }

@@ -1,6 +1,7 @@
 //! Reading the store: all of it at once, or what came since the last look.
 use std::collections::BTreeSet;
 use std::io;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -193,18 +194,22 @@ pub(super) fn segment_names(
     let mut names = Vec::new();
     for folder in folders {
         // A file that strayed in among the folders is none.
-        let listed = match fs::list_dir(&folder) {
+        let listed = match names_in(dir, &folder, suffix) {
             Err(_) if !fs::is_dir(&folder) => continue,
             listed => listed?,
         };
-        let ends = listed.iter().filter(|file| file.ends_with(suffix));
-        names.extend(
-            ends.filter_map(|file| SegmentName::parse(file))
-                .filter(|name| dir.segment_folder(name.slice) == folder)
-                .filter(|name| slice.is_none_or(|s| name.slice == s || name.attempt == 0)),
-        );
+        let is_its =
+            |name: &SegmentName| slice.is_none_or(|s| name.slice == s || name.attempt == 0);
+        names.extend(listed.into_iter().filter(is_its));
     }
     Ok(names)
+}
+
+fn names_in(dir: &SweepDir, folder: &Path, suffix: &str) -> Result<Vec<SegmentName>> {
+    let listed = fs::list_dir(folder)?;
+    let names = listed.iter().filter(|file| file.ends_with(suffix));
+    let names = names.filter_map(|file| SegmentName::parse(file));
+    Ok(names.filter(|name| dir.segment_folder(name.slice) == folder).collect())
 }
 
 /// Reads the whole store, segments in parallel. The ends are durable then.
@@ -226,6 +231,20 @@ pub fn load_to_show(dir: &SweepDir, sweep_id: &str) -> Result<Results> {
     let results = load_as_is(dir, sweep_id)?;
     drop(confirm(dir, &results));
     Ok(results)
+}
+
+/// As [`load_to_show`], of those folders of segments that can be listed.
+///
+/// # Errors
+/// None that is met so far.
+pub(crate) fn load_listed(dir: &SweepDir, sweep_id: &str) -> Result<Results> {
+    let folders = fs::list_dir(&dir.segments()).unwrap_or_default();
+    let listed = |folder: &String| names_in(dir, &dir.segments().join(folder), ".jsonl").ok();
+    let names: Vec<SegmentName> = folders.iter().filter_map(listed).flatten().collect();
+    let mut reader = StoreReader::new(dir.clone(), sweep_id.to_owned());
+    reader.look(&names)?;
+    drop(confirm(dir, &reader.results));
+    Ok(reader.into_results())
 }
 
 fn load_as_is(dir: &SweepDir, sweep_id: &str) -> Result<Results> {

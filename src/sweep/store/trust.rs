@@ -10,7 +10,7 @@ use crate::host;
 const EVERYBODY_WRITES: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 /// Whom file servers make of a user whom they squash.
-const NOBODY: u32 = 65_534;
+pub(crate) const NOBODY: u32 = 65_534;
 
 /// Whether everybody may put a file there, or take one's place: in a folder with the sticky bit
 /// files stay their owners'.

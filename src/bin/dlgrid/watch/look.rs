@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use dlgrid_sweep::exec::claim::{self, Claim};
 use dlgrid_sweep::exec::slurm::call::Slurm;
-use dlgrid_sweep::exec::slurm::ledger::Ledger;
+use dlgrid_sweep::exec::slurm::ledger::{Ledger, Readable};
 use dlgrid_sweep::exec::slurm::parse::Row;
 use dlgrid_sweep::exec::slurm::state::Standing;
 use dlgrid_sweep::judge::Liveness;
@@ -46,6 +46,8 @@ pub struct Looker {
     reader: StoreReader,
     tasks: TaskReader,
     ledger: Ledger,
+    /// Why it is not whole.
+    unread: Option<String>,
     queue: Asked,
     filter: Option<Condition>,
     seen: Seen,
@@ -86,8 +88,20 @@ impl Looker {
         let queue = Asked { may: ask, rows: None, written, when: None, at: None, every: ASK.0 };
         let (seen, pause) = (Seen::default(), LOOK.0);
         let (filter, before, trouble) = (None, None, None);
-        let ledger = Ledger::default();
-        Ok(Self { sweep, reader, tasks, ledger, queue, filter, seen, before, trouble, pause })
+        let (ledger, unread) = (Ledger::default(), None);
+        Ok(Self {
+            sweep,
+            reader,
+            tasks,
+            ledger,
+            unread,
+            queue,
+            filter,
+            seen,
+            before,
+            trouble,
+            pause,
+        })
     }
 
     /// How long to wait before the next look.
@@ -131,7 +145,9 @@ impl Looker {
         };
         let changed = self.before.as_ref() != Some(&traces);
         if self.before.as_ref().is_none_or(|before| before.submitted != traces.submitted) {
-            self.ledger = Ledger::read(dir)?;
+            let Readable { ledger, errors, .. } = Readable::of(dir);
+            self.ledger = ledger;
+            self.unread = errors.first().map(|why| format!("{why}; what runs is not known"));
         }
         self.before = Some(traces);
         Ok(changed)
@@ -141,6 +157,10 @@ impl Looker {
     fn ask(&mut self) -> bool {
         let is_open = self.ended() < self.sweep.manifest.runs;
         let (asked, ledger) = (&mut self.queue, &self.ledger);
+        if self.unread.is_some() {
+            self.trouble.clone_from(&self.unread);
+            return asked.rows.take().is_some();
+        }
         let is_due = asked.when.is_none_or(|when| when.elapsed() >= asked.every);
         let is_live = |rows: &Vec<Row>| !Standing::of(ledger, rows, host::now()).arrays.is_empty();
         let may_change = is_open || asked.rows.as_ref().is_none_or(is_live);
@@ -180,7 +200,7 @@ impl Looker {
     fn show(&mut self) -> Result<(Live, Vec<News>)> {
         let (sweep, results, ledger) = (&self.sweep, self.reader.results(), &self.ledger);
         let now = host::now();
-        let was_submitted = !ledger.entries.is_empty();
+        let was_submitted = !ledger.entries.is_empty() || self.unread.is_some();
         let standing = self.queue.rows.as_ref().filter(|_| was_submitted);
         let standing = standing.map(|rows| Arc::new(Standing::of(ledger, rows, now)));
         let here = local_liveness(&sweep.dir);
@@ -196,7 +216,7 @@ impl Looker {
         }
         let liveness =
             |slice| if moved.contains(&slice) { Liveness::Alive } else { liveness(slice) };
-        let ordered = orders::read(&sweep.dir)?;
+        let (ordered, _) = orders::read_to_show(&sweep.dir);
         let left_out = around::left_out(sweep, results, &ordered, ledger);
         let notes = around::notes(&ordered, ledger, &starts, None);
         let starts = LazyStarts::new(Box::new(move || Starts::new(starts)));

@@ -4,10 +4,13 @@
 //! asked, `array-<n>.fate` (its job number, or that there is none) when that is known, and
 //! `array-<n>.released` when it was let go; a canary that ended well adds `array-<n>.passed`. The
 //! number `n` is taken by creating the intent, so whoever creates it has seen all earlier ones. Of two that decide a fate, the first decides.
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod read;
+
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::read::Readable;
 use super::ranges;
 use crate::exec::claim::{self, Claim, Standing};
 use crate::host;
@@ -16,6 +19,7 @@ use crate::store::StoreError;
 use crate::store::fs;
 use crate::store::layout::SweepDir;
 use crate::store::tasks::Granted;
+use crate::store::versioned;
 
 /// Version of the files.
 pub const LEDGER_SCHEMA: u32 = 1;
@@ -190,38 +194,6 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Reads it.
-    ///
-    /// # Errors
-    /// If the files can't be read.
-    pub fn read(dir: &SweepDir) -> Result<Self, StoreError> {
-        let mut entries = BTreeMap::new();
-        let (mut fates, mut released) = (Vec::new(), Vec::new());
-        for name in fs::list_dir(&dir.submit())? {
-            let Some((number, kind)) = parse_name(&name) else { continue };
-            match kind {
-                "intent" => {
-                    let intent: Intent = read_json(dir, &name)?;
-                    entries.insert(number, Entry { intent, fate: None, released: false });
-                }
-                "fate" => fates.push((number, read_json::<Fate>(dir, &name)?)),
-                "released" => released.push(number),
-                _ => {}
-            }
-        }
-        for (number, fate) in fates {
-            if let Some(entry) = entries.get_mut(&number) {
-                entry.fate = Some(fate);
-            }
-        }
-        for number in released {
-            if let Some(entry) = entries.get_mut(&number) {
-                entry.released = true;
-            }
-        }
-        Ok(Self { entries: entries.into_values().collect() })
-    }
-
     /// The last canary of a request that has a job.
     #[must_use]
     pub fn canary(&self, request: u32) -> Option<&Entry> {
@@ -259,7 +231,7 @@ impl Ledger {
 /// # Errors
 /// If it is not there or can't be read.
 pub fn read_intent(dir: &SweepDir, number: u32) -> Result<Intent, StoreError> {
-    read_json(dir, &name(number, "intent"))
+    read_of(dir, &name(number, "intent"), LEDGER_SCHEMA)
 }
 
 /// What became of an intent, if that is known.
@@ -370,6 +342,16 @@ pub(super) fn read_json<T: serde::de::DeserializeOwned>(
 ) -> Result<T, StoreError> {
     let path = dir.submit().join(name);
     serde_json::from_slice(&fs::read(&path)?).map_err(|cause| StoreError::Malformed { path, cause })
+}
+
+/// Reads a file that says its version, up to the one that is known.
+pub(super) fn read_of<T: serde::de::DeserializeOwned>(
+    dir: &SweepDir,
+    name: &str,
+    known: u32,
+) -> Result<T, StoreError> {
+    let path = dir.submit().join(name);
+    versioned::parse(&fs::read(&path)?, &path, known)
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ impl Request {
     /// # Errors
     /// If it is not there or can't be read.
     pub fn read(dir: &SweepDir, number: u32) -> Result<Self, StoreError> {
-        ledger::read_json(dir, &name(number))
+        ledger::read_of(dir, &name(number), REQUEST_SCHEMA)
     }
 
     /// The last one, if there is one.

@@ -229,7 +229,9 @@ impl Controller<'_> {
 /// Whether a job that was let go so many seconds ago, and is held, is held by hand, where the
 /// controller has run for so many.
 fn is_by_hand(let_go: f64, runs_for: Option<f64>) -> bool {
-    runs_for.is_some_and(|seconds| let_go + CLOCKS_DIFFER < seconds)
+    // By a clock that is further ahead than clocks differ, it is not known when it was let go.
+    let is_known = let_go > -CLOCKS_DIFFER;
+    runs_for.is_some_and(|seconds| is_known && let_go + CLOCKS_DIFFER < seconds)
 }
 
 #[cfg(test)]
@@ -241,6 +243,8 @@ mod tests {
         assert!(is_by_hand(3600.0, Some(86_400.0)));
         assert!(!is_by_hand(86_400.0, Some(3600.0)), "it may have forgotten");
         assert!(!is_by_hand(3600.0, Some(4000.0)), "clocks differ");
+        assert!(is_by_hand(-300.0, Some(86_400.0)));
+        assert!(!is_by_hand(-7200.0, Some(3600.0)), "it was let go by a clock hours ahead");
         assert!(!is_by_hand(3600.0, None) && !is_by_hand(f64::NAN, Some(1e9)));
     }
 }

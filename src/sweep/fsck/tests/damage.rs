@@ -8,7 +8,7 @@ use crate::store::line::frame;
 use crate::store::record::{Close, Head, Record};
 
 /// The one file of a store whose path, below it, begins and ends so.
-fn the(dir: &SweepDir, before: &str, after: &str) -> PathBuf {
+pub(super) fn the(dir: &SweepDir, before: &str, after: &str) -> PathBuf {
     let found = files(dir.path()).into_iter().find(|path| {
         let name = inside(dir, path);
         name.starts_with(before) && name.ends_with(after)
@@ -21,7 +21,7 @@ fn segment(dir: &SweepDir) -> PathBuf {
     the(dir, "seg/00/c000000.a1.", ".jsonl")
 }
 
-fn change(path: &Path, how: impl FnOnce(&mut Vec<u8>)) {
+pub(super) fn change(path: &Path, how: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = std::fs::read(path).expect("read");
     how(&mut bytes);
     std::fs::write(path, bytes).expect("written");
@@ -35,7 +35,7 @@ fn replace(path: &Path, from: &str, to: &str) {
     });
 }
 
-fn lines(path: &Path, how: impl FnOnce(&mut Vec<Vec<u8>>)) {
+pub(super) fn lines(path: &Path, how: impl FnOnce(&mut Vec<Vec<u8>>)) {
     change(path, |bytes| {
         let mut lines: Vec<Vec<u8>> =
             bytes.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
@@ -64,7 +64,7 @@ fn head(record: &mut Record) -> &mut Head {
     head
 }
 
-fn remove(path: &Path) {
+pub(super) fn remove(path: &Path) {
     std::fs::remove_file(path).expect("removed");
 }
 
@@ -126,6 +126,20 @@ const SEGMENTS: &[Damage] = &[
     ("cut in a line", |d| change(&segment(d), |b| b.truncate(b.len() - 3)), Kind::Torn),
     ("cut by a task's ends", |d| lines(&segment(d), |l| l.truncate(3)), Kind::EndsLost),
     ("segment deleted", |d| remove(&segment(d)), Kind::EndsLost),
+    (
+        "complete without ends",
+        |d| std::fs::write(d.submit().join("complete.json"), "{}").expect("written"),
+        Kind::EndsLost,
+    ),
+    (
+        "report without ends",
+        |d| {
+            let folder = d.reports().join("0001");
+            std::fs::create_dir_all(&folder).expect("made");
+            std::fs::write(folder.join("leaderboard.json"), "{}").expect("written");
+        },
+        Kind::EndsLost,
+    ),
     ("line deleted", |d| lines(&segment(d), |l| drop(l.remove(2))), Kind::LinesMissing),
     ("line doubled", |d| lines(&segment(d), |l| l.insert(2, l[2].clone())), Kind::LineExtra),
     ("lines swapped", |d| lines(&segment(d), |l| l.swap(1, 2)), Kind::LineExtra),
@@ -263,6 +277,12 @@ const BESIDE: &[Damage] = &[
         |d| change(&the(d, "weights/", ""), |b| b.truncate(b.len() - 1)),
         Kind::WeightsDamaged,
     ),
+    (
+        "weights flipped",
+        |d| change(&the(d, "weights/", ""), |b| *b.last_mut().expect("a byte") ^= 1),
+        Kind::WeightsDamaged,
+    ),
+    ("weights swapped", |d| swapped(d), Kind::WeightsDamaged),
     ("weights empty", |d| change(&the(d, "weights/", ""), Vec::clear), Kind::WeightsDamaged),
     ("task flipped", |d| change(&the(d, "tasks/", ""), |b| b[30] ^= 1), Kind::TaskDamaged),
     (
@@ -283,6 +303,15 @@ const BESIDE: &[Damage] = &[
     ),
     ("program gone", |d| remove(&the(d, "bin/", "worker")), Kind::ProgramChanged),
 ];
+
+/// Two runs have each other's weights.
+fn swapped(dir: &SweepDir) {
+    let [one, other] = &files(&dir.all_weights())[..] else { panic!("two") };
+    let aside = dir.path().join("aside");
+    for (from, to) in [(one, &aside), (other, one), (&aside, other)] {
+        std::fs::rename(from, to).expect("renamed");
+    }
+}
 
 /// A checkpoint whose name and hash hold, of another run.
 fn another_run(dir: &SweepDir) {
@@ -313,7 +342,7 @@ fn kept_after(dir: &SweepDir) {
         .expect("saved");
 }
 
-fn submit(dir: &SweepDir, name: &str) -> PathBuf {
+pub(super) fn submit(dir: &SweepDir, name: &str) -> PathBuf {
     dir.submit().join(name)
 }
 
@@ -434,6 +463,15 @@ const TREE: &[Damage] = &[
         Kind::SymbolicLink,
     ),
     (
+        "stage a link",
+        |d| {
+            let aside = d.path().with_extension("aside");
+            std::fs::rename(d.finish(1).path(), &aside).expect("renamed");
+            symlink(aside, d.finish(1).path()).expect("linked")
+        },
+        Kind::SymbolicLink,
+    ),
+    (
         "folder a link",
         |d| symlink("/tmp", d.path().join("weights2")).expect("linked"),
         Kind::SymbolicLink,
@@ -517,6 +555,8 @@ fn a_record_with_a_number_far_ahead_is_told_at_once() {
     let store = Store::new();
     std::fs::write(store.dir().opening(u32::MAX), "{}").expect("written");
     assert!(kinds(store.dir())[&Kind::OpeningDamaged] >= 1000);
+    std::fs::write(submit(store.dir(), "request-4000000000.json"), "{}").expect("written");
+    assert!(kinds(store.dir())[&Kind::SubmitMissing] >= 1000);
 }
 
 #[test]
@@ -553,7 +593,7 @@ fn damage_at_every_byte_of_a_segment_is_seen() {
         let (mut facts, mut seen) = (Facts::default(), Seen::default());
         let id = &sweep.manifest.id;
         let results = segments::check(store.dir(), id, Some(&sweep), &mut facts, &mut seen);
-        output::check(&sweep, &results.expect("listed"), &mut facts).expect("listed");
+        output::check(&sweep, &results.expect("listed"), &mut facts);
         let (_, counts) = facts.finish();
         counts.keys().all(|kind| kind.severity() == Severity::Harmless)
     };

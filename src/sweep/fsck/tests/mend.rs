@@ -104,6 +104,21 @@ fn ends_that_stand_whole_in_damaged_lines_are_saved() {
     assert!(!left.contains_key(&Kind::EndsLost) && !left.contains_key(&Kind::EndedTwice));
 }
 
+/// A block of zeros over the first line and its newline, before an end that is whole.
+#[test]
+fn an_end_behind_a_head_of_zeros_is_saved() {
+    let store = Store::new();
+    let path = segment(store.dir());
+    let text = std::fs::read(&path).expect("read");
+    let lines: Vec<&[u8]> = text.split_inclusive(|b| *b == b'\n').collect();
+    let zeros = vec![0; lines[0].len() + lines[1].len()];
+    std::fs::write(&path, [&zeros, lines[2], lines[3], lines[4], lines[5]].concat())
+        .expect("written");
+    assert_eq!(ended(store.dir()), 2);
+    assert_eq!(mended(store.dir()).len(), 1);
+    assert_eq!(ended(store.dir()), 3);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     /// Whatever was done to it: a repair changes no file that is there.

@@ -55,6 +55,29 @@ fn each_damaged_byte_and_each_cut_is_seen_and_the_one_before_is_taken() {
     assert_eq!(files(&dir).len(), 2);
 }
 
+/// Those of another version of dlgrid got further than what is trained since.
+#[test]
+fn what_was_set_aside_is_not_found_and_takes_no_place_of_those_that_are_kept() {
+    let (_keep, dir) = scratch();
+    let store = || CheckpointStore::new(&dir, &run_id(1));
+    for epoch in [9, 10] {
+        store().save(epoch, 90, 1, b"of another version").expect("save");
+    }
+    let resumed = store();
+    while let Some(refused) = resumed.find().expect("find").latest {
+        resumed.set_aside(&refused).expect("set aside");
+        resumed.set_aside(&refused).expect("gone already");
+    }
+    for epoch in 1..=3 {
+        resumed.save(epoch, 10, 2, b"of this one").expect("save");
+    }
+    let found = store().find().expect("find");
+    assert_eq!((found.latest.map(|latest| latest.epoch), found.damaged), (Some(3), vec![]));
+    assert_eq!(files(&dir).len(), 4, "two of each");
+    store().remove().expect("remove");
+    assert!(!dir.checkpoints(&run_id(1)).exists());
+}
+
 #[test]
 fn what_a_killed_attempt_left_half_written_goes_with_the_next_save() {
     let (_keep, dir) = scratch();

@@ -51,3 +51,47 @@ fn a_submission_elsewhere_is_under_way_for_ten_minutes() {
     assert!(open.is_under_way(-599.0) && !open.is_under_way(-86_400.0));
     assert!(!entry(1, "0", Some(Fate::Job(1))).is_under_way(1.0));
 }
+
+/// What can't be read by now is told, and takes nothing else along.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "tests damage files behind the store's back")]
+fn what_can_be_read_is_read_beside_what_can_not() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let dir = SweepDir::new(tmp.path());
+    for number in 1..=4 {
+        declare(&dir, &entry(number, "0", None).intent).expect("free");
+        decide(&dir, number, Fate::Job(number.into())).expect("free");
+    }
+    assert_eq!(Readable::of(&dir).ledger, Ledger::read(&dir).expect("readable"));
+    for file in
+        ["array-000001.intent", "array-000002.fate", "array-000003.intent", "array-000003.fate"]
+    {
+        std::fs::write(dir.submit().join(file), [0; 9]).expect("damaged");
+    }
+    Ledger::read(&dir).expect_err("damaged");
+    let Readable { ledger, lost, errors } = Readable::of(&dir);
+    let jobs: Vec<_> = ledger.entries.iter().map(|e| (e.intent.number, e.job())).collect();
+    assert_eq!(jobs, [(2, None), (4, Some(4))]);
+    assert_eq!(lost, [(1, Some(1)), (3, None)].into());
+    assert_eq!(errors.len(), 4);
+}
+
+/// The way out that `fsck` names where an array's file can't be restored.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "tests damage files behind the store's back")]
+fn an_array_that_was_moved_away_as_a_whole_leaves_its_number_free() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let dir = SweepDir::new(tmp.path());
+    for number in 1..=2 {
+        declare(&dir, &entry(number, "0", None).intent).expect("free");
+        decide(&dir, number, Fate::Job(number.into())).expect("free");
+        mark_released(&dir, number).expect("free");
+    }
+    std::fs::write(dir.submit().join("array-000002.intent"), [0; 9]).expect("damaged");
+    for end in ["intent", "fate", "released"] {
+        std::fs::remove_file(dir.submit().join(format!("array-000002.{end}"))).expect("moved");
+    }
+    let number = Ledger::read(&dir).expect("readable").last() + 1;
+    declare(&dir, &entry(number, "0", None).intent).expect("free");
+    assert_eq!(decide(&dir, number, Fate::Job(9)).expect("free"), Fate::Job(9));
+}
