@@ -62,6 +62,11 @@ fn curves_are_told_apart() {
             Some(ln10),
             Verdict::Falls,
         ),
+        ("begins and stays where all is known", curve(|_| 0.02), Some(ln10), Verdict::Learns),
+        ("moves down there", curve(|t| 0.02 + 1e-4 * t), Some(ln10), Verdict::Learns),
+        ("begins well, and stays", curve(|_| 0.5), Some(ln10), Verdict::Flat),
+        ("begins well, and is lost", curve(|t| 0.02 + 0.005 * t), Some(ln10), Verdict::Rises),
+        ("begins low, of what is not known", curve(|_| 0.02), None, Verdict::Flat),
         ("nothing", vec![], None, Verdict::Flat),
         ("zero from the start", curve(|_| 0.0), None, Verdict::Learns),
     ];
@@ -75,9 +80,11 @@ fn every_bad_verdict_has_a_way_out() {
     for verdict in Verdict::ALL {
         assert!(!verdict.is_bad() || verdict.hint().is_some(), "{verdict:?}");
     }
-    assert_eq!(first_loss(2.6, 10.0_f64.ln()), None);
-    assert!(first_loss(30.0, 10.0_f64.ln()).is_some_and(|said| said.contains("too large")));
-    assert!(first_loss(0.1, 10.0_f64.ln()).is_some_and(|said| said.contains("labels")));
+    let odd = |first, from| first_loss(first, 10.0_f64.ln(), from);
+    assert_eq!(odd(2.6, false), None);
+    assert!(odd(30.0, false).is_some_and(|said| said.contains("too large")));
+    assert!(odd(0.1, false).is_some_and(|said| said.contains("labels")));
+    assert_eq!((odd(0.1, true), odd(30.0, true)), (None, None));
 }
 
 proptest! {
@@ -169,6 +176,7 @@ fn a_check_is_printed_with_its_hints() {
     let trial = |run: u64, lr: f64, losses: &[f64], error: Option<&str>| Trial {
         id: format!("{run:08x}"),
         values: vec![Some(Value::Text("relu".into())), Some(Value::Float(lr))],
+        begins_from: false,
         curve: Curve {
             run,
             losses: losses.iter().copied().map(Number).collect(),

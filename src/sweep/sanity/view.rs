@@ -13,6 +13,8 @@ pub struct Trial {
     pub id: String,
     /// What varies, in the order of the paths.
     pub values: Vec<Option<Value>>,
+    /// Whether it begins with weights from a file.
+    pub begins_from: bool,
     /// What it did.
     pub curve: Curve,
 }
@@ -44,7 +46,7 @@ impl Trial {
 
     /// What is odd about its first loss.
     fn oddity(&self) -> Option<&'static str> {
-        first_loss(self.curve.losses.first()?.0, self.curve.guessing?.0)
+        first_loss(self.curve.losses.first()?.0, self.curve.guessing?.0, self.begins_from)
     }
 
     fn words(&self) -> String {
