@@ -2,8 +2,8 @@
 //! the canary do where the spec says `sanity: true`.
 use std::path::{Path, PathBuf};
 
-use dlgrid_sweep::recipe::{Settings, Work};
-use dlgrid_sweep::sanity::{self, Asked, Checked, Curve, NoAnswer, Trial};
+use dlgrid_sweep::recipe::Work;
+use dlgrid_sweep::sanity::{self, Asked, Checked, Curve, NoAnswer, Start, Trial};
 use dlgrid_sweep::spec::{self, Spec};
 use dlgrid_sweep::trial::TrialId;
 use dlgrid_sweep::{exit, host};
@@ -128,11 +128,14 @@ fn trial(spec: &Spec, curve: Curve) -> Trial {
     let point = spec.place(curve.run).map_or(0, |(point, ..)| point);
     let work = spec.space.work(point);
     let id = work.as_ref().map(|work| TrialId::of(work).short());
-    let from = |settings: &Settings| settings.at("init_from").as_text().is_some();
+    let start = match &work {
+        Some(Work::Train(settings)) => Start::of(settings),
+        _ => Start::Classes,
+    };
     Trial {
         id: id.unwrap_or_default(),
         values: spec.space.values(point).unwrap_or_default(),
-        begins_from: matches!(&work, Some(Work::Train(settings)) if from(settings)),
+        start,
         curve,
     }
 }

@@ -54,7 +54,8 @@ pub fn build(source: &Source<'_>, plan: &Plan) -> Result<Report, ReportError> {
         .collect();
     let up_to = up_to(&entries, shown);
     let comparison = leader.map(|leader| leader.comparison);
-    let mut report = Report { comparison, ranked, tied, up_to, ..frame(source, plan, rows, trials) };
+    let mut report =
+        Report { comparison, ranked, tied, up_to, ..frame(source, plan, rows, trials) };
     report.notes.extend(behind.then(|| BEHIND.to_owned()));
     Ok(report)
 }

@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn a_trial_of_which_a_run_diverged_comes_after_all_of_which_none_did() {
-        let diverged = |numbers, point| Standing { diverged: true, ..standing(numbers, 1.0, point) };
+        let diverged =
+            |numbers, point| Standing { diverged: true, ..standing(numbers, 1.0, point) };
         let all = vec![
             diverged(&[0.86], 0),
             standing(&[0.5, 0.52, 0.54], 1.0, 1),

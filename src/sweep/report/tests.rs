@@ -219,7 +219,15 @@ fn a_trial_of_which_a_run_diverged_is_ranked_behind_and_compared_with_none() {
         with(facts.to_vec(), |source| {
             let aim = Aim { maximize, ..source.aim.clone() };
             let (sweep, facts) = (source.sweep.clone(), source.facts.clone());
-            let source = Source { sweep, aim, facts, damage: vec![], notes: vec![], left_out: vec![], ..*source };
+            let source = Source {
+                sweep,
+                aim,
+                facts,
+                damage: vec![],
+                notes: vec![],
+                left_out: vec![],
+                ..*source
+            };
             let best = best(&source).map(|row| row.point);
             let plan = Plan::new(Query::default(), &paths()).expect("a plan");
             (best, build(&source, &plan).expect("a report"))

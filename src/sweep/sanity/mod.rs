@@ -9,7 +9,7 @@ pub use sample::sample;
 pub use view::{Checked, Trial, render, render_json};
 
 use crate::recipe::key::{self, KEYS};
-use crate::recipe::{Settings, Value};
+use crate::recipe::{Settings, Task, Value};
 
 /// Steps of the optimizer on the one batch.
 pub const STEPS: usize = 200;
@@ -197,13 +197,46 @@ fn mean(losses: &[f64]) -> f64 {
 /// Factor by which a first loss may differ from that of guessing.
 const NEAR: f64 = 2.0;
 
+/// What a model begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Drawn weights, and classes to tell apart.
+    Classes,
+    /// Drawn weights, and numbers to learn.
+    Numbers,
+    /// Weights from a file.
+    File,
+}
+
+impl Start {
+    /// That of a trial.
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
+        let is_numbers = settings.at("task").as_text().map(Task::of) == Some(Task::Regress);
+        match settings.at("init_from").as_text() {
+            Some(_) => Self::File,
+            None if is_numbers => Self::Numbers,
+            None => Self::Classes,
+        }
+    }
+
+    /// Factor by which a first loss may be above that of guessing: drawn outputs are some deviations
+    /// large, which a square counts several times.
+    const fn near(self) -> f64 {
+        match self {
+            Self::Numbers => FAR,
+            Self::Classes | Self::File => NEAR,
+        }
+    }
+}
+
 /// What is odd about a first loss: a model that has learnt nothing should guess. One that begins with
-/// weights `from` a file may know.
+/// weights from a file may know.
 #[must_use]
-pub fn first_loss(first: f64, guessing: f64, from: bool) -> Option<&'static str> {
-    if from {
+pub fn first_loss(first: f64, guessing: f64, start: Start) -> Option<&'static str> {
+    if start == Start::File {
         None
-    } else if first > NEAR * guessing {
+    } else if first > start.near() * guessing {
         Some(
             "the first outputs are far too large: look at `data.scale`, `data.encode`, `model.init`",
         )

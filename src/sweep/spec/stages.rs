@@ -175,7 +175,8 @@ pub(super) fn confirm_by_the_same(entry: &Entry, space: &Space) -> Option<Mistak
         RunWork::Command(_) => false,
     };
     space.samples(&["shared_order"]).any(|(_, work)| shares(work)).then(|| {
-        let fact = "with `shared_order` the seeds of `confirm` are judged on the samples that chose";
+        let fact =
+            "with `shared_order` the seeds of `confirm` are judged on the samples that chose";
         Mistake::new(entry.key_span.clone(), fact, "new weights, but no new samples")
             .hint("without `shared_order` each seed holds other samples back")
             .as_warning()
