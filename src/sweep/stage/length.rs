@@ -77,7 +77,10 @@ mod tests {
     /// How a run ended: whether it is done, its epochs, and the one that was best.
     type Ended = (&'static str, u32, u32);
 
-    fn length(at: &str, rest: &str, ends: &[Ended]) -> (Option<u32>, bool) {
+    /// The epochs to finish with, and whether the best epoch is passed.
+    type Told = (Option<u32>, bool);
+
+    fn length(at: &str, rest: &str, ends: &[Ended]) -> Told {
         let root = tempfile::tempdir().expect("folder");
         let text = format!(
             "name: t\ntrain: {{data: {{set: mnist}}, epochs: 20{rest}}}\nseeds: {}\n\
@@ -135,7 +138,7 @@ mod tests {
         const COSINE: &str = ", schedule: {kind: cosine}";
         let short = "}\nshort: {epochs: 10";
         let stop = ", early_stop: {patience: 5}";
-        let cases: [(&str, &[Ended], (Option<u32>, bool)); 8] = [
+        let cases: [(&str, &[Ended], Told); 8] = [
             ("", &[("done", 20, 6), ("done", 20, 8)], (Some(8), false)),
             ("", &[("done", 20, 19)], (None, false)),
             ("", &[("done", 20, 5), ("diverged", 2, 1)], (Some(6), false)),

@@ -132,10 +132,10 @@ fn a_trial_of_which_a_run_diverged_counts_as_the_worst() {
     use crate::judge::State::{Diverged, Done, Failed};
     let numbers = [0.9, 0.8, 0.85, 0.99, f64::NAN];
     let mut report = of_words(&[0, 1, 2, 3, 4], &numbers);
-    report.rows[3].counts = Counts::of([Done, Diverged, Failed].into_iter());
+    report.rows[3].counts = Counts::of([Done, Diverged, Failed]);
     assert_eq!(encode(&report).objective, [0.9, 0.8, 0.85, 0.8, 0.8]);
     report.rows[4].objective = Summary::default();
-    report.rows[4].counts = Counts::of([Diverged, Failed].into_iter());
+    report.rows[4].counts = Counts::of([Diverged, Failed]);
     let encoded = encode(&report);
     assert_eq!((encoded.objective.len(), encoded.left_out), (4, 1), "why it failed is not known");
 }
