@@ -195,7 +195,6 @@ impl Recipe {
         found.extend(self.target_conflict());
         found.extend(self.sample_conflicts());
         found.extend(self.model_conflict());
-        found.extend(self.regularize.conflict(&self.model));
         let shape = self.known().map(|(shape, _)| shape);
         found.extend(self.augment.conflicts(self.batch_size, shape));
         found.extend(self.schedule_conflict());

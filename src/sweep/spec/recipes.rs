@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use super::command::{command_section, unknown_placeholder};
+use super::idle::Idle;
 use super::mistake::{Mistake, nearest};
 use super::section::{Mistakes, point_at};
 use super::yaml::{Entry, Kind, Node};
@@ -228,7 +229,7 @@ pub(super) fn check_points(
     mistakes: &mut Mistakes,
 ) {
     let mut told: HashSet<String> = HashSet::new();
-    let mut idle_everywhere: Option<HashSet<&'static str>> = None;
+    let mut idle = Idle::default();
     let points: Box<dyn Iterator<Item = (u64, RunWork)>> = if space.points() > EVERY_POINT {
         Box::new(space.samples(COUPLED))
     } else {
@@ -259,72 +260,14 @@ pub(super) fn check_points(
                     mistakes.add(super::folds::mistake(fact, work, places));
                 }
                 let here = (space, point);
-                idle(&settings, here, work, places, &mut told, &mut idle_everywhere, mistakes);
+                idle.at(&settings, recipe.as_ref().ok(), here, (work, places), &mut told, mistakes);
             }
         }
         if told.len() >= 50 {
             break;
         }
     }
-    for path in idle_everywhere.unwrap_or_default() {
-        let span = work.given.get(path).cloned().unwrap_or_else(|| work.anchor.clone());
-        mistakes.add(
-            Mistake::new(
-                span,
-                format!("`{path}` does nothing in any trial of this sweep"),
-                "does nothing here",
-            )
-            .hint("remove it, or choose what it belongs to"),
-        );
-    }
-}
-
-/// Parameters that do nothing at a point make trials that differ in name only; settings
-/// below `train` may do nothing at some points, but not at all.
-fn idle(
-    settings: &Settings,
-    (space, point): (&Space, u64),
-    work: &Work,
-    places: &BTreeMap<String, Range<usize>>,
-    told: &mut HashSet<String>,
-    everywhere: &mut Option<HashSet<&'static str>>,
-    mistakes: &mut Mistakes,
-) {
-    let idle: Vec<&'static key::Key> = key::KEYS
-        .iter()
-        .enumerate()
-        .filter(|(place, key)| settings.given(*place).is_some() && !settings.applies(key))
-        .map(|(_, key)| key)
-        .collect();
-    for key in &idle {
-        if !space.gives(point, key.path) || !told.insert(format!("idle {}", key.path)) {
-            continue;
-        }
-        let Some((selector, choices)) = key.only else { continue };
-        let chosen = settings.at(selector);
-        let span = places.get(key.path).cloned().unwrap_or_else(|| work.anchor.clone());
-        let condition = match choices {
-            [one] => format!("{selector} == '{one}'"),
-            many => format!(
-                "{selector} in [{}]",
-                many.iter().map(|c| format!("'{c}'")).collect::<Vec<_>>().join(", ")
-            ),
-        };
-        mistakes.add(
-            Mistake::new(
-                span,
-                format!("`{}` does nothing when `{selector}` is `{chosen}`", key.path),
-                "would make trials that differ in name only",
-            )
-            .hint(format!("say where it exists: `when: {{{}: \"{condition}\"}}`", key.path)),
-        );
-    }
-    let here: HashSet<&'static str> =
-        idle.iter().map(|k| k.path).filter(|p| work.given.contains_key(*p)).collect();
-    *everywhere = Some(match everywhere.take() {
-        None => here,
-        Some(before) => before.intersection(&here).copied().collect(),
-    });
+    idle.everywhere(work, mistakes);
 }
 
 fn setting_mistake(

@@ -169,7 +169,8 @@ pub(super) fn confirm(
 }
 
 /// What `confirm` can't do where seeds share their order: choose by samples that it is not judged on.
-pub(super) fn confirm_by_the_same(entry: &Entry, space: &Space) -> Option<Mistake> {
+pub(super) fn confirm_by_the_same(entry: Option<&Entry>, space: &Space) -> Option<Mistake> {
+    let entry = entry?;
     let shares = |work: RunWork| match work {
         RunWork::Train(settings) => settings.at("shared_order") == Value::Bool(true),
         RunWork::Command(_) => false,
