@@ -14,7 +14,7 @@ use crate::store::layout::SweepDir;
 use crate::store::manifest::Manifest;
 use crate::store::{StoreError, opening};
 use crate::sweep::{Created, Sweep, SweepError};
-pub use length::stopped_after;
+pub use length::{best_after, best_is_passed};
 
 /// What a stage is made of.
 #[derive(Debug, Clone)]

@@ -25,7 +25,8 @@ pub struct Overfitted {
     /// The loss before each step and after the last, `[steps + 1]`; shorter where it stopped being a
     /// number, or was as good as zero for a while.
     pub losses: Vec<f64>,
-    /// The loss of a model that knows nothing, ln(classes), of cross entropy.
+    /// The loss of a model that knows nothing: ln(classes) of cross entropy, the mean square of the
+    /// batch's targets about that of all training targets, in their deviations, of a regression.
     pub guessing: Option<f64>,
     /// Samples of the batch.
     pub samples: usize,
@@ -43,9 +44,20 @@ pub fn overfit(job: &Job<'_>, how: Batch) -> Result<Overfitted, RunError> {
             one_batch(Classify::new(job.recipe, job.data, job.split()?)?, job, (how, guessing))
         }
         recipe::Task::Regress => {
-            one_batch(Regress::new(job.recipe, job.data, job.split()?)?, job, (how, None))
+            let mut task = Regress::new(job.recipe, job.data, job.split()?)?;
+            engine::Task::begin(&mut task, Place::start(job.seed));
+            let samples = samples(job, how, &task);
+            let batch = engine::Task::load(&mut task, 0, samples);
+            // Where all targets of the batch are the mean there is nothing to learn.
+            let guessing = Some(task.guessing(&batch)).filter(|loss| *loss > 0.0);
+            one_batch(task, job, (how, guessing))
         }
     })
+}
+
+/// Samples of the batch.
+fn samples(job: &Job<'_>, how: Batch, task: &impl engine::Task) -> usize {
+    (job.recipe.batch_size as usize).min(how.samples).min(task.samples())
 }
 
 fn one_batch<T: Task>(
@@ -54,7 +66,7 @@ fn one_batch<T: Task>(
     (how, guessing): (Batch, Option<f64>),
 ) -> Result<Overfitted, RunError> {
     let mut training = run::begin(job, &task)?;
-    let samples = (job.recipe.batch_size as usize).min(how.samples).min(task.samples());
+    let samples = samples(job, how, &task);
     let losses = on_one_batch(&mut task, &mut training, Batch { samples, ..how }, guessing);
     Ok(Overfitted { losses, guessing, samples })
 }

@@ -14,7 +14,7 @@ use crate::engine::weights::{self, WeightsError};
 use crate::engine::{
     self, Ending, EpochEnd, Length, Optimizer, Plan, Progress, Stop, Training, fit,
 };
-use crate::parameters::{Parameters, freeze};
+use crate::parameters::{Parameters, Role, freeze};
 use crate::random::{Place, Purpose};
 use crate::ranks;
 use crate::task::classify::Classify;
@@ -82,9 +82,9 @@ pub struct Trained {
     pub confusion: Option<Vec<Vec<u64>>>,
     /// The validation images that it took for something else most surely, of a run that is done.
     pub mistakes: Vec<Mistake>,
-    /// Numbers of the model.
+    /// Weights of the model, those that are frozen included.
     pub weights: u64,
-    /// The numbers themselves, in the order of the model's declaration, `[weights]`.
+    /// Those that were trained, in the order of the model's declaration, `[numbers]`.
     pub parameters: Vec<f32>,
     /// All of the model as a file, of a run that is done and keeps it.
     pub file: Option<Vec<u8>>,
@@ -299,6 +299,13 @@ pub(crate) fn begin(job: &Job<'_>, task: &impl Task) -> Result<Training, RunErro
     Ok(Training { seed: job.seed, parameters, optimizer, progress: Progress::default() })
 }
 
+/// Numbers of a task's model that training changes where nothing is frozen.
+fn weights_of(task: &impl Task) -> u64 {
+    let declared = task.model().declare();
+    let own = declared.iter().filter(|parameter| parameter.role != Role::Kept);
+    own.map(|parameter| parameter.len() as u64).sum()
+}
+
 /// What became of a run; of one that is done and finishes, also on the test set.
 pub(crate) fn trained(
     ending: Ending,
@@ -330,7 +337,7 @@ pub(crate) fn trained(
         seconds: progress.seconds,
         confusion,
         mistakes,
-        weights: training.parameters.count() as u64,
+        weights: weights_of(task),
         parameters: training.parameters.numbers(),
         file,
     }

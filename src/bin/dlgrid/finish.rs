@@ -37,9 +37,9 @@ Examples:
 /// Train the best of a sweep on all training samples, and open the test set
 ///
 /// The best trials are those that `dlgrid report` shows first: by the stage `confirm` where the spec
-/// asks for one. Each is trained at full length (one that early stopping ended: for as many epochs
-/// as its runs were best after) on training and validation samples together, on as
-/// many seeds as asked for, and judged on the test set at its end. That the set was opened is written
+/// asks for one. Each is trained at full length (one that early stopping ended, or that ranks by its
+/// best epoch: for as many epochs as its runs were best after, at the mean) on training and
+/// validation samples together, on as many seeds as asked for, and judged on the test set at its end. That the set was opened is written
 /// down first, and every later report says so: choosing by a test set spoils it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -123,7 +123,12 @@ fn chosen<'a>(
                 format!("`dlgrid report {}` shows its runs", of.manifest.name),
             ));
         };
-        points.push((*point, stage::stopped_after(of, results, *point)));
+        if let Some(why) = stage::best_is_passed(of, *point) {
+            talk(&format!(
+                "warning: {trial} ranks by its best epoch, and is trained for all epochs: {why}\n"
+            ));
+        }
+        points.push((*point, stage::best_after(of, results, *point)));
     }
     refuse_untestable(of, &points)?;
     for (point, _) in &points {

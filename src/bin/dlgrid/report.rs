@@ -35,8 +35,8 @@ Examples:
 /// Trials are ranked by the mean of the objective over the seeds that are done; of equal means
 /// the smaller standard deviation comes first, then less time. Equal means share a rank.
 /// Where the spec has `confirm`, the trials that were run again are ranked by those runs.
-/// Trials with seeds missing stand where their mean puts them, marked `2 of 3`; trials without
-/// a finite objective come last. Further metrics are those after the last epoch.
+/// Trials with seeds missing stand where their mean puts them, marked `2 of 3`; those of which a run
+/// diverged stand behind all of which none did, trials without a finite objective last. Further metrics are those after the last epoch.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ReportArgs {

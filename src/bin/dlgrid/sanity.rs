@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use dlgrid_sweep::recipe::Work;
-use dlgrid_sweep::sanity::{self, Asked, Checked, Curve, NoAnswer, Trial};
+use dlgrid_sweep::sanity::{self, Asked, Checked, Curve, NoAnswer, Start, Trial};
 use dlgrid_sweep::spec::{self, Spec};
 use dlgrid_sweep::trial::TrialId;
 use dlgrid_sweep::{exit, host};
@@ -126,10 +126,16 @@ pub fn look(
 
 fn trial(spec: &Spec, curve: Curve) -> Trial {
     let point = spec.place(curve.run).map_or(0, |(point, ..)| point);
-    let id = spec.space.work(point).map(|work: Work| TrialId::of(&work).short());
+    let work = spec.space.work(point);
+    let id = work.as_ref().map(|work| TrialId::of(work).short());
+    let start = match &work {
+        Some(Work::Train(settings)) => Start::of(settings),
+        _ => Start::Classes,
+    };
     Trial {
         id: id.unwrap_or_default(),
         values: spec.space.values(point).unwrap_or_default(),
+        start,
         curve,
     }
 }

@@ -8,6 +8,7 @@ pub mod key;
 pub mod metric;
 mod model;
 mod optimizer;
+mod regularize;
 mod shape;
 mod start;
 mod train;
@@ -24,9 +25,10 @@ pub use model::{
     ALEXNET, Activation, INCEPTIONS, Inception, Init, Model, Net, TooSmall, of_channels, vgg_blocks,
 };
 pub use optimizer::{Optimizer, Schedule, ScheduleKind};
+pub use regularize::Regularize;
 pub use shape::{Alone, Shape};
 pub use start::{Start, is_any};
-pub use train::{COUPLED, Loss, Precision, Recipe, Regularize, STEPPED, Task};
+pub use train::{COUPLED, Loss, Precision, Recipe, STEPPED, Task};
 pub use value::Value;
 
 use key::{KEYS, Key, Lit, Preset};

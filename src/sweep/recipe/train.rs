@@ -2,7 +2,7 @@
 use super::augment::Augment;
 use super::data::{Data, data};
 use super::optimizer::{Optimizer, Schedule, optimizer, schedule};
-use super::{EarlyStop, Model, SettingError, Settings, Start, Value};
+use super::{EarlyStop, Model, Regularize, SettingError, Settings, Start, Value};
 
 /// One training run's settings, typed and checked. Built only from [`Settings`] without faults.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,17 +105,6 @@ pub enum Loss {
     MeanSquaredError,
 }
 
-/// What keeps a model from overfitting.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Regularize {
-    /// Weight of Σ|w|.
-    pub l1: f64,
-    /// Weight of Σw².
-    pub l2: f64,
-    /// Share of hidden outputs dropped in a training step, in [0, 1).
-    pub dropout: f64,
-}
-
 impl Recipe {
     /// Types the settings.
     ///
@@ -135,11 +124,7 @@ impl Recipe {
             optimizer: optimizer(settings),
             clip: settings.at("optimizer.clip").as_f64(),
             schedule: schedule(settings),
-            regularize: Regularize {
-                l1: number(settings, "regularize.l1"),
-                l2: number(settings, "regularize.l2"),
-                dropout: number(settings, "regularize.dropout"),
-            },
+            regularize: Regularize::of(settings),
             epochs: whole(settings, "epochs"),
             batch_size: match &*text(settings, "optimizer.kind") {
                 "gd" => u32::MAX,
@@ -393,6 +378,7 @@ pub const COUPLED: &[&str] = &[
     "optimizer.kind",
     "optimizer.momentum",
     "optimizer.nesterov",
+    "regularize.dropout",
     "schedule.kind",
     "schedule.warmup",
     "task",

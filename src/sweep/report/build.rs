@@ -18,6 +18,13 @@ pub(super) struct Entry {
     pub(super) to: usize,
 }
 
+impl Entry {
+    /// Whether it ranks and none of its runs diverged.
+    const fn is_whole(&self) -> bool {
+        self.rank.is_some() && !self.standing.diverged
+    }
+}
+
 /// Makes the report.
 ///
 /// # Errors
@@ -34,6 +41,7 @@ pub fn build(source: &Source<'_>, plan: &Plan) -> Result<Report, ReportError> {
     let leader = Leader::of(source, &places, &entries);
     let ranked = entries.iter().filter(|e| e.rank.is_some()).count() as u64;
     let tied = leader.as_ref().map_or(0, |leader| leader.tied(source, &places, &entries));
+    let behind = entries.iter().any(|e| e.rank.is_some() && e.standing.diverged);
     let entries = plan.select(source, &places, entries)?;
     let trials = entries.len() as u64;
     let shown = plan.query.top.unwrap_or(entries.len()).min(entries.len());
@@ -46,8 +54,14 @@ pub fn build(source: &Source<'_>, plan: &Plan) -> Result<Report, ReportError> {
         .collect();
     let up_to = up_to(&entries, shown);
     let comparison = leader.map(|leader| leader.comparison);
-    Ok(Report { comparison, ranked, tied, up_to, ..frame(source, plan, rows, trials) })
+    let mut report =
+        Report { comparison, ranked, tied, up_to, ..frame(source, plan, rows, trials) };
+    report.notes.extend(behind.then(|| BEHIND.to_owned()));
+    Ok(report)
 }
+
+/// Why a good number stands below worse ones.
+const BEHIND: &str = "a trial of which a run diverged ranks behind all of which none did";
 
 /// The rank up to which the first so many of the entries are these and no other.
 fn up_to(entries: &[Entry], shown: usize) -> Option<u64> {
@@ -65,9 +79,10 @@ struct Leader {
 
 impl Leader {
     /// The first of the entries in their order; nothing where it has no finite objective, or
-    /// where trials have one run each, so that nothing can be said of noise.
+    /// where trials have one run each, so that nothing can be said of noise. Nothing either where
+    /// runs of it diverged: those that are left are no sample of it.
     fn of(source: &Source<'_>, places: &[usize], entries: &[Entry]) -> Option<Self> {
-        let first = entries.first().filter(|e| e.rank.is_some() && source.rounds().count() > 1)?;
+        let first = entries.first().filter(|e| e.is_whole() && source.rounds().count() > 1)?;
         let point = first.standing.point;
         let trial = (source.trial)(point);
         let comparison = Comparison { point, trial, ratio: source.ratio };
@@ -93,7 +108,7 @@ impl Leader {
     }
 
     fn is_compared(&self, entry: &Entry) -> bool {
-        entry.rank.is_some() && entry.standing.point != self.comparison.point
+        entry.is_whole() && entry.standing.point != self.comparison.point
     }
 }
 
@@ -207,6 +222,7 @@ fn entries(source: &Source<'_>, places: &[usize]) -> Vec<Entry> {
             let seconds = seconds.sum::<f64>() + 0.0;
             let standing = Standing {
                 objective: Summary::of(&numbers),
+                diverged: facts().any(|f| f.state == State::Diverged),
                 seconds: mean(seconds, ended),
                 point: point(&chunk[0]),
             };

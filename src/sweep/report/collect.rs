@@ -1,5 +1,6 @@
 //! From a sweep and its results to what a report is made of. The only part of the report that
 //! knows the store and the spec.
+mod ratio;
 mod states;
 
 use std::borrow::Cow;
@@ -18,8 +19,7 @@ use crate::exec::claim;
 use crate::exec::slurm::bad_nodes;
 use crate::exec::slurm::state::Standing;
 use crate::judge::{Liveness, State};
-use crate::recipe::{self, Settings, Work};
-use crate::space::Base;
+use crate::recipe::{self, Work};
 use crate::spec::{At, Goal, Objective, Spec};
 use crate::store::MetricId;
 use crate::store::layout::SweepDir;
@@ -270,7 +270,7 @@ impl Subject<'_> {
             parameters: spec.space.paths(),
             seeds: &spec.seeds,
             folds: spec.folds,
-            ratio: ratio(spec),
+            ratio: ratio::ratio(spec),
             points: spec.space.points(),
             runs: self.runs,
             missing: self.missing(),
@@ -345,34 +345,6 @@ fn class_names(work: &Work) -> &'static [&'static str] {
     known.map_or(&[], |set| set.class_names)
 }
 
-/// Samples held back by samples trained on. Of a program without folds it is not known whether
-/// its runs share any, and 0.
-fn ratio(spec: &Spec) -> f64 {
-    // What finishes trains on the same samples with every seed, and is judged on the same.
-    if spec.finishes() {
-        return 0.0;
-    }
-    if let Some(folds) = spec.folds {
-        return 1.0 / (f64::from(folds) - 1.0);
-    }
-    let of =
-        |settings: &Settings| settings.at("data.valid").as_f64().map_or(0.0, |v| v / (1.0 - v));
-    match spec.space.base() {
-        Base::Command(_) => 0.0,
-        Base::Train(settings) if !spec.space.paths().iter().any(|p| p == "data.valid") => {
-            of(settings)
-        }
-        Base::Train(_) => {
-            let works = spec.space.samples(&["data.valid"]);
-            let ratios = works.filter_map(|(_, work)| match work {
-                Work::Train(settings) => Some(of(&settings)),
-                Work::Command(_) => None,
-            });
-            ratios.fold(0.0, f64::max)
-        }
-    }
-}
-
 pub(super) fn aim(objective: &Objective) -> Aim {
     Aim {
         metric: objective.metric.clone(),
@@ -414,7 +386,7 @@ fn notes(results: &Results) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::{Value, key};
+    use crate::recipe::{Settings, Value, key};
 
     #[test]
     fn classes_of_the_user_s_own_files_have_not_the_catalogue_s_names() {

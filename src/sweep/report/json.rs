@@ -22,7 +22,7 @@
 //! where asked for. Where there is a `comparison`: `pairs` (runs of the same seed and fold),
 //! `difference` (of the means, less the first's) with the ends of its 95 % interval,
 //! `difference_low` and `difference_high`, `p`, and `tied_with_first` (null without a finite
-//! objective). A number that is not finite is null, and `state` says why: `nan`, `inf`, `-inf`, a
+//! objective, and where a run diverged). A number that is not finite is null, and `state` says why: `nan`, `inf`, `-inf`, a
 //! state of its runs, or `unreported`; otherwise `state` is `ok`.
 use rayon::prelude::*;
 use serde_json::{Map, Value as Json, json};

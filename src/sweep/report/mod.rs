@@ -226,8 +226,8 @@ pub struct Row {
     pub parameters: Vec<Option<Value>>,
     /// The objective over the runs that are done.
     pub objective: Summary,
-    /// How it compares with the first of all trials; nothing for that itself, and without a
-    /// finite objective.
+    /// How it compares with the first of all trials; nothing for that itself, without a finite
+    /// objective, and where a run of one of the two diverged.
     pub versus: Option<Paired>,
     /// Further metrics over the runs that are done.
     pub metrics: Vec<Summary>,
@@ -305,6 +305,12 @@ impl Row {
     #[must_use]
     pub fn is_tied(&self, aim: &Aim) -> bool {
         self.versus.is_some_and(|versus| !versus.is_worse(aim.maximize))
+    }
+
+    /// Whether one of its runs diverged: it ranks behind all of which none did.
+    #[must_use]
+    pub const fn has_diverged(&self) -> bool {
+        self.counts.get(State::Diverged) > 0
     }
 
     /// Whether fewer runs count than were asked for.

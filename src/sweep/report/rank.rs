@@ -41,6 +41,8 @@ impl Summary {
 pub struct Standing {
     /// The objective over its seeds.
     pub objective: Summary,
+    /// Whether one of its runs diverged, so that the objective is that of the others alone.
+    pub diverged: bool,
     /// Mean seconds a run.
     pub seconds: f64,
     /// Its place in the space, which differs from trial to trial.
@@ -50,16 +52,18 @@ pub struct Standing {
 /// Which of two trials comes first.
 ///
 /// The better mean; of equal means the smaller standard deviation (one seed has none and
-/// comes after), then less time, then the order of the space. Trials without a finite mean
-/// come last: infinities before NaN before those without any number. How many seeds there are
-/// decides nothing: a trial with seeds missing stands where its mean puts it, marked.
+/// comes after), then less time, then the order of the space. A trial of which a run diverged
+/// comes after all of which none did: the mean of the others leaves the worst out. Trials without
+/// a finite mean come last: infinities before NaN before those without any number. How many seeds
+/// there are decides nothing: a trial with seeds missing stands where its mean puts it, marked.
 #[must_use]
 pub fn order(a: &Standing, b: &Standing, maximize: bool) -> Ordering {
     let class = |s: &Standing| match s.objective.mean {
-        Some(mean) if mean.is_finite() => 0,
-        Some(mean) if mean.is_infinite() => 1,
-        Some(_) => 2,
-        None => 3,
+        Some(mean) if mean.is_finite() && !s.diverged => 0,
+        Some(mean) if mean.is_finite() => 1,
+        Some(mean) if mean.is_infinite() => 2,
+        Some(_) => 3,
+        None => 4,
     };
     let spread = |s: &Standing| s.objective.sd.unwrap_or(f64::INFINITY);
     class(a)
@@ -82,19 +86,20 @@ fn value(s: &Standing) -> f64 {
 }
 
 /// The rank of each trial of a list in this order: equal means share a rank, and the next
-/// trial's rank counts them all (1, 1, 3). A trial without a finite mean has none.
+/// trial's rank counts them all (1, 1, 3). A trial of which a run diverged shares none with one of
+/// which none did; one without a finite mean has none.
 #[must_use]
 pub fn ranks<'a>(ordered: impl IntoIterator<Item = &'a Standing>) -> Vec<Option<u64>> {
-    let mut last: Option<(f64, u64)> = None;
+    let mut last: Option<((bool, f64), u64)> = None;
     (1..)
         .zip(ordered)
         .map(|(place, standing)| {
-            let mean = standing.objective.finite()?;
+            let own = (standing.diverged, standing.objective.finite()?);
             let rank = match last {
-                Some((same, rank)) if same == mean => rank,
+                Some((same, rank)) if same == own => rank,
                 _ => place,
             };
-            last = Some((mean, rank));
+            last = Some((own, rank));
             Some(rank)
         })
         .collect()
@@ -106,7 +111,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn standing(numbers: &[f64], seconds: f64, point: u64) -> Standing {
-        Standing { objective: Summary::of(numbers), seconds, point }
+        Standing { objective: Summary::of(numbers), diverged: false, seconds, point }
     }
 
     fn sorted(mut all: Vec<Standing>, maximize: bool) -> (Vec<u64>, Vec<Option<u64>>) {
@@ -165,6 +170,27 @@ mod tests {
         assert_eq!(sorted(all, true).0, [1, 0]);
     }
 
+    #[test]
+    fn a_trial_of_which_a_run_diverged_comes_after_all_of_which_none_did() {
+        let diverged =
+            |numbers, point| Standing { diverged: true, ..standing(numbers, 1.0, point) };
+        let all = vec![
+            diverged(&[0.86], 0),
+            standing(&[0.5, 0.52, 0.54], 1.0, 1),
+            standing(&[0.86, 0.86, 0.86], 1.0, 2),
+            diverged(&[0.86, 0.86], 3),
+            diverged(&[0.1], 4),
+            diverged(&[], 5),
+            standing(&[f64::NAN], 1.0, 6),
+        ];
+        let ranks = vec![Some(1), Some(2), Some(3), Some(3), Some(5), None, None];
+        assert_eq!(sorted(all.clone(), true), (vec![2, 1, 3, 0, 4, 6, 5], ranks));
+        assert_eq!(sorted(all, false).0, [1, 2, 4, 3, 0, 6, 5]);
+        // Next to each other, with one mean.
+        let both = vec![diverged(&[0.5], 0), standing(&[0.5], 1.0, 1)];
+        assert_eq!(sorted(both, true), (vec![1, 0], vec![Some(1), Some(2)]));
+    }
+
     fn number() -> impl Strategy<Value = f64> {
         prop_oneof![
             (-3_i8..3).prop_map(f64::from),
@@ -177,8 +203,12 @@ mod tests {
     }
 
     fn any_standing() -> impl Strategy<Value = Standing> {
-        (proptest::collection::vec(number(), 0..4), 0_u8..3, 0_u64..4)
-            .prop_map(|(numbers, seconds, point)| standing(&numbers, f64::from(seconds), point))
+        (proptest::collection::vec(number(), 0..4), any::<bool>(), 0_u8..3, 0_u64..4).prop_map(
+            |(numbers, diverged, seconds, point)| Standing {
+                diverged,
+                ..standing(&numbers, f64::from(seconds), point)
+            },
+        )
     }
 
     proptest! {

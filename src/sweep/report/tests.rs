@@ -212,6 +212,48 @@ fn a_trial_that_is_better_pair_by_pair_is_not_called_worse() {
     assert!(!second.is_tied(&smaller), "there it is worse");
 }
 
+/// Of three seeds two diverged, and the third is better than any seed of the others.
+#[test]
+fn a_trial_of_which_a_run_diverged_is_ranked_behind_and_compared_with_none() {
+    let board = |maximize, facts: &[Fact<'static>]| {
+        with(facts.to_vec(), |source| {
+            let aim = Aim { maximize, ..source.aim.clone() };
+            let (sweep, facts) = (source.sweep.clone(), source.facts.clone());
+            let source = Source {
+                sweep,
+                aim,
+                facts,
+                damage: vec![],
+                notes: vec![],
+                left_out: vec![],
+                ..*source
+            };
+            let best = best(&source).map(|row| row.point);
+            let plan = Plan::new(Query::default(), &paths()).expect("a plan");
+            (best, build(&source, &plan).expect("a report"))
+        })
+    };
+    let diverged = |point, seed| other(point, seed, State::Diverged, Some("loss is NaN"));
+    let lucky = [done(0, 0, 0.86), diverged(0, 1), diverged(0, 2)];
+    let whole = [0, 1, 2].map(|seed| done(1, seed, [0.5, 0.52, 0.51][seed as usize]));
+    let other_whole = [0, 1, 2].map(|seed| done(2, seed, [0.95, 0.9, 0.92][seed as usize]));
+    let facts = [&lucky[..], &whole, &other_whole].concat();
+    for (maximize, expected) in [(true, [2, 1, 0]), (false, [1, 2, 0])] {
+        let (best, report) = board(maximize, &facts);
+        assert_eq!(report.rows.iter().map(|row| row.point).collect::<Vec<_>>(), expected);
+        assert_eq!(report.rows.iter().filter_map(|row| row.rank).collect::<Vec<_>>(), [1, 2, 3]);
+        let last = &report.rows[2];
+        assert_eq!((best, last.versus, report.tied), (Some(expected[0]), None, 0));
+        assert_eq!((last.objective.mean, last.has_diverged()), (Some(0.86), true));
+        let text = table::render(&report, WIDE);
+        assert!(text.contains("note: a trial of which a run diverged ranks behind"), "{text}");
+    }
+    // Nothing is claimed of noise where the first is what is left of a trial.
+    let (_, report) = board(true, &[&lucky[..], &[done(1, 0, 0.1), diverged(1, 1)]].concat());
+    assert_eq!((report.rows[0].rank, report.rows[0].point), (Some(1), 0));
+    assert!(report.comparison.is_none() && report.rows.iter().all(|row| row.versus.is_none()));
+}
+
 #[test]
 fn what_is_shown_of_all_can_be_said_by_a_rank_where_one_parts_them() {
     let top = |top, sort: Option<&str>| Query {

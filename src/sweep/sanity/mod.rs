@@ -9,7 +9,7 @@ pub use sample::sample;
 pub use view::{Checked, Trial, render, render_json};
 
 use crate::recipe::key::{self, KEYS};
-use crate::recipe::{Settings, Value};
+use crate::recipe::{Settings, Task, Value};
 
 /// Steps of the optimizer on the one batch.
 pub const STEPS: usize = 200;
@@ -69,7 +69,8 @@ pub enum Verdict {
     Flat,
 }
 
-/// A loss below this share of its level is zero: all of the batch is known by heart.
+/// A loss below this share of guessing, or else of its level, is zero: all of the batch is known by
+/// heart.
 const ZERO: f64 = 0.05;
 /// Factor of the level from which on a loss has exploded.
 const FAR: f64 = 100.0;
@@ -146,7 +147,8 @@ impl Verdict {
 /// is the loss of a model that knows nothing, ln(classes) of the cross entropy.
 ///
 /// The level of the curve is its first loss, or that of guessing where that is lower: a model whose
-/// outputs are far too large at first has learnt nothing yet when it has got rid of them.
+/// outputs are far too large at first has learnt nothing yet when it has got rid of them. Zero is far
+/// below guessing, where that is known: a model may begin there (`init_from`).
 #[must_use]
 pub fn verdict(losses: &[f64], guessing: Option<f64>) -> Verdict {
     let Some(&first) = losses.first() else { return Verdict::Flat };
@@ -154,10 +156,11 @@ pub fn verdict(losses: &[f64], guessing: Option<f64>) -> Verdict {
         return Verdict::Explodes;
     }
     let level = guessing.map_or(first, |guessing| guessing.min(first)).max(f64::MIN_POSITIVE);
+    let zero = ZERO * guessing.unwrap_or(level).max(level);
     let half = &losses[losses.len() / 2..];
     let end = mean(&losses[losses.len() - losses.len().div_ceil(10)..]);
     let highest = half.iter().copied().fold(f64::MIN, f64::max);
-    if end <= ZERO * level && *losses.last().unwrap_or(&end) <= 2.0 * ZERO * level {
+    if end <= zero && *losses.last().unwrap_or(&end) <= 2.0 * zero {
         return Verdict::Learns;
     }
     if highest > FAR * level.max(first) {
@@ -194,10 +197,46 @@ fn mean(losses: &[f64]) -> f64 {
 /// Factor by which a first loss may differ from that of guessing.
 const NEAR: f64 = 2.0;
 
-/// What is odd about a first loss: a model that has learnt nothing should guess.
+/// What a model begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Drawn weights, and classes to tell apart.
+    Classes,
+    /// Drawn weights, and numbers to learn.
+    Numbers,
+    /// Weights from a file.
+    File,
+}
+
+impl Start {
+    /// That of a trial.
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
+        let is_numbers = settings.at("task").as_text().map(Task::of) == Some(Task::Regress);
+        match settings.at("init_from").as_text() {
+            Some(_) => Self::File,
+            None if is_numbers => Self::Numbers,
+            None => Self::Classes,
+        }
+    }
+
+    /// Factor by which a first loss may be above that of guessing: drawn outputs are some deviations
+    /// large, which a square counts several times.
+    const fn near(self) -> f64 {
+        match self {
+            Self::Numbers => FAR,
+            Self::Classes | Self::File => NEAR,
+        }
+    }
+}
+
+/// What is odd about a first loss: a model that has learnt nothing should guess. One that begins with
+/// weights from a file may know.
 #[must_use]
-pub fn first_loss(first: f64, guessing: f64) -> Option<&'static str> {
-    if first > NEAR * guessing {
+pub fn first_loss(first: f64, guessing: f64, start: Start) -> Option<&'static str> {
+    if start == Start::File {
+        None
+    } else if first > start.near() * guessing {
         Some(
             "the first outputs are far too large: look at `data.scale`, `data.encode`, `model.init`",
         )

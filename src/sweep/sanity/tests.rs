@@ -26,6 +26,7 @@ fn curves_are_told_apart() {
             Some(ln10),
             Verdict::Learns,
         ),
+        ("far from the mean", curve(|t| 5.0 + 2e3 * (-t / 5.0).exp()), Some(1.0), Verdict::Flat),
         ("decays slowly", curve(|t| 2.3 * (-t / 400.0).exp()), Some(ln10), Verdict::Falls),
         ("decays to a third", curve(|t| 0.8 + 1.5 * (-t / 20.0).exp()), Some(ln10), Verdict::Falls),
         (
@@ -62,6 +63,11 @@ fn curves_are_told_apart() {
             Some(ln10),
             Verdict::Falls,
         ),
+        ("begins and stays where all is known", curve(|_| 0.02), Some(ln10), Verdict::Learns),
+        ("moves down there", curve(|t| 0.02 + 1e-4 * t), Some(ln10), Verdict::Learns),
+        ("begins well, and stays", curve(|_| 0.5), Some(ln10), Verdict::Flat),
+        ("begins well, and is lost", curve(|t| 0.02 + 0.005 * t), Some(ln10), Verdict::Rises),
+        ("begins low, of what is not known", curve(|_| 0.02), None, Verdict::Flat),
         ("nothing", vec![], None, Verdict::Flat),
         ("zero from the start", curve(|_| 0.0), None, Verdict::Learns),
     ];
@@ -75,9 +81,22 @@ fn every_bad_verdict_has_a_way_out() {
     for verdict in Verdict::ALL {
         assert!(!verdict.is_bad() || verdict.hint().is_some(), "{verdict:?}");
     }
-    assert_eq!(first_loss(2.6, 10.0_f64.ln()), None);
-    assert!(first_loss(30.0, 10.0_f64.ln()).is_some_and(|said| said.contains("too large")));
-    assert!(first_loss(0.1, 10.0_f64.ln()).is_some_and(|said| said.contains("labels")));
+    use Start::{Classes, File, Numbers};
+    let (large, labels) = (Some("too large"), Some("labels"));
+    for (start, first, expected) in [
+        (Classes, 2.6, None),
+        (Classes, 30.0, large),
+        (Classes, 0.1, labels),
+        (File, 30.0, None),
+        (File, 0.1, None),
+        (Numbers, 30.0, None),
+        (Numbers, 2000.0, large),
+        (Numbers, 0.1, labels),
+    ] {
+        let said = first_loss(first, 10.0_f64.ln(), start);
+        let is_so = said.zip(expected).map_or(said == expected, |(s, e)| s.contains(e));
+        assert!(is_so, "{start:?} {first}: {said:?}");
+    }
 }
 
 proptest! {
@@ -169,6 +188,7 @@ fn a_check_is_printed_with_its_hints() {
     let trial = |run: u64, lr: f64, losses: &[f64], error: Option<&str>| Trial {
         id: format!("{run:08x}"),
         values: vec![Some(Value::Text("relu".into())), Some(Value::Float(lr))],
+        start: Start::Classes,
         curve: Curve {
             run,
             losses: losses.iter().copied().map(Number).collect(),

@@ -1,7 +1,7 @@
 //! What was seen, as a table with hints, and as JSON.
 use serde_json::{Value as Json, json};
 
-use super::{Curve, STEPS, Verdict, first_loss, verdict};
+use super::{Curve, STEPS, Start, Verdict, first_loss, verdict};
 use crate::recipe::Value;
 use crate::terminal::{Column, Tone, View, lay_out};
 use crate::text::{Digits, clean, plural};
@@ -13,6 +13,8 @@ pub struct Trial {
     pub id: String,
     /// What varies, in the order of the paths.
     pub values: Vec<Option<Value>>,
+    /// What it begins with.
+    pub start: Start,
     /// What it did.
     pub curve: Curve,
 }
@@ -44,7 +46,7 @@ impl Trial {
 
     /// What is odd about its first loss.
     fn oddity(&self) -> Option<&'static str> {
-        first_loss(self.curve.losses.first()?.0, self.curve.guessing?.0)
+        first_loss(self.curve.losses.first()?.0, self.curve.guessing?.0, self.start)
     }
 
     fn words(&self) -> String {

@@ -113,6 +113,7 @@ pub(super) fn check(
         return Err(mistakes.0);
     };
     objective::check_classes(find("objective"), &objective, &space, &mut mistakes);
+    mistakes.0.extend(stages::confirm_by_the_same(find("confirm"), &space));
     if mistakes.0.iter().any(|m| !m.warning) {
         return Err(mistakes.0);
     }

@@ -8,6 +8,7 @@ mod folds;
 mod fuse;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod fuzz;
+mod idle;
 pub mod metric;
 pub mod mistake;
 mod objective;

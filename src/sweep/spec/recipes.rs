@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use super::command::{absent_placeholder, command_section, unknown_placeholder};
+use super::idle::Idle;
 use super::mistake::{Mistake, nearest};
 use super::parameters::{Included, Spans};
 use super::section::{Mistakes, point_at};
@@ -128,7 +129,7 @@ pub(super) fn check_points(
     mistakes: &mut Mistakes,
 ) {
     let mut told: HashSet<String> = HashSet::new();
-    let mut idle_everywhere: Option<HashSet<&'static str>> = None;
+    let mut idle = Idle::default();
     let points: Box<dyn Iterator<Item = (u64, RunWork)>> = if space.points() > EVERY_POINT {
         Box::new(space.samples(COUPLED))
     } else {
@@ -163,86 +164,14 @@ pub(super) fn check_points(
                     mistakes.add(super::folds::mistake(fact, work, &spans.places));
                 }
                 let here = (space, point);
-                idle(&settings, here, work, spans, &mut told, &mut idle_everywhere, mistakes);
+                idle.at(&settings, recipe.as_ref().ok(), here, (work, spans), &mut told, mistakes);
             }
         }
         if told.len() >= 50 {
             break;
         }
     }
-    for path in idle_everywhere.unwrap_or_default() {
-        let span = work.given.get(path).cloned().unwrap_or_else(|| work.anchor.clone());
-        mistakes.add(
-            Mistake::new(
-                span,
-                format!("`{path}` does nothing in any trial of this sweep"),
-                "does nothing here",
-            )
-            .hint("remove it, or choose what it belongs to"),
-        );
-    }
-}
-
-/// Parameters that do nothing at a point make trials that differ in name only; settings
-/// below `train` may do nothing at some points, but not at all.
-fn idle(
-    settings: &Settings,
-    (space, point): (&Space, u64),
-    work: &Work,
-    spans: &Spans,
-    told: &mut HashSet<String>,
-    everywhere: &mut Option<HashSet<&'static str>>,
-    mistakes: &mut Mistakes,
-) {
-    let idle: Vec<&'static key::Key> = key::KEYS
-        .iter()
-        .enumerate()
-        .filter(|(place, key)| settings.given(*place).is_some() && !settings.applies(key))
-        .map(|(_, key)| key)
-        .collect();
-    for key in &idle {
-        let included = placed(space, point, spans);
-        let which = if included.is_some() { "included" } else { "idle" };
-        if !space.gives(point, key.path) || !told.insert(format!("{which} {}", key.path)) {
-            continue;
-        }
-        let Some((selector, choices)) = key.only else { continue };
-        let chosen = settings.at(selector);
-        let span = place_of(key.path, included, spans);
-        let span = span.unwrap_or_else(|| work.anchor.clone());
-        let hint = match included {
-            Some(_) => format!("leave `{}` out of this point", key.path),
-            None => {
-                let condition = one_of(selector, choices);
-                format!("say where it exists: `when: {{{}: \"{condition}\"}}`", key.path)
-            }
-        };
-        mistakes.add(
-            Mistake::new(
-                span,
-                format!("`{}` does nothing when `{selector}` is `{chosen}`", key.path),
-                "would make trials that differ in name only",
-            )
-            .hint(hint),
-        );
-    }
-    let here: HashSet<&'static str> =
-        idle.iter().map(|k| k.path).filter(|p| work.given.contains_key(*p)).collect();
-    *everywhere = Some(match everywhere.take() {
-        None => here,
-        Some(before) => before.intersection(&here).copied().collect(),
-    });
-}
-
-/// The condition that a choice is one of some.
-fn one_of(selector: &str, choices: &[&str]) -> String {
-    match choices {
-        [one] => format!("{selector} == '{one}'"),
-        many => format!(
-            "{selector} in [{}]",
-            many.iter().map(|c| format!("'{c}'")).collect::<Vec<_>>().join(", ")
-        ),
-    }
+    idle.everywhere(work, mistakes);
 }
 
 /// The point of `include` that a point comes from.
@@ -252,7 +181,11 @@ pub(super) fn placed<'s>(space: &Space, point: u64, spans: &'s Spans) -> Option<
 }
 
 /// Where a parameter of a point stands: in its own point of `include`, or where it is declared.
-fn place_of(path: &str, included: Option<&Included>, spans: &Spans) -> Option<Range<usize>> {
+pub(super) fn place_of(
+    path: &str,
+    included: Option<&Included>,
+    spans: &Spans,
+) -> Option<Range<usize>> {
     let own = included.and_then(|point| point.params.iter().find(|(own, _)| own == path));
     own.map(|(_, span)| span).or_else(|| spans.places.get(path)).cloned()
 }

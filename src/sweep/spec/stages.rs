@@ -7,8 +7,8 @@ use super::mistake::Mistake;
 use super::recipes::Work;
 use super::section::{Mistakes, point_at};
 use super::yaml::{Entry, Kind, Node};
-use crate::recipe::{Value, key};
-use crate::space::Base;
+use crate::recipe::{Value, Work as RunWork, key};
+use crate::space::{Base, Space};
 
 /// The search trains less than the recipe says.
 #[derive(Debug, Clone, PartialEq)]
@@ -168,6 +168,22 @@ pub(super) fn confirm(
     Some(Confirm { top, seeds })
 }
 
+/// What `confirm` can't do where seeds share their order: choose by samples that it is not judged on.
+pub(super) fn confirm_by_the_same(entry: Option<&Entry>, space: &Space) -> Option<Mistake> {
+    let entry = entry?;
+    let shares = |work: RunWork| match work {
+        RunWork::Train(settings) => settings.at("shared_order") == Value::Bool(true),
+        RunWork::Command(_) => false,
+    };
+    space.samples(&["shared_order"]).any(|(_, work)| shares(work)).then(|| {
+        let fact =
+            "with `shared_order` the seeds of `confirm` are judged on the samples that chose";
+        Mistake::new(entry.key_span.clone(), fact, "new weights, but no new samples")
+            .hint("without `shared_order` each seed holds other samples back")
+            .as_warning()
+    })
+}
+
 /// As many seeds as asked for, from the first on that is greater than all of the search. The spec of
 /// the stage lists them, and is read as any other: it knows none beyond an `i64`.
 fn fresh(node: &Node, search: &[u64], many: u64, mistakes: &mut Mistakes) -> Option<Vec<u64>> {
@@ -259,6 +275,28 @@ mod tests {
         let seeds = |text: &str| spec(text).expect("a spec").confirm.expect("confirm").seeds;
         assert_eq!(seeds("confirm: {top: 2, seeds: 4}\n"), [3, 4, 5, 6]);
         assert_eq!(seeds("confirm: {top: 2, seeds: [1, 9]}\n"), [1, 9]);
+    }
+
+    #[test]
+    fn a_shared_order_takes_the_sense_out_of_fresh_seeds() {
+        let warned = |train: &str, rest: &str| {
+            let text = format!("name: t\ntrain: {{data: {{set: mnist}}{train}}}\n{rest}");
+            let read = read("t.yaml", text.as_bytes(), 1000);
+            read.unwrap_or_else(|errors| panic!("{}", errors.render(false, 100))).1
+        };
+        const CONFIRM: &str = "confirm: {top: 2, seeds: 4}\n";
+        const VARIED: &str = "parameters: {shared_order: [false, true]}\n";
+        let shared = ", shared_order: true";
+        for (train, rest, warnings) in [
+            (shared, CONFIRM.to_owned(), 1),
+            ("", format!("{VARIED}{CONFIRM}"), 1),
+            ("", CONFIRM.to_owned(), 0),
+            (shared, VARIED.replace("shared_order: [false, true]", "epochs: [1, 2]"), 0),
+        ] {
+            let told = warned(train, &rest);
+            assert_eq!(told.len(), warnings, "{rest}");
+            assert!(told.iter().all(|t| t.warning && t.fact.contains("samples that chose")));
+        }
     }
 
     #[test]

@@ -251,6 +251,23 @@ fn rules_that_do_nothing_are_told() {
     let said = facts("train: {data: {set: mnist}}\nparameters: {optimizer.momentum: [0.5, 0.9]}\n");
     assert!(said[0].contains("does nothing when `optimizer.kind` is `adam`"), "{said:?}");
     assert!(said[0].contains("when: {optimizer.momentum"), "{said:?}");
+    let dropout = |model: &str, rest: &str| {
+        let regularize = if rest.contains("dropout") { "" } else { ", regularize: {dropout: 0.2}" };
+        let train = format!("train: {{data: {{set: mnist}}, model: {model}{regularize}}}\n");
+        let text = format!("name: t\n{train}{rest}");
+        let read = read("x.yaml", text.as_bytes(), 100);
+        read.err().map_or_else(String::new, |errors| errors.render(false, 100))
+    };
+    let nothing = "does nothing in any trial";
+    assert!(dropout("{kind: linear}", "").contains(nothing));
+    assert!(dropout("{layers: 0}", "").contains(nothing));
+    assert_eq!(dropout("{}", "parameters: {model.layers: [0, 1]}\n"), "", "it may at some points");
+    let both = "parameters: {model.layers: [0, 1], regularize.dropout: [0, 0.2]}\n";
+    let told = dropout("{}", both);
+    assert!(told.contains("does nothing when `model.layers` is `0`"), "{told}");
+    assert!(told.contains("when: {regularize.dropout: \"model.layers > 0\"}"), "{told}");
+    let when = format!("{both}when: {{regularize.dropout: \"model.layers > 0\"}}\n");
+    assert_eq!(dropout("{}", &when), "");
     let said = facts("train: {data: {set: mnist}, optimizer: {momentum: 0.9}}\n");
     assert!(said[0].contains("does nothing in any trial"), "{said:?}");
 }

@@ -218,7 +218,8 @@ fn summed_gradients<T: Task>(
             }
         }
     }
-    let mass = Tensor::stack(&masses, 0).sum(Kind::Float);
+    let double = sums.iter().any(|sum| sum.kind() == Kind::Double);
+    let mass = Tensor::stack(&masses, 0).sum(if double { Kind::Double } else { Kind::Float });
     for sum in &mut sums {
         let _ = sum.g_div_(&mass);
     }

@@ -153,7 +153,7 @@ impl Optimizer {
             let scale = (gradient.norm() + update::CLIP_EPS).reciprocal() * most;
             let _ = gradient.g_mul_(&scale.clamp_max(1.0));
         }
-        let decay = f64::from(self.penalty(Role::Free).decay);
+        let decay = self.decay();
         if decay != 0.0 {
             let _ = gradient.g_add_(&(parameters.flat() * decay));
         }
@@ -177,16 +177,21 @@ impl Optimizer {
         }
     }
 
-    /// What is added to the gradient of a parameter: coupled weight decay acts on all of them,
-    /// `l1` and `l2` on weights alone.
-    fn penalty(&self, role: Role) -> Penalty {
-        let decay = match self.rule {
+    /// The weight decay that is added to gradients.
+    const fn decay(&self) -> f64 {
+        match self.rule {
             Rule::Adam { decoupled: true, .. } => 0.0,
             Rule::Adam { weight_decay, .. }
             | Rule::Sgd { weight_decay, .. }
             | Rule::Rmsprop { weight_decay, .. }
             | Rule::Adagrad { weight_decay, .. } => weight_decay,
-        };
+        }
+    }
+
+    /// What is added to the gradient of a parameter: coupled weight decay acts on all of them,
+    /// `l1` and `l2` on weights alone.
+    fn penalty(&self, role: Role) -> Penalty {
+        let decay = self.decay();
         let Regularize { l1, l2, .. } = self.regularize;
         match role {
             Role::Weight => Penalty::new(l1, 2.0 * l2, decay),
@@ -254,12 +259,12 @@ fn step_there(rule: Rule, step: u64, weights: &mut Tensor, gradient: &Tensor, st
     match (rule, state) {
         (Rule::Adam { beta1, beta2, eps, .. }, [(_, first), (_, second)]) => {
             let adam = Adam::at(rule, step);
-            let _ = weights.g_mul_scalar_(f64::from(adam.shrink));
+            let _ = weights.g_mul_scalar_(adam.shrink);
             let _ = first.g_mul_scalar_(beta1).g_add_(&(gradient * (1.0 - beta1)));
             let square = gradient * gradient * (1.0 - beta2);
             let _ = second.g_mul_scalar_(beta2).g_add_(&square);
-            let root = second.sqrt() * f64::from(adam.root_scale) + eps;
-            let _ = weights.g_sub_(&(&*first / root * f64::from(adam.rate)));
+            let root = second.sqrt() * adam.root_scale + eps;
+            let _ = weights.g_sub_(&(&*first / root * adam.rate));
         }
         (Rule::Sgd { lr, momentum, nesterov, .. }, [(_, velocity)]) => {
             let _ = velocity.g_mul_scalar_(momentum).g_add_(gradient);
@@ -277,7 +282,7 @@ fn step_there(rule: Rule, step: u64, weights: &mut Tensor, gradient: &Tensor, st
         }
         (Rule::Adagrad { lr, lr_decay, eps, .. }, [(_, squares)]) => {
             let root = squares.g_add_(&(gradient * gradient)).sqrt() + eps;
-            let rate = f64::from(Rooted::sum(lr, lr_decay, eps, step).rate);
+            let rate = Rooted::sum(lr, lr_decay, eps, step).rate;
             let _ = weights.g_sub_(&(gradient / root * rate));
         }
         (Rule::Sgd { lr, .. }, _) => {

@@ -96,14 +96,14 @@ impl Rates {
         let decay = match rule {
             Rule::Adam { beta1, beta2, eps, weight_decay, decoupled, .. } => {
                 let adam = Adam::at(rule, step);
-                set(Column::Rate, adam.rate);
+                set(Column::Rate, adam.rate as f32);
                 set(Column::Keep, beta1 as f32);
                 set(Column::Add, (1.0 - beta1) as f32);
                 set(Column::KeepSquare, beta2 as f32);
                 set(Column::AddSquare, (1.0 - beta2) as f32);
-                set(Column::RootScale, adam.root_scale);
+                set(Column::RootScale, adam.root_scale as f32);
                 set(Column::Eps, eps as f32);
-                set(Column::Shrink, adam.shrink);
+                set(Column::Shrink, adam.shrink as f32);
                 if decoupled { 0.0 } else { weight_decay }
             }
             Rule::Sgd { lr, momentum, weight_decay, .. } => {
@@ -120,7 +120,7 @@ impl Rates {
                 weight_decay
             }
             Rule::Adagrad { lr, lr_decay, eps, weight_decay, .. } => {
-                set(Column::Rate, Rooted::sum(lr, lr_decay, eps, step).rate);
+                set(Column::Rate, Rooted::sum(lr, lr_decay, eps, step).rate as f32);
                 set(Column::KeepSquare, 1.0);
                 set(Column::AddSquare, 1.0);
                 set(Column::Eps, eps as f32);

@@ -11,7 +11,7 @@ pub(super) struct Penalty {
     push: f32,
     pull: f32,
     scale: f32,
-    pub(super) decay: f32,
+    decay: f32,
 }
 
 impl Penalty {
@@ -71,12 +71,13 @@ pub(super) struct Adam {
     beta2: f32,
     rest2: f32,
     eps: f32,
-    /// What the weights are multiplied by first: below 1 for AdamW's decay.
-    pub(super) shrink: f32,
+    /// What the weights are multiplied by first: below 1 for AdamW's decay. Double precision: 1 − 1e-8
+    /// is 1 in single precision.
+    pub(super) shrink: f64,
     /// 1 / √(1 − β₂ᵗ)
-    pub(super) root_scale: f32,
+    pub(super) root_scale: f64,
     /// lr / (1 − β₁ᵗ)
-    pub(super) rate: f32,
+    pub(super) rate: f64,
 }
 
 impl Adam {
@@ -92,9 +93,9 @@ impl Adam {
             beta2: single(beta2),
             rest2: single(1.0 - beta2),
             eps: single(eps),
-            shrink: single(if decoupled { 1.0 - lr * weight_decay } else { 1.0 }),
-            root_scale: single(1.0 / (1.0 - beta2.powi(power)).sqrt()),
-            rate: single(lr / (1.0 - beta1.powi(power))),
+            shrink: if decoupled { 1.0 - lr * weight_decay } else { 1.0 },
+            root_scale: 1.0 / (1.0 - beta2.powi(power)).sqrt(),
+            rate: lr / (1.0 - beta1.powi(power)),
         }
     }
 }
@@ -121,7 +122,7 @@ pub(super) struct Rooted {
     keep: f32,
     add: f32,
     eps: f32,
-    pub(super) rate: f32,
+    pub(super) rate: f64,
     momentum: f32,
 }
 
@@ -132,7 +133,7 @@ impl Rooted {
             keep: single(alpha),
             add: single(1.0 - alpha),
             eps: single(eps),
-            rate: single(lr),
+            rate: lr,
             momentum: single(momentum),
         }
     }
@@ -141,7 +142,7 @@ impl Rooted {
     pub(super) fn sum(lr: f64, lr_decay: f64, eps: f64, step: u64) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 steps")]
         let rate = lr / (1.0 + (step - 1) as f64 * lr_decay);
-        Self { keep: 1.0, add: 1.0, eps: single(eps), rate: single(rate), momentum: 0.0 }
+        Self { keep: 1.0, add: 1.0, eps: single(eps), rate, momentum: 0.0 }
     }
 }
 
@@ -154,7 +155,8 @@ pub(super) fn adam(
     adam: &Adam,
     penalty: Penalty,
 ) {
-    let Adam { beta1, rest1, beta2, rest2, eps, shrink, root_scale, rate } = *adam;
+    let Adam { beta1, rest1, beta2, rest2, eps, .. } = *adam;
+    let [shrink, root_scale, rate] = [adam.shrink, adam.root_scale, adam.rate].map(single);
     raw::wide(
         #[inline(always)]
         || {
@@ -199,7 +201,8 @@ pub(super) fn rooted(
     how: &Rooted,
     penalty: Penalty,
 ) {
-    let Rooted { keep, add, eps, rate, .. } = *how;
+    let Rooted { keep, add, eps, .. } = *how;
+    let rate = single(how.rate);
     raw::wide(
         #[inline(always)]
         || {
@@ -221,7 +224,8 @@ pub(super) fn rooted_momentum(
     how: &Rooted,
     penalty: Penalty,
 ) {
-    let Rooted { keep, add, eps, rate, momentum } = *how;
+    let Rooted { keep, add, eps, momentum, .. } = *how;
+    let rate = single(how.rate);
     raw::wide(
         #[inline(always)]
         || {

@@ -18,7 +18,7 @@ pub fn dropout(outputs: Tensor, probability: f64, layer: u32, mode: Mode) -> Ten
         let mask = drawn(&outputs, part, &mut stream, |stream, mask| {
             stream.fill_dropout(mask, probability);
         });
-        return outputs * mask;
+        return &outputs * scaled(mask, probability, outputs.kind());
     }
     // On another device a mask made here would have to wait for the copy, every step.
     let key = masks::one(masks::key(place, Use::Dropout, layer), outputs.device());
@@ -26,7 +26,15 @@ pub fn dropout(outputs: Tensor, probability: f64, layer: u32, mode: Mode) -> Ten
     let size = whole_size(&outputs, part);
     let drawn = masks::drawn(&key, batch, size.iter().product());
     let mask = masks::dropout(&drawn, &share).view(&*size);
-    &outputs * rows(&mask, &outputs, part)
+    &outputs * scaled(rows(&mask, &outputs, part), probability, outputs.kind())
+}
+
+/// A mask for outputs of this kind: in double precision its factor is, too.
+fn scaled(mask: Tensor, probability: f64, kind: Kind) -> Tensor {
+    match kind {
+        Kind::Double => mask.not_equal(0.0).to_kind(Kind::Double) / (1.0 - probability),
+        _ => mask,
+    }
 }
 
 /// Numbers drawn on the CPU for each of `like`: of a part of a batch those that its rows have in
@@ -57,4 +65,21 @@ pub fn whole_size(of: &Tensor, part: Part) -> Vec<i64> {
 /// The rows of a whole batch that a tensor has.
 pub fn rows(batch: &Tensor, of: &Tensor, part: Part) -> Tensor {
     batch.narrow(0, i64::try_from(part.from).unwrap_or(0), of.size()[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Place;
+
+    #[test]
+    fn in_double_precision_the_same_is_dropped_and_the_factor_is_double() {
+        let mode = Mode::train(Place::start(1), 0);
+        let [single, double] = [Kind::Float, Kind::Double]
+            .map(|kind| dropout(Tensor::ones([40, 5], (kind, Device::Cpu)), 0.3, 0, mode));
+        assert_eq!((single.kind(), double.kind()), (Kind::Float, Kind::Double));
+        assert_eq!(single.not_equal(0.0), double.not_equal(0.0));
+        assert_eq!(double.max().double_value(&[]), 1.0 / (1.0 - 0.3));
+        assert_eq!(single.max().double_value(&[]), f64::from((1.0 / (1.0 - 0.3)) as f32));
+    }
 }

@@ -4,7 +4,7 @@ mod mistakes;
 
 use std::ops::Range;
 
-use dlgrid_sweep::recipe::{Loss, Recipe, metric};
+use dlgrid_sweep::recipe::{Loss, Precision, Recipe, metric};
 use dlgrid_sweep::store::record::{Metrics, Mistake, Number};
 use tch::{Device, Kind, Tensor};
 
@@ -55,6 +55,8 @@ impl<'a> Classify<'a> {
         let inputs = Prepared::new(data, &recipe.data, &split.train);
         let batch = (recipe.at_once() as usize).min(split.train.len());
         let outputs = if binary { 1 } else { classes };
+        let kind = if recipe.precision == Precision::F64 { Kind::Double } else { Kind::Float };
+        let labels = data.labels.tensor();
         let model = Model::new(recipe, data.image(), outputs)?;
         let valid = Exam::new(data, inputs.share(), split.valid.clone());
         if let Some(stop) = &recipe.early_stop {
@@ -64,7 +66,7 @@ impl<'a> Classify<'a> {
             recipe,
             data,
             classifier: Classifier { model, binary },
-            loss: CrossEntropy::new(recipe.loss, data.labels.tensor(), &split.train, classes),
+            loss: CrossEntropy::new(recipe.loss, labels, &split.train, classes, kind),
             valid,
             trainer: Loader::new(data, inputs, batch).augmented(recipe.augment),
             tally: Tally::new(classes, device),

@@ -11,14 +11,15 @@ const IGNORED: i64 = -100;
 #[derive(Debug)]
 pub struct CrossEntropy {
     smoothing: f64,
-    /// Of each class, `[classes]`.
+    /// Of each class, `[classes]`, in the precision of the training.
     weights: Option<Tensor>,
 }
 
 impl CrossEntropy {
-    /// For training on these rows of labels `[samples]`, each below `classes`.
+    /// For training on these rows of labels `[samples]`, each below `classes`, with weights of this
+    /// kind.
     #[must_use]
-    pub fn new(loss: Loss, labels: &Tensor, rows: &[i64], classes: usize) -> Self {
+    pub fn new(loss: Loss, labels: &Tensor, rows: &[i64], classes: usize, kind: Kind) -> Self {
         let (smoothing, balance) = match loss {
             Loss::CrossEntropy { smoothing, balance }
             | Loss::BinaryCrossEntropy { smoothing, balance } => (smoothing, balance),
@@ -29,7 +30,7 @@ impl CrossEntropy {
             let all = raw::wholes(&here);
             let rows = rows.iter().filter_map(|&row| all.get(usize::try_from(row).ok()?));
             let weights = balanced(rows.filter_map(|&label| usize::try_from(label).ok()), classes);
-            Tensor::from_slice(&weights).to_device(labels.device())
+            Tensor::from_slice(&weights).to_kind(kind).to_device(labels.device())
         });
         Self { smoothing, weights }
     }
@@ -77,7 +78,7 @@ impl CrossEntropy {
         }
     }
 
-    /// What the mean in [`CrossEntropy::trained`] divides by, `[]`, f32: the weights of the samples'
+    /// What the mean in [`CrossEntropy::trained`] divides by, `[]`: the weights of the samples'
     /// classes.
     pub fn mass(&self, labels: &Tensor) -> Tensor {
         match &self.weights {
@@ -94,12 +95,8 @@ impl CrossEntropy {
 
 /// Weights that make all classes count alike: samples / (classes that occur · samples of the
 /// class), as scikit-learn's `balanced`; 1 for a class that doesn't occur.
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    reason = "fewer than 2^53 samples; weights are single precision"
-)]
-fn balanced(labels: impl Iterator<Item = usize>, classes: usize) -> Vec<f32> {
+#[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 samples")]
+fn balanced(labels: impl Iterator<Item = usize>, classes: usize) -> Vec<f64> {
     let mut counts = vec![0u64; classes];
     for label in labels {
         counts[label] += 1;
@@ -107,7 +104,7 @@ fn balanced(labels: impl Iterator<Item = usize>, classes: usize) -> Vec<f32> {
     let samples = counts.iter().sum::<u64>() as f64;
     let occurring = counts.iter().filter(|n| **n > 0).count() as f64;
     let weight = |&n: &u64| if n == 0 { 1.0 } else { samples / (occurring * n as f64) };
-    counts.iter().map(|n| weight(n) as f32).collect()
+    counts.iter().map(weight).collect()
 }
 
 #[cfg(test)]
@@ -119,7 +116,7 @@ mod tests {
         // compute_class_weight("balanced", classes=[0, 1, 3], y=[0, 0, 0, 0, 1, 1, 3])
         let found = balanced([0, 0, 0, 0, 1, 1, 3].into_iter(), 4);
         for (found, expected) in found.iter().zip([7.0 / 12.0, 7.0 / 6.0, 1.0, 7.0 / 3.0]) {
-            assert!((f64::from(*found) - expected).abs() < 1e-6, "{found} {expected}");
+            assert!((found - expected).abs() < 1e-15, "{found} {expected}");
         }
     }
 
@@ -131,7 +128,7 @@ mod tests {
             || Tensor::from_slice(&[-3.0f32, 0.5, -0.25, 2.0, 40.0]).set_requires_grad(true);
         for smoothing in [0.0, 0.2] {
             let loss = Loss::BinaryCrossEntropy { smoothing, balance: false };
-            let loss = CrossEntropy::new(loss, &labels, &[0, 1, 2, 3, 4], 2);
+            let loss = CrossEntropy::new(loss, &labels, &[0, 1, 2, 3, 4], 2, Kind::Float);
             let (pair, one) = (logit(), logit());
             let column = pair.unsqueeze(1);
             let ours = loss.trained(&Tensor::cat(&[column.zeros_like(), column], 1), &labels);
@@ -153,7 +150,7 @@ mod tests {
         for (smoothing, balance) in [(0.0, false), (0.2, false), (0.0, true), (0.2, true)] {
             let loss = Loss::CrossEntropy { smoothing, balance };
             // Row 3 is not trained on: classes 0 and 1 have two samples and one.
-            let loss = CrossEntropy::new(loss, &labels, &[0, 1, 2], 2);
+            let loss = CrossEntropy::new(loss, &labels, &[0, 1, 2], 2, Kind::Float);
             let weights = if balance { [0.75, 1.5] } else { [1.0, 1.0] };
             let logs = logits.log_softmax(-1, Kind::Double);
             let log = |row: i64, class: i64| logs.double_value(&[row, class]);
@@ -172,6 +169,7 @@ mod tests {
             &labels,
             &[0],
             2,
+            Kind::Float,
         );
         assert_eq!(plain.trained(&logits, &batch), CrossEntropy::judged(&logits, &batch));
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use dlgrid_sweep::recipe::Recipe;
 use dlgrid_sweep::store::record::Metrics;
-use tch::{Device, Reduction, Tensor};
+use tch::{Device, Kind, Reduction, Tensor};
 
 use super::floor;
 use super::judged::{Judge, all_rows};
@@ -69,6 +69,21 @@ impl<'a> Regress<'a> {
     fn units(&self) -> (f64, f64) {
         (self.targets.deviation(), self.targets.mean)
     }
+
+    /// What the model is to give for a batch, `[batch]`: its targets in deviations from their mean.
+    fn wanted(&self, batch: &Batch, kind: Kind) -> Tensor {
+        let (scale, offset) = self.units();
+        let labels = match kind {
+            Kind::Double => batch.labels.to_kind(kind),
+            _ => batch.labels.shallow_clone(),
+        };
+        ((labels - offset) / scale).to_kind(kind)
+    }
+
+    /// The loss on a batch of a model that gives the mean whatever it sees. Waits for the device.
+    pub(crate) fn guessing(&self, batch: &Batch) -> f64 {
+        self.wanted(batch, Kind::Double).square().mean(Kind::Double).double_value(&[])
+    }
 }
 
 impl engine::Task for Regress<'_> {
@@ -92,9 +107,8 @@ impl engine::Task for Regress<'_> {
     }
 
     fn loss(&self, output: &Tensor, batch: &Batch) -> Tensor {
-        let (scale, offset) = self.units();
-        let wanted = (&batch.labels - offset) / scale;
-        output.squeeze_dim(1).mse_loss(&wanted.to_kind(output.kind()), Reduction::Mean)
+        let wanted = self.wanted(batch, output.kind());
+        output.squeeze_dim(1).mse_loss(&wanted, Reduction::Mean)
     }
 
     fn mass(&self, batch: &Batch) -> Tensor {

@@ -190,7 +190,9 @@ pub(super) const FROM_MODEL: &[Key] = &[
         "regularize.dropout",
         UNIT,
         Lit::Float(0.0),
-        "the share of each hidden layer's outputs that a training step drops",
+        "the share of outputs that a training step drops: of each hidden dense layer (of an `mlp`, and \
+         of the head of a `cnn`, `vgg` or `alexnet`), and of the pooled features of a `resnet` or \
+         `googlenet`",
     ),
     key(
         "regularize.l1",

@@ -31,7 +31,8 @@ pub struct Encoded {
 /// - A parameter that does not exist at a trial is NaN.
 /// - A mean that is far out, on the worse side, counts as if it stood at the fence (three
 ///   quartile distances beyond the quartile): one that exploded would else be all of the variance.
-/// - A trial that only diverged counts as the worst; one that failed otherwise is left out.
+/// - A trial of which a run diverged counts as the worst, whatever its other runs came to; one
+///   without a result that failed otherwise is left out.
 #[must_use]
 pub fn encode(report: &Report) -> Encoded {
     let sign = if report.aim.maximize { 1.0 } else { -1.0 };
@@ -46,7 +47,8 @@ pub fn encode(report: &Report) -> Encoded {
         .iter()
         .filter_map(|row| {
             let good = row.objective.finite().map(|y| (y * sign).max(fence));
-            Some((row, sign * good.or_else(|| diverged(row).then_some(worst))?))
+            let worst = diverged(row).then_some(worst);
+            Some((row, sign * worst.or(good)?))
         })
         .collect();
     let mut categories = Vec::new();
@@ -69,9 +71,13 @@ pub fn encode(report: &Report) -> Encoded {
 
 /// Whether its runs say that it is bad, and nothing else.
 fn diverged(row: &Row) -> bool {
-    let other = [State::Failed, State::Lost].iter().any(|state| row.counts.get(*state) > 0);
-    let not_finite = row.objective.mean.is_some_and(|mean| !mean.is_finite());
-    not_finite || (row.counts.get(State::Diverged) > 0 && !other)
+    match row.objective.mean {
+        Some(mean) => !mean.is_finite() || row.has_diverged(),
+        None => {
+            let other = [State::Failed, State::Lost].iter().any(|s| row.counts.get(*s) > 0);
+            row.has_diverged() && !other
+        }
+    }
 }
 
 /// Below it a number (the more the better) is far out.

@@ -127,6 +127,19 @@ fn of_words(words: &[u32], objective: &[f64]) -> Report {
     of_rows(&["kind"], words.iter().zip(objective).map(row).collect())
 }
 
+#[test]
+fn a_trial_of_which_a_run_diverged_counts_as_the_worst() {
+    use crate::judge::State::{Diverged, Done, Failed};
+    let numbers = [0.9, 0.8, 0.85, 0.99, f64::NAN];
+    let mut report = of_words(&[0, 1, 2, 3, 4], &numbers);
+    report.rows[3].counts = Counts::of([Done, Diverged, Failed]);
+    assert_eq!(encode(&report).objective, [0.9, 0.8, 0.85, 0.8, 0.8]);
+    report.rows[4].objective = Summary::default();
+    report.rows[4].counts = Counts::of([Diverged, Failed]);
+    let encoded = encode(&report);
+    assert_eq!((encoded.objective.len(), encoded.left_out), (4, 1), "why it failed is not known");
+}
+
 /// A word for each trial, and six words of twenty trials each, with nothing but noise: what a tree
 /// knows of a word must not come from the trials that it is judged by.
 #[test]

@@ -124,6 +124,10 @@ fn sure(report: &Report, best: &Row) -> String {
         leader.map_or_else(|| "the first of all".into(), |t| format!("{t}, the first of all,"));
     match (report.rounds().count(), report.tied) {
         _ if report.ranked == 1 => "No other trial has a result.".into(),
+        _ if best.has_diverged() && best.rank > Some(1) => {
+            format!("It ranks behind {first} for runs of it diverged.")
+        }
+        _ if best.has_diverged() => "Runs of it diverged, as of all others with a result.".into(),
         (1, _) => "Each trial was run once: the order may be chance.".into(),
         _ if best.rank > Some(1) && best.is_tied(&report.aim) => {
             format!("It can't be told from {first} by {runs} each (paired t test, p ≥ 0.05).")

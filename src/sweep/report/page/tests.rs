@@ -3,6 +3,7 @@ use super::bars::{self, Bar};
 use super::curves::{digits, room, thin};
 use super::document::verdict;
 use super::payload::{data, has_ratios};
+use crate::judge::{Counts, State};
 use crate::recipe::Value;
 use crate::report::Query;
 use crate::report::tests::folded_report;
@@ -35,6 +36,26 @@ fn the_first_sentences_are_of_what_is_selected_and_of_all() {
     ] {
         let text = told(Some(filter), None, None);
         assert!(text.contains(best) && text.contains(sure), "{text}");
+    }
+}
+
+#[test]
+fn of_a_trial_of_which_runs_diverged_that_is_said() {
+    let told = |filter: Option<&str>| {
+        let query = Query { filter: filter.map(Into::into), ..Query::default() };
+        folded_report(query, |report| {
+            let mut report = report.clone();
+            report.rows[0].counts = Counts::of([State::Diverged]);
+            verdict(&report)
+        })
+    };
+    let behind = "It ranks behind a4c8dd69, the first of all, for runs of it diverged.";
+    for (filter, expected) in [
+        (Some("rank == 3"), behind),
+        (None, "Runs of it diverged, as of all others with a result."),
+    ] {
+        let text = told(filter);
+        assert!(text.contains(expected), "{text}");
     }
 }
 

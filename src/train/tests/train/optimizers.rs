@@ -54,25 +54,36 @@ fn oracle(rule: Rule, store: &nn::VarStore) -> nn::Optimizer {
     built.expect("libtorch has the optimizer")
 }
 
-/// The largest difference after so many steps, against the largest parameter.
-fn difference(rule: Rule, steps: u64) -> f64 {
-    let mut ours = parameters();
+/// The parameters in this precision.
+fn parameters_in(kind: Kind) -> Parameters {
+    if kind == Kind::Double { parameters().in_double() } else { parameters() }
+}
+
+fn gradients_in(kind: Kind, step: u64) -> Vec<Tensor> {
+    gradients(step).iter().map(|gradient| gradient.to_kind(kind)).collect()
+}
+
+/// The largest difference after so many steps in this precision, against the largest parameter.
+fn difference(rule: Rule, steps: u64, kind: Kind) -> f64 {
+    let mut ours = parameters_in(kind);
     let mut optimizer = Optimizer::new(rule, FREE, &ours);
-    let store = nn::VarStore::new(Device::Cpu);
+    let mut store = nn::VarStore::new(Device::Cpu);
     let theirs: Vec<Tensor> = ours
         .leaves()
         .iter()
         .zip(ours.declared())
         .map(|(leaf, declared)| store.root().var_copy(&declared.name, &leaf.detach()))
         .collect();
+    store.set_kind(kind);
     let mut oracle = oracle(rule, &store);
     for step in 0..steps {
-        let gradients = gradients(step);
+        let gradients = gradients_in(kind, step);
         optimizer.update(&mut ours, &gradients);
-        let product = |(w, g): (&Tensor, &Tensor)| (w * g).sum(Kind::Float);
+        let product = |(w, g): (&Tensor, &Tensor)| (w * g).sum(kind);
         oracle.backward_step(&theirs.iter().zip(&gradients).map(product).sum());
     }
     let theirs = flat(&theirs).detach();
+    assert_eq!((theirs.kind(), ours.flat().kind()), (kind, kind));
     ((ours.flat() - &theirs).abs().max() / theirs.abs().max()).double_value(&[])
 }
 
@@ -98,8 +109,10 @@ fn every_rule_makes_the_steps_that_libtorch_makes() {
     assert_eq!(rules.len(), 117);
     for rule in rules {
         for steps in [1, 2, 25] {
-            let difference = difference(rule, steps);
-            assert!(difference < 1e-6, "{rule:?} after {steps} steps: {difference:e}");
+            for (kind, most) in [(Kind::Float, 1e-6), (Kind::Double, 1e-12)] {
+                let difference = difference(rule, steps, kind);
+                assert!(difference < most, "{rule:?} after {steps} steps: {difference:e}");
+            }
         }
     }
 }
@@ -108,21 +121,23 @@ fn every_rule_makes_the_steps_that_libtorch_makes() {
 #[test]
 fn adagrad_makes_the_steps_of_its_definition() {
     for (lr, lr_decay, weight_decay) in [(0.01, 0.0, 0.0), (0.1, 0.01, 0.1), (0.5, 1.0, 0.0)] {
-        let eps = 1e-10;
-        let mut ours = parameters();
-        let mut theirs = ours.flat().to_kind(Kind::Double);
-        let rule = Rule::Adagrad { lr, lr_decay, eps, weight_decay };
-        let mut optimizer = Optimizer::new(rule, FREE, &ours);
-        let mut sum = theirs.zeros_like();
-        for step in 0..25 {
-            let gradients = gradients(step);
-            optimizer.update(&mut ours, &gradients);
-            let gradient = flat(&gradients).to_kind(Kind::Double) + &theirs * weight_decay;
-            sum += gradient.square();
-            theirs -= gradient / (sum.sqrt() + eps) * (lr / (1.0 + step as f64 * lr_decay));
+        for (kind, most) in [(Kind::Float, 1e-6), (Kind::Double, 1e-13)] {
+            let eps = 1e-10;
+            let mut ours = parameters_in(kind);
+            let mut theirs = ours.flat().to_kind(Kind::Double);
+            let rule = Rule::Adagrad { lr, lr_decay, eps, weight_decay };
+            let mut optimizer = Optimizer::new(rule, FREE, &ours);
+            let mut sum = theirs.zeros_like();
+            for step in 0..25 {
+                let gradients = gradients_in(kind, step);
+                optimizer.update(&mut ours, &gradients);
+                let gradient = flat(&gradients).to_kind(Kind::Double) + &theirs * weight_decay;
+                sum += gradient.square();
+                theirs -= gradient / (sum.sqrt() + eps) * (lr / (1.0 + step as f64 * lr_decay));
+            }
+            let difference = (ours.flat() - &theirs).abs().max().double_value(&[]);
+            assert!(difference < most, "{lr} {lr_decay} {weight_decay}: {difference:e}");
         }
-        let difference = (ours.flat() - &theirs).abs().max().double_value(&[]);
-        assert!(difference < 1e-6, "{lr} {lr_decay} {weight_decay}: {difference:e}");
     }
 }
 

@@ -110,7 +110,7 @@ function ramp(t) {
 const PICK = () => dark() ? ["#6fa8e6", "#f0a35a", "#6cc592", "#d98ad0", "#e8d35b", "#7fd3e0", "#f0846a", "#b9a2f2"] : ["#1f6fb8", "#d2691e", "#1e8e5a", "#a8418f", "#8a7a00", "#00808f", "#b3391f", "#6748b5"];
 // Goodness of each trial, 0 the worst to 1 the best by rank; -1 without an objective.
 function goodness() {
-  const T = D.trials, with_ = [...T.mean.keys()].filter(i => T.mean[i] !== null).sort((a, b) => D.up ? T.mean[a] - T.mean[b] : T.mean[b] - T.mean[a]);
+  const T = D.trials, with_ = [...T.mean.keys()].filter(i => T.rank[i] !== null).sort((a, b) => T.rank[b] - T.rank[a]);
   const g = new Float32Array(D.n).fill(-1);
   with_.forEach((i, place) => { g[i] = with_.length > 1 ? place / (with_.length - 1) : 1; });
   D.order = Uint32Array.from([...[...Array(D.n).keys()].filter(i => g[i] < 0), ...with_]);
