@@ -209,6 +209,9 @@ fn a_shell_completes_names_of_sweeps() {
         String::from_utf8(bash.stdout).unwrap()
     };
     assert_eq!(typed("dlgrid status to", "to"), "toy-deep\ntoy\n", "the newest first");
+    for words in ["export to", "compare to", "compare other to", "fsck to"] {
+        assert_eq!(typed(&format!("dlgrid {words}"), "to"), "toy-deep\ntoy\n", "{words}");
+    }
     assert_eq!(typed("dlgrid rep", "rep"), "report\n");
     assert_eq!(typed("dlgrid data fetch mn", "mn"), "mnist\n");
     assert_eq!(typed("dlgrid submit spec.yaml --site sin", "sin"), "single-node\n");
