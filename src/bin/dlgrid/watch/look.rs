@@ -237,3 +237,20 @@ fn is_there(dir: &SweepDir) -> Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_whose_directory_is_gone_is_told_as_that() {
+        let tmp = tempfile::tempdir().expect("a folder");
+        let dir = SweepDir::new(tmp.path().join("toy"));
+        fs::create_dirs(dir.path()).expect("a folder");
+        fs::publish(&dir.manifest(), b"{}").expect("written");
+        is_there(&dir).expect("it is there");
+        fs::remove(&dir.manifest()).expect("removed");
+        let gone = is_there(&dir).expect_err("gone").to_string();
+        assert!(gone.starts_with("the directory of the sweep is gone: `"), "{gone}");
+    }
+}

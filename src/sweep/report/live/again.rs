@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use crate::exec::slurm::ledger::{Entry, Kind, Ledger};
 use crate::exec::slurm::request::Request;
 use crate::exec::slurm::state::Array;
+use crate::orders;
+use crate::space::Condition;
 use crate::store::merge::Results;
 use crate::sweep::Sweep;
 
@@ -24,9 +26,13 @@ pub fn tries_again(
         let Some(request) = requests.get(&of) else { return false };
         let own = ledger.entries.iter().filter(|e| e.intent.request == of);
         let first = own.map(|e| e.intent.number).min().unwrap_or(entry.intent.number);
+        let only = request.only.as_deref().and_then(|text| Condition::new(text).ok());
+        let is_meant =
+            |index| only.as_ref().is_none_or(|only| orders::matches(&sweep.spec, only, index));
         let is_left = |index: u64| {
             let end = results.end(index).filter(|end| request.again.admits(end));
             end.is_some_and(|end| results.intent(end).is_none_or(|intent| intent < first))
+                && is_meant(index)
         };
         // A job that helps has none of its own.
         let slices = entry.slices();

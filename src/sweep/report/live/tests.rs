@@ -196,11 +196,14 @@ fn a_retry_in_the_queue_is_not_over_until_its_own_ends_are_there() {
         of(2, "0", 77, 2, Kind::Runs),
         of(3, "", 78, 2, Kind::TopUp),
         of(4, "", 79, 2, Kind::Report),
+        of(5, "0", 80, 3, Kind::Runs),
     ];
     let ledger = Ledger { entries };
     let failed = RetryPolicy { failed: true, ..RetryPolicy::default() };
     let again = |again| Request { again, ..request(1, 9) };
-    let requests = HashMap::from([(1, again(RetryPolicy::default())), (2, again(failed))]);
+    let none = Request { only: Some("x > 9".into()), ..again(failed) };
+    let requests =
+        HashMap::from([(1, again(RetryPolicy::default())), (2, again(failed)), (3, none)]);
     for (intent, outcome, queued, expected) in [
         (Some(1), Outcome::Failed, "77|0|PENDING|dlg-2", true),
         (Some(1), Outcome::Failed, "78|0|PENDING|dlg-3", true),
@@ -210,6 +213,7 @@ fn a_retry_in_the_queue_is_not_over_until_its_own_ends_are_there() {
         (Some(2), Outcome::Failed, "78|0|PENDING|dlg-3", false),
         (Some(1), Outcome::Failed, "71|0|RUNNING|dlg-1", false),
         (Some(1), Outcome::Failed, "79|0|PENDING|dlg-4", false),
+        (Some(1), Outcome::Failed, "80|0|PENDING|dlg-5", false),
     ] {
         let mut toy = watched_by(intent);
         for index in 0..6 {
