@@ -13,9 +13,10 @@ fn a_right_spec_is_summed_up_in_a_line() {
         "deep: ok, 6 trials (model.layers 2 × optimizer.lr 3) × 2 seeds = 12 runs\n"
     );
     assert!(said.err.starts_with("next: dlgrid plan deep.yaml"), "{}", said.err);
-    std::fs::rename(here.path().join("deep.yaml"), here.path().join("it's.yaml")).unwrap();
-    here.run(["check", "it's.yaml"]).code(0).says(r"then dlgrid submit 'it'\''s.yaml'");
-    here.run(["plan", "it's.yaml"]).code(0).says(r"next: dlgrid submit 'it'\''s.yaml'");
+    std::fs::create_dir(here.path().join("it's")).unwrap();
+    std::fs::rename(here.path().join("deep.yaml"), here.path().join("it's/deep.yaml")).unwrap();
+    here.run(["check", "it's/deep.yaml"]).code(0).says(r"then dlgrid submit 'it'\''s/deep.yaml'");
+    here.run(["plan", "it's/deep.yaml"]).code(0).says(r"next: dlgrid submit 'it'\''s/deep.yaml'");
 }
 
 #[test]
