@@ -272,6 +272,16 @@ fn what_was_taken_over_later_is_not_missing_and_words_name_the_sweep_that_is_mea
     assert_eq!(here.count("start"), begun, "nothing is trained again");
     let status = here.run(["status", &label, "--format", "json"]).json();
     assert_eq!((&status["missing"], &status["ended"]), (&0.into(), &4.into()), "{status}");
+    here.run(["show", &label, "3"]).says(&format!("next: dlgrid report {label} "));
+    here.run(["watch", &label, "--lines"]).says(&format!("next: dlgrid logs {label} --failed"));
+    let moved = format!("--root={}", here.path().join("runs").display());
+    here.run(["status", &label, &moved]).says(&format!("dlgrid logs {label} "));
+    std::fs::create_dir(here.path().join("elsewhere")).unwrap();
+    std::fs::rename(&narrow, here.path().join("elsewhere").join(&label)).unwrap();
+    let path = format!("elsewhere/{label}");
+    here.run(["status", &path]).says(&format!("next: dlgrid logs {path} "));
+    here.run(["status", "--root", "elsewhere"]).says(&format!("next: dlgrid logs {path} "));
+    std::fs::rename(here.path().join(&path), &narrow).unwrap();
     let taken = here.run(["logs", &label, "3"]).code(2).says("its log is there");
     let hint = taken.err.split('`').rfind(|s| s.starts_with("dlgrid logs ")).unwrap();
     let words: Vec<&str> = hint.split(' ').skip(1).collect();

@@ -13,6 +13,10 @@ fn a_right_spec_is_summed_up_in_a_line() {
         "deep: ok, 6 trials (model.layers 2 × optimizer.lr 3) × 2 seeds = 12 runs\n"
     );
     assert!(said.err.starts_with("next: dlgrid plan deep.yaml"), "{}", said.err);
+    std::fs::create_dir(here.path().join("it's")).unwrap();
+    std::fs::rename(here.path().join("deep.yaml"), here.path().join("it's/deep.yaml")).unwrap();
+    here.run(["check", "it's/deep.yaml"]).code(0).says(r"then dlgrid submit 'it'\''s/deep.yaml'");
+    here.run(["plan", "it's/deep.yaml"]).code(0).says(r"next: dlgrid submit 'it'\''s/deep.yaml'");
 }
 
 #[test]
@@ -209,6 +213,9 @@ fn a_shell_completes_names_of_sweeps() {
         String::from_utf8(bash.stdout).unwrap()
     };
     assert_eq!(typed("dlgrid status to", "to"), "toy-deep\ntoy\n", "the newest first");
+    for words in ["export to", "compare to", "compare other to", "fsck to"] {
+        assert_eq!(typed(&format!("dlgrid {words}"), "to"), "toy-deep\ntoy\n", "{words}");
+    }
     assert_eq!(typed("dlgrid rep", "rep"), "report\n");
     assert_eq!(typed("dlgrid data fetch mn", "mn"), "mnist\n");
     assert_eq!(typed("dlgrid submit spec.yaml --site sin", "sin"), "single-node\n");

@@ -21,6 +21,7 @@ fn lines_tell_what_changes_until_the_sweep_is_over() {
     slow(&here, 6);
     let mut worker = here.start(["submit", "toy.yaml", "--slots", "2"]);
     here.wait("the sweep", || here.count("start") > 0);
+    here.run(["status", "toy"]).says(&format!("at work  process {} of", worker.id()));
     let said = here.run(["watch", "toy"]).code(3).says("watching toy: minimize loss");
     worker.wait().unwrap();
     assert!(said.out.contains("run 2 failed: exit code 3"), "{}", said.out);

@@ -68,9 +68,9 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         None => talk(&format!("nothing works on `{label}`; all that has ended is kept\n")),
         // A sweep that goes on confirms its best again, and opens no test set.
         Some((of, _)) if of.is_finish() => {
-            next(&format!("dlgrid retry {}   (goes on where it was)", of.label()));
+            next(&format!("dlgrid retry {}   (goes on where it was)", find::typed_of(of)));
         }
-        Some(_) => next(&format!("dlgrid retry {label}   (goes on where it was)")),
+        Some(_) => next(&format!("dlgrid retry {}   (goes on where it was)", find::typed_of(&dir))),
     }
     Ok(stopped.into_iter().map(|(_, code)| code).max().unwrap_or(exit::OK))
 }

@@ -8,6 +8,7 @@ use crate::talk::{next, refuse, style, talk};
 use anyhow::Context as _;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::spec::{self, Spec};
+use dlgrid_sweep::text::shell_word;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,7 +30,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let (spec, _) = read(&args.file, args.max_runs)?;
     print(&format!("{}\n", summary(&spec)))?;
     if args.file.as_os_str() != "-" {
-        let file = args.file.display();
+        let file = shell_word(&args.file.to_string_lossy());
         next(&format!("dlgrid plan {file}   (what it would take), then dlgrid submit {file}"));
     }
     Ok(exit::OK)

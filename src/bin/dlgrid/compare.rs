@@ -1,12 +1,14 @@
 //! `dlgrid compare`: two sweeps side by side.
 use anyhow::Result;
 use clap::ValueEnum;
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::report::compare::{self, Side};
 use dlgrid_sweep::report::{Query, Report};
 
 use super::pick::{AskSlurm, Picked, Queue, Root};
 use super::show::{Terminal, print, wrong_input};
+use crate::completion;
 
 /// Trials that a table shows unless asked for more.
 const TOP: usize = 20;
@@ -32,8 +34,10 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The first sweep: a name, its beginning, an id or a path
+    #[arg(add = ArgValueCandidates::new(completion::sweeps))]
     first: String,
     /// The sweep that is set against it
+    #[arg(add = ArgValueCandidates::new(completion::sweeps))]
     second: String,
     #[command(flatten)]
     root: Root,

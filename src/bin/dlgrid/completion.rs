@@ -89,6 +89,6 @@ fn root() -> PathBuf {
             named = Some(OsString::from(dir));
         }
     }
-    let environment = || host::env("DLGRID_ROOT");
-    named.or_else(environment).map_or_else(|| "./runs".into(), PathBuf::from)
+    let environment = || host::env(find::ROOT_VARIABLE);
+    named.or_else(environment).map_or_else(|| find::DEFAULT_ROOT.into(), PathBuf::from)
 }

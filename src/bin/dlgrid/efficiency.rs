@@ -56,7 +56,7 @@ pub fn run(args: &EfficiencyArgs) -> Result<u8> {
         _ => render(&efficiency, Terminal::stdout().view()),
     })?;
     if args.format == Format::Table {
-        let name = &efficiency.sweep.name;
+        let name = &efficiency.sweep.typed;
         next(&match efficiency.resources.iter().any(|r| r.ask.as_ref().is_some_and(|a| !a.same)) {
             true => "write that into the spec; the next dlgrid submit asks for it".to_owned(),
             false => format!("dlgrid status {name}"),

@@ -3,14 +3,16 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::export::{self, Form, GatherError};
 use dlgrid_sweep::store::StoreError;
-use dlgrid_sweep::text::plural;
+use dlgrid_sweep::text::{plural, shell_word};
 
 use super::pick::{AskSlurm, Picked, Queue, Root};
 use super::show::{note, wrong_input};
 use super::talk::next;
+use crate::completion;
 
 /// In which form results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -30,7 +32,7 @@ const EXAMPLES: &str = "\
 Examples:
   dlgrid export toy --format csv --out results
   dlgrid export toy --format tensorboard --out logs   then: tensorboard --logdir logs
-  dlgrid export toy/confirm --format jsonl --out results --where 'optimizer.lr < 1e-2'";
+  dlgrid export toy/confirm --format jsonl --out few --where 'optimizer.lr < 1e-2'";
 
 /// Write runs, metrics and curves for other programs
 ///
@@ -40,6 +42,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
+    #[arg(add = ArgValueCandidates::new(completion::sweeps))]
     sweep: Option<String>,
     #[command(flatten)]
     root: Root,
@@ -96,7 +99,7 @@ pub fn run(args: Args) -> Result<u8> {
         note(&format!("{} of curves left out", plural(found.damaged, "damaged line")));
     }
     if form == Form::TensorBoard {
-        next(&format!("tensorboard --logdir '{out}'"));
+        next(&format!("tensorboard --logdir {}", shell_word(&args.out.to_string_lossy())));
     }
     Ok(exit::OK)
 }

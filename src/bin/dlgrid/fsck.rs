@@ -3,6 +3,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::fsck::view::{render, render_json};
 use dlgrid_sweep::fsck::{self, repair};
@@ -10,6 +11,7 @@ use dlgrid_sweep::store::layout::SweepDir;
 
 use super::pick::{Root, folder};
 use super::show::{Format, Terminal, print, wrong_input};
+use crate::completion;
 
 const WORDS: &str = "\
 Examples:
@@ -29,6 +31,7 @@ Exit codes: 0 all is well; 8 something is not as dlgrid left it (warnings too);
 #[command(after_help = WORDS)]
 pub struct FsckArgs {
     /// The sweep: a name, its beginning, an id or a path [default: the newest]
+    #[arg(add = ArgValueCandidates::new(completion::sweeps))]
     pub sweep: Option<String>,
     #[command(flatten)]
     root: Root,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::talk::{next, refuse, talk};
 use dlgrid_sweep::exit;
+use dlgrid_sweep::text::shell_word;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,6 +38,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         refuse(exit::INPUT, format!("cannot write `{shown}`: {error}"), hint)
     })?;
     talk(&format!("wrote {shown}\n"));
-    next(&format!("dlgrid check {shown}, then dlgrid submit {shown}"));
+    let word = shell_word(&args.file.to_string_lossy());
+    next(&format!("dlgrid check {word}, then dlgrid submit {word}"));
     Ok(exit::OK)
 }

@@ -2,7 +2,8 @@
 use anyhow::Result;
 use clap::Args;
 use dlgrid_sweep::find::{self, Found};
-use dlgrid_sweep::judge::Counts;
+use dlgrid_sweep::judge::{Counts, Liveness};
+use dlgrid_sweep::report::collect::local_liveness;
 use dlgrid_sweep::report::list::{self, Entry};
 use dlgrid_sweep::report::{Aim, Title};
 use dlgrid_sweep::{exit, host};
@@ -67,19 +68,23 @@ pub fn run(args: ListArgs) -> Result<u8> {
 /// One sweep; one that can't be read is listed with the reason.
 fn entry(found: &Found, queue: &Queue) -> Entry {
     match Picked::open(found, queue) {
-        Ok(picked) => picked.subject().entry(found.created),
+        Ok(picked) => Entry {
+            is_at_work: local_liveness(&found.dir) == Liveness::Alive,
+            ..picked.subject().entry(found.created)
+        },
         Err(error) => Entry {
             sweep: Title {
                 name: found.name.clone(),
                 id: found.id.clone(),
                 dir: found.dir.path().display().to_string(),
-                typed: found.dir.label(),
+                typed: find::typed(&found.dir, &found.name),
             },
             created: found.created,
             aim: Aim::default(),
             counts: Counts::default(),
             missing: 0,
             best: None,
+            is_at_work: false,
             problem: Some(error.to_string()),
         },
     }

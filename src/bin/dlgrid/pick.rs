@@ -31,7 +31,7 @@ use super::show::{Refusal, note};
 #[derive(Debug, Clone, Args)]
 pub struct Root {
     /// Folder of the sweeps
-    #[arg(long, value_name = "DIR", env = "DLGRID_ROOT", default_value = "./runs")]
+    #[arg(long, value_name = "DIR", env = find::ROOT_VARIABLE, default_value = find::DEFAULT_ROOT)]
     pub root: PathBuf,
 }
 

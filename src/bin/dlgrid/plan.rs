@@ -9,7 +9,7 @@ use dlgrid_sweep::plan::{self, Place, Plan};
 use dlgrid_sweep::store::read;
 use dlgrid_sweep::sweep::{Sweep, SweepError};
 use dlgrid_sweep::terminal::View;
-use dlgrid_sweep::text::{clean, grouped, plural};
+use dlgrid_sweep::text::{clean, grouped, plural, shell_word};
 use dlgrid_sweep::{doctor, exit, host, spec};
 use serde_json::json;
 
@@ -89,7 +89,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     };
     print(&text)?;
     if args.format == Format::Table && args.file.as_os_str() != "-" {
-        next(&format!("dlgrid submit {}", args.file.display()));
+        next(&format!("dlgrid submit {}", shell_word(&args.file.to_string_lossy())));
     }
     Ok(exit::OK)
 }

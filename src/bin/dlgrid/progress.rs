@@ -8,6 +8,7 @@ use dlgrid_sweep::store::merge::{Merged, Results};
 use dlgrid_sweep::store::read::{RetryPolicy, StoreReader};
 use dlgrid_sweep::store::record::Outcome;
 use dlgrid_sweep::sweep::Sweep;
+use dlgrid_sweep::text::Digits;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::talk::{duration, style, talk};
@@ -140,7 +141,8 @@ impl<'s> Progress<'s> {
             parts.push(format!("{failed} failed"));
         }
         if let Some((value, what)) = self.best() {
-            parts.push(format!("best {} {value:.4} ({what})", self.sweep.spec.objective.metric));
+            let value = Digits::for_all([value]).write(value);
+            parts.push(format!("best {} {value} ({what})", self.sweep.spec.objective.metric));
         }
         let fresh = ended.saturating_sub(self.before);
         if fresh > 0 && ended < self.total {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use dlgrid_sweep::recipe::Work;
 use dlgrid_sweep::sanity::{self, Asked, Checked, Curve, NoAnswer, Start, Trial};
 use dlgrid_sweep::spec::{self, Spec};
+use dlgrid_sweep::text::shell_word;
 use dlgrid_sweep::trial::TrialId;
 use dlgrid_sweep::{exit, host};
 
@@ -72,7 +73,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     })?;
     let has_file = args.file.as_os_str() != "-";
     if checked.bad() == 0 && args.format == Format::Table && has_file {
-        next(&format!("dlgrid submit {}", args.file.display()));
+        next(&format!("dlgrid submit {}", shell_word(&args.file.to_string_lossy())));
     }
     Ok(if checked.bad() > 0 { exit::UNSOUND } else { exit::OK })
 }

@@ -6,6 +6,7 @@ use dlgrid_sweep::exit;
 use dlgrid_sweep::report::result;
 use dlgrid_sweep::store::read;
 use dlgrid_sweep::store::record::Outcome;
+use dlgrid_sweep::text::clean;
 
 use super::logs;
 use super::pick::{AskSlurm, Picked, Queue, Root};
@@ -68,7 +69,7 @@ pub fn run(args: &ShowArgs) -> Result<u8> {
     let merged = picked.results.runs.get(&found.index).and_then(|run| run.end.as_ref());
     let Some(merged) = merged else {
         let state = subject.state_of(found.index).word();
-        let hint = format!("`dlgrid status {}` shows how the sweep is", args.sweep);
+        let hint = format!("`dlgrid status {}` shows how the sweep is", subject.title.typed);
         return Err(wrong_input(format!("run {} has not ended: {state}", found.index), hint));
     };
     let end = read::end(&picked.sweep.dir, merged)?;
@@ -81,7 +82,7 @@ pub fn run(args: &ShowArgs) -> Result<u8> {
         Format::Json => result::render_json(&shown),
     })?;
     if args.format == Format::Table {
-        let name = &picked.sweep.manifest.name;
+        let name = clean(&subject.title.typed);
         talk::next(&match shown.end.outcome {
             Outcome::Failed => format!("dlgrid logs {name} {}   (what it printed)", found.index),
             _ => format!("dlgrid report {name}   (beside the others)"),

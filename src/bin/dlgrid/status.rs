@@ -2,9 +2,13 @@
 use anyhow::Result;
 use clap::Args;
 use clap_complete::engine::ArgValueCandidates;
+use dlgrid_sweep::exec::claim::{self, Standing};
 use dlgrid_sweep::find::log::last_lines;
 use dlgrid_sweep::host;
+use dlgrid_sweep::report::around::Note;
 use dlgrid_sweep::report::status;
+use dlgrid_sweep::store::StoreError;
+use dlgrid_sweep::store::layout::SweepDir;
 
 use super::pick::{AskSlurm, Picked, Queue, Root, code};
 use super::show::{Format, Terminal, print, wrong_input};
@@ -50,6 +54,7 @@ pub fn run(args: StatusArgs) -> Result<u8> {
     let mut status = picked.subject().status(host::now());
     status.notes = picked.notes();
     status.notes.extend(stage::notes(&picked.sweep)?);
+    status.notes.extend(at_work(&picked.sweep.dir)?);
     if let Some(cause) = status.causes.first() {
         status.last_lines = last_lines(&picked.sweep, &picked.results, cause.example, LAST_LINES);
     }
@@ -58,4 +63,15 @@ pub fn run(args: StatusArgs) -> Result<u8> {
         _ => status::render(&status, Terminal::stdout().view()),
     })?;
     Ok(code(&status.counts, status.missing, status.damaged_lines))
+}
+
+/// The process of this machine that works on the sweep: of runs that have ended nothing else tells
+/// that they are tried again.
+fn at_work(dir: &SweepDir) -> Result<Option<Note>, StoreError> {
+    let here = claim::holder(dir)?.filter(|(_, standing)| *standing == Standing::Alive);
+    let note = |claim: claim::Claim| Note {
+        about: "at work",
+        text: format!("process {} of this machine", claim.pid),
+    };
+    Ok(here.map(|(claim, _)| note(claim)))
 }

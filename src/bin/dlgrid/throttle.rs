@@ -7,7 +7,7 @@ use dlgrid_sweep::exec::slurm::ledger::Ledger;
 use dlgrid_sweep::exec::slurm::state::Standing;
 use dlgrid_sweep::orders::{self, Lane, Order};
 use dlgrid_sweep::text::plural;
-use dlgrid_sweep::{exit, host};
+use dlgrid_sweep::{exit, find, host};
 
 use crate::cluster::PATIENCE;
 use crate::completion;
@@ -75,7 +75,7 @@ pub fn run(args: &Args) -> Result<u8> {
         None => format!("{live} may run all of their tasks\n"),
         Some(most) => format!("{live} may run {} at once\n", plural(most, "task")),
     });
-    next(&format!("dlgrid status {}", args.sweep));
+    next(&format!("dlgrid status {}", find::typed_of(&dir)));
     Ok(exit::OK)
 }
 

@@ -1,4 +1,6 @@
 //! Where the log of a run's worker is, and what it says last.
+use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::run::NoRun;
@@ -72,11 +74,13 @@ pub fn last_lines(sweep: &Sweep, results: &Results, index: u64, most: usize) -> 
     let Ok(Log::Of(path)) = find_log(sweep, results, index) else { return Vec::new() };
     let name = sweep.run(index).map_or_else(String::new, |run| run.id.short());
     let ended = results.end(index).is_some();
+    let known = OnceCell::new();
+    let is_run = |digits: &str| known.get_or_init(|| names(sweep, results)).contains(digits);
     for bytes in TAILS {
         let Ok((tail, whole)) = tail(&path, bytes) else { break };
         let lines = lines(&tail);
-        if whole || lines.iter().any(|line| line.contains(&name)) {
-            let found = last_words(&lines, &name, ended, most);
+        if whole || lines.iter().any(|line| about(line) == Some(&name)) {
+            let found = last_words(&lines, (&name, &is_run), ended, most);
             if whole || found.len() == most || bytes == TAILS[TAILS.len() - 1] {
                 return found;
             }
@@ -104,19 +108,34 @@ pub fn lines(bytes: &[u8]) -> Vec<String> {
     text.lines().map(shown).collect()
 }
 
+/// The runs that were begun, by the eight digits that people see.
+fn names(sweep: &Sweep, results: &Results) -> HashSet<String> {
+    let name = |index: u64| match results.end(index) {
+        Some(end) => Some(end.run.short()),
+        None => sweep.run(index).map(|run| run.id.short()),
+    };
+    results.runs.keys().filter_map(|index| name(*index)).collect()
+}
+
 /// Of a log that tells of several runs, the last lines about one. dlgrid's own lines name a run
 /// by the eight digits `name` when work on it begins and when it ends: what it printed stands
 /// before the last of them where it has ended, and after it where not. The trainer's only line
-/// about a run is that of its end.
-fn last_words(lines: &[String], name: &str, ended: bool, most: usize) -> Vec<String> {
-    let names = |line: &String| !name.is_empty() && line.contains(name);
-    let last = lines.iter().rposition(names);
+/// about a run is that of its end. A program may print what looks like such a line: `is_run` says
+/// whether digits are those of a run.
+fn last_words(
+    lines: &[String],
+    (name, is_run): (&str, &dyn Fn(&str) -> bool),
+    ended: bool,
+    most: usize,
+) -> Vec<String> {
+    let last = lines.iter().rposition(|line| about(line) == Some(name));
     let (from, to) = match last {
         Some(last) if ended => (0, last),
         Some(last) => (last + 1, lines.len()),
         None => (0, lines.len()),
     };
-    let printed = lines[from..to].iter().rev().take_while(|line| !is_about_a_run(line));
+    let is_own = |line: &String| about(line).is_some_and(|run| run == name || is_run(run));
+    let printed = lines[from..to].iter().rev().take_while(|line| !is_own(line));
     let printed = printed.filter(|line| !line.trim().is_empty());
     let mut found: Vec<String> = printed.take(most).cloned().collect();
     found.reverse();
@@ -127,13 +146,16 @@ fn last_words(lines: &[String], name: &str, ended: bool, most: usize) -> Vec<Str
     found
 }
 
-/// Whether a line is dlgrid's own about a run: `run 6d42b423: …`, or the trainer's, which begins
-/// with the digits.
-fn is_about_a_run(line: &str) -> bool {
-    let text = line.strip_prefix("run ").unwrap_or(line);
-    let (digits, rest) = text.split_at_checked(8).unwrap_or_default();
-    let hex = digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    !digits.is_empty() && hex && rest.starts_with([':', ' '])
+/// The eight digits that a line begins with as dlgrid's own about a run do: `run 6d42b423: …`, or
+/// the trainer's `6d42b423  lr=0.01  …`.
+fn about(line: &str) -> Option<&str> {
+    let (text, then) = match line.strip_prefix("run ") {
+        Some(text) => (text, ":"),
+        None => (line, "  "),
+    };
+    let (digits, rest) = text.split_at_checked(8)?;
+    let is_hex = digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    (is_hex && rest.starts_with(then)).then_some(digits)
 }
 
 #[cfg(test)]
@@ -146,6 +168,10 @@ mod tests {
         let two = "run aaaaaaaa: sh\nfirst\n\x1b[31mbad\x1b[0m\n\nrun aaaaaaaa: Failed: bad\n\
                    run bbbbbbbb: sh\n10%\r20%\nmore\n";
         let trained = "device cpu\naaaaaaaa  lr=1  seed 1  failed: bad\nbbbbbbbb  lr=2  done\n";
+        let dated = "run aaaaaaaa: sh\n20261130 12:00:01 a\n20261130  b\nrun 20261130: c\n\
+                     run aaaaaaaa: Failed: c\n";
+        let saves = "run aaaaaaaa: sh\nbegins\nckpt/aaaaaaaa11\naaaaaaaa1 more\n";
+        let is_run = |digits: &str| ["aaaaaaaa", "bbbbbbbb"].contains(&digits);
         for (text, name, ended, most, expected) in [
             (two, "aaaaaaaa", true, 2, vec!["first", "bad"]),
             (two, "aaaaaaaa", true, 1, vec!["bad"]),
@@ -157,8 +183,17 @@ mod tests {
             ("run aaaaaaaa: sh\nrun aaaaaaaa: Failed\n", "aaaaaaaa", true, 2, vec![]),
             ("", "aaaaaaaa", true, 2, vec![]),
             ("alone", "", true, 2, vec!["alone"]),
+            (
+                dated,
+                "aaaaaaaa",
+                true,
+                9,
+                vec!["20261130 12:00:01 a", "20261130  b", "run 20261130: c"],
+            ),
+            (saves, "aaaaaaaa", false, 9, vec!["begins", "ckpt/aaaaaaaa11", "aaaaaaaa1 more"]),
         ] {
-            assert_eq!(last_words(&log(text), name, ended, most), expected, "{text:?} {name}");
+            let runs = (name, &is_run as &dyn Fn(&str) -> bool);
+            assert_eq!(last_words(&log(text), runs, ended, most), expected, "{text:?} {name}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Which sweep a person means: by name, by a part of it, by id, by path, or simply the newest.
 pub mod log;
 pub mod run;
+mod typed;
 pub mod wanted;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use crate::spec::mistake::nearest;
 use crate::store::fs;
 use crate::store::layout::{self, SweepDir};
 use crate::text::clean;
+pub use typed::{DEFAULT_ROOT, ROOT_VARIABLE, typed, typed_of};
 
 /// A sweep under a root.
 #[derive(Debug, Clone, PartialEq)]
@@ -184,26 +186,6 @@ fn stage_by_id(all: &[Found], wanted: &str) -> Option<Found> {
     stages.filter_map(|dir| open(dir.path())).find(|stage| begins_id(wanted, &stage.id))
 }
 
-/// What to type for the sweep, or the stage, in this directory: its name, or that of its directory
-/// where a newer sweep beside it has the name.
-#[must_use]
-pub fn typed(dir: &SweepDir, name: &str) -> String {
-    let (of, stage) = name.split_once('/').map_or((name, None), |(of, word)| (of, Some(word)));
-    let own = if stage.is_some() { dir.path().parent() } else { Some(dir.path()) };
-    let Some((own, root)) = own.and_then(|own| Some((own, own.parent()?))) else {
-        return name.to_owned();
-    };
-    // Directories are `<name>-<id>`: others need not be read.
-    let begins = format!("{of}-");
-    let names = fs::list_dir(root).unwrap_or_default();
-    let alike = names.iter().filter(|label| label.starts_with(&begins)).map(|l| root.join(l));
-    let created = open(own).map_or(0.0, |own| own.created);
-    let newer = |other: &Found| other.name == of && other.created > created;
-    let is_hidden =
-        alike.filter(|path| path != own).filter_map(|path| open(&path)).any(|f| newer(&f));
-    if is_hidden { dir.label() } else { name.to_owned() }
-}
-
 /// Whether a word after a sweep's name means one of its stages: `confirm`, `finish`, `finish-2`.
 fn is_stage_word(word: &str) -> bool {
     word == "finish" || layout::is_stage(word)
@@ -321,15 +303,6 @@ mod tests {
         assert!(
             find(root.path(), Some("cdd")).is_err() && find(root.path(), Some("cdcc")).is_err()
         );
-        let label = |of: &str| typed(&SweepDir::new(root.path().join(of)), "a");
-        assert_eq!(label("a-1111"), "a", "none newer has that name");
-        let newer = root.path().join("a-3333");
-        fs::create_dirs(&newer).expect("a folder");
-        let card = serde_json::json!({"id": "ef".repeat(16), "name": "a", "created": 9.0});
-        fs::publish(&newer.join("SWEEP.json"), card.to_string().as_bytes()).expect("a file");
-        assert_eq!([label("a-1111"), label("a-3333")], ["a-1111", "a"]);
-        let confirm = SweepDir::new(root.path().join("a-1111/confirm"));
-        assert_eq!(typed(&confirm, "a/confirm"), "a-1111/confirm");
         assert!(all(&root.path().join("none")).expect("nothing").is_empty());
         let other = root.path().join("other");
         assert!(matches!(find(root.path(), other.to_str()), Err(FindError::NotASweep { .. })));

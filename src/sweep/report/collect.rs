@@ -232,6 +232,7 @@ impl Subject<'_> {
             counts: super::build::counts(source),
             missing: source.missing,
             best: super::best(source).and_then(|row| row.objective.finite()),
+            is_at_work: false,
             problem: None,
         })
     }

@@ -24,19 +24,22 @@ pub struct Entry {
     pub missing: u64,
     /// The best trial's mean objective.
     pub best: Option<f64>,
+    /// Whether a process of this machine works on it.
+    pub is_at_work: bool,
     /// Why it could not be read, if it could not.
     pub problem: Option<String>,
 }
 
 impl Entry {
-    /// Where the sweep stands, in a word: `unreadable`, `running`, `waiting`, `stopped` (runs
-    /// are missing and nobody works on them), `failed` (some runs did), or `done`.
+    /// Where the sweep stands, in a word: `unreadable`, `running` (also where a process tries
+    /// runs again that have ended), `stopped` (runs are missing and nobody works on them),
+    /// `waiting`, `failed` (some runs did), or `done`.
     #[must_use]
     pub fn state(&self) -> &'static str {
         let counts = &self.counts;
         if self.problem.is_some() {
             "unreadable"
-        } else if counts.get(State::Running) > 0 {
+        } else if counts.get(State::Running) > 0 || self.is_at_work {
             "running"
         } else if self.missing > 0 {
             "stopped"

@@ -882,6 +882,7 @@ fn sweeps_are_listed() {
         counts,
         missing,
         best: Some(0.9712),
+        is_at_work: false,
         problem: problem.map(Into::into),
     };
     let entries = [
@@ -909,6 +910,9 @@ fn sweeps_are_listed() {
     | old | abababab | 2h 00m | 0/0 | 0.9712 | unreadable |
     ");
     assert!(list::render_json(&entries).starts_with("{\"schema\":\"dlgrid.list/1\",\"sweeps\":[{"));
+    let failed = entry("again", Counts::of([State::Done, State::Failed]), 0, None);
+    assert_eq!(failed.state(), "failed");
+    assert_eq!(list::Entry { is_at_work: true, ..failed }.state(), "running", "it tries again");
 }
 
 /// What matters, on a grid that the first two parameters decide, with a trial that diverged.

@@ -53,17 +53,18 @@ impl Scale {
     }
 }
 
-/// The objective of each run in the order of their ends, and the best of them so far.
+/// The objective of each run in the order of their ends, and the best of them so far; what is said
+/// where there is none.
 pub fn course(
     frame: &mut Frame,
     area: Rect,
-    course: &Course,
+    (course, empty): (&Course, String),
     title: Line<'static>,
     palette: Palette,
 ) {
     let block = frame_of(title, area.width, palette);
     let Some((low, high)) = course.bounds() else {
-        let text = Line::styled("no run is done yet", palette.of(Tone::Less));
+        let text = Line::styled(empty, palette.of(Tone::Less));
         frame.render_widget(ratatui::widgets::Paragraph::new(text).block(block), area);
         return;
     };
@@ -83,19 +84,26 @@ pub fn course(
     frame.render_widget(chart, area);
 }
 
-/// The curve of a run.
+/// The curve of a run, or what is said instead.
 pub fn curve(
     frame: &mut Frame,
     area: Rect,
-    curve: Option<&Curve>,
+    curve: Result<&Curve, &'static str>,
     title: Line<'static>,
     palette: Palette,
 ) {
     let block = frame_of(title, area.width, palette);
-    let Some(curve) = curve.filter(|curve| !curve.lines.is_empty()) else {
-        let text = Line::styled("no epoch of this run is written down yet", palette.of(Tone::Less));
-        frame.render_widget(ratatui::widgets::Paragraph::new(text).block(block), area);
-        return;
+    let curve = match curve {
+        Ok(curve) if curve.lines.is_empty() => Err("no epoch of this run is written down yet"),
+        curve => curve,
+    };
+    let curve = match curve {
+        Ok(curve) => curve,
+        Err(text) => {
+            let text = Line::styled(text, palette.of(Tone::Less));
+            frame.render_widget(ratatui::widgets::Paragraph::new(text).block(block), area);
+            return;
+        }
     };
     let all = || curve.lines.iter().flat_map(|(_, points)| points);
     let low = all().map(|point| point.1).fold(f64::INFINITY, f64::min);

@@ -3,14 +3,14 @@ use dlgrid_sweep::judge::State;
 use dlgrid_sweep::report::live::{Live, words};
 use dlgrid_sweep::report::status::number;
 use dlgrid_sweep::terminal::Tone;
-use dlgrid_sweep::text::{cut, duration, grouped, plural};
+use dlgrid_sweep::text::{clean, cut, duration, grouped, plural};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::model::Model;
-use super::screen::Palette;
+use super::screen::{Palette, fitted};
 
 /// Draws the four lines over the lists.
 pub fn draw(frame: &mut Frame, area: Rect, model: &Model, palette: Palette) {
@@ -48,17 +48,17 @@ fn title(live: &Live, width: usize, palette: Palette) -> Line<'static> {
         (false, false, _) => ("on this machine", Tone::Less),
     };
     let room = width.saturating_sub(place.len() + 2);
-    let name = cut(&status.sweep.name, room / 2);
-    let what =
-        cut(&format!("{goal} {}", aim.metric), room.saturating_sub(name.chars().count() + 2));
-    let gap = room.saturating_sub(name.chars().count() + what.chars().count());
-    Line::from(vec![
-        Span::styled(name, palette.of(Tone::Strong)),
-        Span::raw("  "),
-        Span::raw(what),
-        Span::raw(" ".repeat(gap)),
-        Span::styled(place, palette.of(tone)),
-    ])
+    let name = Span::styled(clean(&status.sweep.name).into_owned(), palette.of(Tone::Strong));
+    let name = fitted(Line::from(name), room / 2);
+    let what = Line::from(format!("{goal} {}", clean(&aim.metric)));
+    let what = fitted(what, room.saturating_sub(name.width() + 2));
+    let gap = room.saturating_sub(name.width() + what.width());
+    let mut spans = name.spans;
+    spans.push(Span::raw("  "));
+    spans.extend(what.spans);
+    spans.push(Span::raw(" ".repeat(gap)));
+    spans.push(Span::styled(place, palette.of(tone)));
+    Line::from(spans)
 }
 
 /// Done, at work, ended badly and open, each with its own sign and colour.
@@ -113,11 +113,20 @@ fn pace(live: &Live, palette: Palette) -> Vec<Span<'static>> {
     };
     let bars: String = live.rate.bars.iter().rev().take(12).rev().map(step).collect();
     let mut spans =
-        vec![Span::styled(bars, palette.of(Tone::Less)), Span::raw(format!(" {rate:.0}/h"))];
+        vec![Span::styled(bars, palette.of(Tone::Less)), Span::raw(format!(" {}", an_hour(rate)))];
     if let Some(seconds) = live.rate.seconds_for(open) {
         spans.push(Span::raw(format!(", {} left", duration(seconds))));
     }
     spans
+}
+
+/// Runs an hour; of less than one, in what time there is one.
+fn an_hour(rate: f64) -> String {
+    match rate {
+        rate if rate >= 9.95 => format!("{rate:.0}/h"),
+        rate if rate >= 0.95 => format!("{rate:.1}/h"),
+        rate => format!("1 in {}", duration(3600.0 / rate)),
+    }
 }
 
 fn best(live: &Live, width: usize, palette: Palette) -> Line<'static> {
@@ -140,4 +149,15 @@ fn best(live: &Live, width: usize, palette: Palette) -> Line<'static> {
 #[expect(clippy::cast_precision_loss, reason = "a share")]
 const fn float(n: u64) -> f64 {
     n as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_sweeps_have_a_rate_too() {
+        let rates = [1234.4, 10.0, 9.9, 1.04, 0.24].map(an_hour);
+        assert_eq!(rates, ["1234/h", "10/h", "9.9/h", "1.0/h", "1 in 4h 10m"]);
+    }
 }

@@ -20,16 +20,20 @@ pub fn run(mut looker: Looker, as_json: bool) -> Result<u8> {
     let mut latest: Option<Live> = None;
     let mut over: Option<Instant> = None;
     loop {
-        if let Some((live, news)) = looker.look()? {
-            if latest.is_none() {
-                talk(&format!("{}\n", lines::head(&live)));
+        let news = match (looker.look()?, &mut latest) {
+            (Some((live, news)), latest) => {
+                if latest.is_none() {
+                    talk(&format!("{}\n", lines::head(&live)));
+                }
+                told.lines(latest.insert(live), &news)
             }
-            let render = if as_json { lines::render_json } else { lines::render };
-            let text: String = told.lines(&live, &news).iter().map(render).collect();
-            if !has_reader(text.as_bytes())? {
-                break;
-            }
-            latest = Some(live);
+            (None, Some(live)) => told.later(live, host::now()),
+            (None, None) => Vec::new(),
+        };
+        let render = if as_json { lines::render_json } else { lines::render };
+        let text: String = news.iter().map(render).collect();
+        if !has_reader(text.as_bytes())? {
+            break;
         }
         over = match &latest {
             Some(live) if live.is_over() => over.or_else(|| Some(host::instant())),

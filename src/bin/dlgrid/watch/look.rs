@@ -1,36 +1,36 @@
 //! Looks at a sweep again and again: reads what came since the last look, and asks Slurm rarely.
+mod queue;
 #[cfg(feature = "tui")]
 mod wishes;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use dlgrid_sweep::exec::claim::{self, Claim};
 use dlgrid_sweep::exec::slurm::call::Slurm;
 use dlgrid_sweep::exec::slurm::ledger::{Ledger, Readable};
-use dlgrid_sweep::exec::slurm::parse::Row;
-use dlgrid_sweep::exec::slurm::state::Standing;
+use dlgrid_sweep::exec::slurm::request::Request;
 use dlgrid_sweep::judge::Liveness;
 use dlgrid_sweep::report::around;
 use dlgrid_sweep::report::collect::{Subject, local_liveness};
 use dlgrid_sweep::report::fate::{LazyStarts, Starts};
-use dlgrid_sweep::report::live::{Around, Live, News, Seen, Written};
+use dlgrid_sweep::report::live::{self, Around, Live, News, Seen, Written};
 use dlgrid_sweep::space::Condition;
 use dlgrid_sweep::store::fs;
 use dlgrid_sweep::store::layout::SweepDir;
 use dlgrid_sweep::store::read::StoreReader;
 use dlgrid_sweep::store::tasks::TaskReader;
 use dlgrid_sweep::sweep::Sweep;
-use dlgrid_sweep::{host, orders};
+use dlgrid_sweep::{exit, find, host, orders};
+
+use queue::Asked;
 
 use crate::pick;
+use crate::show::Refusal;
 use crate::stage;
 
-/// Shortest and longest time between two questions to Slurm: the answer that stays the same is
-/// asked for less often.
-const ASK: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(120));
 /// Longest that a question may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Shortest and longest time between two looks at the files.
@@ -48,6 +48,8 @@ pub struct Looker {
     ledger: Ledger,
     /// Why it is not whole.
     unread: Option<String>,
+    /// The requests of its arrays, by their numbers.
+    requests: HashMap<u32, Request>,
     queue: Asked,
     filter: Option<Condition>,
     seen: Seen,
@@ -66,35 +68,23 @@ struct Traces {
     trouble: Option<String>,
 }
 
-/// Slurm's answers.
-struct Asked {
-    may: bool,
-    rows: Option<Vec<Row>>,
-    /// What was written then: what has moved since, the answer is too old for.
-    written: Written,
-    when: Option<Instant>,
-    /// The same by the clock on the wall.
-    at: Option<f64>,
-    every: Duration,
-}
-
 impl Looker {
     /// A looker at the sweep in a directory.
     pub fn new(dir: SweepDir, ask: bool) -> Result<Self> {
         let sweep = Sweep::open(dir).map_err(pick::unreadable)?;
         let reader = StoreReader::new(sweep.dir.clone(), sweep.manifest.id.clone());
         let tasks = TaskReader::new(sweep.dir.clone());
-        let written = Written::default();
-        let queue = Asked { may: ask, rows: None, written, when: None, at: None, every: ASK.0 };
+        let queue = Asked::new(ask);
         let (seen, pause) = (Seen::default(), LOOK.0);
         let (filter, before, trouble) = (None, None, None);
-        let (ledger, unread) = (Ledger::default(), None);
+        let (ledger, unread, requests) = (Ledger::default(), None, HashMap::new());
         Ok(Self {
             sweep,
             reader,
             tasks,
             ledger,
             unread,
+            requests,
             queue,
             filter,
             seen,
@@ -112,6 +102,7 @@ impl Looker {
     /// Looks; nothing where nothing has changed.
     pub fn look(&mut self) -> Result<Option<(Live, Vec<News>)>> {
         let begun = host::instant();
+        is_there(&self.sweep.dir)?;
         let poll = self.reader.poll()?;
         let changed = [
             poll.grown > 0 || poll.reread,
@@ -148,6 +139,14 @@ impl Looker {
             let Readable { ledger, errors, .. } = Readable::of(dir);
             self.ledger = ledger;
             self.unread = errors.first().map(|why| format!("{why}; what runs is not known"));
+            for number in self.ledger.entries.iter().map(|entry| entry.intent.request) {
+                // Arrays of an older dlgrid name none.
+                if !self.requests.contains_key(&number)
+                    && let Ok(request) = Request::read(dir, number)
+                {
+                    self.requests.insert(number, request);
+                }
+            }
         }
         self.before = Some(traces);
         Ok(changed)
@@ -156,18 +155,15 @@ impl Looker {
     /// Asks Slurm, where it is time to and there is something to ask; whether it says something new.
     fn ask(&mut self) -> bool {
         let is_open = self.ended() < self.sweep.manifest.runs;
-        let (asked, ledger) = (&mut self.queue, &self.ledger);
+        let ledger = &self.ledger;
         if self.unread.is_some() {
             self.trouble.clone_from(&self.unread);
-            return asked.rows.take().is_some();
+            return self.queue.failed();
         }
-        let is_due = asked.when.is_none_or(|when| when.elapsed() >= asked.every);
-        let is_live = |rows: &Vec<Row>| !Standing::of(ledger, rows, host::now()).arrays.is_empty();
-        let may_change = is_open || asked.rows.as_ref().is_none_or(is_live);
-        if !asked.may || ledger.entries.is_empty() || !is_due || !may_change {
+        if !self.queue.is_due(ledger, is_open) {
             return false;
         }
-        asked.when = Some(host::instant());
+        self.queue.begin();
         let Some(slurm) = Slurm::find(PATIENCE) else {
             self.trouble = Some("this machine has no squeue: what waits is not known".into());
             return false;
@@ -179,16 +175,12 @@ impl Looker {
             Ok(mut rows) => {
                 rows.retain(|row| tokens.contains(row.name.as_str()));
                 self.trouble = None;
-                let is_new = asked.rows.as_ref() != Some(&rows);
-                asked.written = Written::of(self.reader.results(), &self.tasks.starts());
-                asked.at = Some(host::now());
-                asked.every = if is_new { ASK.0 } else { (asked.every * 2).min(ASK.1) };
-                asked.rows = Some(rows);
-                is_new
+                let written = Written::of(self.reader.results(), &self.tasks.starts());
+                self.queue.answered(rows, ledger, written)
             }
             Err(error) => {
                 self.trouble = Some(format!("{error}; what waits is not known"));
-                asked.rows.take().is_some()
+                self.queue.failed()
             }
         }
     }
@@ -201,8 +193,7 @@ impl Looker {
         let (sweep, results, ledger) = (&self.sweep, self.reader.results(), &self.ledger);
         let now = host::now();
         let was_submitted = !ledger.entries.is_empty() || self.unread.is_some();
-        let standing = self.queue.rows.as_ref().filter(|_| was_submitted);
-        let standing = standing.map(|rows| Arc::new(Standing::of(ledger, rows, now)));
+        let standing = self.queue.standing(ledger, now).map(Arc::new);
         let here = local_liveness(&sweep.dir);
         let is_open = self.ended() < self.sweep.manifest.runs;
         let starts = self.tasks.starts();
@@ -212,7 +203,7 @@ impl Looker {
             None => HashSet::new(),
         };
         if !moved.is_empty() {
-            self.queue.every = ASK.0;
+            self.queue.hurry();
         }
         let liveness =
             |slice| if moved.contains(&slice) { Liveness::Alive } else { liveness(slice) };
@@ -220,13 +211,17 @@ impl Looker {
         let left_out = around::left_out(sweep, results, &ordered, ledger);
         let notes = around::notes(&ordered, ledger, &starts, None);
         let starts = LazyStarts::new(Box::new(move || Starts::new(starts)));
+        let typed = find::typed(&sweep.dir, &sweep.manifest.name);
+        let arrays = standing.as_ref().map_or(&[][..], |standing| &standing.arrays);
         let subject = Subject::new(sweep, results, &liveness)
             .with_slurm(standing.as_deref())
             .with_starts(&starts)
-            .with_left_out(&left_out);
+            .with_left_out(&left_out)
+            .with_typed(&typed);
         let around = Around {
             filter: self.filter.as_ref(),
             is_claimed: here != Liveness::Gone || (is_open && was_submitted && standing.is_none()),
+            tries_again: live::tries_again(sweep, results, ledger, &self.requests, arrays),
             on_slurm: was_submitted,
             asked: self.queue.at.filter(|_| standing.is_some()),
             trouble: self.trouble.as_deref(),
@@ -235,5 +230,36 @@ impl Looker {
         live.status.notes = notes;
         live.status.notes.extend(stage::notes(sweep)?);
         Ok((live, news))
+    }
+}
+
+/// # Errors
+/// If the directory of a sweep is there no more: its runs are not lost, and no look tells anything.
+fn is_there(dir: &SweepDir) -> Result<()> {
+    match fs::about(&dir.manifest()) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Refusal {
+            fact: format!("the directory of the sweep is gone: `{}`", dir.path().display()),
+            hint: Some("`dlgrid list` shows the sweeps that there are".into()),
+            code: exit::INPUT,
+        }
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_whose_directory_is_gone_is_told_as_that() {
+        let tmp = tempfile::tempdir().expect("a folder");
+        let dir = SweepDir::new(tmp.path().join("toy"));
+        fs::create_dirs(dir.path()).expect("a folder");
+        fs::publish(&dir.manifest(), b"{}").expect("written");
+        is_there(&dir).expect("it is there");
+        fs::remove(&dir.manifest()).expect("removed");
+        let gone = is_there(&dir).expect_err("gone").to_string();
+        assert!(gone.starts_with("the directory of the sweep is gone: `"), "{gone}");
     }
 }

@@ -19,6 +19,8 @@ mod screen;
 mod tests;
 #[cfg(feature = "tui")]
 mod view;
+#[cfg(feature = "tui")]
+mod wish;
 
 use anyhow::Result;
 use clap::Args;

@@ -2,7 +2,7 @@
 use dlgrid_sweep::judge::State;
 use dlgrid_sweep::report::live::{Live, News, words};
 use dlgrid_sweep::terminal::Tone;
-use dlgrid_sweep::text::{Digits, cut, duration, grouped};
+use dlgrid_sweep::text::{Digits, clean, cut, duration, grouped};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
 use ratatui::text::{Line, Span};
@@ -17,7 +17,7 @@ struct List {
     columns: Vec<(&'static str, Option<u16>, bool)>,
     lines: Vec<Vec<Line<'static>>>,
     /// What is said where there is no line.
-    empty: &'static str,
+    empty: String,
 }
 
 /// Columns between two cells.
@@ -30,8 +30,8 @@ pub fn draw(frame: &mut Frame, area: Rect, view: View, model: &Model, palette: P
         return;
     };
     let list = match view {
-        View::Runs => runs(live, model.now, palette),
-        View::Best => best(live, palette),
+        View::Runs => runs(live, model, palette),
+        View::Best => best(live, model, palette),
         View::Failures => failures(model, palette),
         View::Tasks => tasks(live, model.now, palette),
         View::Events => events(model, palette),
@@ -73,7 +73,15 @@ fn right(text: impl Into<String>) -> Line<'static> {
     side(text.into(), true)
 }
 
-fn runs(live: &Live, now: f64, palette: Palette) -> List {
+/// What is said where no run is like that: of those that a filter admits.
+pub fn no_run(filter: Option<&str>, is: &str) -> String {
+    match filter {
+        Some(filter) => format!("no run for which {} {is}", clean(filter)),
+        None => format!("no run {is}"),
+    }
+}
+
+fn runs(live: &Live, model: &Model, palette: Palette) -> List {
     let folds = live.at_work.iter().any(|run| run.fold.is_some());
     let mut columns =
         vec![("run", Some(7), true), ("trial", Some(8), false), ("seed", Some(5), true)];
@@ -93,21 +101,23 @@ fn runs(live: &Live, now: f64, palette: Palette) -> List {
         }
         cells.extend([
             left(cut(&run.node, 8)),
-            right(duration((now - run.heard).max(0.0))).style(palette.of(Tone::Less)),
+            right(duration((model.now - run.heard).max(0.0))).style(palette.of(Tone::Less)),
             right(run.epoch.map_or_else(|| "-".into(), |epoch| epoch.to_string())),
             left(run.parameters.clone()),
         ]);
         cells
     };
-    let empty = match (live.is_complete(), live.is_busy) {
-        (true, _) => "all runs have ended: `dlgrid report` ranks them",
-        (false, true) => "no run is being trained now",
-        (false, false) => "nothing works on it: r goes on with what is missing",
+    let empty = match (live.is_busy, live.is_complete(), model.filter.as_deref()) {
+        (_, _, Some(filter)) => no_run(Some(filter), "is being trained now"),
+        (true, true, None) => "all runs have ended; some are tried again".into(),
+        (true, false, None) => no_run(None, "is being trained now"),
+        (false, true, None) => "all runs have ended: `dlgrid report` ranks them".into(),
+        (false, false, None) => "nothing works on it: r goes on with what is missing".into(),
     };
     List { columns, lines: live.at_work.iter().map(line).collect(), empty }
 }
 
-fn best(live: &Live, palette: Palette) -> List {
+fn best(live: &Live, model: &Model, palette: Palette) -> List {
     let digits = Digits::for_all(live.board.iter().filter_map(|row| row.objective.mean));
     let asked = live.status.rounds.count();
     let columns = vec![
@@ -133,7 +143,7 @@ fn best(live: &Live, palette: Palette) -> List {
         ]
     };
     let lines = live.board.iter().map(line).collect();
-    List { columns, lines, empty: "no run has ended yet" }
+    List { columns, lines, empty: no_run(model.filter.as_deref(), "has ended yet") }
 }
 
 fn failures(model: &Model, palette: Palette) -> List {
@@ -158,7 +168,7 @@ fn failures(model: &Model, palette: Palette) -> List {
             ),
         ]
     };
-    List { columns, lines: model.causes().map(line).collect(), empty: "no run failed" }
+    List { columns, lines: model.causes().map(line).collect(), empty: "no run failed".into() }
 }
 
 fn tasks(live: &Live, now: f64, palette: Palette) -> List {
@@ -207,7 +217,7 @@ fn tasks(live: &Live, now: f64, palette: Palette) -> List {
         (false, false) => "it was never submitted to Slurm",
         (true, _) => "no task of it is in the queue",
     };
-    List { columns, lines: at_work.chain(queue).collect(), empty }
+    List { columns, lines: at_work.chain(queue).collect(), empty: empty.into() }
 }
 
 fn events(model: &Model, palette: Palette) -> List {
@@ -242,6 +252,6 @@ fn events(model: &Model, palette: Palette) -> List {
     List {
         columns,
         lines: model.events.iter().map(line).collect(),
-        empty: "nothing has happened since this view was opened",
+        empty: "nothing has happened since this view was opened".into(),
     }
 }

@@ -137,7 +137,8 @@ fn best_so_far(frame: &mut Frame, area: Rect, model: &Model, palette: Palette) {
     let metric = clean(&live.status.aim.metric).into_owned();
     let filter = model.filter.as_deref().map_or_else(String::new, |f| format!(" where {f}"));
     let title = format!("{metric}: each run, and the best so far{filter} ");
-    chart::course(frame, area, &live.course, Line::from(title), palette);
+    let empty = panes::no_run(model.filter.as_deref(), "is done yet");
+    chart::course(frame, area, (&live.course, empty), Line::from(title), palette);
 }
 
 fn curve(frame: &mut Frame, area: Rect, model: &Model, palette: Palette) {
@@ -153,7 +154,8 @@ fn curve(frame: &mut Frame, area: Rect, model: &Model, palette: Palette) {
             Line::from(spans)
         }
     };
-    chart::curve(frame, area, shown, title, palette);
+    let curve = shown.ok_or(if model.run().is_some() { "reading …" } else { "" });
+    chart::curve(frame, area, curve, title, palette);
 }
 
 /// The names of the lists over the one that is shown.
@@ -175,7 +177,9 @@ fn list(frame: &mut Frame, area: Rect, model: &Model, palette: Palette) {
             (false, false) => Tone::Less,
         };
         let count = match (view, &model.live) {
-            (View::Runs, Some(live)) => live.status.counts.get(State::Running),
+            (View::Runs, Some(live)) if model.filter.is_none() => {
+                live.status.counts.get(State::Running)
+            }
             (View::Failures, _) => model.causes().map(|cause| cause.runs).sum(),
             _ => lines as u64,
         };

@@ -306,3 +306,71 @@ fn what_time_moves_is_drawn_again_and_what_is_still_is_not() {
     model.take(Event::Looked(Box::new(idle), vec![]), NOW);
     assert!(!model.moves());
 }
+
+#[test]
+fn a_log_is_read_to_its_beginning_and_as_long_as_its_run_prints() {
+    let mut model = looked((80, 24));
+    press(&mut model, "↓l");
+    let lines: Vec<String> = (1..=60).map(|n| format!("line {n}.")).collect();
+    model.take(Event::Log(51, lines), NOW);
+    let home = KeyEvent::new(KeyCode::Home, KeyModifiers::NONE);
+    model.take(Event::Key(home), NOW);
+    assert!(screen(&model).contains("line 1."), "{}", screen(&model));
+    let lines: Vec<String> = (1..=70).map(|n| format!("line {n}.")).collect();
+    model.take(Event::Log(51, lines), NOW);
+    assert!(screen(&model).contains("line 1."), "it stays where it is");
+    let read = [Effect::ReadLog(51)];
+    assert_eq!(model.take(Event::Still, NOW), read, "its run is at work");
+    let mut ended = live();
+    ended.at_work.retain(|run| run.index != 51);
+    let reads = model.take(Event::Looked(Box::new(ended), vec![]), NOW);
+    assert!(reads.contains(&read[0]), "its run has just ended");
+    assert_eq!(model.take(Event::Still, NOW), read, "what follows the end");
+    assert_eq!(model.take(Event::Still, NOW), []);
+    press(&mut model, "q");
+    assert_eq!(model.take(Event::Still, NOW), []);
+}
+
+#[test]
+fn under_a_filter_nothing_is_said_of_other_runs() {
+    let mut model = looked((80, 24));
+    press(&mut model, "/x == 77\n");
+    let mut none = live();
+    none.at_work.clear();
+    none.board.clear();
+    none.course = Course::default();
+    model.take(Event::Looked(Box::new(none.clone()), vec![]), NOW);
+    let told = screen(&model);
+    for text in ["1 runs 0", "no run for which x == 77 is being trained now", "x == 77 is done yet"]
+    {
+        assert!(told.contains(text), "{text}\n{told}");
+    }
+    press(&mut model, "2");
+    assert!(screen(&model).contains("no run for which x == 77 has ended yet"));
+    press(&mut model, "⎋1");
+    let (done, failed) = (none.status.counts.ended(), &mut none.status.counts);
+    *failed = Counts::default();
+    failed.add(State::Failed, done);
+    model.take(Event::Looked(Box::new(none), vec![]), NOW);
+    let told = screen(&model);
+    assert!(told.contains("all runs have ended; some are tried again"), "{told}");
+}
+
+#[test]
+fn a_curve_that_is_being_read_is_not_said_to_be_empty() {
+    let mut model = looked((140, 45));
+    press(&mut model, "↓");
+    assert!(screen(&model).contains("reading …") && !screen(&model).contains("no epoch"));
+    model.take(Event::Curve(Curve { index: 51, lines: vec![] }), NOW);
+    assert!(screen(&model).contains("no epoch of this run"));
+}
+
+#[test]
+fn wide_letters_leave_room_for_where_it_runs() {
+    let mut model = Model::new((80, 24), NOW);
+    let mut wide = live();
+    wide.status.aim.metric = "損失".repeat(30);
+    model.take(Event::Looked(Box::new(wide), vec![]), NOW);
+    let told = screen(&model);
+    assert!(told.lines().next().is_some_and(|line| line.contains("on Slurm")), "{told}");
+}

@@ -1,18 +1,20 @@
 //! The live view in a terminal: keys, signals and looks go into the model, its screen onto the terminal.
 use std::io::IsTerminal as _;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
 use crossterm::event::{self, KeyEventKind};
 use dlgrid_sweep::report::live::lines;
 use dlgrid_sweep::store::layout::SweepDir;
+use dlgrid_sweep::text::clean;
 use dlgrid_sweep::{exit, host};
 
 use super::command;
 use super::look::Looker;
 use super::model::{Effect, Event, LOG_LINES, Model};
 use super::screen::{Palette, draw};
+use super::wish::{Wish, latest};
 use crate::show::Terminal;
 use crate::talk::{self, talk};
 
@@ -23,13 +25,6 @@ enum Input {
     Stop,
     /// The looker can't go on.
     Broken(Option<anyhow::Error>),
-}
-
-/// What the looker is asked beside looks.
-enum Wish {
-    Log(u64),
-    Curve(u64),
-    Filter(Option<String>),
 }
 
 /// Whether there is a terminal that can show it.
@@ -54,10 +49,10 @@ pub fn run(looker: Looker) -> Result<u8> {
     ratatui::restore();
     let code = shown?;
     if let Some(live) = &model.live {
-        let (counts, name) = (&live.status.counts, &live.status.sweep.name);
-        let again = format!("dlgrid watch {name}");
+        let (counts, sweep) = (&live.status.counts, &live.status.sweep);
+        let again = format!("dlgrid watch {}", clean(&sweep.typed));
         let next = if live.is_over() { lines::next(live) } else { again };
-        talk(&format!("{name}: {counts}\n"));
+        talk(&format!("{}: {counts}\n", clean(&sweep.name)));
         talk::next(&next);
     }
     Ok(code)
@@ -93,7 +88,7 @@ fn show(
         is_new = model.moves();
         let mut next = Some(first);
         while let Some(input) = next {
-            is_new |= !matches!(input, Input::Event(Event::Tick));
+            is_new |= !matches!(input, Input::Event(Event::Tick | Event::Still));
             match input {
                 Input::Stop => return Ok(exit::STOPPED),
                 Input::Broken(error) => {
@@ -148,38 +143,51 @@ fn look(mut looker: Looker, send: Sender<Input>) -> Sender<Wish> {
     std::thread::spawn(move || {
         let _guard = Guard(send.clone());
         loop {
-            match looker.look() {
-                Ok(None) => {}
-                Ok(Some((live, news))) => {
-                    let looked = Event::Looked(Box::new(live), news);
-                    if send.send(Input::Event(looked)).is_err() {
-                        break;
-                    }
-                }
+            let looked = match looker.look() {
+                Ok(None) => Event::Still,
+                Ok(Some((live, news))) => Event::Looked(Box::new(live), news),
                 Err(error) => {
                     drop(send.send(Input::Broken(Some(error))));
                     break;
                 }
+            };
+            if send.send(Input::Event(looked)).is_err() {
+                break;
             }
             let until = host::instant() + looker.pause();
-            loop {
-                let left = until.saturating_duration_since(host::instant());
-                let wish = match asked.recv_timeout(left) {
-                    Err(RecvTimeoutError::Timeout) => break,
-                    Err(RecvTimeoutError::Disconnected) => return,
-                    Ok(wish) => wish,
-                };
-                let looks_now = matches!(wish, Wish::Filter(_));
-                if let Some(event) = fulfil(&mut looker, wish) {
-                    drop(send.send(Input::Event(event)));
-                }
-                if looks_now {
-                    break;
-                }
+            if !fulfil_until(until, &mut looker, &asked, &send) {
+                break;
             }
         }
     });
     wishes
+}
+
+/// Fulfils wishes until it is time for a look; whether there is still somebody who has some.
+fn fulfil_until(
+    until: Instant,
+    looker: &mut Looker,
+    asked: &Receiver<Wish>,
+    send: &Sender<Input>,
+) -> bool {
+    loop {
+        let left = until.saturating_duration_since(host::instant());
+        let first = match asked.recv_timeout(left) {
+            Err(RecvTimeoutError::Timeout) => return true,
+            Err(RecvTimeoutError::Disconnected) => return false,
+            Ok(wish) => wish,
+        };
+        let wishes = latest(std::iter::once(first).chain(asked.try_iter()).collect());
+        let looks_now = wishes.iter().any(|wish| matches!(wish, Wish::Filter(_)));
+        for wish in wishes {
+            if let Some(event) = fulfil(looker, wish) {
+                drop(send.send(Input::Event(event)));
+            }
+        }
+        if looks_now {
+            return true;
+        }
+    }
 }
 
 fn fulfil(looker: &mut Looker, wish: Wish) -> Option<Event> {

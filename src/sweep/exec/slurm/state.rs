@@ -1,4 +1,6 @@
 //! From the intents of a sweep and the queue to where each slice stands.
+mod newer;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::lanes::Live;
@@ -7,6 +9,7 @@ use super::parse::{self, JobState, Phase, Row};
 use super::ranges;
 use crate::judge::Liveness;
 use crate::mutant::{self, Mutant};
+pub use newer::newer;
 
 /// Where a slice stands.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -73,6 +73,13 @@ impl Told {
         lines
     }
 
+    /// What is to be told at `now` (seconds since the Unix epoch) of a look in which nothing had
+    /// changed since this one: how far it is, where that was not told yet.
+    pub fn later(&mut self, live: &mut Live, now: f64) -> Vec<Line> {
+        live.at = now;
+        self.lines(live, &[])
+    }
+
     fn is_due(&self, live: &Live, is_over: bool) -> bool {
         match &self.counts {
             None => true,

@@ -1,4 +1,5 @@
 //! A sweep while it runs: what one look at it shows, what is new since the last, and how that reads.
+mod again;
 mod course;
 pub mod lines;
 mod moved;
@@ -20,6 +21,7 @@ use crate::store::merge::LastEvent;
 use crate::store::record::Outcome;
 use crate::store::tasks::TaskStart;
 use crate::text::clean;
+pub use again::tries_again;
 pub use course::Course;
 pub use moved::Written;
 pub use news::{News, Seen};
@@ -104,6 +106,8 @@ pub struct Around<'a> {
     pub filter: Option<&'a Condition>,
     /// Whether a process works on it, or may: it can't always be told from here.
     pub is_claimed: bool,
+    /// Whether the queue trains runs again that have ended.
+    pub tries_again: bool,
     /// Whether it was ever submitted to Slurm.
     pub on_slurm: bool,
     /// When Slurm said what is in its queue, in seconds since the Unix epoch.
@@ -153,7 +157,7 @@ impl Subject<'_> {
         // The answer is old: it has tasks also where nothing is left for them.
         let counts = &status.counts;
         let is_open = counts.ended() + counts.get(State::LeftOut) < counts.total();
-        let queue = is_open && !status.arrays.is_empty();
+        let queue = !status.arrays.is_empty() && (is_open || around.tries_again);
         let live = Live {
             at: now,
             at_work,

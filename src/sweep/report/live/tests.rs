@@ -3,11 +3,15 @@ use std::collections::BTreeMap;
 
 use super::lines::{self, Told};
 use super::*;
-use crate::exec::slurm::ledger::Kind;
-use crate::exec::slurm::state::Array;
+use crate::exec::slurm::ledger::tests::entry;
+use crate::exec::slurm::ledger::{Fate, Kind, Ledger};
+use crate::exec::slurm::parse;
+use crate::exec::slurm::request::Request;
+use crate::exec::slurm::request::tests::request;
+use crate::exec::slurm::state::{Array, Standing};
 use crate::judge::Liveness;
 use crate::pack::Cut;
-use crate::store::read::StoreReader;
+use crate::store::read::{RetryPolicy, StoreReader};
 use crate::store::record::{End, Number};
 use crate::store::segment::{HeadFacts, SegmentWriter};
 use crate::sweep::Sweep;
@@ -25,6 +29,11 @@ struct Watched {
 }
 
 fn watched() -> Watched {
+    watched_by(None)
+}
+
+/// Its slice 0 is worked on by the array of an intent.
+fn watched_by(intent: Option<u32>) -> Watched {
     let root = tempfile::tempdir().expect("a folder");
     let (spec, _) = crate::spec::read("toy.yaml", SPEC.as_bytes(), 100).expect("a spec");
     let sweep =
@@ -32,6 +41,7 @@ fn watched() -> Watched {
     let facts = HeadFacts {
         sweep: sweep.manifest.id.clone(),
         node: Some("n3".into()),
+        intent,
         ..HeadFacts::default()
     };
     let segment = SegmentWriter::begin(&sweep.dir, 0, facts).expect("a segment");
@@ -153,6 +163,75 @@ fn the_queue_is_told_when_it_changes() {
     assert!(look(vec![array(3, 0)]).contains("array 12: 3 waiting: waits for free nodes"));
     assert_eq!(look(vec![array(3, 0)]), "");
     assert!(look(vec![array(2, 1)]).contains("array 12: 1 running, 2 waiting"));
+}
+
+#[test]
+fn a_line_that_was_not_due_is_told_later_though_nothing_changes() {
+    let mut toy = watched();
+    let (mut live, _) = toy.look(None, true);
+    toy.end(0, Outcome::Done, 2.0);
+    let (mut after, _) = toy.look(None, true);
+    let (then, mut told) = (live.at, Told::default());
+    told.lines(&live, &[]);
+    after.at = then + 1.0;
+    assert_eq!(told.lines(&after, &[]), []);
+    assert_eq!(told.later(&mut after, then + 9.0), []);
+    let later = told.later(&mut after, then + 10.0);
+    assert!(later.len() == 1 && later[0].text.starts_with("1 of 6 runs ended"), "{later:?}");
+    assert_eq!(told.later(&mut after, then + 60.0), [], "it is told once");
+    live.at = then + 70.0;
+    assert_eq!(told.later(&mut live, then + 80.0).len(), 1);
+}
+
+/// All of its runs have ended: array 71 failed at runs, array 77 tries them again.
+#[test]
+fn a_retry_in_the_queue_is_not_over_until_its_own_ends_are_there() {
+    let of = |number, slices: &str, job, request, kind| {
+        let mut entry = entry(number, slices, Some(Fate::Job(job)));
+        (entry.intent.request, entry.intent.kind) = (request, kind);
+        entry
+    };
+    let entries = vec![
+        of(1, "0", 71, 1, Kind::Runs),
+        of(2, "0", 77, 2, Kind::Runs),
+        of(3, "", 78, 2, Kind::TopUp),
+        of(4, "", 79, 2, Kind::Report),
+        of(5, "0", 80, 3, Kind::Runs),
+    ];
+    let ledger = Ledger { entries };
+    let failed = RetryPolicy { failed: true, ..RetryPolicy::default() };
+    let again = |again| Request { again, ..request(1, 9) };
+    let none = Request { only: Some("x > 9".into()), ..again(failed) };
+    let requests =
+        HashMap::from([(1, again(RetryPolicy::default())), (2, again(failed)), (3, none)]);
+    for (intent, outcome, queued, expected) in [
+        (Some(1), Outcome::Failed, "77|0|PENDING|dlg-2", true),
+        (Some(1), Outcome::Failed, "78|0|PENDING|dlg-3", true),
+        (None, Outcome::Failed, "77|0|PENDING|dlg-2", true),
+        (Some(1), Outcome::Done, "77|0|PENDING|dlg-2", false),
+        (Some(2), Outcome::Failed, "77|0|PENDING|dlg-2", false),
+        (Some(2), Outcome::Failed, "78|0|PENDING|dlg-3", false),
+        (Some(1), Outcome::Failed, "71|0|RUNNING|dlg-1", false),
+        (Some(1), Outcome::Failed, "79|0|PENDING|dlg-4", false),
+        (Some(1), Outcome::Failed, "80|0|PENDING|dlg-5", false),
+    ] {
+        let mut toy = watched_by(intent);
+        for index in 0..6 {
+            toy.end(index, outcome, 1.0);
+        }
+        toy.reader.poll().expect("readable");
+        let results = toy.reader.results();
+        let rows = parse::queue(&format!("{queued}|N/A||None\n"));
+        let standing = Standing::of(&ledger, &rows, 1e9);
+        assert_eq!(standing.arrays.len(), 1, "{queued}");
+        let tries_again = tries_again(&toy.sweep, results, &ledger, &requests, &standing.arrays);
+        assert_eq!(tries_again, expected, "{intent:?} {outcome:?} {queued}");
+        let liveness = |_| Liveness::Queued;
+        let subject = Subject::new(&toy.sweep, results, &liveness).with_slurm(Some(&standing));
+        let around = Around { tries_again, ..Around::default() };
+        let (live, _) = subject.live(crate::host::now(), &around, &mut toy.seen);
+        assert_eq!((live.is_over(), live.is_complete()), (!expected, true));
+    }
 }
 
 #[test]
