@@ -113,6 +113,18 @@ fn inside(dir: &SweepDir, path: &std::path::Path) -> String {
     path.strip_prefix(dir.path()).unwrap_or(path).to_string_lossy().into_owned()
 }
 
+/// The fact that a JSON file of the sweep could not be read; `damaged` is its kind where it is not
+/// understood.
+fn unread(error: &StoreError, damaged: Kind, file: String, facts: &mut Facts) {
+    match error {
+        StoreError::Malformed { cause, .. } => {
+            facts.add(damaged, file, format!("is not understood: {cause}"));
+        }
+        StoreError::LaterSchema { .. } => facts.add(Kind::LaterSchema, file, error.to_string()),
+        _ => facts.add(Kind::Unreadable, file, said(error)),
+    }
+}
+
 /// An error with its cause, in one line.
 fn said(error: &StoreError) -> String {
     use std::error::Error as _;

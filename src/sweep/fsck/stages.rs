@@ -1,6 +1,6 @@
 //! Stages, and the openings of the test set: each is of this sweep, and written down.
 use super::fact::{Facts, Kind};
-use super::{Seen, check_one, listed, said};
+use super::{Seen, check_one, listed, said, unread};
 use crate::store::layout::{SweepDir, is_stage};
 use crate::store::opening::{OPENING_SCHEMA, Opening};
 use crate::store::{StoreError, fs, versioned};
@@ -71,13 +71,7 @@ fn openings(dir: &SweepDir, facts: &mut Facts) -> Vec<u32> {
                 facts.add(Kind::OpeningDamaged, file, text);
             }
             Ok(_) => {}
-            Err(StoreError::Malformed { cause, .. }) => {
-                facts.add(Kind::OpeningDamaged, file, format!("is not understood: {cause}"));
-            }
-            Err(error @ StoreError::LaterSchema { .. }) => {
-                facts.add(Kind::LaterSchema, file, error.to_string());
-            }
-            Err(error) => facts.add(Kind::Unreadable, file, said(&error)),
+            Err(error) => unread(&error, Kind::OpeningDamaged, file, facts),
         }
     }
     found

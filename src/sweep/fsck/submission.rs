@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::fact::{Facts, Kind};
 use super::stages::NAMED;
-use super::{listed, said};
+use super::{listed, unread};
 use crate::exec::claim::Claim;
 use crate::exec::slurm::ledger::{Fate, Intent, LEDGER_SCHEMA};
 use crate::exec::slurm::ranges;
@@ -100,17 +100,10 @@ fn read_one<T>(
     facts: &mut Facts,
 ) -> Option<T> {
     let (file, path) = (format!("submit/{name}"), dir.submit().join(name));
-    match fs::read(&path).and_then(|bytes| parse(&bytes, &path)) {
-        Ok(read) => return Some(read),
-        Err(StoreError::Malformed { cause, .. }) => {
-            facts.add(Kind::SubmitDamaged, file, format!("is not understood: {cause}"));
-        }
-        Err(error @ StoreError::LaterSchema { .. }) => {
-            facts.add(Kind::LaterSchema, file, error.to_string());
-        }
-        Err(error) => facts.add(Kind::Unreadable, file, said(&error)),
-    }
-    None
+    fs::read(&path)
+        .and_then(|bytes| parse(&bytes, &path))
+        .map_err(|error| unread(&error, Kind::SubmitDamaged, file, facts))
+        .ok()
 }
 
 /// Numbers are taken one after the other, from 1: a gap is a file that is gone.
