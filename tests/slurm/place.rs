@@ -2,6 +2,7 @@
 //! `DLGRID_TEST_SLURM` (a slurm.conf, or lines of `export` that name one), or one that is shared
 //! by all tests that run at the time.
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -155,8 +156,18 @@ impl Place {
     pub fn each_ran_once(&self, runs: usize) {
         let starts = self.starts();
         let once = starts.len() == runs && starts.values().all(|n| *n == 1);
-        assert!(once, "not {runs} runs once each: {starts:?}\n{}", self.all_that_is_known());
+        assert!(once, "not {runs} runs once each: {starts:?}");
         let report = self.run(["report", "--format", "json"]).code(0).json();
         assert_eq!(report["counts"]["done"].as_u64(), Some(runs as u64));
+    }
+}
+
+impl Drop for Place {
+    /// A test that fails on a machine that nobody can look at later tells all that there is to see.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let told = std::panic::catch_unwind(AssertUnwindSafe(|| self.all_that_is_known()));
+            eprintln!("{}", told.unwrap_or_else(|_| "nothing more can be told".to_owned()));
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! `dlgrid-worker` as tasks of arrays: whatever happens to them, what they come to is, bit for
 //! bit, what a sweep comes to that runs on this machine alone.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,7 @@ use serde_json::Value;
 use crate::blobs::{results, write_blobs};
 use crate::cluster::Cluster;
 use crate::place::{Place, place};
-use crate::support::{Said, Sandbox};
+use crate::support::{Said, Sandbox, segments_below};
 
 fn no_worker() -> bool {
     let none = !cfg!(feature = "torch");
@@ -52,8 +53,10 @@ impl Alone {
     }
 }
 
-/// While it lives, the workers of a sweep run for a small part of the time only: a short training
-/// is still under way when Slurm gets round to something, however fast this machine is.
+/// While it lives, those workers of a sweep that have saved something run for a small part of the time
+/// only: a short training is still under way when Slurm gets round to something, however fast this
+/// machine is. Those that are beginning run free, or on a slow machine they would get nowhere before
+/// their time is over, and not be put back.
 struct Brake {
     released: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -67,7 +70,9 @@ impl Brake {
         let thread = std::thread::spawn(move || {
             while !flag.load(Ordering::SeqCst) {
                 std::thread::sleep(Duration::from_millis(run));
-                let workers = workers_below(&folder);
+                let saved = that_have_saved(&folder);
+                let mut workers = workers_below(&folder);
+                workers.retain(|pid| saved.contains(pid));
                 signal("-STOP", &workers);
                 std::thread::sleep(Duration::from_millis(period - run));
                 signal("-CONT", &workers);
@@ -84,6 +89,15 @@ impl Drop for Brake {
     }
 }
 
+/// Processes that have written of a checkpoint.
+fn that_have_saved(folder: &Path) -> BTreeSet<String> {
+    let texts = segments_below(folder).into_iter().filter_map(|f| std::fs::read_to_string(f).ok());
+    let saved = texts.filter(|text| text.contains(r#""t":"checkpoint""#));
+    saved
+        .filter_map(|text| Some(text.split_once(r#""pid":"#)?.1.split_once(',')?.0.to_owned()))
+        .collect()
+}
+
 pub fn signal(signal: &str, processes: &[String]) {
     if !processes.is_empty() {
         // Some may have ended meanwhile.
@@ -92,7 +106,7 @@ pub fn signal(signal: &str, processes: &[String]) {
 }
 
 /// Processes whose program is a worker that lies below this folder.
-pub fn workers_below(folder: &std::path::Path) -> Vec<String> {
+pub fn workers_below(folder: &Path) -> Vec<String> {
     let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let is_one = |process: &std::fs::DirEntry| {
         std::fs::read_link(process.path().join("exe"))

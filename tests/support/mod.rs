@@ -70,10 +70,7 @@ impl Sandbox {
 
     /// The sweep directories.
     pub fn sweeps(&self) -> Vec<PathBuf> {
-        let Ok(entries) = std::fs::read_dir(self.path().join("runs")) else { return Vec::new() };
-        let mut found: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
-        found.sort();
-        found
+        sweeps_below(self.path())
     }
 
     /// Every line of every segment, as JSON (the checksum after the tab cut off).
@@ -91,25 +88,37 @@ impl Sandbox {
 
     /// All segment files of all sweeps.
     pub fn segments(&self) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        for sweep in self.sweeps() {
-            for folder in std::fs::read_dir(sweep.join("seg")).into_iter().flatten() {
-                for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
-                    let file = file.unwrap().path();
-                    if file.extension() == Some(OsStr::new("jsonl")) {
-                        found.push(file);
-                    }
-                }
-            }
-        }
-        found.sort();
-        found
+        segments_below(self.path())
     }
 
     /// Lines of one kind.
     pub fn count(&self, kind: &str) -> usize {
         self.lines().iter().filter(|l| l["t"] == kind).count()
     }
+}
+
+fn sweeps_below(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder.join("runs")) else { return Vec::new() };
+    let mut found: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
+    found.sort();
+    found
+}
+
+/// All segment files of all sweeps of a folder.
+pub fn segments_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for sweep in sweeps_below(folder) {
+        for folder in std::fs::read_dir(sweep.join("seg")).into_iter().flatten() {
+            for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+                let file = file.unwrap().path();
+                if file.extension() == Some(OsStr::new("jsonl")) {
+                    found.push(file);
+                }
+            }
+        }
+    }
+    found.sort();
+    found
 }
 
 impl From<Output> for Said {
