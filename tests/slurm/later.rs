@@ -137,12 +137,14 @@ fn what_a_limit_keeps_out_obeys_what_was_ordered_and_a_canary_that_fails_stops_i
     assert_eq!(on.here.count("start"), 0, "nothing was begun");
     std::fs::remove_dir_all(on.here.sweeps().pop().unwrap()).unwrap();
 
-    let body = format!("sleep 2; {REPORT}");
+    // None ends, and makes room, before all is ordered.
+    let body = format!("until test -e ordered; do sleep 0.2; done; {REPORT}");
     on.here.write("toy.yaml", spec(20, &body, "runs_per_task: 1, time: 5m"));
     on.run(["submit", "toy.yaml"]).code(0).says("the rest follows by itself");
     on.here.write("other.yaml", spec(2, &body, "runs_per_task: 1").replace("toy", "other"));
     on.run(["submit", "other.yaml"]).code(0).says("`dlgrid submit` again adds the rest");
     on.run(["cancel", "toy", "--where", "x >= 10"]).code(0).says("left out 10 runs");
+    on.here.write("ordered", "");
     on.drained();
     let done = on.run(["report", "toy", "--format", "json"]).json();
     assert_eq!(done["counts"]["done"], 10, "{}", done["counts"]);

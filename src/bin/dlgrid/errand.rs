@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use dlgrid_sweep::exec::program::{self, Around, Finished};
 use dlgrid_sweep::exec::slurm::call::Slurm;
-use dlgrid_sweep::exec::slurm::ledger::{self, Fate, Intent, Kind, Ledger};
+use dlgrid_sweep::exec::slurm::ledger::{self, Intent, Ledger};
 use dlgrid_sweep::exec::slurm::request::Request;
+use dlgrid_sweep::exec::slurm::rest::{Rest, rest};
 use dlgrid_sweep::exec::slurm::script;
-use dlgrid_sweep::exec::slurm::state::Standing;
 use dlgrid_sweep::host;
 use dlgrid_sweep::orders::{self, Order};
 use dlgrid_sweep::recipe::Work;
@@ -131,56 +131,15 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Submits those slices of a request that no array has had yet.
 pub fn top_up(sweep: &Sweep, intent: &Intent) -> anyhow::Result<()> {
-    let mut request = Request::read(&sweep.dir, intent.request)?;
-    let ledger = Ledger::read(&sweep.dir)?;
-    let had: std::collections::HashSet<u32> = ledger
-        .entries
-        .iter()
-        // What is not decided is settled, and counted, by the submission.
-        .filter(|e| e.intent.request == request.number && matches!(e.fate, Some(Fate::Job(_))))
-        .flat_map(|entry| entry.slices())
-        .collect();
-    let ordered = orders::read(&sweep.dir)?;
-    if let Some(why) = orders::stop(&ordered, intent.obeys_as()) {
-        talk(&format!("nothing to do: the sweep was stopped: {why}\n"));
-        return Ok(());
-    }
-    // Somebody may have submitted some by hand meanwhile, and they may be done.
-    let results = read::load(&sweep.dir, &sweep.manifest.id)?;
-    let left = sweep.slices_left(&results, request.again);
-    request.slices.retain(|slice| !had.contains(slice) && left.binary_search(slice).is_ok());
-    if let Some(most) = orders::throttle(&ordered) {
-        request.max_running = most;
-    }
+    let request = Request::read(&sweep.dir, intent.request)?;
     let slurm = Slurm::new(PATIENCE).passing(&script::further_variables(&request.settings)?);
-    match tried(sweep, &slurm, &ledger, request.number)? {
-        Tried::Well => request.canary = false,
-        Tried::Badly => {
-            talk("nothing to do: the run that was tried first did not end well\n");
-            return Ok(());
+    match rest(sweep, &slurm, intent, request)? {
+        Rest::Submit(request) => slurm::put(sweep, &slurm, &request),
+        Rest::Nothing(why) => {
+            talk(&format!("nothing to do: {why}\n"));
+            Ok(())
         }
-        Tried::NotYet => {}
     }
-    slurm::put(sweep, &slurm, &request)
-}
-
-/// What came of the canary of a request.
-enum Tried {
-    Well,
-    Badly,
-    /// It is in the queue, or there is none.
-    NotYet,
-}
-
-fn tried(sweep: &Sweep, slurm: &Slurm, ledger: &Ledger, request: u32) -> anyhow::Result<Tried> {
-    let Some(canary) = ledger.canary(request) else { return Ok(Tried::NotYet) };
-    // Asked first: one that ends well in between is marked by then.
-    let standing = Standing::of(ledger, &slurm.queue()?, host::now());
-    if ledger::has_passed(&sweep.dir, canary.intent.number)? {
-        return Ok(Tried::Well);
-    }
-    let alive = standing.arrays.iter().any(|array| Some(array.job) == canary.job());
-    Ok(if alive { Tried::NotYet } else { Tried::Badly })
 }
 
 /// Concludes the sweep if it is complete, unless a later one does: what was submitted after this
@@ -247,7 +206,7 @@ pub fn stop_if_broken(sweep: &Sweep, intent: &Intent) -> Option<String> {
         talk(&format!("warning: {error}; other tasks go on\n"));
     }
     let slurm = Slurm::new(Duration::from_secs(5));
-    for entry in ledger.entries.iter().filter(|e| e.intent.kind != Kind::Report) {
+    for entry in ledger.entries.iter().filter(|e| e.intent.kind != ledger::Kind::Report) {
         if let Some(job) = entry.job() {
             // What stays in the queue ends by itself as soon as it starts.
             let _cancelled = slurm.cancel_waiting(job, &entry.intent.token);

@@ -8,8 +8,9 @@ use crate::exec::claim;
 use crate::exec::slurm::again::{self, Choice, More};
 use crate::exec::slurm::call::Slurm;
 use crate::exec::slurm::ending::{self, Count};
-use crate::exec::slurm::ledger::{self, Entry, Intent, Ledger};
+use crate::exec::slurm::ledger::{self, Entry, Intent, Kind, Ledger};
 use crate::exec::slurm::request::{self, Request};
+use crate::exec::slurm::rest::{Rest, rest};
 use crate::exec::slurm::state::Standing;
 use crate::exec::slurm::task::{ArrayTask, Assigned, Befallen};
 use crate::exec::slurm::{cancel as queue, install, ranges, settle, submit as submission};
@@ -46,7 +47,9 @@ thread_local! {
 
 fn create() -> Result<Sweep, Failure> {
     let spec = TOY.with(Clone::clone);
-    let cut = Cut::Tasks(Load { runs_per_task: Some(2), ..Load::default() });
+    // Where room is limited there is more to find room for.
+    let runs = with(|world| if world.slurm.room.is_some() { 1 } else { 2 });
+    let cut = Cut::Tasks(Load { runs_per_task: Some(runs), ..Load::default() });
     Ok(Sweep::create(Path::new(ROOT), spec, SPEC.as_bytes(), &cut)?.sweep)
 }
 
@@ -88,7 +91,10 @@ fn put(sweep: &Sweep, groups: Vec<Vec<u32>>, again: RetryPolicy) -> Result<(), F
         return Err("somebody works on it".into());
     }
     let slurm = Slurm::new(PATIENCE);
-    let (hold, report) = with(|world| (world.habits.hold, world.habits.report));
+    let (hold, report, canary) = with(|world| {
+        let habits = &world.habits;
+        (habits.hold, habits.report, habits.canary)
+    });
     let upkeep = Upkeep { report, ..Upkeep::default() };
     if groups.iter().all(Vec::is_empty) {
         settle::settle(dir, &slurm)?;
@@ -105,10 +111,9 @@ fn put(sweep: &Sweep, groups: Vec<Vec<u32>>, again: RetryPolicy) -> Result<(), F
         let array = if with(|world| world.draw.one_in(2)) { 1 } else { 10 };
         let upkeep = upkeep.clone();
         let draft = request::tests::request(2, array);
-        let mut request = Request { slices, hold, again, upkeep, ..draft };
+        let mut request = Request { slices, hold, again, upkeep, canary, ..draft };
         request.publish(dir)?;
-        let over = || request.over(sweep);
-        submission::submit(dir, &sweep.manifest.id, &slurm, &request, &over, &mut |_| {})?;
+        put_request(sweep, &slurm, &request)?;
     }
     let doubles = with(|world| if world.stormy { Vec::new() } else { world.doubles() });
     if !doubles.is_empty() {
@@ -119,6 +124,12 @@ fn put(sweep: &Sweep, groups: Vec<Vec<u32>>, again: RetryPolicy) -> Result<(), F
         let left: Vec<_> = ledger.entries.iter().filter(is_decided).collect();
         assert!(left.is_empty(), "more than one job of a name: {left:?}");
     }
+    Ok(())
+}
+
+fn put_request(sweep: &Sweep, slurm: &Slurm, request: &Request) -> Result<(), Failure> {
+    let (id, over) = (&sweep.manifest.id, || request.over(sweep));
+    submission::submit(&sweep.dir, id, slurm, request, &over, &mut |_| {})?;
     Ok(())
 }
 
@@ -166,7 +177,10 @@ pub fn watch() -> Result<(), Failure> {
 
 /// As `dlgrid array-task`.
 pub fn task(intent: u32) {
-    let _its_exit_code = array_task(intent);
+    let failed = array_task(intent).is_err();
+    if let Some(pid) = here(|_, pid, _| pid) {
+        with(|world| world.processes[pid].failed = failed);
+    }
 }
 
 fn array_task(number: u32) -> Result<(), Failure> {
@@ -175,15 +189,41 @@ fn array_task(number: u32) -> Result<(), Failure> {
     let intent = ledger::read_intent(&sweep.dir, number)?;
     match task.assigned(&sweep.dir, &intent)? {
         Assigned::Nothing(_) => {}
-        Assigned::Errand(_) => {
-            let slurm = Slurm::new(PATIENCE);
-            if conclude::successor(&sweep.dir, &slurm, &intent)?.is_none() {
-                conclude::conclude(&sweep, true)?;
-            }
-        }
+        Assigned::Errand(kind) => errand(kind, &sweep, &intent)?,
         Assigned::Slices(slices) => slices_work(&sweep, &intent, task, &slices)?,
     }
     Ok(())
+}
+
+/// As the task of an array without slices.
+fn errand(kind: Kind, sweep: &Sweep, intent: &Intent) -> Result<(), Failure> {
+    let slurm = Slurm::new(PATIENCE);
+    match kind {
+        Kind::Canary if with(|world| world.stormy && world.draw.one_in(4)) => {
+            Err("the run can't be trained".into())
+        }
+        Kind::Canary => {
+            host::sleep(Duration::from_secs(1 + with(|world| world.draw.below(60))));
+            ledger::mark_passed(&sweep.dir, intent.number)?;
+            with(|world| world.witness.canaries += 1);
+            Ok(())
+        }
+        Kind::TopUp => {
+            let request = Request::read(&sweep.dir, intent.request)?;
+            match rest(sweep, &slurm, intent, request)? {
+                Rest::Submit(request) => put_request(sweep, &slurm, &request)?,
+                Rest::Nothing(_) => {}
+            }
+            with(|world| world.witness.top_ups += 1);
+            Ok(())
+        }
+        Kind::Runs | Kind::Report => {
+            if conclude::successor(&sweep.dir, &slurm, intent)?.is_none() {
+                conclude::conclude(sweep, true)?;
+            }
+            Ok(())
+        }
+    }
 }
 
 /// As the supervisor of a task, with a worker that is the task itself.

@@ -67,6 +67,8 @@ pub struct Process {
     node: usize,
     killed: bool,
     done: bool,
+    /// Whether its exit code is none of success.
+    failed: bool,
     /// When it goes on.
     wakes: f64,
     env: Vec<(&'static str, String)>,
@@ -94,6 +96,10 @@ pub struct Witness {
     pub cut_short: usize,
     /// Faults that befell the world.
     pub faults: u64,
+    /// Runs that were tried first, and well.
+    pub canaries: u64,
+    /// Jobs that added what a limit had kept out.
+    pub top_ups: u64,
 }
 
 impl Witness {
@@ -120,6 +126,8 @@ pub struct Habits {
     hold: bool,
     /// Whether a job concludes the sweep with a report.
     report: bool,
+    /// Whether one run is tried before all others.
+    canary: bool,
 }
 
 type Body = Box<dyn FnOnce() + Send>;
@@ -303,8 +311,8 @@ impl World {
     /// A new process of a node.
     fn spawn(&mut self, node: usize, env: Vec<(&'static str, String)>, body: Body) -> usize {
         let wakes = self.now;
-        let (killed, done, works) = (false, false, None);
-        self.processes.push(Process { node, killed, done, wakes, env, works });
+        let (killed, done, failed, works) = (false, false, false, None);
+        self.processes.push(Process { node, killed, done, failed, wakes, env, works });
         self.born.push((self.processes.len() - 1, body));
         self.processes.len() - 1
     }

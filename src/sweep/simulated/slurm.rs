@@ -36,12 +36,31 @@ struct Job {
     name: String,
     intent: u32,
     held: bool,
-    /// It waits until these are over.
-    after: Vec<u64>,
+    after: Vec<After>,
+    /// It waits until then.
+    begins: f64,
     tasks: Vec<Task>,
     /// When it was asked for, and when it gets here.
     asked: f64,
     arrives: f64,
+}
+
+/// What a job waits for.
+#[derive(Debug, Clone, Copy)]
+enum After {
+    /// The end of a job.
+    Job(u64),
+    /// The end of one of its tasks.
+    Task(u64, usize),
+    /// Its good end: without it the job is cancelled.
+    Success(u64),
+}
+
+impl After {
+    fn job(self) -> u64 {
+        let (Self::Job(id) | Self::Task(id, _) | Self::Success(id)) = self;
+        id
+    }
 }
 
 #[derive(Debug)]
@@ -138,7 +157,8 @@ impl World {
         }
         let last = words.iter().find_map(|word| word.strip_prefix(of_array)?.parse::<usize>().ok());
         let alive = |task: &&Task| !matches!(task.state, State::Over(..));
-        let queued = self.slurm.jobs.iter().flat_map(|job| &job.tasks).filter(alive).count();
+        let own = self.slurm.jobs.iter().filter(|job| !job.is_foreign());
+        let queued = own.flat_map(|job| &job.tasks).filter(alive).count();
         let all = queued + last.unwrap_or(0) + 1;
         self.slurm.room.is_some_and(|room| all > room).then_some(Said::Error(
             "sbatch: error: AssocMaxSubmitJobLimit; sbatch: error: Batch job submission failed: Job \
@@ -179,9 +199,7 @@ impl World {
         let intent = words.iter().position(|word| word == "--intent").map(|at| &words[at + 1]);
         let last = word("--array=0-").and_then(|n| n.split('%').next()?.parse().ok());
         let tasks = 0..=last.unwrap_or(0_u32);
-        let jobs = word("--dependency=afterany:").unwrap_or_default();
-        let its = |id: &u64| self.slurm.jobs.iter().any(|job| job.id == *id && !job.is_foreign());
-        let after = jobs.split(':').filter_map(|job| job.parse().ok()).filter(its).collect();
+        let after = word("--dependency=").map_or_else(Vec::new, |text| self.after(text));
         self.slurm.last += 1;
         self.slurm.jobs.push(Job {
             id: self.slurm.last,
@@ -189,6 +207,7 @@ impl World {
             intent: intent.and_then(|n| n.parse().ok()).expect("a job of an intent"),
             held: words.iter().any(|word| word == "--hold"),
             after,
+            begins: 0.0,
             tasks: tasks.map(|_| Task { state: State::Waits, restarts: 0 }).collect(),
             asked: self.now,
             arrives: self.now + late,
@@ -214,19 +233,48 @@ impl World {
         text
     }
 
-    fn scontrol(&mut self, words: &[String]) -> Said {
-        let Some(id) = words.get(1).and_then(|word| word.parse::<u64>().ok()) else {
-            return Said::Words(String::new());
+    /// What the words of a dependency mean; jobs that nobody knows are over.
+    fn after(&self, text: &str) -> Vec<After> {
+        let known = |id: &u64| self.slurm.jobs.iter().any(|job| job.id == *id && !job.is_foreign());
+        let one = |kind: &str, job: &str| {
+            let (id, task) = job.split_once('_').map_or((job, None), |(id, task)| (id, Some(task)));
+            let id = id.parse().ok().filter(known)?;
+            Some(match task {
+                Some(task) => After::Task(id, task.parse().expect("a task")),
+                None if kind == "afterok" => After::Success(id),
+                None => After::Job(id),
+            })
         };
+        let all = text.split(',').filter_map(|part| part.split_once(':'));
+        all.flat_map(|(kind, jobs)| jobs.split(':').filter_map(move |job| one(kind, job))).collect()
+    }
+
+    fn scontrol(&mut self, words: &[String]) -> Said {
+        let id = words
+            .get(1)
+            .and_then(|word| word.strip_prefix("JobId=").unwrap_or(word).parse::<u64>().ok());
+        let Some(id) = id else { return Said::Words(String::new()) };
         let now = self.now;
+        let after = words
+            .get(2)
+            .and_then(|word| word.strip_prefix("Dependency="))
+            .map(|text| self.after(text));
         let there = |job: &&mut Job| job.id == id && job.is_alive() && job.arrives <= now;
-        match self.slurm.jobs.iter_mut().find(there) {
-            Some(job) => {
-                job.held = false;
-                Said::Words(String::new())
+        let Some(job) = self.slurm.jobs.iter_mut().find(there) else {
+            return Said::Error("Invalid job id specified");
+        };
+        match (&*words[0], after) {
+            ("release", _) => job.held = false,
+            (_, Some(after)) if after.iter().any(|one| one.job() == id) => {
+                return Said::Error("Job dependency problem for job");
             }
-            None => Said::Error("Invalid job id specified"),
+            (_, Some(after)) => job.after = after,
+            _ if words.get(2).is_some_and(|word| word == "StartTime=now+10minutes") => {
+                job.begins = now + 600.0;
+            }
+            _ => {}
         }
+        Said::Words(String::new())
     }
 
     /// Ends the task that asks, and puts it back into the queue.
@@ -287,15 +335,39 @@ impl World {
 
     /// Whether a job waits for others that are not over.
     fn depends(&self, job: &Job) -> bool {
-        let alive = |id: &u64| self.slurm.jobs.iter().any(|job| job.id == *id && job.is_alive());
-        job.after.iter().any(alive)
+        let of = |id: u64| self.slurm.jobs.iter().find(move |job| job.id == id);
+        job.after.iter().any(|after| match *after {
+            After::Job(id) | After::Success(id) => of(id).is_some_and(Job::is_alive),
+            After::Task(id, task) => of(id)
+                .and_then(|job| job.tasks.get(task))
+                .is_some_and(|task| !matches!(task.state, State::Over(..))),
+        })
+    }
+
+    /// Whether a job waits for the good end of one that has ended otherwise.
+    fn waits_in_vain(&self, job: &Job) -> bool {
+        let well = |task: &Task| matches!(task.state, State::Over("COMPLETED", _));
+        job.after.iter().any(|after| match *after {
+            After::Success(id) => self
+                .slurm
+                .jobs
+                .iter()
+                .any(|job| job.id == id && !job.is_alive() && !job.tasks.iter().all(well)),
+            _ => false,
+        })
     }
 
     /// Starts what may start.
     pub(super) fn start_tasks(&mut self) {
         for at in 0..self.slurm.jobs.len() {
             let job = &self.slurm.jobs[at];
-            let waits = job.held || job.arrives > self.now || self.depends(job);
+            if job.is_alive() && job.arrives <= self.now && self.waits_in_vain(job) {
+                let over = State::Over("CANCELLED", self.now);
+                self.slurm.jobs[at].tasks.iter_mut().for_each(|task| task.state = over);
+                continue;
+            }
+            let early = job.arrives.max(job.begins) > self.now;
+            let waits = job.held || early || self.depends(job);
             if waits || job.is_foreign() || !job.is_alive() {
                 continue;
             }
@@ -326,12 +398,14 @@ impl World {
         let waits = |job: &&Job| {
             job.tasks.iter().any(|task| task.state == State::Waits) && !self.depends(job)
         };
-        jobs.filter(waits).map(|job| job.arrives.max(self.now + 1.0)).min_by(f64::total_cmp)
+        let begins = |job: &Job| job.arrives.max(job.begins).max(self.now + 1.0);
+        jobs.filter(waits).map(begins).min_by(f64::total_cmp)
     }
 
     /// A process is over: its task, too, if it still is that.
     pub(super) fn task_ended(&mut self, pid: usize) {
-        let word = if self.processes[pid].killed { "FAILED" } else { "COMPLETED" };
+        let process = &self.processes[pid];
+        let word = if process.killed || process.failed { "FAILED" } else { "COMPLETED" };
         let now = self.now;
         for task in self.slurm.jobs.iter_mut().flat_map(|job| &mut job.tasks) {
             if matches!(task.state, State::Runs(_, runs) if runs == pid) {
@@ -374,6 +448,7 @@ impl World {
                 intent: 0,
                 held: false,
                 after: Vec::new(),
+                begins: 0.0,
                 tasks: vec![Task { state: State::Waits, restarts: 0 }],
                 asked: self.now,
                 arrives: self.now,

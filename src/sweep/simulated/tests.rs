@@ -21,8 +21,9 @@ const WORKERS: usize = 3;
 /// seconds.
 const STORM: f64 = 2000.0;
 const CALM: f64 = 700.0;
-/// Commands in the calm until all is done, at most.
+/// Commands in the calm until all is done, at most; and where each may find room for one task only.
 const MOST_ROUNDS: u32 = 6;
+const MOST_ROUNDS_IN_LITTLE_ROOM: u32 = 24;
 
 fn world(seed: u64) -> World {
     let mut draw = Draw::new(seed);
@@ -36,7 +37,10 @@ fn world(seed: u64) -> World {
         lose: often(&mut draw, [0, 0, 100, 20]),
         hold: !draw.one_in(4),
         report: draw.one_in(2),
+        canary: draw.one_in(3),
     };
+    // Of a limit of the site.
+    let room = draw.one_in(3).then(|| 1 + draw.below(5) as usize);
     let mut due: Vec<u64> = (0..draw.below(7)).map(|_| 1 + draw.below(1200)).collect();
     due.sort_unstable_by(|a, b| b.cmp(a));
     let mut world = World {
@@ -57,6 +61,7 @@ fn world(seed: u64) -> World {
         last_look: false,
         born: Vec::new(),
     };
+    world.slurm.room = room;
     world.server.make_root(Path::new(life::ROOT));
     for node in 0..names.len() {
         if world.draw.one_in(3) {
@@ -103,8 +108,29 @@ fn storm() {
     }
 }
 
-/// Leads the life of a seed; the faults that befell it.
-fn lead(seed: u64) -> u64 {
+/// What lives have had: their number, and in all of them faults, runs that were tried first, and jobs that
+/// added what a limit had kept out.
+#[derive(Debug, Default, Clone, Copy)]
+struct Tally {
+    led: u64,
+    faults: u64,
+    canaries: u64,
+    top_ups: u64,
+}
+
+impl std::iter::Sum for Tally {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            led: sum.led + one.led,
+            faults: sum.faults + one.faults,
+            canaries: sum.canaries + one.canaries,
+            top_ups: sum.top_ups + one.top_ups,
+        })
+    }
+}
+
+/// Leads the life of a seed.
+fn lead(seed: u64) -> Tally {
     let mut stage = Stage::new(world(seed));
     storm();
     stage.run(STORM);
@@ -119,7 +145,8 @@ fn lead(seed: u64) -> u64 {
     types(0, 70.0, life::report);
     stage.run(200.0);
     hold(&sweep);
-    stage.close().witness.faults
+    let Witness { faults, canaries, top_ups, .. } = stage.close().witness;
+    Tally { led: 1, faults, canaries, top_ups }
 }
 
 /// Types commands in the calm until all is done.
@@ -133,8 +160,9 @@ fn to_the_end(stage: &mut Stage) -> Sweep {
             return sweep.expect("a sweep");
         }
         rounds += 1;
-        let left = with(|world| world.left_in_queue());
-        assert!(rounds <= MOST_ROUNDS, "it comes to no end: {:?}, {left:?}", ends(&results));
+        let (left, room) = with(|world| (world.left_in_queue(), world.slurm.room));
+        let most = room.map_or(MOST_ROUNDS, |_| MOST_ROUNDS_IN_LITTLE_ROOM);
+        assert!(rounds <= most, "it comes to no end: {:?}, {left:?}", ends(&results));
         types(0, 0.0, if sweep.is_none() { life::submit } else { life::retry });
         types(1, 500.0, life::report);
         stage.run(CALM);
@@ -152,23 +180,20 @@ const LIVES: u64 = 200;
 /// Whether a life has failed: then no further one is begun.
 static FAILED: AtomicBool = AtomicBool::new(false);
 
-/// Leads the lives of seeds; how many, and how many faults befell them.
-fn race(seeds: impl Iterator<Item = u64>, goes_on: impl Fn(u64) -> bool) -> (u64, u64) {
+/// Leads the lives of seeds.
+fn race(seeds: impl Iterator<Item = u64>, goes_on: impl Fn(u64) -> bool) -> Tally {
     // What the product does on many threads at once it does on this one, which the world is on.
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread();
     let _alone = alone.build().expect("this thread is in no pool");
-    let (mut led, mut faults) = (0, 0);
-    for seed in seeds.take_while(|seed| goes_on(*seed)) {
-        let life = catch_unwind(AssertUnwindSafe(|| lead(seed)));
-        faults += life.unwrap_or_else(|thrown| {
+    let lives = seeds.take_while(|seed| goes_on(*seed)).map(|seed| {
+        catch_unwind(AssertUnwindSafe(|| lead(seed))).unwrap_or_else(|thrown| {
             FAILED.store(true, Ordering::Relaxed);
             let again = format!("DLGRID_SIMULATION_SEEDS=1 DLGRID_TORTURE_SEED={seed}");
             eprintln!("again: {again} make worlds SECONDS=1");
             std::panic::resume_unwind(thrown)
-        });
-        led += 1;
-    }
-    (led, faults)
+        })
+    });
+    lives.sum()
 }
 
 #[test]
@@ -184,17 +209,19 @@ fn no_world_loses_an_end_or_does_anything_twice() {
         let more = if timed { begun.elapsed() < seconds } else { seed < first + seeds };
         more && !FAILED.load(Ordering::Relaxed)
     };
-    let total = std::thread::scope(|scope| {
+    let total: Tally = std::thread::scope(|scope| {
         let racer =
             |thread: u64| scope.spawn(move || race((first + thread..).step_by(threads), goes_on));
         let racers: Vec<_> = (0..threads as u64).map(racer).collect();
-        racers.into_iter().map(|racer| racer.join()).fold((0, 0), |sum, one| {
-            let (led, faults) = one.unwrap_or_else(|thrown| std::panic::resume_unwind(thrown));
-            (sum.0 + led, sum.1 + faults)
-        })
+        let raced = racers.into_iter().map(|racer| racer.join());
+        raced.map(|one| one.unwrap_or_else(|thrown| std::panic::resume_unwind(thrown))).sum()
     });
-    let (led, faults) = total;
-    eprintln!("simulated: {led} lives from seed {first} on, {faults} faults, 0 lost, 0 twice");
+    let Tally { led, faults, canaries, top_ups } = total;
+    assert!(led < LIVES || (canaries > 0 && top_ups > 0), "{total:?}");
+    eprintln!(
+        "simulated: {led} lives from seed {first} on, {faults} faults, {canaries} canaries, \
+         {top_ups} jobs that added the rest, 0 lost, 0 twice"
+    );
 }
 
 fn folder() -> std::path::PathBuf {

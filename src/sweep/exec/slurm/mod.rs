@@ -24,6 +24,7 @@ pub mod parse;
 pub mod preflight;
 pub mod ranges;
 pub mod request;
+pub mod rest;
 pub mod script;
 pub mod settle;
 pub mod site;

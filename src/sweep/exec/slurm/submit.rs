@@ -76,6 +76,7 @@ pub fn submit(
     let ledger = Ledger::read(dir)?;
     let is_part = |entry: &&Entry| entry.intent.request == request.number;
     let canary = ledger.canary(request.number).and_then(Entry::job).filter(|job| is_alive(*job));
+    let wants_canary = request.canary && !is_tried(dir, &ledger)?;
     let mut work = Work {
         dir,
         sweep,
@@ -88,6 +89,7 @@ pub fn submit(
         covered,
         live: lanes::as_ordered(&standing.live, &orders::read(dir)?),
         canary: canary.map(|job| job.to_string()),
+        wants_canary,
         first: ledger.entries.iter().find(is_part).map(|entry| entry.intent.number),
         concludes: standing.arrays.iter().any(|array| array.kind == Kind::Report),
         limit: None,
@@ -99,6 +101,20 @@ pub fn submit(
     came.and(decided)?;
     work.verify()?;
     Ok(work.report)
+}
+
+/// Whether a canary ended well and no array has come after it, as where a limit leaves room for a
+/// single job: it would be tried again and again.
+fn is_tried(dir: &SweepDir, ledger: &Ledger) -> Result<bool, StoreError> {
+    let has_job = |entry: &&Entry| entry.job().is_some();
+    let newest = |kind: Kind| {
+        let of_kind = ledger.entries.iter().filter(has_job).filter(|e| e.intent.kind == kind);
+        of_kind.map(|entry| entry.intent.number).max()
+    };
+    match newest(Kind::Canary) {
+        Some(canary) if newest(Kind::Runs) < Some(canary) => ledger::has_passed(dir, canary),
+        _ => Ok(false),
+    }
 }
 
 struct Work<'a> {
@@ -117,6 +133,8 @@ struct Work<'a> {
     live: Vec<Live>,
     /// The job that the arrays wait for.
     canary: Option<String>,
+    /// Whether one run is tried before the arrays.
+    wants_canary: bool,
     /// The first intent of the request.
     first: Option<u32>,
     /// Whether a job that concludes the sweep was in the queue before.
@@ -137,7 +155,7 @@ enum Came {
 
 impl Work<'_> {
     fn submit(&mut self) -> Result<(), SlurmError> {
-        let wants_canary = self.request.canary && self.report.queued == 0 && self.canary.is_none();
+        let wants_canary = self.wants_canary && self.report.queued == 0 && self.canary.is_none();
         if wants_canary && !self.left()?.is_empty() {
             let job = self.errand(Kind::Canary, &[])?;
             self.canary = job.map(|(_, job)| job.to_string());
@@ -177,7 +195,10 @@ impl Work<'_> {
                     let first = self.report.kept_out.is_none();
                     self.report.kept_out = Some((left.len(), words));
                     if tasks == 1 {
-                        break;
+                        let in_vain = top_up.is_some() && self.nothing_makes_room()?;
+                        let Some((number, job)) = top_up.take_if(|_| in_vain) else { break };
+                        self.take_back(number, job)?;
+                        continue;
                     }
                     let room = if first { self.room()? } else { None };
                     size = room.filter(|room| *room < tasks).unwrap_or(tasks / 2).max(1);
@@ -204,6 +225,26 @@ impl Work<'_> {
         Ok(Some(most.saturating_sub(queued)))
     }
 
+    /// Whether all that its user has in the queue are jobs that add to it: when such a one starts
+    /// there is no more room than now.
+    fn nothing_makes_room(&self) -> Result<bool, SlurmError> {
+        let ledger = Ledger::read(self.dir)?;
+        let adds = |name: &str| {
+            let is_it = |e: &Entry| e.intent.kind == Kind::TopUp && e.intent.token == name;
+            ledger.entries.iter().any(is_it)
+        };
+        let rows = self.slurm.queue()?;
+        Ok(rows.iter().filter(|row| state::is_alive(&row.state)).all(|row| adds(&row.name)))
+    }
+
+    /// Takes a job that trains nothing out of the queue again.
+    fn take_back(&mut self, number: u32, job: u64) -> Result<(), SlurmError> {
+        let intent = ledger::read_intent(self.dir, number)?;
+        self.slurm.cancel(job, &intent.token)?;
+        self.report.submitted.retain(|one| one.job != job);
+        Ok(())
+    }
+
     /// What comes after the arrays: the job that submits the rest, or the one that concludes.
     fn finish(&mut self, top_up: Option<(u32, u64)>) -> Result<(), SlurmError> {
         self.decide()?;
@@ -213,9 +254,7 @@ impl Work<'_> {
         }
         if let Some((number, job)) = top_up {
             if left == 0 {
-                let intent = ledger::read_intent(self.dir, number)?;
-                self.slurm.cancel(job, &intent.token)?;
-                self.report.submitted.retain(|one| one.job != job);
+                self.take_back(number, job)?;
             } else {
                 let waits = self.slurm.wait_for(job, self.half_way()?.as_deref());
                 // One that is not held may have started by now: it submits what it can, and goes on.
