@@ -277,3 +277,26 @@ fn where_slurm_refuses_small_jobs_those_that_train_go_in_all_the_same() {
         drop(stage.close());
     }
 }
+
+#[test]
+fn where_there_is_room_for_one_job_or_two_it_trains_all_the_same() {
+    let _none_or_one = mutant::is(Mutant::NoSync);
+    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread();
+    let _alone = alone.build().expect("this thread is in no pool");
+    let cases = [(1, false, 1, 1), (1, true, 2, 1), (2, false, 1, 2)];
+    for (seed, (room, canary, submits, done)) in (0..4).flat_map(|n| cases.map(|case| (n, case))) {
+        let mut world = world(seed);
+        (world.stormy, world.due) = (false, Vec::new());
+        world.habits = Habits { switch: 16, hold: true, canary, ..Habits::default() };
+        world.slurm.room = Some(room);
+        let mut stage = Stage::new(world);
+        for _ in 0..submits {
+            types(0, 0.0, submits_well);
+            stage.run(CALM);
+        }
+        let sweep = Sweep::open(life::dir()).expect("a sweep");
+        assert_eq!(ends(&results(&sweep)).len(), done, "room for {room}, canary: {canary}");
+        hold(&to_the_end(&mut stage));
+        drop(stage.close());
+    }
+}
