@@ -1,12 +1,14 @@
 //! A sweep: its directory, its manifest and its spec, opened or created.
+mod error;
+
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::host;
 use crate::mutant::{self, Mutant};
 use crate::pack::Cut;
 use crate::plan::{self, SliceSpan};
-use crate::spec::{self, Spec, SpecErrors};
+use crate::spec::{self, Spec};
 use crate::store::curves::CurveFiles;
 use crate::store::layout::{SweepDir, is_stage};
 use crate::store::manifest::{Creation, MANIFEST_SCHEMA, Manifest};
@@ -16,6 +18,7 @@ use crate::store::record::{End, Epoch, Outcome};
 use crate::store::segment::HeadFacts;
 use crate::store::{StoreError, adopt, ends, fs, read, trust};
 use crate::trial::{Run, RunId};
+pub use error::SweepError;
 
 /// A sweep that exists.
 #[derive(Debug)]
@@ -26,40 +29,6 @@ pub struct Sweep {
     pub manifest: Manifest,
     /// Its spec.
     pub spec: Spec,
-}
-
-/// Why a sweep can't be opened or created.
-#[derive(Debug, thiserror::Error)]
-pub enum SweepError {
-    /// The directory can't be read or written.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The spec in the directory is no longer one that this dlgrid accepts.
-    #[error("the spec in `{}` is not accepted by this version of dlgrid", .0.display())]
-    Spec(PathBuf, #[source] Box<SpecErrors>),
-    /// Numbers of runs mean other runs to this dlgrid than to the one that wrote them down.
-    #[error("`{}` numbers its runs in another order than this version of dlgrid", .0.display())]
-    OtherOrder(PathBuf),
-    /// The spec in the directory is not the one that the sweep was created from.
-    #[error("`{}` was changed after the sweep was created", .0.display())]
-    Changed(PathBuf),
-}
-
-impl SweepError {
-    /// The way out.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Store(error) => error.hint(),
-            Self::Spec(..) | Self::OtherOrder(_) => {
-                Some("use the version of dlgrid that made it, or submit the spec anew".into())
-            }
-            Self::Changed(_) => Some(
-                "put the file back as it was; a changed spec is submitted as a sweep of its own"
-                    .into(),
-            ),
-        }
-    }
 }
 
 /// A sweep's directory was just made, or was there.
@@ -77,7 +46,8 @@ impl Sweep {
     /// Opens a sweep directory.
     ///
     /// # Errors
-    /// If it can't be read, or was written by a later dlgrid, or its spec was changed.
+    /// If it can't be read, or was written by a later dlgrid, or its spec was changed or has other
+    /// runs than it once had.
     pub fn open(dir: SweepDir) -> Result<Self, SweepError> {
         let manifest = Manifest::read(&dir)?;
         let path = dir.spec();
@@ -87,6 +57,10 @@ impl Sweep {
         if spec.hash != manifest.id {
             return Err(SweepError::Changed(path));
         }
+        let (made, here) = (manifest.runs, spec.runs());
+        if made != here {
+            return Err(SweepError::OtherRuns { path: dir.path().to_owned(), made, here });
+        }
         Ok(Self { dir, manifest, spec })
     }
 
@@ -94,6 +68,15 @@ impl Sweep {
     #[must_use]
     pub fn folder(root: &Path, spec: &Spec) -> SweepDir {
         SweepDir::new(root.join(format!("{}-{}", spec.name, &spec.hash[..8])))
+    }
+
+    /// The spec of a file from which a sweep below `root` was made, whatever this dlgrid refuses of it
+    /// that the one that made it took; nothing where there is none.
+    #[must_use]
+    pub fn begun(root: &Path, file: &str, bytes: &[u8]) -> Option<Spec> {
+        let spec = spec::read_again(file, bytes).ok().filter(|spec| spec.stage.is_none())?;
+        let manifest = Manifest::read(&Self::folder(root, &spec)).ok()?;
+        (manifest.id == spec.hash).then_some(spec)
     }
 
     /// The sweep of a spec below `root` as it would be created where no other sweep has any of its
@@ -477,6 +460,51 @@ mod tests {
             })
             .collect();
         assert_eq!(told, [[0.0], [0.0], [1.0], [2.0], [3.0], [4.0], [5.0]]);
+    }
+
+    /// Dropout that reaches no layer was once taken.
+    #[test]
+    fn a_sweep_of_an_earlier_dlgrid_is_gone_on_with_and_none_is_begun() {
+        let text = "name: toy
+train: {data: {set: mnist}, model: {kind: linear}, regularize: {dropout: 0.2}}
+slurm: {time: 0s}
+";
+        let (root, other) = (tempfile::tempdir(), tempfile::tempdir());
+        let (root, other) = (root.expect("folder"), other.expect("folder"));
+        let taken = spec::read_again("toy.yaml", text.as_bytes()).expect("spec");
+        let cut = Cut::Slots(1);
+        let made = Sweep::create(root.path(), taken, text.as_bytes(), &cut).expect("sweep").sweep;
+        assert!(spec::read("toy.yaml", text.as_bytes(), 10).is_err());
+        let begun = |root: &Path, text: &str| Sweep::begun(root, "toy.yaml", text.as_bytes());
+        let again = begun(root.path(), text).expect("a sweep");
+        let gone_on = Sweep::create(root.path(), again, text.as_bytes(), &cut).expect("sweep");
+        assert!(gone_on.existed);
+        assert_eq!(gone_on.sweep.dir, made.dir);
+        assert!(begun(other.path(), text).is_none());
+        assert!(begun(root.path(), &text.replace("0.2", "0.3")).is_none());
+    }
+
+    #[test]
+    fn what_another_version_numbers_otherwise_is_told_with_a_way_out() {
+        let root = tempfile::tempdir().expect("folder");
+        let Sweep { dir, mut manifest, .. } = create(root.path(), SPEC).sweep;
+        let name = |error: &SweepError| error.hint().is_some_and(|hint| hint.contains("`name:`"));
+        manifest.runs = 7;
+        fs::remove(&dir.manifest()).expect("removed");
+        manifest.create(&dir).expect("written");
+        let error = Sweep::open(dir.clone()).expect_err("one run more");
+        assert!(matches!(error, SweepError::OtherRuns { made: 7, here: 6, .. }), "{error}");
+        assert!(name(&error) && name(&SweepError::OtherOrder(dir.spec())));
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a spec is changed behind the store's back")]
+    fn a_spec_that_is_not_accepted_says_what_is_wrong() {
+        let root = tempfile::tempdir().expect("folder");
+        let dir = create(root.path(), SPEC).sweep.dir;
+        std::fs::write(dir.spec(), SPEC.replace("command", "comand")).expect("written");
+        let said = Sweep::open(dir).expect_err("no command").to_string();
+        assert!(said.contains("dlgrid: a spec needs `train`"), "{said}");
     }
 
     #[test]

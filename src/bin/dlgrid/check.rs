@@ -1,6 +1,6 @@
 //! `dlgrid check`: is the spec right?
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::busy::Busy;
 use crate::show::print;
@@ -8,6 +8,7 @@ use crate::talk::{next, refuse, style, talk};
 use anyhow::Context as _;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::spec::{self, Spec};
+use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::text::shell_word;
 
 const EXAMPLES: &str = "\
@@ -37,7 +38,43 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
 }
 
 /// Reads and checks a spec; prints its warnings.
-pub fn read(file: &std::path::Path, max_runs: u64) -> anyhow::Result<(Spec, Vec<u8>)> {
+pub fn read(file: &Path, max_runs: u64) -> anyhow::Result<(Spec, Vec<u8>)> {
+    let (shown, bytes) = load(file)?;
+    let busy = Busy::new(format!("checking {shown}"));
+    let (spec, warnings) = spec::read(&shown, &bytes, max_runs)?;
+    drop(busy);
+    warn(&shown, &bytes, &warnings)?;
+    Ok((spec, bytes))
+}
+
+/// As [`read`]; but a sweep that exists below `root` goes on, and what this dlgrid refuses of its spec
+/// is only told.
+pub fn read_or_begun(file: &Path, max_runs: u64, root: &Path) -> anyhow::Result<(Spec, Vec<u8>)> {
+    let (shown, bytes) = load(file)?;
+    let busy = Busy::new(format!("checking {shown}"));
+    let (spec, warnings) = match spec::read(&shown, &bytes, max_runs) {
+        Ok(read) => read,
+        Err(errors) => match Sweep::begun(root, &shown, &bytes) {
+            Some(spec) => {
+                (spec, errors.mistakes.into_iter().map(spec::Mistake::as_warning).collect())
+            }
+            None => return Err(errors.into()),
+        },
+    };
+    drop(busy);
+    warn(&shown, &bytes, &warnings)?;
+    Ok((spec, bytes))
+}
+
+fn warn(shown: &str, bytes: &[u8], warnings: &[spec::Mistake]) -> anyhow::Result<()> {
+    let text = std::str::from_utf8(bytes).context("a spec that was read is UTF-8")?;
+    let (colour, width) = style();
+    talk(&spec::mistake::render(shown, text, warnings, colour, width));
+    Ok(())
+}
+
+/// What a file is called, and its bytes.
+fn load(file: &Path) -> anyhow::Result<(String, Vec<u8>)> {
     let name = file.display().to_string();
     let bytes = if name == "-" {
         some_of(std::io::stdin().lock())
@@ -52,14 +89,7 @@ pub fn read(file: &std::path::Path, max_runs: u64) -> anyhow::Result<(Spec, Vec<
         };
         refuse(exit::INPUT, format!("cannot read `{name}`: {error}"), hint)
     })?;
-    let shown = if name == "-" { "stdin.yaml".to_owned() } else { name };
-    let busy = Busy::new(format!("checking {shown}"));
-    let (spec, warnings) = spec::read(&shown, &bytes, max_runs)?;
-    drop(busy);
-    let text = std::str::from_utf8(&bytes).context("a spec that was read is UTF-8")?;
-    let (colour, width) = style();
-    talk(&spec::mistake::render(&shown, text, &warnings, colour, width));
-    Ok((spec, bytes))
+    Ok((if name == "-" { "stdin.yaml".to_owned() } else { name }, bytes))
 }
 
 /// `fashion-depth: ok, 28 trials (model.layers 4 × optimizer.lr 7) × 3 seeds = 84 runs`.

@@ -57,9 +57,10 @@ fn classify(error: &anyhow::Error) -> (u8, Option<String>) {
         if let Some(sweep) = cause.downcast_ref::<SweepError>() {
             let code = match sweep {
                 SweepError::Store(_) => exit::MISSING,
-                SweepError::Spec(..) | SweepError::Changed(_) | SweepError::OtherOrder(_) => {
-                    exit::INPUT
-                }
+                SweepError::Spec(..)
+                | SweepError::Changed(_)
+                | SweepError::OtherOrder(_)
+                | SweepError::OtherRuns { .. } => exit::INPUT,
             };
             return (code, sweep.hint());
         }

@@ -43,7 +43,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
-    let (mut spec, bytes) = check::read(&args.file, args.max_runs)?;
+    let (mut spec, bytes) = check::read_or_begun(&args.file, args.max_runs, &args.root.root)?;
     spec.upkeep.sanity &= !args.no_sanity;
     let worker = work::preflight(&spec, &spec.tables(), &args.work)?;
     let cluster = cluster::find(&args.work, &spec.slurm, &args.root.root)?;

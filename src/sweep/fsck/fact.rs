@@ -137,7 +137,7 @@ kinds! {
         "restore `SWEEP.json`; or move it away and submit the file again that you submitted: what has ended is kept";
     /// The manifest contradicts the spec or itself.
     ManifestWrong "manifest_wrong" Damage
-        "restore `SWEEP.json`; or move it away and submit the file again that you submitted: what has ended is kept";
+        "use the version of dlgrid that it names, if that is another; else restore `SWEEP.json`, or move it away and submit the file again that you submitted: what has ended is kept";
     /// The spec is gone.
     SpecMissing "spec_missing" Damage
         "put the spec back that was submitted, byte for byte";

@@ -2,6 +2,7 @@
 use super::Facts;
 use super::fact::Kind;
 use super::said;
+use super::tree::is_own;
 use crate::spec::{self, Spec};
 use crate::store::layout::{SweepDir, is_stage};
 use crate::store::manifest::{Manifest, SliceSpan};
@@ -34,8 +35,14 @@ pub(super) fn open(dir: &SweepDir, facts: &mut Facts) -> Result<Opened, StoreErr
         facts.add(Kind::SpecChanged, "spec.yaml", text);
         return Ok(Opened { id, sweep: None });
     }
-    for text in contradictions(&manifest, &spec) {
+    let counts = counts(&manifest, &spec);
+    let is_another = !counts.is_empty();
+    for text in counts.into_iter().chain(slices(&manifest.slices, spec.run_numbers())) {
         facts.add(Kind::ManifestWrong, "SWEEP.json", text);
+    }
+    // Numbers of runs then mean other runs: nothing is to be said of what has them.
+    if is_another {
+        return Ok(Opened { id, sweep: None });
     }
     Ok(Opened { id, sweep: Some(Sweep { dir: dir.clone(), manifest, spec }) })
 }
@@ -62,7 +69,7 @@ fn read_spec(dir: &SweepDir, manifest: Option<&Manifest>, facts: &mut Facts) -> 
     match spec::read_again(&format!("{name}.yaml"), &bytes) {
         Ok(spec) => Some(spec),
         Err(errors) => {
-            facts.add(Kind::SpecRefused, "spec.yaml", errors.to_string());
+            facts.add(Kind::SpecRefused, "spec.yaml", errors.first());
             None
         }
     }
@@ -99,8 +106,13 @@ fn read_manifest(
 pub(super) fn is_a_sweep(dir: &SweepDir) -> Result<bool, StoreError> {
     let names = fs::list_dir(dir.path())?;
     let is_empty = names.is_empty() && fs::is_dir(dir.path());
-    let first = |name: &String| ["SWEEP.json", "spec.yaml", "code.diff", "seg"].contains(&&**name);
-    Ok(is_empty || names.iter().any(first) || is_begun(dir)?)
+    Ok(is_empty || has_first(&names) || is_begun(dir)?)
+}
+
+/// Whether what a creation writes is among these.
+fn has_first(names: &[String]) -> bool {
+    const FIRST: [&str; 4] = ["SWEEP.json", "spec.yaml", "code.diff", "seg"];
+    names.iter().any(|name| FIRST.contains(&&**name))
 }
 
 /// Whether something was done that needs a manifest first: more than what a creation writes.
@@ -108,10 +120,13 @@ fn is_begun(dir: &SweepDir) -> Result<bool, StoreError> {
     const LATER: [&str; 5] = ["submit", "ckpt", "weights", "tasks", "openings"];
     for name in fs::list_dir(dir.path())? {
         let folder = dir.path().join(&name);
+        let is_stage = is_stage(&name);
+        if !fs::is_dir(&folder) || !(is_stage || LATER.contains(&&*name)) {
+            continue;
+        }
         // One that can't be listed holds something.
-        let is_empty = fs::list_dir(&folder).is_ok_and(|names| names.is_empty());
-        let is_later = LATER.contains(&&*name) && !is_empty;
-        if is_later || (is_stage(&name) && fs::is_dir(&folder)) {
+        let Ok(names) = fs::list_dir(&folder) else { return Ok(true) };
+        if is_stage && has_first(&names) || !is_stage && has_own(dir, &name, &names) {
             return Ok(true);
         }
     }
@@ -125,18 +140,26 @@ fn is_begun(dir: &SweepDir) -> Result<bool, StoreError> {
     Ok(false)
 }
 
-/// What of a manifest its spec does not bear out.
-fn contradictions(manifest: &Manifest, spec: &Spec) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut differs = |what: &str, says: u64, is: u64| {
-        if says != is {
-            found.push(format!("it says {says} {what}, the spec has {is}"));
-        }
-    };
-    differs("runs", manifest.runs, spec.runs());
-    differs("trials", manifest.trials, spec.space.trials());
-    found.extend(slices(&manifest.slices, spec.run_numbers()));
-    found
+/// Whether one of the names in a folder, or in a folder of it, is one that dlgrid gives: other projects
+/// have folders called `weights` too.
+fn has_own(dir: &SweepDir, folder: &str, names: &[String]) -> bool {
+    names.iter().any(|name| {
+        let inner = format!("{folder}/{name}");
+        let below = || fs::list_dir(&dir.path().join(&inner)).unwrap_or_default();
+        is_own(&inner) || below().iter().any(|name| is_own(&format!("{inner}/{name}")))
+    })
+}
+
+/// Counts of a manifest that its spec does not bear out.
+fn counts(manifest: &Manifest, spec: &Spec) -> Vec<String> {
+    let pairs =
+        [("runs", manifest.runs, spec.runs()), ("trials", manifest.trials, spec.space.trials())];
+    let differ = pairs.into_iter().filter(|(_, says, is)| says != is);
+    differ
+        .map(|(what, says, is)| {
+            format!("it says {says} {what}, and to this version of dlgrid the spec has {is}")
+        })
+        .collect()
 }
 
 /// Slices follow one another, without a run in two of them, within the numbers of runs.

@@ -1,13 +1,17 @@
 //! Mends what can be mended by adding files: nothing that is there is changed or removed.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::fact::Kind;
+use super::manifest::{self, Opened};
 use super::stages::finish_number;
-use super::{Checked, check, inside, manifest};
+use super::{Checked, check, inside};
 use crate::host;
+use crate::recipe::{Work, key};
 use crate::space::Space;
+use crate::stage;
 use crate::store::layout::{SegmentName, SweepDir, is_stage};
 use crate::store::line::{frame, unframe};
+use crate::store::merge::Results;
 use crate::store::opening::{OPENING_SCHEMA, Opening};
 use crate::store::record::{Close, End, Head, Record, SEGMENT_SCHEMA};
 use crate::store::{StoreError, fs, read};
@@ -49,7 +53,8 @@ fn once(dir: &SweepDir, checked: &Checked) -> Result<Vec<Added>, StoreError> {
         stages.push((SweepDir::new(dir.path().join(&name)), format!("{name}/")));
     }
     for (stage, prefix) in &stages {
-        let Some(id) = manifest::open(stage, &mut super::Facts::default()).ok().and_then(|o| o.id)
+        let Ok(Opened { id: Some(id), sweep }) =
+            manifest::open(stage, &mut super::Facts::default())
         else {
             continue;
         };
@@ -62,7 +67,7 @@ fn once(dir: &SweepDir, checked: &Checked) -> Result<Vec<Added>, StoreError> {
                 _ => {}
             }
         }
-        salvage(stage, &id, &mut own)?;
+        salvage(stage, &id, sweep.as_ref(), &mut own)?;
         added.extend(
             own.into_iter().map(|one| Added { file: format!("{prefix}{}", one.file), ..one }),
         );
@@ -115,8 +120,16 @@ fn rename(dir: &SweepDir, id: &str, file: &str, added: &mut Vec<Added>) -> Resul
 }
 
 /// Saves ends that stand whole inside damaged lines (after a block of zeros, or glued to another
-/// line) into one new segment a damaged one, of the same attempt.
-fn salvage(dir: &SweepDir, id: &str, added: &mut Vec<Added>) -> Result<(), StoreError> {
+/// line) into one new segment a damaged one, of the same attempt. Where no head says that they are of
+/// this sweep, only those of its own runs.
+fn salvage(
+    dir: &SweepDir,
+    id: &str,
+    sweep: Option<&Sweep>,
+    added: &mut Vec<Added>,
+) -> Result<(), StoreError> {
+    let run = |index: u64| sweep.and_then(|sweep| sweep.run(index));
+    let is_own = |end: &End| run(end.index).is_some_and(|run| run.id == end.run);
     let results = read::load(dir, id)?;
     for (name, tail) in &results.segments {
         if tail.damaged == 0 || tail.refused {
@@ -128,6 +141,7 @@ fn salvage(dir: &SweepDir, id: &str, added: &mut Vec<Added>) -> Result<(), Store
                 ends.extend(whole_ends(line).into_iter().map(|end| (end.index, end)));
             }
         }
+        ends.retain(|_, end| tail.head.is_some() || is_own(end));
         ends.retain(|index, _| results.end(*index).is_none());
         if ends.is_empty() {
             continue;
@@ -190,6 +204,7 @@ fn openings(dir: &SweepDir, checked: &Checked, added: &mut Vec<Added>) -> Result
     if !checked.facts.iter().any(|fact| fact.kind == Kind::OpeningMissing) {
         return Ok(());
     }
+    let search = Search::of(dir);
     for name in fs::list_dir(dir.path())?.into_iter().filter(|name| is_stage(name)) {
         let Some(number) = finish_number(&name) else { continue };
         let stage = match Sweep::open(dir.finish(number)) {
@@ -199,7 +214,7 @@ fn openings(dir: &SweepDir, checked: &Checked, added: &mut Vec<Added>) -> Result
         let opening = Opening {
             schema: OPENING_SCHEMA,
             number,
-            trials: trials(&stage.spec.space),
+            trials: trials(&stage.spec.space, search.as_ref()),
             seeds: stage.spec.seeds.len() as u64,
             host: stage.manifest.host.clone(),
             dlgrid: stage.manifest.dlgrid.clone(),
@@ -217,9 +232,64 @@ fn openings(dir: &SweepDir, checked: &Checked, added: &mut Vec<Added>) -> Result
     Ok(())
 }
 
-/// The trials of a stage, as an opening names them. A length that early stopping gave is part of
-/// what they are there, so such a name is that of the stage's own trial.
-fn trials(space: &Space) -> Vec<String> {
+/// The trials of a finish, as an opening names them: as they were called where they were chosen.
+fn trials(space: &Space, search: Option<&Search>) -> Vec<String> {
     let works = space.walk(0, space.points()).filter_map(|point| space.work(point));
-    works.map(|work| TrialId::of(&work).short()).collect()
+    let named = |work: Work| {
+        let chosen = search.and_then(|search| search.chosen(&work));
+        chosen.unwrap_or_else(|| TrialId::of(&work)).short()
+    };
+    works.map(named).collect()
+}
+
+/// What the trials of a finish are chosen from.
+struct Search {
+    of: Sweep,
+    results: Results,
+    /// Its points, by what they are but for their epochs.
+    points: HashMap<TrialId, Vec<u64>>,
+}
+
+impl Search {
+    /// The sweep, or its stage `confirm` where its spec asks for one.
+    fn of(dir: &SweepDir) -> Option<Self> {
+        let sweep = Sweep::open(dir.clone()).ok()?;
+        let of = match sweep.spec.confirm {
+            Some(_) => Sweep::open(dir.confirm()).ok()?,
+            None => sweep,
+        };
+        let results = read::load(&of.dir, &of.manifest.id).ok()?;
+        let space = &of.spec.space;
+        let mut points: HashMap<TrialId, Vec<u64>> = HashMap::new();
+        for point in space.walk(0, space.points()) {
+            let Some(work) = space.work(point) else { continue };
+            points.entry(but_for_epochs(work).0).or_default().push(point);
+        }
+        Some(Self { of, results, points })
+    }
+
+    /// The trial that a finish goes on with. It may have other epochs there: those after which it had
+    /// been best. Of several that differ in epochs alone, the one that would be given so many.
+    fn chosen(&self, work: &Work) -> Option<TrialId> {
+        let (id, epochs) = but_for_epochs(work.clone());
+        let alike = self.points.get(&id)?;
+        let work = |point: u64| self.of.spec.space.work(point);
+        let is_it = |point: &&u64| {
+            let own = work(**point).and_then(|work| but_for_epochs(work).1);
+            let best = stage::best_after(&self.of, &self.results, **point);
+            best.map(i64::from).or(own) == epochs
+        };
+        let point = alike.iter().find(is_it).or(alike.first())?;
+        Some(TrialId::of(&work(*point)?))
+    }
+}
+
+/// What a trial is but for its epochs, and those.
+fn but_for_epochs(work: Work) -> (TrialId, Option<i64>) {
+    let Work::Train(mut settings) = work else { return (TrialId::of(&work), None) };
+    let epochs = settings.at("epochs").as_i64();
+    if let Some(place) = key::find("epochs") {
+        settings.unset(place);
+    }
+    (TrialId::of(&Work::Train(settings)), epochs)
 }

@@ -188,6 +188,11 @@ fn place(file: &str) -> Place {
     if own { Place::Own } else { Place::Foreign }
 }
 
+/// Whether a path below the sweep directory is called as one that dlgrid makes.
+pub(super) fn is_own(file: &str) -> bool {
+    place(file) == Place::Own
+}
+
 fn is_event(name: &str) -> bool {
     let number = |prefix: &str, ends: &[&str]| {
         let rest = name.strip_prefix(prefix).and_then(|rest| rest.split_once('.'));

@@ -74,15 +74,18 @@ impl Axis {
             Self::Rows { params, rows } => (params, rows),
         };
         let wanted: Vec<_> = params.iter().map(|param| value(*param)).collect();
+        let conditional: Vec<bool> = params.iter().map(|param| conditional(*param)).collect();
         let mut found: Vec<(u64, Vec<usize>)> = Vec::new();
         for (row, cells) in rows.iter().enumerate() {
-            let differs: Vec<usize> = (0..params.len())
-                .filter(|column| cells[*column].is_some() && cells[*column] != wanted[*column])
-                .collect();
+            let differs =
+                |column: &usize| cells[*column].is_some() && cells[*column] != wanted[*column];
+            // Nearly all rows end here.
+            if (0..params.len()).any(|column| !conditional[column] && differs(&column)) {
+                continue;
+            }
+            let differs: Vec<usize> = (0..params.len()).filter(differs).collect();
             let within = |first: &Vec<usize>| first.iter().all(|column| differs.contains(column));
-            if differs.iter().all(|column| conditional(params[*column]))
-                && !found.iter().any(|(_, first)| within(first))
-            {
+            if !found.iter().any(|(_, first)| within(first)) {
                 let is_all = differs.is_empty();
                 found.push((row as u64, differs));
                 if is_all {

@@ -61,6 +61,20 @@ impl Condition {
     /// If it is not one, is longer than 4096 bytes, has more than 400 operators, or asks for a
     /// path and for another below it.
     pub fn new(text: &str) -> Result<Self, NoCondition> {
+        let condition = Self::as_before(text)?;
+        if let Some(why) = section_and_value(&condition.paths) {
+            let hint = "give one of the two parameters another name";
+            return Err(NoCondition { text: text.to_owned(), why, hint });
+        }
+        Ok(condition)
+    }
+
+    /// As [`Condition::new`], of a sweep that exists: one that asks for a path and for another below
+    /// it is taken, as it once was.
+    ///
+    /// # Errors
+    /// As [`Condition::new`], but for that.
+    pub fn as_before(text: &str) -> Result<Self, NoCondition> {
         if let Some(why) = too_much(text) {
             let start: String = text.chars().take(40).collect();
             return Err(NoCondition {
@@ -74,10 +88,6 @@ impl Condition {
             .map_err(|error| wrong(text, &error))?;
         let mut paths: Vec<String> = expression.undeclared_variables(true).into_iter().collect();
         paths.sort();
-        if let Some(why) = section_and_value(&paths) {
-            let hint = "give one of the two parameters another name";
-            return Err(NoCondition { text: text.to_owned(), why, hint });
-        }
         let shape = Arc::new(Shape::of(&paths));
         Ok(Self { text: text.to_owned(), paths, expression: Arc::new(expression), shape })
     }

@@ -120,18 +120,17 @@ impl Domain {
     /// Numbers at equal distance.
     ///
     /// # Errors
-    /// If the ends are reversed, their distance is no finite number, there are fewer than two steps,
-    /// or so many that values would repeat.
+    /// If the ends are reversed, their distance is no finite number, or there are fewer than two
+    /// steps.
     pub fn linear(from: f64, to: f64, steps: u64) -> Result<Self, DomainError> {
         range_ends(from, to, steps)?;
-        Self::Linear { from, to, steps }.distinct()
+        Ok(Self::Linear { from, to, steps })
     }
 
     /// Numbers at equal ratio.
     ///
     /// # Errors
-    /// If an end is not above zero, the ends are reversed, or there are fewer than two steps, or so
-    /// many that values would repeat.
+    /// If an end is not above zero, the ends are reversed, or there are fewer than two steps.
     pub fn log(from: f64, to: f64, steps: u64) -> Result<Self, DomainError> {
         for end in [from, to] {
             if end <= 0.0 {
@@ -139,7 +138,7 @@ impl Domain {
             }
         }
         range_ends(from, to, steps)?;
-        Self::Log { from, to, steps }.distinct()
+        Ok(Self::Log { from, to, steps })
     }
 
     /// Whole numbers by a step.
@@ -236,27 +235,33 @@ impl Domain {
         found.or_else(|| same(&self.at(index), value).then_some(index))
     }
 
-    /// The same range, if any two neighbours of it differ once they are rounded.
-    fn distinct(self) -> Result<Self, DomainError> {
-        /// Two neighbours further apart than this share of the larger differ in twelve digits.
-        const APART: f64 = 1e-10;
+    /// Any two neighbours of a range differ once they are rounded.
+    ///
+    /// # Errors
+    /// [`DomainError::TooClose`], if two may not.
+    pub fn check_distinct(&self) -> Result<(), DomainError> {
         /// Values that are compared one by one at most; more that are so close are refused.
-        const MOST: u64 = 1 << 16;
-        let (from, to, steps, is_apart) = match self {
+        const MOST: u64 = 1 << 20;
+        let (from, to, steps, is_apart) = match *self {
             Self::Linear { from, to, steps } => {
+                // What one of the last of twelve digits is worth in the largest value.
+                let digit = 10_f64.powf(from.abs().max(to.abs()).log10().floor() - 11.0);
                 let step = (to - from) / (steps - 1) as f64;
-                let least = (APART * from.abs().max(to.abs())).max(f64::MIN_POSITIVE);
-                (from, to, steps, step > least)
+                (from, to, steps, step > (1.5 * digit).max(f64::MIN_POSITIVE))
             }
             Self::Log { from, to, steps } => {
                 let step = (to.ln() - from.ln()) / (steps - 1) as f64;
-                (from, to, steps, step > APART && from >= f64::MIN_POSITIVE)
+                (from, to, steps, step > 3e-11 && from >= f64::MIN_POSITIVE)
             }
-            Self::List(_) | Self::Int { .. } => return Ok(self),
+            Self::List(_) | Self::Int { .. } => return Ok(()),
         };
-        let differ = |i: u64| self.at(i - 1) != self.at(i);
-        if is_apart || steps <= MOST && (1..steps).all(differ) {
-            return Ok(self);
+        let mut last = self.at(0);
+        let mut differs = |i: u64| {
+            let next = self.at(i);
+            std::mem::replace(&mut last, next.clone()) != next
+        };
+        if is_apart || steps <= MOST && (1..steps).all(&mut differs) {
+            return Ok(());
         }
         let shown = |x: f64| exact(&Value::Float(x).canonical());
         Err(DomainError::TooClose { steps, from: shown(from), to: shown(to) })
@@ -386,15 +391,21 @@ mod tests {
             Domain::log(1.0, 1.000_000_000_01, 100),
             Domain::linear(0.0, 1e-322, 50),
             Domain::linear(0.0, 1.0, u64::MAX),
+            Domain::linear(1e6, 1e6 + 1.0, 150_001),
         ] {
-            assert!(matches!(close, Err(DomainError::TooClose { .. })), "{close:?}");
+            let told = close.expect("a range").check_distinct();
+            assert!(matches!(told, Err(DomainError::TooClose { .. })), "{told:?}");
         }
         for narrow in [
             Domain::linear(1.0, 1.000_000_000_01, 2),
+            Domain::linear(1e6, 1e6 + 1.0, 100_001),
+            Domain::linear(1e6, 1e6 + 100.0, 5_000_001),
+            Domain::linear(-1e6 - 1.0, -1e6, 100_001),
+            Domain::linear(0.0, 1.0, 1 << 32),
             Domain::log(1.0, 1.000_000_1, 100),
             Domain::log(1e-300, 1e300, 1 << 32),
         ] {
-            assert!(narrow.is_ok(), "{narrow:?}");
+            assert_eq!(narrow.expect("a range").check_distinct(), Ok(()));
         }
         let twice = Domain::list(vec![Value::Int(1), Value::Float(1.0)]);
         assert_eq!(twice, Err(DomainError::Twice { value: "1".into(), second: 1 }));

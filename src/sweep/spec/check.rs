@@ -61,7 +61,7 @@ pub(super) fn check(
     tree: &Node,
     rigour: &Rigour,
 ) -> Result<(Spec, Vec<Mistake>), Vec<Mistake>> {
-    let mut mistakes = Mistakes::default();
+    let mut mistakes = Mistakes::of_written(rigour.written);
     let entries = mistakes.entries(tree, "a spec");
     if entries.is_empty() {
         mistakes.empty(tree);

@@ -32,15 +32,16 @@ pub(super) fn command_section(entry: &Entry, mistakes: &mut Mistakes) -> Work {
 }
 
 /// A number as the program gets it: in the one spelling that all of its value have, since that is what
-/// makes runs the same; if it is too large for that, as it is written.
+/// makes runs the same. One too large for that is refused; of a sweep that exists, it is as it is written.
 fn number(item: &Node, mistakes: &mut Mistakes) -> Option<String> {
+    if item.inexact().is_some() {
+        mistakes.refuse_anew(item.inexact_mistake("a word of `command`"));
+        return item.plain.as_deref().map(str::to_owned);
+    }
     let word = recipe::exact(&item.value()?);
     let Some(written) = item.plain.as_deref().filter(|written| **written != *word) else {
         return Some(word);
     };
-    if item.inexact().is_some() {
-        return Some(written.to_owned());
-    }
     let fact = format!("the program gets `{word}` for `{written}`: a number without quotes");
     mistakes.add(
         Mistake::new(item.span.clone(), fact, "not as it is written")

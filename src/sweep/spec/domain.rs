@@ -19,8 +19,9 @@ impl Shaping<'_> {
         if let Some(place) = key::find(path).filter(|_| self.trains()) {
             return setting_value(&key::KEYS[place], node, mistakes);
         }
-        if let Some(number) = node.inexact() {
-            mistakes.add(number.inexact_mistake(&format!("a value of `{path}`")));
+        if let Some(number) = node.inexact()
+            && mistakes.refuse_anew(number.inexact_mistake(&format!("a value of `{path}`")))
+        {
             return None;
         }
         let value = node.value();
@@ -138,15 +139,13 @@ impl Shaping<'_> {
         if mistakes.0.len() > before {
             return None;
         }
-        result
-            .map_err(|error| {
-                mistakes.add(Mistake::new(
-                    point_at(entry),
-                    format!("`{path}`: {error}"),
-                    "in this domain",
-                ));
-            })
-            .ok()
+        let wrong = |error: DomainError| {
+            Mistake::new(point_at(entry), format!("`{path}`: {error}"), "in this domain")
+        };
+        let domain = result.map_err(|error| mistakes.add(wrong(error))).ok()?;
+        let close = domain.check_distinct().err();
+        let is_refused = close.is_some_and(|error| mistakes.refuse_anew(wrong(error)));
+        (!is_refused).then_some(domain)
     }
 
     /// Both ends of a range (and so all between) must be values that the setting takes.
@@ -199,8 +198,8 @@ fn known_part(part: &Entry, path: &str, mistakes: &mut Mistakes) {
     }
 }
 
-/// Tells of keys of other ranges than the one that the first key of a range begins, and whether there
-/// are any.
+/// Refuses keys of other ranges than the one that the first key of a range begins; whether there are
+/// any.
 fn misfits(parts: &[&Entry], mistakes: &mut Mistakes) -> bool {
     const OF: [(&str, &[&str]); 4] = [
         ("log", &["log", "steps"]),
@@ -210,9 +209,9 @@ fn misfits(parts: &[&Entry], mistakes: &mut Mistakes) -> bool {
     ];
     let begins = |part: &&Entry| OF.iter().find(|(first, _)| *first == part.key);
     let Some((first, own)) = parts.iter().find_map(begins) else { return false };
-    let before = mistakes.0.len();
     let of_others = OF.iter().flat_map(|(_, keys)| *keys).filter(|key| !own.contains(key));
     let of_others: Vec<&str> = of_others.copied().collect();
+    let mut any = false;
     for part in parts.iter().filter(|part| of_others.contains(&part.key.as_str())) {
         let hint = match (*first, part.key.as_str()) {
             ("int", "steps") => {
@@ -225,7 +224,7 @@ fn misfits(parts: &[&Entry], mistakes: &mut Mistakes) -> bool {
                 .to_owned(),
             _ => format!("write one of {SHAPES}"),
         };
-        mistakes.add(
+        any |= mistakes.refuse_anew(
             Mistake::new(
                 part.key_span.clone(),
                 format!("`{}` does not go with `{first}`", part.key),
@@ -234,7 +233,7 @@ fn misfits(parts: &[&Entry], mistakes: &mut Mistakes) -> bool {
             .hint(hint),
         );
     }
-    mistakes.0.len() > before
+    any
 }
 
 fn pair(entry: &Entry, mistakes: &mut Mistakes) -> Option<(f64, f64)> {

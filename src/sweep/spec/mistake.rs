@@ -87,6 +87,12 @@ impl SpecErrors {
         Self { file: file.into(), text: text.into(), mistakes }
     }
 
+    /// The first of them, in one line.
+    #[must_use]
+    pub fn first(&self) -> &str {
+        self.mistakes.first().map_or("", |mistake| &mistake.fact)
+    }
+
     /// All of them as text for a terminal, with a last line that counts them.
     #[must_use]
     pub fn render(&self, colour: bool, width: usize) -> String {

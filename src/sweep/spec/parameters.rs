@@ -73,7 +73,7 @@ pub(super) fn declare(
     let mut plots = Vec::new();
     let mut rule_spans = Vec::new();
     let before = mistakes.0.len();
-    shaping.name_all(find("sweeps"), &common);
+    shaping.name_all(find("sweeps"), &common, mistakes.apart());
     if let Some(sweeps) = find("sweeps") {
         for item in
             mistakes.items(&sweeps.value, "`sweeps`", "[{parameters: {…}}, {parameters: {…}}]")
@@ -212,8 +212,7 @@ impl Shaping<'_> {
 
     /// Names all parameters of all blocks, in order: a rule that blocks share may speak of what only a
     /// later one has. What is wrong with them is told when they are read.
-    fn name_all(&mut self, sweeps: Option<&Entry>, common: &Sections<'_>) {
-        let mut unheard = Mistakes::default();
+    fn name_all(&mut self, sweeps: Option<&Entry>, common: &Sections<'_>, mut unheard: Mistakes) {
         let Some(sweeps) = sweeps else { return };
         for item in unheard.items(&sweeps.value, "`sweeps`", "") {
             let inner = unheard.entries(item, "a block of `sweeps`");

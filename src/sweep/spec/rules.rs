@@ -1,5 +1,5 @@
 //! The rules that shape a space beyond its axes: `when`, `exclude`, `include`.
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use super::command::unknown_in_include;
@@ -16,16 +16,7 @@ impl Shaping<'_> {
             mistakes.wrong_kind(node, what, "a condition in quotes");
             return None;
         };
-        let condition = match Condition::new(text) {
-            Ok(condition) => condition,
-            Err(error) => {
-                mistakes.add(
-                    Mistake::new(node.span.clone(), error.to_string(), "not a condition")
-                        .hint(error.hint),
-                );
-                return None;
-            }
-        };
+        let condition = compiled(text, node, mistakes)?;
         let mut good = true;
         for path in condition.paths() {
             let known = self.paths.contains(path) || (self.trains() && key::find(path).is_some());
@@ -166,13 +157,13 @@ impl Shaping<'_> {
 
     /// Tells of rules that all blocks share and each passed over.
     pub(super) fn nowhere(&self, rules: &[RuleSpans], mistakes: &mut Mistakes) {
-        let mut told: Vec<&Range<usize>> = Vec::new();
+        let all = rules.iter().flat_map(|block| &block.excludes);
+        // Those that apply somewhere, or were told.
+        let mut known: HashSet<usize> = all.map(|span| span.start).collect();
         for (span, key, path) in &self.passed {
-            let applies = rules.iter().any(|block| block.excludes.contains(span));
-            if applies || told.contains(&span) {
+            if !known.insert(span.start) {
                 continue;
             }
-            told.push(span);
             mistakes.add(
                 Mistake::new(
                     key.clone(),
@@ -232,6 +223,23 @@ impl Shaping<'_> {
     }
 }
 
+/// A condition as text, or a mistake.
+fn compiled(text: &str, node: &Node, mistakes: &mut Mistakes) -> Option<Condition> {
+    let error = match Condition::new(text) {
+        Ok(condition) => return Some(condition),
+        Err(error) => error,
+    };
+    let mistake = Mistake::new(node.span.clone(), error.to_string(), "not a condition");
+    let mistake = mistake.hint(error.hint);
+    match Condition::as_before(text) {
+        Ok(condition) => (!mistakes.refuse_anew(mistake)).then_some(condition),
+        Err(_) => {
+            mistakes.add(mistake);
+            None
+        }
+    }
+}
+
 /// Conditional parameters in an order in which each comes after those that it mentions.
 pub(super) fn ordered(
     open: Vec<(When, Range<usize>)>,
@@ -274,13 +282,15 @@ pub(super) fn ordered(
 /// Warns of rules that do nothing; one that blocks share only if it does nothing in any.
 pub(super) fn warn_of_idle(space: &Space, spans: &[RuleSpans], mistakes: &mut Mistakes) {
     let mut all: Vec<(&Range<usize>, usize, Rule, bool)> = Vec::new();
+    let mut places: HashMap<usize, usize> = HashMap::new();
     for (block, rule, idle) in space.rules() {
         let own = spans.get(block).and_then(|spans| match rule {
             Rule::When(n) => spans.whens.get(n),
             Rule::Exclude(n) => spans.excludes.get(n),
         });
         let Some(span) = own else { continue };
-        match all.iter_mut().find(|(known, ..)| *known == span) {
+        let place = *places.entry(span.start).or_insert(all.len());
+        match all.get_mut(place) {
             Some((.., known)) => *known = *known && idle,
             None => all.push((span, block, rule, idle)),
         }

@@ -4,11 +4,31 @@ use std::ops::Range;
 use super::mistake::{Mistake, nearest};
 use super::yaml::{Entry, Kind, Node};
 
-/// Collects mistakes while a spec is walked.
+/// Collects mistakes while a spec is walked; the flag says whether a sweep was made from it before.
 #[derive(Debug, Default)]
-pub(crate) struct Mistakes(pub Vec<Mistake>);
+pub(crate) struct Mistakes(pub Vec<Mistake>, bool);
 
 impl Mistakes {
+    /// Those of a spec that was perhaps written down before.
+    pub const fn of_written(is_written: bool) -> Self {
+        Self(Vec::new(), is_written)
+    }
+
+    /// None yet, of the same spec.
+    pub const fn apart(&self) -> Self {
+        Self::of_written(self.1)
+    }
+
+    /// Refuses what an earlier dlgrid took; whether it does. A spec that a sweep was made from is
+    /// excused, else what it has done could not be opened any more: whatever comes to be refused
+    /// anew goes through here.
+    pub fn refuse_anew(&mut self, mistake: Mistake) -> bool {
+        if !self.1 {
+            self.add(mistake);
+        }
+        !self.1
+    }
+
     pub fn add(&mut self, mistake: Mistake) {
         self.0.push(mistake);
     }

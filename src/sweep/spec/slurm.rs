@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::mistake::Mistake;
-use super::ranks::As;
+use super::ranks::{As, Contradiction};
 use super::section::Mistakes;
 use super::upkeep;
-use super::yaml::{Kind, Node};
+use super::yaml::{Entry, Kind, Node};
 use super::{duration, extra};
 
 /// What a key of the section takes.
@@ -198,45 +198,51 @@ pub fn memory_mib(text: &str) -> Option<u64> {
 /// Checks a section of this name, such as `slurm`.
 pub(crate) fn check(what: &str, node: &Node, mistakes: &mut Mistakes) -> SlurmSettings {
     let (mut given, mut removed) = (BTreeMap::new(), BTreeSet::new());
-    let names: Vec<&str> = KEYS.iter().map(|k| k.0).collect();
     let section = format!("`{what}`");
     for entry in mistakes.entries(node, &section) {
         let Some((name, kind, _)) = KEYS.iter().find(|k| k.0 == entry.key) else {
-            match synonym(&entry.key) {
-                Some(word) => mistakes.add(
-                    Mistake::new(
-                        entry.key_span.clone(),
-                        format!("unknown key `{}` in {section}", entry.key),
-                        "not known here",
-                    )
-                    .hint(format!("did you mean `{word}`?")),
-                ),
-                None if upkeep::KEYS.contains(&entry.key.as_str()) => mistakes.add(
-                    Mistake::new(
-                        entry.key_span.clone(),
-                        format!("`{}` is no setting of {section}", entry.key),
-                        "stands one level too deep",
-                    )
-                    .hint(format!("write `{}:` at the top level, beside {section}", entry.key)),
-                ),
-                None => mistakes.unknown_key(entry, &section, &names),
-            }
+            unknown(entry, &section, mistakes);
             continue;
         };
         if entry.value.kind == Kind::Null {
             removed.insert((*name).to_owned());
             continue;
         }
+        let wrong = || wrong(*kind, &format!("{what}.{name}"), &entry.value);
         match admit(*kind, &entry.value) {
+            Some(text) if is_no_limit(name, &text) && mistakes.refuse_anew(wrong()) => {}
             Some(text) => {
                 given.insert((*name).to_owned(), text);
             }
-            None => wrong(*kind, &format!("{what}.{name}"), &entry.value, mistakes),
+            None => mistakes.add(wrong()),
         }
     }
     let settings = SlurmSettings::of(given, removed);
     agree(node, &settings, mistakes);
     settings
+}
+
+fn unknown(entry: &Entry, section: &str, mistakes: &mut Mistakes) {
+    let names: Vec<&str> = KEYS.iter().map(|k| k.0).collect();
+    match synonym(&entry.key) {
+        Some(word) => mistakes.add(
+            Mistake::new(
+                entry.key_span.clone(),
+                format!("unknown key `{}` in {section}", entry.key),
+                "not known here",
+            )
+            .hint(format!("did you mean `{word}`?")),
+        ),
+        None if upkeep::KEYS.contains(&entry.key.as_str()) => mistakes.add(
+            Mistake::new(
+                entry.key_span.clone(),
+                format!("`{}` is no setting of {section}", entry.key),
+                "stands one level too deep",
+            )
+            .hint(format!("write `{}:` at the top level, beside {section}", entry.key)),
+        ),
+        None => mistakes.unknown_key(entry, section, &names),
+    }
 }
 
 /// Keys of a section that sbatch would not take together, and words of `extra` that it should not get.
@@ -245,13 +251,13 @@ fn agree(node: &Node, settings: &SlurmSettings, mistakes: &mut Mistakes) {
     let at = |key: &str| entries.iter().find(|entry| entry.key == key);
     if let (Some(entry), Err(wrong)) = (at("extra"), extra::check(settings)) {
         let mistake = Mistake::new(entry.value.span.clone(), wrong.fact, "can't stand here");
-        mistakes.add(mistake.hint(wrong.hint));
+        mistakes.refuse_anew(mistake.hint(wrong.hint));
     }
     let both = settings.given.contains_key("gpus") && settings.asks_for_gpus_by_gres();
     if let Some(entry) = at("gres").filter(|_| both) {
         let fact = "`gpus` and `gres` both ask for GPUs";
         let mistake = Mistake::new(entry.value.span.clone(), fact, "sbatch would ask for both");
-        mistakes.add(mistake.hint("leave one of them out"));
+        mistakes.refuse_anew(mistake.hint("leave one of them out"));
     }
 }
 
@@ -287,7 +293,6 @@ fn admit(kind: SlurmKind, node: &Node) -> Option<String> {
         },
         SlurmKind::Time => text
             .filter(|t| duration::seconds(t).is_some() || duration::is_slurms(t))
-            .filter(|t| !duration::is_zero(t))
             .map(str::to_owned),
         SlurmKind::CountOrText => count.or_else(|| text.map(str::to_owned)),
         SlurmKind::CountOrAuto => {
@@ -317,7 +322,26 @@ fn admit(kind: SlurmKind, node: &Node) -> Option<String> {
 
 const NO_LIMIT: &str = "Slurm takes 0 for no limit: leave it out for what the partition allows";
 
-fn wrong(kind: SlurmKind, name: &str, node: &Node, mistakes: &mut Mistakes) {
+/// Whether it is a time that Slurm takes for none.
+fn is_no_limit(name: &str, text: &str) -> bool {
+    name == "time" && duration::is_zero(text)
+}
+
+/// Settings with which nothing may be submitted, though a spec of an earlier dlgrid may have them.
+///
+/// # Errors
+/// The first of them.
+pub fn check_asked(settings: &SlurmSettings) -> Result<(), Contradiction> {
+    if let Some(time) = settings.given.get("time").filter(|time| is_no_limit("time", time)) {
+        return Err(Contradiction::new(
+            format!("`slurm.time` is `{time}`, and Slurm takes 0 for no limit"),
+            "change it in the spec and `dlgrid submit` that: what is asked of Slurm makes no other sweep",
+        ));
+    }
+    extra::check(settings)
+}
+
+fn wrong(kind: SlurmKind, name: &str, node: &Node) -> Mistake {
     let what = format!("`{name}`");
     let expected = kind.expected();
     let mistake = Mistake::new(
@@ -336,10 +360,10 @@ fn wrong(kind: SlurmKind, name: &str, node: &Node, mistakes: &mut Mistakes) {
         (Kind::Float(_), SlurmKind::Memory) => Some("Slurm takes whole numbers only".into()),
         _ => None,
     };
-    mistakes.add(match hint {
+    match hint {
         Some(hint) => mistake.hint(hint),
         None => mistake,
-    });
+    }
 }
 
 /// What memory in another spelling means to Slurm: `16GB`, `16 GiB`, `1.5G`.
@@ -387,6 +411,26 @@ mod tests {
             ("99999999999999999999G", None),
         ] {
             assert_eq!(memory_mib(text), mib, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_spec_of_an_earlier_dlgrid_has_is_not_submitted() {
+        for (key, value, told) in [
+            ("time", "0s", Some("takes 0 for no limit")),
+            ("time", "00:00:00", Some("takes 0 for no limit")),
+            ("time", "1s", None),
+            ("extra", "--mem=4G", Some("does not stand there")),
+            ("extra", "--wckey=w", None),
+        ] {
+            let given = [(key.to_owned(), value.to_owned())].into();
+            let said = check_asked(&SlurmSettings::of(given, BTreeSet::new())).err();
+            let said = said.map(|wrong| format!("{wrong}: {}", wrong.hint));
+            let is_right = match told {
+                Some(told) => said.as_ref().is_some_and(|said| said.contains(told)),
+                None => said.is_none(),
+            };
+            assert!(is_right, "{key}: {value}: {said:?}");
         }
     }
 

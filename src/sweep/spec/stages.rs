@@ -194,7 +194,7 @@ fn fresh(node: &Node, search: &[u64], many: u64, mistakes: &mut Mistakes) -> Opt
         return Some((first..end).collect());
     }
     let greatest = most.copied().unwrap_or_default();
-    mistakes.add(
+    let is_refused = mistakes.refuse_anew(
         Mistake::new(
             node.span.clone(),
             format!("beyond the seed {greatest} of the search there are not {many} more"),
@@ -202,7 +202,7 @@ fn fresh(node: &Node, search: &[u64], many: u64, mistakes: &mut Mistakes) -> Opt
         )
         .hint("give `seeds` smaller numbers, or list those of `confirm`: `seeds: [1, 2, 3]`"),
     );
-    None
+    (!is_refused).then(|| (first..end).collect())
 }
 
 /// `stage`: only in what dlgrid has written.

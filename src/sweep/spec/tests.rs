@@ -438,6 +438,7 @@ fn words_that_are_none_under_the_other_settings_are_mistakes() {
     assert_eq!(good(&spec("init_from: a.safetensors")).weights(), ["a.safetensors"]);
 }
 
+mod earlier;
 mod folds;
 mod meaning;
 mod scale;

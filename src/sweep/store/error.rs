@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
+use crate::text::shell_word;
+
 /// Something in the sweep directory could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -122,6 +124,11 @@ impl StoreError {
     /// The way out, where there is one: what to type or to look at.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
+        // The folder two above a file.
+        let sweep = |path: &Path| {
+            let sweep = path.parent().and_then(Path::parent).unwrap_or(path);
+            shell_word(&format!("{}/", sweep.display()))
+        };
         let near = |path: &Path| path.parent().unwrap_or(path).display().to_string();
         match self {
             Self::Io { path, .. } => hint_of(self.errno()?, &near(path)),
@@ -136,13 +143,12 @@ impl StoreError {
                     .into(),
             ),
             Self::Malformed { path, .. } => {
-                let sweep = path.parent().and_then(Path::parent).unwrap_or(path);
-                Some(format!("`dlgrid fsck {}/` tells what is damaged, and the way out", sweep.display()))
+                Some(format!("`dlgrid fsck {}` tells what is damaged, and the way out", sweep(path)))
             }
-            Self::OpeningGone { .. } => Some(
-                "`dlgrid fsck --repair` writes it down again where its finish is there; else restore it"
-                    .into(),
-            ),
+            Self::OpeningGone { path, .. } => Some(format!(
+                "`dlgrid fsck {} --repair` writes it down again where its finish is there; else restore it",
+                sweep(path)
+            )),
             Self::LaterSchema { by, .. } if by.is_empty() => {
                 Some("use the later dlgrid for this sweep".into())
             }
@@ -185,4 +191,30 @@ fn hint_of(errno: Errno, folder: &str) -> Option<String> {
         Errno::NOENT => format!("nothing is there: see `ls {folder}`"),
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_names_the_sweep_as_a_shell_takes_it() {
+        let gone = |of: &str| {
+            let sweep = Path::new(of);
+            let path = sweep.join("openings/0001.json");
+            StoreError::OpeningGone { path, shown_by: sweep.join("finish-1") }
+        };
+        for (of, command) in [
+            ("sweeps/toy-12345678", "`dlgrid fsck sweeps/toy-12345678/ --repair`"),
+            ("my sweeps/toy-12345678", "`dlgrid fsck 'my sweeps/toy-12345678/' --repair`"),
+        ] {
+            let hint = gone(of).hint().unwrap_or_default();
+            assert!(hint.starts_with(command), "{hint}");
+        }
+        let cause = serde_json::from_str::<u8>("x").expect_err("no number");
+        let damaged =
+            StoreError::Malformed { path: "my sweeps/t/openings/0001.json".into(), cause };
+        let hint = damaged.hint().unwrap_or_default();
+        assert!(hint.starts_with("`dlgrid fsck 'my sweeps/t/'` tells"), "{hint}");
+    }
 }

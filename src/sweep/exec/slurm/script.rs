@@ -8,7 +8,7 @@ use super::site::{Limits, Site};
 use super::{gres, parse};
 use crate::host;
 use crate::spec::{Ranks, SlurmSettings};
-use crate::spec::{duration, extra};
+use crate::spec::{duration, slurm};
 
 /// The job script of a site without lines of its own is the same bytes for every sweep.
 const TEMPLATE: &str = include_str!("../../../../slurm/array.sbatch");
@@ -111,7 +111,7 @@ pub fn options(
             value => words.extend(value.map(|value| format!("{option}={value}"))),
         }
     }
-    extra::check(settings)?;
+    slurm::check_asked(settings)?;
     words.extend(settings.list("extra").map(str::to_owned));
     Ok(words)
 }

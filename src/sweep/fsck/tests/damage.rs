@@ -580,6 +580,46 @@ fn a_creation_that_was_cut_short_is_no_damage() {
     assert!(check(&SweepDir::new(root.path().join("nothing"))).is_err());
 }
 
+/// A project may have folders that are called as those of a sweep.
+#[test]
+fn folders_of_another_project_make_no_sweep() {
+    let root = tempfile::tempdir().expect("folder");
+    let put = |file: &str| {
+        let path = root.path().join(file);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(path, "x").expect("written");
+    };
+    let dir = SweepDir::new(root.path());
+    for other in ["train.py", "weights/x.pt", "tasks/a/b.py", "submit/run.sh", "confirm/x", "ckpt"]
+    {
+        put(other);
+        assert!(check(&dir).is_err() && !is_a_sweep(&dir).expect("listed"), "{other}");
+    }
+    let run = "0123456789abcdef0123456789abcdef";
+    for own in [
+        &format!("weights/{run}.safetensors"),
+        "tasks/000001/t000003.9ac07b1e.jsonl",
+        "submit/array-000001.intent",
+        "openings/0001.json",
+        "finish-1/SWEEP.json",
+    ] {
+        put(own);
+        assert!(kinds(&dir).contains_key(&Kind::ManifestMissing), "{own}");
+        remove(&root.path().join(own));
+    }
+}
+
+/// What this version numbers otherwise has no other damages on top.
+#[test]
+fn a_sweep_of_other_runs_is_told_as_that_alone() {
+    let store = Store::new();
+    replace(&store.dir().manifest(), "\"runs\": 6", "\"runs\": 7");
+    let checked = check(store.dir()).expect("it can be listed");
+    assert_eq!(checked.counts, [(Kind::ManifestWrong, 1)].into());
+    let text = &checked.facts[0].text;
+    assert_eq!(text, "it says 7 runs, and to this version of dlgrid the spec has 6");
+}
+
 /// Each byte of a segment, flipped or cut off from there: never unseen where something is lost.
 #[test]
 fn damage_at_every_byte_of_a_segment_is_seen() {

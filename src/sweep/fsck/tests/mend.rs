@@ -6,8 +6,11 @@ use proptest::prelude::*;
 
 use super::fixture::files;
 use super::*;
+use crate::slice::{SliceWork, Terms};
 use crate::store::layout::SegmentName;
+use crate::store::line::{frame, unframe};
 use crate::store::read;
+use crate::store::record::Record;
 use crate::sweep::Sweep;
 
 fn contents(dir: &SweepDir) -> Map<PathBuf, Vec<u8>> {
@@ -117,6 +120,75 @@ fn an_end_behind_a_head_of_zeros_is_saved() {
     assert_eq!(ended(store.dir()), 2);
     assert_eq!(mended(store.dir()).len(), 1);
     assert_eq!(ended(store.dir()), 3);
+}
+
+/// Without a head nothing says whose they are: those of another sweep are left.
+#[test]
+fn ends_of_other_runs_behind_a_head_of_zeros_are_left() {
+    let store = Store::new();
+    let path = segment(store.dir());
+    let text = std::fs::read(&path).expect("read");
+    let lines: Vec<&[u8]> = text.split_inclusive(|b| *b == b'\n').collect();
+    let content = unframe(lines[2].trim_ascii_end()).expect("sound");
+    let Ok(Record::End(mut end)) = serde_json::from_slice(content) else { panic!("an end") };
+    end.run = "0".repeat(32).parse().expect("an id");
+    let foreign = frame(2, None, &Record::End(end));
+    let zeros = vec![0; lines[0].len() + lines[1].len()];
+    std::fs::write(&path, [&zeros, &foreign[..], lines[3], lines[4], lines[5]].concat())
+        .expect("written");
+    assert_eq!(mended(store.dir()), [""; 0]);
+    assert_eq!(ended(store.dir()), 2);
+}
+
+/// A finish of a trial that ranks by its best epoch has other epochs than the trial had.
+#[test]
+fn an_opening_comes_back_with_the_trials_as_the_search_calls_them() {
+    const SEARCH: &str = "name: t
+train: {data: {set: mnist}, epochs: 5}
+objective: {minimize: valid/loss, at: best}
+parameters: {optimizer.lr: [0.1, 0.2]";
+    let varied = ", epochs: [6, 9]}\n";
+    // Number and best epoch of the trial, as its only run ended.
+    for (more, point) in [("}\n", 1), (varied, 2), (varied, 3)] {
+        let root = tempfile::tempdir().expect("folder");
+        let text = format!("{SEARCH}{more}");
+        let (spec, _) = crate::spec::read("t.yaml", text.as_bytes(), 10).expect("spec");
+        let cut = crate::pack::Cut::Slots(1);
+        let made = Sweep::create(root.path(), spec, text.as_bytes(), &cut);
+        let sweep = made.expect("sweep").sweep;
+        for slice in 0..sweep.manifest.slices.len() as u32 {
+            end_best_after(&sweep, slice);
+        }
+        let results = read::load(&sweep.dir, &sweep.manifest.id).expect("read");
+        let epochs = crate::stage::best_after(&sweep, &results, point);
+        assert_eq!(epochs, Some(1 + point as u32));
+        let chosen =
+            crate::stage::Chosen { of: &sweep, points: vec![(point, epochs)], seeds: vec![0] };
+        let kind = crate::spec::StageKind::Finish;
+        crate::stage::create(&sweep, kind, 1, &chosen, &cut).expect("a stage");
+        assert_eq!(mended(&sweep.dir), ["openings/0001.json"]);
+        let work = sweep.spec.space.work(point).expect("a point");
+        let opening = std::fs::read(sweep.dir.opening(1)).expect("read");
+        let opening: serde_json::Value = serde_json::from_slice(&opening).expect("JSON");
+        let name = crate::trial::TrialId::of(&work).short();
+        assert_eq!(opening["trials"], serde_json::json!([name]), "{more}");
+    }
+}
+
+/// Ends the runs of a slice, each best after one epoch more than its number.
+fn end_best_after(sweep: &Sweep, slice: u32) {
+    let work = SliceWork::begin(sweep, slice, &Terms::default(), &|_| false);
+    let mut work = work.expect("slice");
+    for index in work.todo().to_vec() {
+        let run = sweep.run(index).expect("run");
+        let end = serde_json::json!({
+            "run": run.id, "index": index, "seed": run.seed, "outcome": "done", "epochs": 5,
+            "seconds": 1, "time": 1, "metrics": {"valid/loss": 0.5},
+            "best": {"valid/loss": {"epoch": index + 1, "value": 0.4}},
+        });
+        work.end(&serde_json::from_value(end).expect("end")).expect("recorded");
+    }
+    work.close().expect("closed");
 }
 
 proptest! {

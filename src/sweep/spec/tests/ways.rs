@@ -60,9 +60,13 @@ fn whole_numbers_that_would_lose_digits_are_refused_and_words_told() {
         );
         assert_eq!(hint, format!("put it in quotes: `\"{word}\"`"));
     }
-    let text = program(&format!("command: [run, {huge}, -1, 0.5, 007, '1.10', 3]\n"));
+    let text = program(&format!("command: [run, '{huge}', -1, 0.5, 007, '1.10', 3]\n"));
     let Work::Command(command) = good(&text).run(0).expect("run").work else { panic!() };
     assert_eq!(command.template, ["run", huge, "-1", "0.5", "007", "1.10", "3"]);
+    // Two that differ in digits that are lost would be one sweep.
+    let (fact, hint, _) = only(&program(&format!("command: [run, --i, {huge}]\n")));
+    assert!(fact.contains("a word of `command` would lose digits"), "{fact}");
+    assert_eq!(hint, format!("put it in quotes, so that it is text: `\"{huge}\"`"));
 }
 
 #[test]
