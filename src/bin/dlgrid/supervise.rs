@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use dlgrid_sweep::exec::gpus;
 use dlgrid_sweep::exec::local::{self, Event, Job, Print, Slot, Worker};
 use dlgrid_sweep::exec::ranks::are_steps;
 use dlgrid_sweep::exec::slurm::ending::{self, Count};
 use dlgrid_sweep::exec::slurm::ledger::Intent;
 use dlgrid_sweep::exec::slurm::request::Request;
 use dlgrid_sweep::exec::slurm::task::{ArrayTask, Befallen};
-use dlgrid_sweep::exec::usage::{Meter, gpu_ids};
+use dlgrid_sweep::exec::usage::Meter;
 use dlgrid_sweep::host;
 use dlgrid_sweep::orders;
 use dlgrid_sweep::slice::{INTENT, OBEYS_AS};
@@ -28,19 +29,28 @@ use crate::ranks;
 use crate::talk::talk;
 use crate::work;
 
-/// Where the workers of a task run: one a GPU as far as there are some, else side by side.
-fn slots(workers: usize, threads: usize, trains: bool) -> Vec<Slot> {
-    let visible = host::env("CUDA_VISIBLE_DEVICES").and_then(|list| list.into_string().ok());
-    let ids = visible.iter().flat_map(|list| gpu_ids(list));
-    let gpus: Vec<String> = ids.map(str::to_owned).collect();
-    (0..workers.max(1))
+/// The GPUs that Slurm has given this task.
+pub fn gpus() -> Vec<String> {
+    let list = host::env("CUDA_VISIBLE_DEVICES").and_then(|list| list.into_string().ok());
+    gpus::ids(list.as_deref(), 0)
+}
+
+/// Where the workers of a task run: each with its part of these GPUs, as far as there are some, of which
+/// one that trains takes the first; else side by side.
+fn slots(ids: &[String], workers: usize, threads: usize, trains: bool) -> Vec<Slot> {
+    let device = match (trains, ids.is_empty()) {
+        (false, _) => "command",
+        (true, false) => "cuda:0",
+        (true, true) => "auto",
+    };
+    let workers = workers.max(1);
+    (0..workers)
         .map(|n| Slot {
-            device: if gpus.is_empty() { "auto".into() } else { "cuda:0".into() },
+            device: device.to_owned(),
             threads,
             starter: Vec::new(),
-            visible: gpus.get(n % gpus.len().max(1)).cloned(),
+            visible: gpus::visible(ids, n, workers),
         })
-        .map(|slot| Slot { device: if trains { slot.device } else { "command".into() }, ..slot })
         .collect()
 }
 
@@ -166,10 +176,10 @@ impl<'a> Supervisor<'a> {
     fn slots(&self) -> Option<Vec<Slot>> {
         let threads = self.args.threads;
         let Some(ranks) = self.args.its_ranks() else {
-            return Some(slots(self.args.workers, threads, self.sweep.spec.trains()));
+            return Some(slots(&gpus(), self.args.workers, threads, self.sweep.spec.trains()));
         };
         let each = usize::try_from(ranks.per_node()).unwrap_or(1);
-        let of_node = slots(each, threads, self.sweep.spec.trains());
+        let of_node = slots(&gpus(), each, threads, self.sweep.spec.trains());
         ranks::task_slots(ranks, &|n| of_node[n].clone(), threads)
     }
 
