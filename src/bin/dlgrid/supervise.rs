@@ -11,8 +11,8 @@ use dlgrid_sweep::exec::ranks::are_steps;
 use dlgrid_sweep::exec::slurm::ending::{self, Count};
 use dlgrid_sweep::exec::slurm::ledger::Intent;
 use dlgrid_sweep::exec::slurm::request::Request;
-use dlgrid_sweep::exec::slurm::task::{ArrayTask, Befallen};
-use dlgrid_sweep::exec::usage::Meter;
+use dlgrid_sweep::exec::slurm::task::{ArrayTask, Befallen, may_go_back};
+use dlgrid_sweep::exec::usage::{Meter, age};
 use dlgrid_sweep::host;
 use dlgrid_sweep::orders;
 use dlgrid_sweep::slice::{INTENT, OBEYS_AS};
@@ -67,6 +67,8 @@ pub struct Supervisor<'a> {
     task: ArrayTask,
     slices: Vec<u32>,
     signals: Signals,
+    /// How old this task was when it was seen to be asked to stop, in seconds; 0 where that can't be told.
+    asked_at: Option<f64>,
     granted: Granted,
     /// Nothing where it can't be written: the runs are what counts.
     record: Option<TaskWriter>,
@@ -101,6 +103,7 @@ impl<'a> Supervisor<'a> {
             task,
             slices,
             signals,
+            asked_at: None,
             granted,
             record,
             meter: Meter::begin(),
@@ -184,6 +187,7 @@ impl<'a> Supervisor<'a> {
     }
 
     fn tick(&mut self, events: &[Event]) {
+        self.note_when_asked();
         for event in events {
             self.take(event);
         }
@@ -191,6 +195,12 @@ impl<'a> Supervisor<'a> {
         self.note_if_full();
         if self.looked.elapsed() >= LOOK_EVERY {
             self.look();
+        }
+    }
+
+    fn note_when_asked(&mut self) {
+        if self.asked_at.is_none() && self.signals.asked() {
+            self.asked_at = Some(age().unwrap_or(0.0));
         }
     }
 
@@ -271,6 +281,7 @@ impl<'a> Supervisor<'a> {
     /// Writes down how the task ended, and puts it back into the queue where only its time is
     /// over; the exit code.
     fn conclude(mut self, again: RetryPolicy) -> anyhow::Result<u8> {
+        self.note_when_asked();
         let only = self.args.only.as_deref().map(Condition::new).transpose()?;
         let Count { ends, failed, left } =
             ending::count(self.sweep, self.intent, &self.slices, again, only)?;
@@ -287,15 +298,15 @@ impl<'a> Supervisor<'a> {
         let why = self.stopped.clone();
         let (used, time) = (self.meter.used(), host::now());
         let end = TaskEnd { cause: None, requeued: false, why, ends, failed, used, time };
-        // Only the warning before the time limit: what is cancelled stays so, and what is
-        // preempted Slurm itself puts back.
-        let (may, task, slices) = (!self.signals.asked(), self.task, self.slices.clone());
+        let may = may_go_back(&self.befallen, self.asked_at, self.granted.seconds);
+        let (task, slices) = (self.task, self.slices.clone());
         let (sweep, befallen) = (self.sweep, self.befallen);
         let note = &mut |line: &TaskLine| self.note(line);
         let (end, code) = ending::end(&task, sweep, &slices, &befallen, may, end, note);
         if end.requeued {
             talk("time is nearly over: put back into the queue\n");
-        } else if let (Some(Cause::Time), true, Some(why)) = (end.cause, may, &end.why) {
+        } else if end.cause == Some(Cause::Time) {
+            let why = end.why.as_deref().unwrap_or("it was asked to stop");
             talk(&format!(
                 "time is nearly over: not put back into the queue: {why}; submit again goes on\n"
             ));
