@@ -5,7 +5,11 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
+use crate::answers::put_before;
 use crate::cluster::Cluster;
+use crate::lives::spec;
 use crate::place::{Place, place};
 use crate::support::{REPORT, Said, script};
 
@@ -141,4 +145,51 @@ fn submit_waits_for_a_controller_that_is_away() {
     Said::from(child.wait_with_output().unwrap()).code(0);
     on.drained();
     on.each_ran_once(25);
+}
+
+/// A sweep that sbatch has refused once, so that it is there and not in the queue.
+fn refused() -> Option<Place> {
+    let on = place()?;
+    on.here.write("toy.yaml", spec(5, REPORT, "time: 5m"));
+    let no = "echo 'Invalid qos specification' >&2; exit 1";
+    let path = put_before(&on, "sbatch", "--parsable", no, "0");
+    let mut submit = on.command(["submit", "toy.yaml"]);
+    Said::from(submit.env("PATH", path).output().unwrap()).code(4);
+    Some(on)
+}
+
+/// Writes a file into the folder of submission, as a process of another machine would.
+fn write(on: &Place, name: &str, value: &Value) {
+    let sweep = on.here.sweeps().pop().unwrap();
+    std::fs::write(sweep.join("submit").join(name), value.to_string()).unwrap();
+}
+
+#[test]
+fn what_another_machine_has_claimed_is_submitted_once_it_is_taken_over() {
+    let Some(on) = refused() else { return };
+    let claim = serde_json::json!({"host": "elsewhere", "pid": 1, "started": 1, "time": 0.0});
+    write(&on, "local-000001.json", &claim);
+    on.run(["submit", "toy.yaml"]).code(5).says("on `elsewhere`").says("--take-over");
+    on.run(["submit", "toy.yaml", "--take-over"]).code(0).says("of 5 tasks");
+    on.drained();
+    on.each_ran_once(5);
+    assert_eq!(on.jobs().len(), 1);
+}
+
+/// A login node dies in the middle of `submit`: its intent is there, its job is not.
+#[test]
+fn what_another_machine_was_submitting_is_submitted_once_it_is_taken_over() {
+    let Some(on) = refused() else { return };
+    let mut intent = on.intents().pop().unwrap();
+    intent["number"] = 2.into();
+    intent["token"] = format!("{}-elsewhere", intent["token"].as_str().unwrap()).into();
+    intent["by"]["host"] = "elsewhere".into();
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    intent["by"]["time"] = now.as_secs_f64().into();
+    write(&on, "array-000002.intent", &intent);
+    on.run(["submit", "toy.yaml"]).code(0).says("5 of 5 slices were in the queue");
+    assert!(on.jobs().is_empty(), "it may be under way");
+    on.run(["submit", "toy.yaml", "--take-over"]).code(0).says("of 5 tasks");
+    on.drained();
+    on.each_ran_once(5);
 }

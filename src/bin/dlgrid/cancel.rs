@@ -6,17 +6,15 @@ use std::time::Duration;
 use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exec::claim::{self, Standing};
 use dlgrid_sweep::exec::slurm::call::Slurm;
-use dlgrid_sweep::exec::slurm::cancel::{self as queue, Lost};
-use dlgrid_sweep::exec::slurm::ledger::{Entry, Kind, Ledger, Readable};
+use dlgrid_sweep::exec::slurm::cancel::{self as queue, Found};
+use dlgrid_sweep::exec::slurm::ledger::{Entry, Kind, Ledger};
 use dlgrid_sweep::exec::slurm::parse::Row;
 use dlgrid_sweep::exec::slurm::ranges;
 use dlgrid_sweep::exec::slurm::request::Request;
 use dlgrid_sweep::exec::slurm::state;
 use dlgrid_sweep::orders::{self, Order};
 use dlgrid_sweep::space::Condition;
-use dlgrid_sweep::store::StoreError;
 use dlgrid_sweep::store::layout::SweepDir;
-use dlgrid_sweep::store::manifest::Manifest;
 use dlgrid_sweep::store::read::{self, RetryPolicy};
 use dlgrid_sweep::sweep::Sweep;
 use dlgrid_sweep::text::plural;
@@ -59,9 +57,10 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         return cancel_some(&Sweep::open(dir)?, text);
     }
     let label = dir.label();
-    // Its stages are sweeps of their own, begun after it.
-    let mut stopped = Vec::new();
-    for one in [vec![dir.clone()], dir.stages()].concat() {
+    let mut stopped: Vec<_> =
+        cancel_whole(&dir)?.map(|code| (dir.clone(), code)).into_iter().collect();
+    // Its stages are sweeps of their own, and are begun by what has been stopped by now.
+    for one in dir.stages() {
         stopped.extend(cancel_whole(&one)?.map(|code| (one, code)));
     }
     match stopped.last() {
@@ -126,27 +125,13 @@ fn stop(dir: &SweepDir, holder: &claim::Claim) -> anyhow::Result<u8> {
 
 /// Takes a sweep's arrays out of the queue; whether there were any.
 fn cancel_all(dir: &SweepDir) -> anyhow::Result<bool> {
-    let Readable { ledger, lost, errors } = Readable::of(dir);
-    if let Some(error) = errors.into_iter().find(|error| !is_malformed(error)) {
-        return Err(error.into());
-    }
-    let is_asked = !ledger.entries.is_empty() || !lost.is_empty();
-    let Some(slurm) = Slurm::find(FOR_SLURM).filter(|_| is_asked) else {
-        return Ok(false);
-    };
+    let Some(slurm) = Slurm::find(FOR_SLURM) else { return Ok(false) };
     let mut any = false;
-    queue::cancel(&ledger, &slurm, |kind, job| {
-        talk(&format!("cancelled {}\n", what(kind, job)));
-        any = true;
+    let is_clear = queue::clear(dir, &slurm, &mut |found| {
+        talk(&format!("{}\n", told(found)));
+        any |= found.is_certain;
     })?;
-    if !lost.is_empty() {
-        let id = Manifest::read(dir)?.id;
-        queue::cancel_lost(&lost, &id, &slurm, |lost| {
-            talk(&format!("{}\n", told(lost)));
-            any |= lost.is_cancelled;
-        })?;
-    }
-    if ledger.entries.iter().any(|e| e.is_under_way(host::now())) {
+    if !is_clear {
         talk(
             "warning: another dlgrid is submitting this sweep now: cancel again when it is done\n",
         );
@@ -154,17 +139,13 @@ fn cancel_all(dir: &SweepDir) -> anyhow::Result<bool> {
     Ok(any)
 }
 
-/// Whether a file is damaged, and no other look can help.
-const fn is_malformed(error: &StoreError) -> bool {
-    matches!(error, StoreError::Malformed { .. })
-}
-
-/// What became of a job whose intent can't be read.
-fn told(lost: Lost<'_>) -> String {
-    let Lost { array, name, is_cancelled } = lost;
-    match is_cancelled {
-        true => format!("cancelled array {array}, whose intent can't be read"),
-        false => format!(
+/// What became of a job.
+fn told(found: Found<'_>) -> String {
+    let Found { array, name, kind, is_certain } = found;
+    match (kind, is_certain) {
+        (Some(kind), _) => format!("cancelled {}", what(kind, array)),
+        (None, true) => format!("cancelled array {array}, whose intent can't be read"),
+        (None, false) => format!(
             "warning: array {array} is called `{name}`, as this sweep's or another's of the same spec; \
              `scancel {array}` ends it"
         ),

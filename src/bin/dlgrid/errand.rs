@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use dlgrid_sweep::exec::gpus;
 use dlgrid_sweep::exec::program::{self, Around, Finished};
 use dlgrid_sweep::exec::slurm::call::Slurm;
 use dlgrid_sweep::exec::slurm::ledger::{self, Intent, Ledger};
@@ -28,6 +29,7 @@ use crate::ranks;
 use crate::sanity;
 use crate::slurm;
 use crate::stage;
+use crate::supervise;
 use crate::talk::talk;
 
 /// Tries one run: two batches where dlgrid trains; a program until it has reported once. Why it
@@ -40,7 +42,7 @@ pub fn canary(sweep: &Sweep, args: &Args, intent: &Intent) -> anyhow::Result<Opt
             }
             why => why,
         },
-        None => canary_program(sweep)?,
+        None => canary_program(sweep, args)?,
     };
     if why.is_none() {
         ledger::mark_passed(&sweep.dir, intent.number)?;
@@ -95,18 +97,21 @@ fn canary_sanity(
     }))
 }
 
-fn canary_program(sweep: &Sweep) -> anyhow::Result<Option<String>> {
+/// Tries a run of a program as the first worker of a task would.
+fn canary_program(sweep: &Sweep, args: &Args) -> anyhow::Result<Option<String>> {
     let spec = &sweep.spec;
     let first = spec.walk(0, spec.run_numbers()).next().and_then(|index| spec.run(index));
     let Some(run) = first else { return Ok(None) };
     let Work::Command(command) = &run.work else { return Ok(None) };
     let scratch = tempfile::Builder::new().prefix("dlgrid-").tempdir()?;
     let reported = AtomicBool::new(false);
+    let visible = gpus::visible(&supervise::gpus(), 0, args.workers);
     let around = Around {
         scratch: scratch.path(),
         checkpoints: &scratch.path().join("checkpoints"),
         objective: &spec.objective,
         alone: true,
+        visible: visible.as_deref(),
         started: &|_| {},
     };
     let finished =

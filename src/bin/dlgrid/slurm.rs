@@ -12,7 +12,7 @@ use dlgrid_sweep::exec::slurm::install::{self, Installed};
 use dlgrid_sweep::exec::slurm::ledger::{Kind, Ledger};
 use dlgrid_sweep::exec::slurm::request::{REQUEST_SCHEMA, Request};
 use dlgrid_sweep::exec::slurm::script;
-use dlgrid_sweep::exec::slurm::settle::settle;
+use dlgrid_sweep::exec::slurm::settle::{settle, take_over};
 use dlgrid_sweep::exec::slurm::site::Site;
 use dlgrid_sweep::exec::slurm::submit::{self as queue, Report};
 use dlgrid_sweep::exec::slurm::{SlurmError, state};
@@ -101,6 +101,9 @@ pub fn submit(
                 return Err(work::busy(sweep, &holder, standing));
             }
         }
+    }
+    if found.take_over {
+        take_over(&sweep.dir, &found.slurm)?;
     }
     let results = read::load(&sweep.dir, &sweep.manifest.id)?;
     if wishes.iter().all(|wish| wish.slices.is_empty()) {

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use dlgrid_sweep::exec::gpus;
 use dlgrid_sweep::exec::local::{self, Event, Job, Print, Slot, Worker};
 use dlgrid_sweep::exec::ranks::are_steps;
 use dlgrid_sweep::exec::slurm::ending::{self, Count};
 use dlgrid_sweep::exec::slurm::ledger::Intent;
 use dlgrid_sweep::exec::slurm::request::Request;
-use dlgrid_sweep::exec::slurm::task::{ArrayTask, Befallen};
-use dlgrid_sweep::exec::usage::{Meter, gpu_ids};
+use dlgrid_sweep::exec::slurm::task::{ArrayTask, Befallen, may_go_back};
+use dlgrid_sweep::exec::usage::{Meter, age};
 use dlgrid_sweep::host;
 use dlgrid_sweep::orders;
 use dlgrid_sweep::slice::{INTENT, OBEYS_AS};
@@ -28,19 +29,28 @@ use crate::ranks;
 use crate::talk::talk;
 use crate::work;
 
-/// Where the workers of a task run: one a GPU as far as there are some, else side by side.
-fn slots(workers: usize, threads: usize, trains: bool) -> Vec<Slot> {
-    let visible = host::env("CUDA_VISIBLE_DEVICES").and_then(|list| list.into_string().ok());
-    let ids = visible.iter().flat_map(|list| gpu_ids(list));
-    let gpus: Vec<String> = ids.map(str::to_owned).collect();
-    (0..workers.max(1))
+/// The GPUs that Slurm has given this task.
+pub fn gpus() -> Vec<String> {
+    let list = host::env("CUDA_VISIBLE_DEVICES").and_then(|list| list.into_string().ok());
+    gpus::ids(list.as_deref(), 0)
+}
+
+/// Where the workers of a task run: each with its part of these GPUs, as far as there are some, of which
+/// one that trains takes the first; else side by side.
+fn slots(ids: &[String], workers: usize, threads: usize, trains: bool) -> Vec<Slot> {
+    let device = match (trains, ids.is_empty()) {
+        (false, _) => "command",
+        (true, false) => "cuda:0",
+        (true, true) => "auto",
+    };
+    let workers = workers.max(1);
+    (0..workers)
         .map(|n| Slot {
-            device: if gpus.is_empty() { "auto".into() } else { "cuda:0".into() },
+            device: device.to_owned(),
             threads,
             starter: Vec::new(),
-            visible: gpus.get(n % gpus.len().max(1)).cloned(),
+            visible: gpus::visible(ids, n, workers),
         })
-        .map(|slot| Slot { device: if trains { slot.device } else { "command".into() }, ..slot })
         .collect()
 }
 
@@ -57,6 +67,8 @@ pub struct Supervisor<'a> {
     task: ArrayTask,
     slices: Vec<u32>,
     signals: Signals,
+    /// How old this task was when it was seen to be asked to stop, in seconds; 0 where that can't be told.
+    asked_at: Option<f64>,
     granted: Granted,
     /// Nothing where it can't be written: the runs are what counts.
     record: Option<TaskWriter>,
@@ -91,6 +103,7 @@ impl<'a> Supervisor<'a> {
             task,
             slices,
             signals,
+            asked_at: None,
             granted,
             record,
             meter: Meter::begin(),
@@ -166,14 +179,15 @@ impl<'a> Supervisor<'a> {
     fn slots(&self) -> Option<Vec<Slot>> {
         let threads = self.args.threads;
         let Some(ranks) = self.args.its_ranks() else {
-            return Some(slots(self.args.workers, threads, self.sweep.spec.trains()));
+            return Some(slots(&gpus(), self.args.workers, threads, self.sweep.spec.trains()));
         };
         let each = usize::try_from(ranks.per_node()).unwrap_or(1);
-        let of_node = slots(each, threads, self.sweep.spec.trains());
+        let of_node = slots(&gpus(), each, threads, self.sweep.spec.trains());
         ranks::task_slots(ranks, &|n| of_node[n].clone(), threads)
     }
 
     fn tick(&mut self, events: &[Event]) {
+        self.note_when_asked();
         for event in events {
             self.take(event);
         }
@@ -181,6 +195,12 @@ impl<'a> Supervisor<'a> {
         self.note_if_full();
         if self.looked.elapsed() >= LOOK_EVERY {
             self.look();
+        }
+    }
+
+    fn note_when_asked(&mut self) {
+        if self.asked_at.is_none() && self.signals.asked() {
+            self.asked_at = Some(age().unwrap_or(0.0));
         }
     }
 
@@ -261,6 +281,7 @@ impl<'a> Supervisor<'a> {
     /// Writes down how the task ended, and puts it back into the queue where only its time is
     /// over; the exit code.
     fn conclude(mut self, again: RetryPolicy) -> anyhow::Result<u8> {
+        self.note_when_asked();
         let only = self.args.only.as_deref().map(Condition::new).transpose()?;
         let Count { ends, failed, left } =
             ending::count(self.sweep, self.intent, &self.slices, again, only)?;
@@ -277,15 +298,15 @@ impl<'a> Supervisor<'a> {
         let why = self.stopped.clone();
         let (used, time) = (self.meter.used(), host::now());
         let end = TaskEnd { cause: None, requeued: false, why, ends, failed, used, time };
-        // Only the warning before the time limit: what is cancelled stays so, and what is
-        // preempted Slurm itself puts back.
-        let (may, task, slices) = (!self.signals.asked(), self.task, self.slices.clone());
+        let may = may_go_back(&self.befallen, self.asked_at, self.granted.seconds);
+        let (task, slices) = (self.task, self.slices.clone());
         let (sweep, befallen) = (self.sweep, self.befallen);
         let note = &mut |line: &TaskLine| self.note(line);
         let (end, code) = ending::end(&task, sweep, &slices, &befallen, may, end, note);
         if end.requeued {
             talk("time is nearly over: put back into the queue\n");
-        } else if let (Some(Cause::Time), true, Some(why)) = (end.cause, may, &end.why) {
+        } else if end.cause == Some(Cause::Time) {
+            let why = end.why.as_deref().unwrap_or("it was asked to stop");
             talk(&format!(
                 "time is nearly over: not put back into the queue: {why}; submit again goes on\n"
             ));

@@ -157,6 +157,7 @@ fn one_run(place: &Place<'_>, run: &Run, work: &mut SliceWork<'_>) -> anyhow::Re
         checkpoints: &checkpoints,
         objective: &place.sweep.spec.objective,
         alone: place.alone,
+        visible: None,
         started: &|group| {
             if place.fed {
                 feed::started(group);

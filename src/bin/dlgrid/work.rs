@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::Context as _;
 use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exec::claim::{self, Claimed, Standing};
+use dlgrid_sweep::exec::gpus;
 use dlgrid_sweep::exec::local::{self, Event, Job, Print, Slot, Worker};
-use dlgrid_sweep::exec::usage::gpu_ids;
 use dlgrid_sweep::recipe::{Data, Task};
 use dlgrid_sweep::spec::{Ranks, SlurmSettings};
 use dlgrid_sweep::store::merge::Results;
@@ -65,18 +65,10 @@ pub fn slots(asked: Option<usize>, settings: &SlurmSettings) -> Vec<Slot> {
         .collect()
 }
 
-/// Programs take whatever GPUs they see: where several run at a time, each sees one of its own. `list`
-/// is `CUDA_VISIBLE_DEVICES`, and `gpus` how many there are.
-fn each_its_gpu(slots: Vec<Slot>, list: Option<&str>, gpus: usize) -> Vec<Slot> {
-    if gpus == 0 || slots.len() < 2 {
-        return slots;
-    }
-    let ids: Vec<&str> = list.map_or_else(Vec::new, gpu_ids);
-    let visible = |n: usize| {
-        let n = n % gpus;
-        ids.get(n).map_or_else(|| n.to_string(), |id| id.trim().to_owned())
-    };
-    let its = |(n, slot): (usize, Slot)| Slot { visible: Some(visible(n)), ..slot };
+/// Programs take whatever GPUs they see: where several may run at a time, each sees its part of these.
+fn each_its_gpus(slots: Vec<Slot>, ids: &[String]) -> Vec<Slot> {
+    let workers = slots.len();
+    let its = |(n, slot)| Slot { visible: gpus::visible(ids, n, workers), ..slot };
     slots.into_iter().enumerate().map(its).collect()
 }
 
@@ -145,11 +137,12 @@ pub fn run(
     }
     let signals = count_signals()?;
     let mut slots = slots(args.slots.map(usize::from), &sweep.spec.slurm);
-    slots.truncate(slices.len());
     if !sweep.spec.trains() {
         let list = host::env("CUDA_VISIBLE_DEVICES").and_then(|list| list.into_string().ok());
-        slots = each_its_gpu(slots, list.as_deref(), host::gpus());
+        slots = each_its_gpus(slots, &gpus::ids(list.as_deref(), host::gpus()));
     }
+    // What is left at last sees no more GPUs than beside others.
+    slots.truncate(slices.len());
     let mut progress = Progress::new(sweep, before, slots.len(), again);
     let mut further = redo_words(again);
     further.extend(ranks::words(&sweep.spec.slurm));
@@ -319,19 +312,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_side_by_side_see_a_gpu_each() {
+    fn programs_side_by_side_see_their_gpus() {
         let slot =
             |_| Slot { device: "cuda:0".into(), threads: 1, starter: Vec::new(), visible: None };
-        for (slots, list, gpus, visible) in [
-            (2, None, 0, vec![None, None]),
-            (1, None, 4, vec![None]),
-            (3, None, 2, vec![Some("0"), Some("1"), Some("0")]),
-            (3, Some("5, GPU-7"), 2, vec![Some("5"), Some("GPU-7"), Some("5")]),
-            (2, Some("3"), 1, vec![Some("3"), Some("3")]),
+        let ids = gpus::ids(Some("5,GPU-7"), 0);
+        for (slots, visible) in [
+            (1, vec![None]),
+            (2, vec![Some("5"), Some("GPU-7")]),
+            (3, vec![Some("5"), Some("GPU-7"), Some("5")]),
         ] {
-            let slots = each_its_gpu((0..slots).map(slot).collect(), list, gpus);
+            let slots = each_its_gpus((0..slots).map(slot).collect(), &ids);
             let found: Vec<_> = slots.iter().map(|slot| slot.visible.as_deref()).collect();
-            assert_eq!(found, visible, "{list:?} {gpus}");
+            assert_eq!(found, visible);
         }
     }
 

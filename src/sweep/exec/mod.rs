@@ -2,6 +2,7 @@
 pub mod claim;
 mod death;
 pub mod feed;
+pub mod gpus;
 pub mod local;
 pub mod metrics;
 pub mod program;

@@ -49,6 +49,8 @@ pub struct Around<'a> {
     pub objective: &'a Objective,
     /// Whether nothing else that takes memory is in this process's cgroup.
     pub alone: bool,
+    /// The GPUs that the program may see, as `CUDA_VISIBLE_DEVICES`; nothing: those that this process sees.
+    pub visible: Option<&'a str>,
     /// Is told the program's process, which leads a group of its own.
     pub started: &'a dyn Fn(u32),
 }
@@ -85,6 +87,7 @@ pub fn run(
         .env("DLGRID_METRICS", &metrics_file)
         .env("DLGRID_PARAMETERS", &parameters_file)
         .env("DLGRID_CHECKPOINTS", around.checkpoints)
+        .envs(around.visible.map(|visible| ("CUDA_VISIBLE_DEVICES", visible)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -295,6 +298,7 @@ mod tests {
             checkpoints: tmp.path(),
             objective: &objective,
             alone: true,
+            visible: Some("1,2"),
             started: &|_| {},
         };
         run(&this, &command, &around, stop, &mut |_| {}).expect("run")
@@ -321,6 +325,14 @@ mod tests {
     fn a_program_gets_its_parameters_three_ways() {
         let end = ended(
             "test \"$DLGRID_PARAM_A_B\" = 0.5 && test $DLGRID_SEED = 7 && test {a.b} = 0.5 && grep -q '\"a.b\":0.5' $DLGRID_PARAMETERS && echo '{\"loss\": 1}' >> $DLGRID_METRICS",
+        );
+        assert_eq!(end.outcome, Outcome::Done, "{:?}", end.why);
+    }
+
+    #[test]
+    fn a_program_sees_the_gpus_that_it_may() {
+        let end = ended(
+            "test \"$CUDA_VISIBLE_DEVICES\" = 1,2 && echo '{\"loss\": 1}' >> $DLGRID_METRICS",
         );
         assert_eq!(end.outcome, Outcome::Done, "{:?}", end.why);
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::claim;
 use crate::host;
 use crate::store::tasks::Used;
 
@@ -52,6 +53,15 @@ const TICKS: f64 = 100.0;
 #[must_use]
 pub fn cpu_seconds() -> f64 {
     host::process_stat(host::pid()).and_then(|stat| children_seconds(&stat)).unwrap_or(0.0)
+}
+
+/// Seconds since this process began, also as another program before it became this one.
+#[must_use]
+pub fn age() -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "ticks since a machine was started")]
+    let began = claim::started(host::pid())? as f64 / TICKS;
+    let up: f64 = read("/proc/uptime")?.split_whitespace().next()?.parse().ok()?;
+    Some(up - began)
 }
 
 fn children_seconds(stat: &str) -> Option<f64> {
@@ -296,6 +306,7 @@ mod tests {
 
     #[test]
     fn a_list_of_gpus_may_name_none() {
+        assert!(age().is_some_and(|age| (0.0..86_400.0).contains(&age)), "{:?}", age());
         assert_eq!(gpu_ids("0,MIG-7"), ["0", "MIG-7"]);
         assert!(gpu_ids("").is_empty() && gpu_ids("NoDevFiles").is_empty());
     }

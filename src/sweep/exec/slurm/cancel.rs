@@ -1,14 +1,51 @@
 //! Takes a sweep's jobs out of the queue.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use super::call::Slurm;
 use super::error::SlurmError;
-use super::ledger::{self, Entry, Kind, Ledger};
-use super::parse::Row;
+use super::ledger::{self, Entry, Kind, Ledger, Readable};
+use super::parse::{JobState, Known, Phase, Row};
 use super::state;
+use crate::host;
+use crate::store::StoreError;
+use crate::store::layout::SweepDir;
+use crate::store::manifest::Manifest;
 
-/// Cancels all jobs of these intents that Slurm has in its queue, those included that a doubtful
-/// submission left; `tell` hears of each one, and what it was for.
+/// Looks at the queue at most, and time between two of them: what is cancelled may submit still.
+const ROUNDS: u32 = 5;
+const BETWEEN_ROUNDS: Duration = Duration::from_millis(500);
+
+/// A job that is, or can be, one of the sweep's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found<'a> {
+    /// The array.
+    pub array: u64,
+    /// Its name.
+    pub name: &'a str,
+    /// What it is for; nothing where its intent can't be read.
+    pub kind: Option<Kind>,
+    /// Whether it is certain, and is cancelled. Where its intent can't be read, another sweep of the
+    /// same spec can have such a name.
+    pub is_certain: bool,
+}
+
+/// Cancels all jobs of a sweep that Slurm has in its queue, those included that a doubtful
+/// submission left; `tell` hears of each one, once. Whether none can follow: false where a submission
+/// that is under way did not end meanwhile.
+///
+/// # Errors
+/// If Slurm does not answer or refuses, or the sweep directory can't be read.
+pub fn clear(
+    dir: &SweepDir,
+    slurm: &Slurm,
+    tell: &mut dyn FnMut(Found<'_>),
+) -> Result<bool, SlurmError> {
+    rounds(dir, slurm, tell)
+}
+
+/// Cancels the jobs of these intents that Slurm has in its queue now; `tell` hears of each one, and
+/// what it was for.
 ///
 /// # Errors
 /// If Slurm does not answer or refuses.
@@ -18,64 +55,153 @@ pub fn cancel(
     mut tell: impl FnMut(Kind, u64),
 ) -> Result<(), SlurmError> {
     let rows = slurm.queue()?;
-    for entry in in_order(&ledger.entries) {
-        let token = &entry.intent.token;
-        let is_its = |row: &&Row| row.name == *token && state::is_alive(&row.state);
-        let mut arrays: Vec<u64> = rows.iter().filter(is_its).map(|row| row.array).collect();
-        arrays.sort_unstable();
-        arrays.dedup();
-        for array in arrays {
-            slurm.cancel(array, token)?;
-            tell(entry.intent.kind, array);
-        }
+    for (kind, job) in of_intents(ledger, &rows) {
+        slurm.cancel(job.array, &job.name)?;
+        tell(kind, job.array);
     }
     Ok(())
 }
 
-/// Cancels the jobs of intents that can't be read, as far as they are certain: where the number is known
-/// and the name begins as that of the sweep's intent would. `sweep` is its id.
-///
-/// # Errors
-/// If Slurm does not answer or refuses.
-pub fn cancel_lost(
+/// What is asked of Slurm here.
+trait Queue {
+    fn rows(&self) -> Result<Vec<Row>, SlurmError>;
+    fn cancel(&self, array: u64, name: &str) -> Result<(), SlurmError>;
+}
+
+impl Queue for Slurm {
+    fn rows(&self) -> Result<Vec<Row>, SlurmError> {
+        self.queue()
+    }
+
+    fn cancel(&self, array: u64, name: &str) -> Result<(), SlurmError> {
+        Slurm::cancel(self, array, name)
+    }
+}
+
+/// Looks, and cancels, until what is found is all that there will be.
+fn rounds(
+    dir: &SweepDir,
+    queue: &dyn Queue,
+    tell: &mut dyn FnMut(Found<'_>),
+) -> Result<bool, SlurmError> {
+    let mut before = Intents::read(dir)?;
+    if before.last == 0 {
+        return Ok(true);
+    }
+    let mut known = HashSet::new();
+    for round in 0..ROUNDS {
+        if round > 0 {
+            host::sleep(BETWEEN_ROUNDS);
+        }
+        // The intents come second: each is durable before its job is asked for, so that all that the
+        // queue shows is known.
+        let rows = queue.rows()?;
+        let intents = Intents::read(dir)?;
+        let mut cancels = false;
+        for (found, row) in intents.find(&rows) {
+            let is_new = known.insert(found.array);
+            if found.is_certain && (is_new || is_back(row)) {
+                queue.cancel(found.array, found.name)?;
+                cancels = true;
+            }
+            if is_new {
+                tell(found);
+            }
+        }
+        if !cancels && before.was_all(&intents) {
+            return Ok(true);
+        }
+        before = intents;
+    }
+    Ok(false)
+}
+
+/// Whether a job that was cancelled waits or runs all the same: it was put back at that moment.
+fn is_back(row: &Row) -> bool {
+    row.state.phase() == Some(Phase::Queued) || row.state == JobState::Known(Known::Running)
+}
+
+/// The intents of a sweep, as far as they can be read.
+struct Intents {
+    ledger: Ledger,
+    /// Numbers of those that can't be, each with its job where that is known.
+    lost: BTreeMap<u32, Option<u64>>,
+    /// The sweep's id, where some can't be.
+    sweep: String,
+    /// The number of the last; 0 where there is none.
+    last: u32,
+    is_under_way: bool,
+}
+
+impl Intents {
+    fn read(dir: &SweepDir) -> Result<Self, SlurmError> {
+        let Readable { ledger, lost, errors } = Readable::of(dir);
+        // A damaged file stays so.
+        let is_malformed = |error: &StoreError| matches!(error, StoreError::Malformed { .. });
+        if let Some(error) = errors.into_iter().find(|error| !is_malformed(error)) {
+            return Err(error.into());
+        }
+        let sweep = if lost.is_empty() { String::new() } else { Manifest::read(dir)?.id };
+        let last = lost.keys().copied().max().unwrap_or(0).max(ledger.last());
+        let is_under_way = !ledger.under_way(host::now()).is_empty();
+        Ok(Self { ledger, lost, sweep, last, is_under_way })
+    }
+
+    /// Whether all jobs of these later ones had been asked for when these were read.
+    const fn was_all(&self, later: &Self) -> bool {
+        !self.is_under_way && self.last == later.last
+    }
+
+    /// The jobs that are, or can be, the sweep's, each with one of its rows, in the order in which they
+    /// are to be cancelled. Where one task of an array is back, its row is that.
+    fn find<'r>(&'r self, rows: &'r [Row]) -> Vec<(Found<'r>, &'r Row)> {
+        let of_intent = |(kind, row): (Kind, &'r Row)| {
+            let (array, name) = (row.array, row.name.as_str());
+            (Found { array, name, kind: Some(kind), is_certain: true }, row)
+        };
+        let of_lost = |row: &'r Row| {
+            let (array, name) = (row.array, row.name.as_str());
+            let is_certain = self.lost.values().any(|job| *job == Some(array));
+            (Found { array, name, kind: None, is_certain }, row)
+        };
+        let intents = of_intents(&self.ledger, rows).into_iter().map(of_intent);
+        intents
+            .chain(of_lost_intents(&self.lost, &self.sweep, rows).into_iter().map(of_lost))
+            .collect()
+    }
+}
+
+/// A row of each array of these intents that is in the queue, and what it is for.
+fn of_intents<'r>(ledger: &Ledger, rows: &'r [Row]) -> Vec<(Kind, &'r Row)> {
+    let mut all = Vec::new();
+    for entry in in_order(&ledger.entries) {
+        let is_its = |row: &&Row| row.name == entry.intent.token;
+        let arrays = one_each(rows.iter().filter(is_its));
+        all.extend(arrays.into_iter().map(|row| (entry.intent.kind, row)));
+    }
+    all
+}
+
+/// A row of each array that can be one of these intents that can't be read.
+fn of_lost_intents<'r>(
     lost: &BTreeMap<u32, Option<u64>>,
     sweep: &str,
-    slurm: &Slurm,
-    mut tell: impl FnMut(Lost<'_>),
-) -> Result<(), SlurmError> {
-    for row in &of_lost(lost, sweep, slurm.queue()?) {
-        let (array, name) = (row.array, row.name.as_str());
-        let is_certain = lost.values().any(|job| *job == Some(array));
-        if is_certain {
-            slurm.cancel(array, name)?;
-        }
-        tell(Lost { array, name, is_cancelled: is_certain });
-    }
-    Ok(())
-}
-
-/// A job that can be that of an intent that can't be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lost<'a> {
-    /// The array.
-    pub array: u64,
-    /// Its name.
-    pub name: &'a str,
-    /// Whether it was certain, and is cancelled; another sweep of the same spec can have such a name.
-    pub is_cancelled: bool,
-}
-
-/// A row of each array that can be one of these.
-fn of_lost(lost: &BTreeMap<u32, Option<u64>>, sweep: &str, mut rows: Vec<Row>) -> Vec<Row> {
+    rows: &'r [Row],
+) -> Vec<&'r Row> {
     let begins = |(number, job): (&u32, &Option<u64>)| (ledger::token(sweep, *number, ""), *job);
     let begins: Vec<_> = lost.iter().map(begins).collect();
-    rows.retain(|row| {
+    one_each(rows.iter().filter(|row| {
         let is_it = |(begin, job): &(String, Option<u64>)| {
             row.name.starts_with(begin) && job.is_none_or(|job| job == row.array)
         };
-        state::is_alive(&row.state) && begins.iter().any(is_it)
-    });
-    rows.sort_by_key(|row| row.array);
+        begins.iter().any(is_it)
+    }))
+}
+
+/// A row of each array that is in the queue; one that waits or runs before one that ends.
+fn one_each<'r>(rows: impl Iterator<Item = &'r Row>) -> Vec<&'r Row> {
+    let mut rows: Vec<&Row> = rows.filter(|row| state::is_alive(&row.state)).collect();
+    rows.sort_by_key(|row| (row.array, !is_back(row)));
     rows.dedup_by_key(|row| row.array);
     rows
 }
@@ -93,42 +219,5 @@ fn in_order(entries: &[Entry]) -> Vec<&Entry> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::exec::slurm::ledger::Intent;
-    use crate::exec::slurm::ledger::tests::entry;
-
-    #[test]
-    fn what_waits_for_an_array_is_cancelled_before_it() {
-        let of = |number, kind| {
-            let entry = entry(number, "0", None);
-            Entry { intent: Intent { kind, ..entry.intent }, ..entry }
-        };
-        let kinds = [Kind::Canary, Kind::Runs, Kind::TopUp, Kind::Runs, Kind::Report];
-        let entries: Vec<Entry> = (1..).zip(kinds).map(|(n, kind)| of(n, kind)).collect();
-        let order: Vec<u32> = in_order(&entries).iter().map(|e| e.intent.number).collect();
-        assert_eq!(order, [3, 1, 5, 2, 4]);
-    }
-
-    /// Another sweep of the same spec, in another folder, has the same id, and other jobs.
-    #[test]
-    fn a_job_whose_intent_cannot_be_read_is_known_by_its_name_and_number() {
-        let row = |array, name: &str, state| {
-            crate::exec::slurm::parse::queue(&format!("{array}|1|{state}|{name}|N/A||None\n"))
-                .remove(0)
-        };
-        let rows = vec![
-            row(7, "dlg-c0ffee00-000001-aaaaaaaa", "RUNNING"),
-            row(8, "dlg-c0ffee00-000001-bbbbbbbb", "RUNNING"),
-            row(9, "dlg-c0ffee00-000002-cccccccc", "PENDING"),
-            row(9, "dlg-c0ffee00-000002-cccccccc", "RUNNING"),
-            row(10, "dlg-c0ffee00-000003-dddddddd", "PENDING"),
-            row(11, "dlg-deadbeef-000002-eeeeeeee", "PENDING"),
-            row(12, "dlg-c0ffee00-000002-ffffffff", "COMPLETED"),
-        ];
-        let lost = [(1, Some(7)), (2, None)].into();
-        let found: Vec<u64> =
-            of_lost(&lost, "c0ffee0011223344", rows).iter().map(|row| row.array).collect();
-        assert_eq!(found, [7, 9]);
-    }
-}
+#[path = "cancel/tests.rs"]
+mod tests;

@@ -9,6 +9,7 @@ use super::error::SlurmError;
 use super::ledger::{self, Entry, Fate, Intent, Ledger};
 use super::parse::{self, Row};
 use super::state::{self, Place, Standing};
+use crate::exec::claim;
 use crate::host;
 use crate::store::StoreError;
 use crate::store::layout::SweepDir;
@@ -91,6 +92,32 @@ pub fn settle(dir: &SweepDir, slurm: &Slurm) -> Result<Settled, SlurmError> {
     }
     let standing = Standing::beside(&ledger, &rows, host::now(), &under_way);
     Ok(Settled { known: ledger.last(), standing, adopted, cancelled, by_hand })
+}
+
+/// Decides the fates of what other machines were submitting: their user says that they are gone. Then
+/// [`settle`] brings it to its end as what was cut short here.
+///
+/// # Errors
+/// If Slurm does not answer, or the sweep directory can't be read or written.
+pub fn take_over(dir: &SweepDir, slurm: &Slurm) -> Result<(), SlurmError> {
+    let ledger = Ledger::read(dir)?;
+    let left: Vec<&Intent> = begun_elsewhere(&ledger).collect();
+    if left.is_empty() {
+        return Ok(());
+    }
+    let mut rows = slurm.queue()?;
+    for intent in left {
+        resolve(dir, slurm, intent, &mut rows)?;
+    }
+    Ok(())
+}
+
+/// The intents of other machines of which it is not known what became.
+fn begun_elsewhere(ledger: &Ledger) -> impl Iterator<Item = &Intent> {
+    let is_open = |entry: &&Entry| {
+        entry.fate.is_none() && claim::standing(&entry.intent.by) == claim::Standing::Elsewhere
+    };
+    ledger.entries.iter().filter(is_open).map(|entry| &entry.intent)
 }
 
 /// Waits while tasks of these slices are just ending that are not `over`: then they are gone, or back
@@ -237,6 +264,24 @@ fn is_by_hand(let_go: f64, runs_for: Option<f64>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exec::claim::Claim;
+    use crate::exec::slurm::ledger::tests::entry;
+
+    #[test]
+    fn only_what_another_machine_began_and_did_not_end_is_taken_over() {
+        let mut here = entry(4, "3", None);
+        here.intent.by = Claim::of_this_process();
+        let mut just_now = entry(3, "2", None);
+        just_now.intent.by.time = host::now();
+        let entries = vec![
+            entry(1, "0", Some(Fate::Job(7))),
+            entry(2, "1", Some(Fate::Void("refused".into()))),
+            just_now,
+            here,
+        ];
+        let ledger = Ledger { entries };
+        assert_eq!(begun_elsewhere(&ledger).map(|intent| intent.number).collect::<Vec<_>>(), [3]);
+    }
 
     #[test]
     fn what_a_controller_holds_that_has_run_all_the_time_is_held_by_hand() {

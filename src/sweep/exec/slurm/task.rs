@@ -154,6 +154,19 @@ pub const fn verdict(befallen: &Befallen) -> (Option<Cause>, u8) {
     }
 }
 
+/// Whether a task may put itself back that was asked to stop at this age in seconds, if it was, and
+/// whose time limit in seconds this is, if it has one. What is cancelled stays so, and what is preempted
+/// Slurm itself puts back; but the one whom Slurm asks because its time is over, although it has been warned,
+/// has only saved for too long.
+#[must_use]
+pub fn may_go_back(befallen: &Befallen, asked_at: Option<f64>, limit: Option<u64>) -> bool {
+    // Slurm counts time limits in whole minutes.
+    #[expect(clippy::cast_precision_loss, reason = "seconds of a job")]
+    let is_at_limit =
+        |age: f64| limit.is_some_and(|seconds| age >= (seconds.div_ceil(60) * 60) as f64);
+    asked_at.is_none_or(|age| befallen.time_is_over && is_at_limit(age))
+}
+
 /// A task asks for so long to be put back: of the two minutes that Slurm gives it, saving has taken
 /// some.
 const PUT_BACK_FOR: std::time::Duration = std::time::Duration::from_secs(60);
@@ -244,6 +257,29 @@ mod tests {
             (left, None, exit::RUNS_FAILED),
         ] {
             assert_eq!(verdict(&befallen), (cause, code), "{befallen:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_time_limit_asks_a_task_that_goes_on_later() {
+        let warned = Befallen { time_is_over: true, left: 3, ..Befallen::default() };
+        for (befallen, asked_at, limit, may) in [
+            (warned, None, Some(600), true),
+            // Cancelled between the warning and the limit.
+            (warned, Some(590.0), Some(600), false),
+            // It has saved until the limit, which Slurm looks at twice a minute.
+            (warned, Some(600.0), Some(600), true),
+            (warned, Some(629.5), Some(600), true),
+            // Cancelled after 90 seconds, and Slurm gives two minutes.
+            (warned, Some(90.0), Some(90), false),
+            (warned, Some(121.0), Some(90), true),
+            // Preempted, or never warned.
+            (Befallen { time_is_over: false, ..warned }, Some(620.0), Some(600), false),
+            // Neither its age nor its limit is known.
+            (warned, Some(0.0), Some(600), false),
+            (warned, Some(620.0), None, false),
+        ] {
+            assert_eq!(may_go_back(&befallen, asked_at, limit), may, "{asked_at:?} {limit:?}");
         }
     }
 
