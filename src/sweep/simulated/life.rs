@@ -135,7 +135,7 @@ fn put_request(sweep: &Sweep, slurm: &Slurm, request: &Request) -> Result<(), Fa
 
 /// As `dlgrid cancel`.
 pub fn cancel() -> Result<(), Failure> {
-    queue::cancel(&Ledger::read(&dir())?, &Slurm::new(PATIENCE), |_, _| {})?;
+    queue::clear(&dir(), &Slurm::new(PATIENCE), &mut |_| {})?;
     Ok(())
 }
 

@@ -44,24 +44,6 @@ pub fn clear(
     rounds(dir, slurm, tell)
 }
 
-/// Cancels the jobs of these intents that Slurm has in its queue now; `tell` hears of each one, and
-/// what it was for.
-///
-/// # Errors
-/// If Slurm does not answer or refuses.
-pub fn cancel(
-    ledger: &Ledger,
-    slurm: &Slurm,
-    mut tell: impl FnMut(Kind, u64),
-) -> Result<(), SlurmError> {
-    let rows = slurm.queue()?;
-    for (kind, job) in of_intents(ledger, &rows) {
-        slurm.cancel(job.array, &job.name)?;
-        tell(kind, job.array);
-    }
-    Ok(())
-}
-
 /// What is asked of Slurm here.
 trait Queue {
     fn rows(&self) -> Result<Vec<Row>, SlurmError>;
