@@ -48,6 +48,8 @@ pub struct Wish {
     pub only: Option<String>,
     /// What tasks get more than before.
     pub more: More,
+    /// What of that they had before: they have it also where Slurm refuses more.
+    pub kept: More,
     /// Nodes to keep away from.
     pub exclude: Vec<String>,
 }
@@ -296,7 +298,7 @@ impl Draft<'_> {
 }
 
 /// The settings of a sweep with what a wish adds to them.
-fn with_more(settings: &SlurmSettings, wish: &Wish) -> SlurmSettings {
+pub fn with_more(settings: &SlurmSettings, wish: &Wish) -> SlurmSettings {
     let mut given = settings.given.clone();
     if let Some(mib) = wish.more.memory_mib {
         extra::leave_memory_out(&mut given);
