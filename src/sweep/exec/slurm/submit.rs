@@ -13,10 +13,9 @@ use super::call::Slurm;
 use super::error::SlurmError;
 use super::lanes::{self, Live};
 use super::ledger::{self, Entry, Intent, Kind, LEDGER_SCHEMA, Ledger, token};
-use super::preflight::accounts;
+use super::ranges;
 use super::request::{Call, Request};
 use super::settle::{settle, when_ended};
-use super::{ranges, state};
 use crate::exec::claim::Claim;
 use crate::mutant::{self, Mutant};
 use crate::orders;
@@ -25,6 +24,7 @@ use crate::store::layout::SweepDir;
 
 mod asked;
 mod errand;
+mod room;
 
 /// An array that was submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,28 +180,11 @@ impl Work<'_> {
                         break;
                     }
                     let room = if first { self.room()? } else { None };
-                    size = room.filter(|room| *room < tasks).unwrap_or(tasks / 2).max(1);
+                    size = room::smaller(tasks, room);
                 }
             }
         }
         self.finish(top_up)
-    }
-
-    /// How many more tasks accounting allows this user, where it says so: halving finds it, too,
-    /// and asks sbatch more often.
-    fn room(&self) -> Result<Option<usize>, SlurmError> {
-        let account = self.request.settings.given.get("account").map(String::as_str);
-        let Some(all) = self.slurm.associations() else { return Ok(None) };
-        let most = accounts::most_jobs(&all, account);
-        let Some(most) = most.and_then(|n| usize::try_from(n).ok()) else { return Ok(None) };
-        let queued: usize = self
-            .slurm
-            .queue()?
-            .iter()
-            .filter(|row| state::is_alive(&row.state))
-            .map(|row| ranges::read(&row.tasks).map_or(1, |tasks| tasks.len()))
-            .sum();
-        Ok(Some(most.saturating_sub(queued)))
     }
 
     /// What comes after the arrays: the job that submits the rest, or the one that concludes.
