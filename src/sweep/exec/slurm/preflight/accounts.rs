@@ -97,6 +97,12 @@ fn most(
     limits?.into_iter().max()
 }
 
+/// Whether no association has another quality of service than the one that Slurm makes by itself.
+#[must_use]
+pub fn has_only_the_usual_qos(all: &[Association]) -> bool {
+    all.iter().flat_map(|one| &one.qos).all(|name| name == "normal")
+}
+
 /// A time that accounting does not allow: such a job waits for ever, unless its quality of service
 /// allows more.
 #[must_use]
