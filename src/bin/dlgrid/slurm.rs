@@ -127,8 +127,10 @@ pub fn submit(
         let draft = |wish: &Wish| draft.request(wish, measured(&results));
         requests.push(tried::request(found, wish, &draft)?);
     }
-    if let Some(request) = requests.first() {
-        tried::light(found, request)?;
+    if let Some(request) = requests.first()
+        && !tried::light(found, request)?
+    {
+        requests.iter_mut().for_each(Request::go_alone);
     }
     fs::create_dirs(&dir.logs())?;
     for request in &mut requests {
@@ -256,6 +258,7 @@ impl Draft<'_> {
             only: wish.only.clone(),
             canary: settings.canary || self.upkeep.sanity,
             top_up: site.limits.jobs_may_submit,
+            alone: false,
             upkeep: self.upkeep.clone(),
             // Without what this wish adds: the next one starts from what was asked for at first.
             settings: self.place.settings.clone(),

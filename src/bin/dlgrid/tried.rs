@@ -55,14 +55,30 @@ fn runs(found: &Found, wish: &Wish, request: &Request) -> Result<(), SlurmError>
     }
 }
 
-/// Slurm would take the job that concludes the sweep, where one is to.
-pub fn light(found: &Found, request: &Request) -> Result<(), SlurmError> {
-    if !request.upkeep.ends_with_something() {
-        return Ok(());
+/// Whether Slurm would take the job that concludes the sweep, where one is to. Where it would not, that is
+/// said: held, it would take it, and never start it.
+pub fn light(found: &Found, request: &Request) -> Result<bool, SlurmError> {
+    if !request.ends_with_a_job() {
+        return Ok(true);
     }
     let settings = found.site.light_settings(&request.settings);
     let words = words(&request.light, request);
-    preflight::try_light(&found.slurm, &found.cluster, &settings, &words)
+    let answer = preflight::try_light(&found.slurm, &found.cluster, &settings, &words);
+    let warning = alone(answer)?;
+    warning.iter().for_each(|warning| talk(warning));
+    Ok(warning.is_none())
+}
+
+/// What to say where Slurm would take no small job.
+fn alone(answer: Result<(), SlurmError>) -> Result<Option<String>, SlurmError> {
+    match answer {
+        Err(error @ SlurmError::Asked { .. }) => Ok(Some(format!(
+            "warning: {error}; the task that ends last concludes it, and what a limit keeps out waits \
+             for `dlgrid submit` again; {}\n",
+            error.hint().unwrap_or_default()
+        ))),
+        answer => answer.map(|()| None),
+    }
 }
 
 fn words(options: &[String], request: &Request) -> Vec<String> {
@@ -102,6 +118,16 @@ mod tests {
         };
         let made = or_no_more(&wish, &draft, &ask).is_ok();
         (made, asked.into_inner())
+    }
+
+    #[test]
+    fn a_small_job_that_slurm_refuses_keeps_no_sweep_out() {
+        let (fact, hint) = ("Slurm would not take it".to_owned(), "say where it goes".to_owned());
+        let told = alone(Err(SlurmError::Asked { fact, hint })).expect("no error").expect("told");
+        insta::assert_snapshot!(told.trim_end(), @"warning: Slurm would not take it; the task that ends last concludes it, and what a limit keeps out waits for `dlgrid submit` again; say where it goes");
+        assert!(alone(Ok(())).expect("no error").is_none());
+        let words = "Unable to contact slurm controller".to_owned();
+        assert!(alone(Err(SlurmError::Unreachable { program: "sbatch", words })).is_err());
     }
 
     #[test]

@@ -212,7 +212,7 @@ impl Work<'_> {
                 self.let_go(number, job)?;
             }
         }
-        let ends = self.request.upkeep.ends_with_something();
+        let ends = self.request.ends_with_a_job();
         // One that was killed may have submitted all arrays, and not yet what concludes.
         let news = self.report.submitted.iter().any(|one| one.kind == Kind::Runs);
         if left == 0 && ends && (news || !self.concludes) && !self.live.is_empty() {
@@ -332,7 +332,7 @@ pub fn all_words(request: &Request, sweep: &str, first: u32) -> Vec<(u32, Kind, 
         live.push(Live { array: u64::from(number), share, after });
         left -= tasks;
     }
-    if request.upkeep.ends_with_something() {
+    if request.ends_with_a_job() {
         let waits: Vec<String> = live.iter().map(|one| format!("ARRAY{}", one.array)).collect();
         add(Kind::Report, 1, None, None, &waits);
     }
