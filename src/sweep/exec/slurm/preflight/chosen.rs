@@ -12,10 +12,9 @@ pub fn may_have(node: &Node, settings: &SlurmSettings) -> Option<bool> {
         given("exclude").map_or(Some(true), |list| is_named(node, list).map(|named| !named)),
     ];
     if all.contains(&Some(false)) {
-        Some(false)
-    } else {
-        all.into_iter().collect::<Option<Vec<_>>>().map(|_| true)
+        return Some(false);
     }
+    (!all.contains(&None)).then_some(true)
 }
 
 /// Whether it has all of these features, joined by `&`: other operators are not read.
