@@ -3,7 +3,7 @@ use std::collections::HashSet;
 
 use anyhow::Result;
 use clap_complete::engine::ArgValueCandidates;
-use dlgrid_sweep::exec::slurm::again::{self, Again, Choice};
+use dlgrid_sweep::exec::slurm::again::{self, Again, Choice, Raise};
 use dlgrid_sweep::exec::slurm::bad_nodes::{BadNode, bad_nodes};
 use dlgrid_sweep::exec::slurm::preflight::most;
 use dlgrid_sweep::exec::slurm::request::Request;
@@ -107,11 +107,12 @@ pub fn run(args: &Args) -> Result<u8> {
     let wishes: Vec<Wish> = again
         .groups
         .into_iter()
-        .map(|(more, slices)| Wish {
+        .map(|(Raise { more, kept }, slices)| Wish {
             slices,
             again: choice.policy(),
             only: args.only.clone(),
             more,
+            kept,
             exclude: bad.iter().map(|bad| bad.node.clone()).collect(),
         })
         .collect();
@@ -143,7 +144,7 @@ pub fn only(sweep: &Sweep, text: Option<&str>) -> Result<Option<Condition>> {
 }
 
 fn tell(again: &Again, rules: &RetryRules) {
-    for (more, slices) in &again.groups {
+    for (Raise { more, .. }, slices) in &again.groups {
         let slices = plural(slices.len() as u64, "slice");
         if let Some(mib) = more.memory_mib {
             talk(&format!("{slices} with {mib} MiB of memory (x{})\n", rules.memory));

@@ -48,6 +48,8 @@ pub struct Wish {
     pub only: Option<String>,
     /// What tasks get more than before.
     pub more: More,
+    /// What of that they had before: they have it also where Slurm refuses more.
+    pub kept: More,
     /// Nodes to keep away from.
     pub exclude: Vec<String>,
 }
@@ -128,8 +130,10 @@ pub fn submit(
         let draft = |wish: &Wish| draft.request(wish, measured(&results));
         requests.push(tried::request(found, wish, &draft)?);
     }
-    if let Some(request) = requests.first() {
-        tried::light(found, request)?;
+    if let Some(request) = requests.first()
+        && !tried::light(found, request)?
+    {
+        requests.iter_mut().for_each(Request::go_alone);
     }
     fs::create_dirs(&dir.logs())?;
     for request in &mut requests {
@@ -257,6 +261,7 @@ impl Draft<'_> {
             only: wish.only.clone(),
             canary: settings.canary || self.upkeep.sanity,
             top_up: site.limits.jobs_may_submit,
+            alone: false,
             upkeep: self.upkeep.clone(),
             // Without what this wish adds: the next one starts from what was asked for at first.
             settings: self.place.settings.clone(),
@@ -299,7 +304,7 @@ impl Draft<'_> {
 }
 
 /// The settings of a sweep with what a wish adds to them.
-fn with_more(settings: &SlurmSettings, wish: &Wish) -> SlurmSettings {
+pub fn with_more(settings: &SlurmSettings, wish: &Wish) -> SlurmSettings {
     let mut given = settings.given.clone();
     if let Some(mib) = wish.more.memory_mib {
         extra::leave_memory_out(&mut given);

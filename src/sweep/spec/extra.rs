@@ -35,8 +35,23 @@ const OURS: &[&str] = &[
 ];
 const OURS_SHORT: &str = "aJHoeWiNntQMdb";
 
-/// Options with a key that `dlgrid retry` changes: what stands in `extra` comes last and would win.
+/// Options with a key that dlgrid reads or changes: what stands in `extra` comes last and would win.
 const KEYED: &[(&str, Option<char>, &str)] = &[
+    (
+        "--account",
+        Some('A'),
+        "it has a key: `slurm.account: lab`, which is looked at before anything is submitted",
+    ),
+    (
+        "--partition",
+        Some('p'),
+        "it has a key: `slurm.partition: gpu`, whose limits are looked at before anything is submitted",
+    ),
+    (
+        "--qos",
+        Some('q'),
+        "it has a key: `slurm.qos: long`, which is heeded where limits are looked at",
+    ),
     ("--mem", None, "it has a key: `slurm.memory: 16G`, which `dlgrid retry` can raise"),
     (
         "--exclude",
@@ -136,6 +151,13 @@ mod tests {
             ("--exclud=n1", false, Some("`slurm.exclude: n3`")),
             ("-xn1", false, Some("`slurm.exclude: n3`")),
             ("--exclusive", false, None),
+            ("--qos=long", false, Some("`slurm.qos: long`")),
+            ("-qlong", false, Some("`slurm.qos: long`")),
+            ("--part=gpu", false, Some("`slurm.partition: gpu`")),
+            ("-p gpu", false, Some("`slurm.partition: gpu`")),
+            ("-Alab", false, Some("`slurm.account: lab`")),
+            ("--acctg-freq=30", false, None),
+            ("--power=level", false, None),
             ("--mem-bind=local", true, None),
             ("--mem-per-cpu=4G", false, None),
             ("--mem-per-cpu=4G", true, Some("`memory: null`")),

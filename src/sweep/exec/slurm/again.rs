@@ -76,11 +76,20 @@ pub struct More {
     pub seconds: Option<u64>,
 }
 
+/// What slices get more than is usual.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Raise {
+    /// All of it.
+    pub more: More,
+    /// What of it they had the last time: Slurm took tasks with that.
+    pub kept: More,
+}
+
 /// What is submitted again.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Again {
     /// Slices by what more they get.
-    pub groups: BTreeMap<More, Vec<u32>>,
+    pub groups: BTreeMap<Raise, Vec<u32>>,
     /// Slices that get no more although they ran out of something: more was asked for as often as
     /// the rules allow, what they had is not known, or the partition has no more.
     pub not_raised: Vec<u32>,
@@ -116,11 +125,15 @@ pub fn again(
         if lacks {
             again.not_raised.push(known.slice);
         }
-        let more = More {
-            memory_mib: raised.memory_mib.or(kept(had.memory_mib, usual.memory_mib, memory)),
-            seconds: raised.seconds.or(kept(had.seconds, usual.seconds, time)),
+        let kept = More {
+            memory_mib: kept(had.memory_mib, usual.memory_mib, memory),
+            seconds: kept(had.seconds, usual.seconds, time),
         };
-        again.groups.entry(more).or_default().push(known.slice);
+        let more = More {
+            memory_mib: raised.memory_mib.or(kept.memory_mib),
+            seconds: raised.seconds.or(kept.seconds),
+        };
+        again.groups.entry(Raise { more, kept }).or_default().push(known.slice);
     }
     again
 }
@@ -177,7 +190,7 @@ mod tests {
             let known = Known { granted: more, tried: (tried, 0), ..known(0, 1, 0, cause) };
             let again =
                 again(&[known], Choice::default().or_all(), &rules, &usual(), More::default());
-            let group = again.groups.first_key_value().map(|(more, _)| *more).expect("one");
+            let group = again.groups.first_key_value().map(|(raise, _)| raise.more).expect("one");
             (group.memory_mib, group.seconds, again.not_raised.len())
         };
         assert_eq!(after(Some(Cause::Memory), 3), (Some(9216), None, 1));
@@ -194,7 +207,22 @@ mod tests {
             let (choice, rules) = (Choice::default().or_all(), RetryRules::default());
             let again = again(&[known], choice, &rules, &Granted::default(), More::default());
             let more = More { memory_mib: kept, seconds: None };
-            assert_eq!(again.groups.keys().collect::<Vec<_>>(), [&more]);
+            assert_eq!(again.groups.keys().collect::<Vec<_>>(), [&Raise { more, kept: more }]);
+        }
+    }
+
+    #[test]
+    fn what_was_raised_before_is_told_from_what_is_raised_now() {
+        let granted = Granted { memory_mib: Some(9216), seconds: Some(600), ..Granted::default() };
+        let (choice, rules) = (Choice::default().or_all(), RetryRules::default());
+        for (cause, tried, memory_mib, seconds) in
+            [(Cause::Memory, (2, 0), 13_824, None), (Cause::Time, (1, 1), 9216, Some(1200))]
+        {
+            let known = Known { granted, tried, ..known(0, 1, 0, Some(cause)) };
+            let again = again(&[known], choice, &rules, &usual(), More::default());
+            let kept = More { memory_mib: Some(9216), seconds: None };
+            let raise = Raise { more: More { memory_mib: Some(memory_mib), seconds }, kept };
+            assert_eq!(again.groups.keys().collect::<Vec<_>>(), [&raise]);
         }
     }
 
@@ -215,7 +243,9 @@ mod tests {
         let mut out: Vec<String> = again
             .groups
             .iter()
-            .map(|(more, slices)| format!("{:?} {:?}: {slices:?}", more.memory_mib, more.seconds))
+            .map(|(Raise { more, .. }, slices)| {
+                format!("{:?} {:?}: {slices:?}", more.memory_mib, more.seconds)
+            })
             .collect();
         out.push(format!("not raised {:?}", again.not_raised));
         out.join("; ")
@@ -255,7 +285,8 @@ mod tests {
         let told = |most: More| {
             let again =
                 again(&all(), Choice::default().or_all(), &RetryRules::default(), &usual(), most);
-            let more: Vec<_> = again.groups.keys().map(|m| (m.memory_mib, m.seconds)).collect();
+            let told = |raise: &Raise| (raise.more.memory_mib, raise.more.seconds);
+            let more: Vec<_> = again.groups.keys().map(told).collect();
             (more, again.not_raised)
         };
         let few = More { memory_mib: Some(5000), seconds: Some(600) };

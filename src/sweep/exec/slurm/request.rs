@@ -51,6 +51,9 @@ pub struct Request {
     pub canary: bool,
     /// Whether a job submits what did not fit.
     pub top_up: bool,
+    /// Whether Slurm takes no small jobs beside the arrays: the task that ends last concludes the sweep.
+    #[serde(default)]
+    pub alone: bool,
     /// What was asked of Slurm, site and spec together, without what a retry adds.
     pub settings: SlurmSettings,
     /// What is to happen around the sweep.
@@ -58,6 +61,17 @@ pub struct Request {
 }
 
 impl Request {
+    /// Does without small jobs beside the arrays.
+    pub const fn go_alone(&mut self) {
+        (self.alone, self.top_up) = (true, false);
+    }
+
+    /// Whether a small job concludes the sweep.
+    #[must_use]
+    pub const fn ends_with_a_job(&self) -> bool {
+        self.upkeep.ends_with_something() && !self.alone
+    }
+
     /// Writes it down under the next free number, which it then has.
     ///
     /// # Errors
@@ -185,6 +199,7 @@ pub(crate) mod tests {
             only: None,
             canary: false,
             top_up: true,
+            alone: false,
             settings: SlurmSettings::default(),
             upkeep: Upkeep::default(),
         }
@@ -202,6 +217,20 @@ pub(crate) mod tests {
         assert_eq!((first.number, second.number), (1, 2));
         assert_eq!(Request::read(&dir, 1).expect("readable"), first);
         assert_eq!(Request::last(&dir).expect("readable"), Some(second));
+    }
+
+    #[test]
+    fn what_goes_alone_has_no_small_jobs() {
+        let upkeep = Upkeep { report: true, ..Upkeep::default() };
+        let mut request = Request { upkeep, ..request(3, 2) };
+        let kinds = |request: &Request| {
+            let all = super::super::submit::all_words(request, "s", 1);
+            all.into_iter().map(|(_, kind, _)| kind).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds(&request), [Kind::Runs, Kind::Runs, Kind::Report]);
+        request.go_alone();
+        assert_eq!(kinds(&request), [Kind::Runs, Kind::Runs]);
+        assert!(!request.top_up);
     }
 
     #[test]

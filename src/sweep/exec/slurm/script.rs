@@ -236,7 +236,7 @@ mod tests {
             ("time", "1h30m"),
             ("gpus", "a100:1"),
             ("memory", "16G"),
-            ("extra", "--mail-type=END\u{1f}-p n3"),
+            ("extra", "--mail-type=END\u{1f}-C ib"),
         ]);
         let words = options(&chosen, &Limits::default(), Path::new("/a b/%A's")).expect("options");
         insta::assert_snapshot!(words.join("\n"), @r"
@@ -253,7 +253,7 @@ mod tests {
         --mem=16G
         --partition=gpu; rm -rf /
         --mail-type=END
-        -p n3
+        -C ib
         ");
     }
 

@@ -13,10 +13,9 @@ use super::call::Slurm;
 use super::error::SlurmError;
 use super::lanes::{self, Live};
 use super::ledger::{self, Entry, Intent, Kind, LEDGER_SCHEMA, Ledger, token};
-use super::preflight::accounts;
+use super::ranges;
 use super::request::{Call, Request};
 use super::settle::{settle, when_ended};
-use super::{ranges, state};
 use crate::exec::claim::Claim;
 use crate::mutant::{self, Mutant};
 use crate::orders;
@@ -25,6 +24,7 @@ use crate::store::layout::SweepDir;
 
 mod asked;
 mod errand;
+mod room;
 
 /// An array that was submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,40 +201,11 @@ impl Work<'_> {
                         continue;
                     }
                     let room = if first { self.room()? } else { None };
-                    size = room.filter(|room| *room < tasks).unwrap_or(tasks / 2).max(1);
+                    size = room::smaller(tasks, room);
                 }
             }
         }
         self.finish(top_up)
-    }
-
-    /// How many more tasks accounting allows this user, where it says so: halving finds it, too,
-    /// and asks sbatch more often.
-    fn room(&self) -> Result<Option<usize>, SlurmError> {
-        let account = self.request.settings.given.get("account").map(String::as_str);
-        let Some(all) = self.slurm.associations() else { return Ok(None) };
-        let most = accounts::most_jobs(&all, account);
-        let Some(most) = most.and_then(|n| usize::try_from(n).ok()) else { return Ok(None) };
-        let queued: usize = self
-            .slurm
-            .queue()?
-            .iter()
-            .filter(|row| state::is_alive(&row.state))
-            .map(|row| ranges::read(&row.tasks).map_or(1, |tasks| tasks.len()))
-            .sum();
-        Ok(Some(most.saturating_sub(queued)))
-    }
-
-    /// Whether all that its user has in the queue are jobs that add to it: when such a one starts
-    /// there is no more room than now.
-    fn nothing_makes_room(&self) -> Result<bool, SlurmError> {
-        let ledger = Ledger::read(self.dir)?;
-        let adds = |name: &str| {
-            let is_it = |e: &Entry| e.intent.kind == Kind::TopUp && e.intent.token == name;
-            ledger.entries.iter().any(is_it)
-        };
-        let rows = self.slurm.queue()?;
-        Ok(rows.iter().filter(|row| state::is_alive(&row.state)).all(|row| adds(&row.name)))
     }
 
     /// Takes a job that trains nothing out of the queue again.
@@ -268,7 +239,7 @@ impl Work<'_> {
                 self.let_go(number, job)?;
             }
         }
-        let ends = self.request.upkeep.ends_with_something();
+        let ends = self.request.ends_with_a_job();
         // One that was killed may have submitted all arrays, and not yet what concludes.
         let news = self.report.submitted.iter().any(|one| one.kind == Kind::Runs);
         if left == 0 && ends && (news || !self.concludes) && !self.live.is_empty() {
@@ -388,7 +359,7 @@ pub fn all_words(request: &Request, sweep: &str, first: u32) -> Vec<(u32, Kind, 
         live.push(Live { array: u64::from(number), share, after });
         left -= tasks;
     }
-    if request.upkeep.ends_with_something() {
+    if request.ends_with_a_job() {
         let waits: Vec<String> = live.iter().map(|one| format!("ARRAY{}", one.array)).collect();
         add(Kind::Report, 1, None, None, &waits);
     }

@@ -67,24 +67,40 @@ fn of_account<'a>(
     all.iter().filter(move |one| account.is_none_or(|name| one.account.eq_ignore_ascii_case(name)))
 }
 
-/// Jobs that a user may have in the queue by this account, or by any where none is named.
+/// Jobs that a user may have in the queue who submits some with these settings, at most; nothing
+/// where one of the associations under which they may fall has no limit, or there is none.
 #[must_use]
-pub fn most_jobs(all: &[Association], account: Option<&str>) -> Option<u64> {
-    of_account(all, account).filter_map(|one| one.max_submit).min()
+pub fn most_jobs(all: &[Association], settings: &SlurmSettings) -> Option<u64> {
+    most(all, settings, |one| one.max_submit)
 }
 
 /// Longest that a job with these settings may take by what accounting says, in seconds; nothing
 /// where one of the associations under which it may fall has no limit, or there is none.
 #[must_use]
 pub fn most_seconds(all: &[Association], settings: &SlurmSettings) -> Option<u64> {
+    most(all, settings, |one| one.max_seconds)
+}
+
+/// The largest limit of those under which a job with these settings may fall.
+fn most(
+    all: &[Association],
+    settings: &SlurmSettings,
+    limit: fn(&Association) -> Option<u64>,
+) -> Option<u64> {
     let asked = |key: &str| settings.given.get(key).map(String::as_str);
     let goes_to = |one: &&Association| {
         let partitions = one.partition.as_deref().zip(asked("partition"));
         partitions.is_none_or(|(own, asked)| asked.split(',').any(|name| name == own))
     };
     let limits: Option<Vec<u64>> =
-        of_account(all, asked("account")).filter(goes_to).map(|one| one.max_seconds).collect();
+        of_account(all, asked("account")).filter(goes_to).map(limit).collect();
     limits?.into_iter().max()
+}
+
+/// Whether no association has another quality of service than the one that Slurm makes by itself.
+#[must_use]
+pub fn has_only_the_usual_qos(all: &[Association]) -> bool {
+    all.iter().flat_map(|one| &one.qos).all(|name| name == "normal")
 }
 
 /// A time that accounting does not allow: such a job waits for ever, unless its quality of service
@@ -158,14 +174,22 @@ mod tests {
 
     #[test]
     fn limits_are_those_of_the_account_in_whatever_case() {
-        let all = associations(TEXT);
-        for (account, jobs) in [
-            (Some("LAB"), Some(50)),
-            (Some("course"), None),
-            (Some("other"), None),
-            (None, Some(50)),
+        const TWO: &str = "lab||normal|10||\ncourse||normal|1000||\n";
+        for (text, account, partition, jobs) in [
+            (TEXT, Some("LAB"), None, Some(500)),
+            (TEXT, Some("lab"), Some("cpu"), Some(500)),
+            (TEXT, Some("course"), None, None),
+            (TEXT, Some("other"), None, None),
+            (TEXT, None, None, None),
+            (TWO, None, None, Some(1000)),
+            (TWO, Some("lab"), None, Some(10)),
+            ("lab|gpu|normal|10||\nlab|cpu|normal|100||\n", Some("lab"), Some("gpu"), Some(10)),
         ] {
-            assert_eq!(most_jobs(&all, account), jobs, "{account:?}");
+            let given = [("account", account), ("partition", partition)];
+            let given = given.iter().filter_map(|(k, v)| Some(((*k).to_owned(), (*v)?.to_owned())));
+            let settings = SlurmSettings::of(given.collect(), Default::default());
+            let all = associations(text);
+            assert_eq!(most_jobs(&all, &settings), jobs, "{account:?} {partition:?}");
         }
     }
 

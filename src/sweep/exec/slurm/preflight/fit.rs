@@ -3,10 +3,12 @@
 use super::super::error::SlurmError;
 use super::super::gres::{self, Gres};
 use super::super::nodes::{self, Node};
+use super::chosen::may_have;
 use crate::spec::slurm::memory_mib;
 use crate::spec::{Ranks, SlurmSettings};
 
 /// What a task asks of one node.
+#[derive(Clone)]
 struct Need {
     cpus: u64,
     memory: u64,
@@ -54,14 +56,26 @@ pub fn most_memory(all: &[&Node], settings: &SlurmSettings) -> Option<u64> {
         .or_else(|| most(&|_| true))
 }
 
-/// Whether there are nodes that have what a task asks for, and all of these are away.
-pub fn is_away(all: &[&Node], settings: &SlurmSettings) -> bool {
-    first_away(all, settings).is_some()
+/// Whether there may be nodes that a task could have, and all of these be away: one that is up is none
+/// of them for sure.
+pub fn may_be_away(all: &[&Node], settings: &SlurmSettings) -> bool {
+    let is_one = |node: &Node| may_have(node, settings) == Some(true);
+    let mut fitting = fitting(all, settings);
+    fitting.clone().any(Node::is_away) && fitting.all(|node| node.is_away() || !is_one(node))
+}
+
+/// Those that have what a task asks for, and that it may have as far as that can be told.
+fn fitting<'a, 'n>(
+    all: &'a [&'n Node],
+    settings: &'a SlurmSettings,
+) -> impl Iterator<Item = &'n Node> + Clone + use<'a, 'n> {
+    let need = Need::of(settings);
+    let is_one = move |node: &&Node| need.fits(node) && may_have(node, settings) != Some(false);
+    all.iter().copied().filter(is_one)
 }
 
 fn first_away<'n>(all: &[&'n Node], settings: &SlurmSettings) -> Option<&'n Node> {
-    let need = Need::of(settings);
-    let mut fitting = all.iter().copied().filter(|node| need.fits(node));
+    let mut fitting = fitting(all, settings);
     let first = fitting.next()?;
     (first.is_away() && fitting.all(Node::is_away)).then_some(first)
 }

@@ -30,11 +30,10 @@ impl Work<'_> {
                     self.limit = Some(words);
                     return Ok(None);
                 }
-                Err(SlurmError::Refused { words, .. }) if kind != Kind::Canary => {
-                    (self.say)(&refused(kind, &words));
+                Err(error) => {
+                    (self.say)(&goes_without(kind, error)?);
                     return Ok(None);
                 }
-                Err(error) => return Err(error),
             }
             self.decide()?;
             let fate = ledger::read_fate(self.dir, number)?;
@@ -46,12 +45,45 @@ impl Work<'_> {
     }
 }
 
+/// What to say where Slurm refuses such a job and the sweep does without; the error where it can't, or
+/// where it is another: a queue that can't be asked says nothing of the job.
+fn goes_without(kind: Kind, error: SlurmError) -> Result<String, SlurmError> {
+    match error {
+        SlurmError::Refused { program: "sbatch", words } if kind != Kind::Canary => {
+            Ok(refused(kind, &words))
+        }
+        error => Err(error),
+    }
+}
+
 /// What it means that Slurm takes no such job.
 fn refused(kind: Kind, words: &str) -> String {
-    let then =
-        if kind == Kind::TopUp { "adds the rest" } else { "concludes the sweep, once it is over" };
-    format!(
-        "warning: Slurm takes no {} job (sbatch says: {words}): `dlgrid submit` again {then}; {LIGHT}",
-        kind.word()
-    )
+    let then = if kind == Kind::TopUp {
+        "`dlgrid submit` again adds the rest"
+    } else {
+        "the task that ends last concludes the sweep"
+    };
+    format!("warning: Slurm takes no {} job (sbatch says: {words}): {then}; {LIGHT}", kind.word())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_sbatch_refuses_is_done_without() {
+        for (kind, program, told) in [
+            (Kind::TopUp, "sbatch", Some("`dlgrid submit` again adds the rest")),
+            (Kind::Report, "sbatch", Some("the task that ends last concludes the sweep")),
+            (Kind::Canary, "sbatch", None),
+            (Kind::Report, "squeue", None),
+            (Kind::TopUp, "scontrol", None),
+        ] {
+            let error = SlurmError::Refused { program, words: "no".into() };
+            let said = goes_without(kind, error).ok();
+            assert_eq!(said.is_some(), told.is_some(), "{kind:?} {program}");
+            let is_told = |said: String| told.is_some_and(|told| said.contains(told));
+            assert!(said.is_none_or(is_told), "{kind:?}");
+        }
+    }
 }
