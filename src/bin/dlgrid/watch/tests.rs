@@ -84,6 +84,7 @@ fn status() -> Status {
         pauses: vec![],
         short: Short::default(),
         on_slurm: true,
+        is_at_work: true,
         last_lines: vec![],
         bad_nodes: vec![],
         notes: vec![],
