@@ -112,11 +112,14 @@ fn show(
 
 /// Leaves the terminal as it was, stops, and draws anew once it goes on.
 fn pause(terminal: &mut ratatui::DefaultTerminal) -> Result<()> {
+    // Restoring alone leaves the cursor hidden.
+    terminal.show_cursor().context("cannot draw")?;
     ratatui::restore();
     signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)
         .context("cannot stop")?;
+    // A new one knows of nothing drawn, so that all of it is.
     *terminal = ratatui::try_init().context("cannot draw on this terminal")?;
-    terminal.clear().context("cannot draw")
+    Ok(())
 }
 
 /// The size of the terminal, where it is not the one that the model knows: of two resizes at once the
