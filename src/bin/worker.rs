@@ -91,6 +91,7 @@ fn about() -> u8 {
             "libtorch": dlgrid_train::LIBTORCH,
             "cuda": devices > 0,
             "cuda_devices": devices,
+            "cuda_half": device::cuda_half().word(),
             "ranks": dlgrid_train::ranks::file().is_file(),
             "no_ranks": dlgrid_train::ranks::check().err().map(|error| error.to_string()),
         })

@@ -2,7 +2,7 @@
 use crate::cohort::{self, Survey};
 use crate::pack::Cut;
 use crate::recipe::Work;
-use crate::space::Base;
+use crate::space::{Base, Space};
 use crate::spec::Spec;
 pub use crate::store::manifest::SliceSpan;
 
@@ -136,10 +136,7 @@ pub fn plan(spec: &Spec, cut: &Cut) -> Plan {
         .filter_map(|point| spec.space.values(*point))
         .map(|values| spec.space.paths().iter().cloned().zip(values).collect())
         .collect();
-    let epochs = first.first().and_then(|p| spec.space.work(*p)).map_or(1, |work| match work {
-        Work::Train(settings) => settings.at("epochs").as_i64().map_or(1, i64::unsigned_abs),
-        Work::Command(_) => 10,
-    });
+    let epochs = mean_epochs(&spec.space, &first);
     Plan {
         name: spec.name.clone(),
         trials,
@@ -150,7 +147,8 @@ pub fn plan(spec: &Spec, cut: &Cut) -> Plan {
         runs_per_slice: per_slice.min(runs),
         shape: spec.space.shape(),
         first: points,
-        bytes: runs.saturating_mul(BYTES_PER_END + epochs * BYTES_PER_EPOCH),
+        bytes: runs
+            .saturating_mul(BYTES_PER_END.saturating_add(epochs.saturating_mul(BYTES_PER_EPOCH))),
         files,
         fused: cohort::survey(spec, per_slice, cut.on_gpu(spec)),
         slurm: spec
@@ -165,6 +163,41 @@ pub fn plan(spec: &Spec, cut: &Cut) -> Plan {
         },
         place,
     }
+}
+
+/// Points at most whose epochs are looked at.
+const LOOKED_AT: u64 = 1000;
+
+/// Epochs of a run on the mean, rounded up: over all points, or over some that lie everywhere; over
+/// `first` where none of those is a point.
+fn mean_epochs(space: &Space, first: &[u64]) -> u64 {
+    let numbers = space.points();
+    // The golden ratio spreads them; with no divisor in common each value of an axis has its share.
+    let mut step = (u128::from(numbers) * 618 / 1000).max(1);
+    while gcd(step, u128::from(numbers)) > 1 {
+        step += 1;
+    }
+    let place = |n: u64| u128::from(n) * step % u128::from(numbers);
+    let spread = (0..numbers.min(LOOKED_AT)).filter_map(|n| u64::try_from(place(n)).ok());
+    let epochs_at = |point: u64| {
+        Some(match space.work(point)? {
+            Work::Train(settings) => settings.at("epochs").as_i64().map_or(1, i64::unsigned_abs),
+            Work::Command(_) => 10,
+        })
+    };
+    let mut epochs: Vec<u64> = spread.filter_map(epochs_at).collect();
+    if epochs.is_empty() {
+        epochs = first.iter().filter_map(|point| epochs_at(*point)).collect();
+    }
+    let sum = epochs.iter().fold(0_u64, |sum, n| sum.saturating_add(*n));
+    sum.div_ceil(epochs.len().max(1) as u64).max(1)
+}
+
+const fn gcd(mut a: u128, mut b: u128) -> u128 {
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    a
 }
 
 #[cfg(test)]
@@ -221,5 +254,32 @@ mod tests {
         let plan = plan(&spec, &Cut::Slots(4));
         assert_eq!((plan.trials, plan.runs, plan.slices), (1_000_000, 10_000_000, 32));
         assert_eq!(plan.first.len(), 5);
+    }
+
+    #[test]
+    fn what_it_takes_does_not_depend_on_the_order_of_values() {
+        let bytes = |parameters: &str| {
+            let spec = spec(&format!(
+                "train: {{data: {{set: mnist}}}}\nobjective: {{minimize: valid/loss}}\n\
+                 parameters: {parameters}\n"
+            ));
+            plan(&spec, &Cut::Slots(4)).bytes
+        };
+        let run = BYTES_PER_END + BYTES_PER_EPOCH * 501;
+        for (a, b, trials) in [
+            ("{epochs: [1, 1000]}", "{epochs: [1000, 1]}", 2),
+            // More than are looked at; what varies fastest is what a step of two would pass over.
+            (
+                "{optimizer.lr: {from: 0.001, to: 0.01, steps: 1500}, epochs: [1, 1000]}",
+                "{epochs: [1000, 1], optimizer.lr: {from: 0.001, to: 0.01, steps: 1500}}",
+                3000,
+            ),
+        ] {
+            for bytes in [bytes(a), bytes(b)] {
+                let exact = trials * run;
+                let off = if trials > LOOKED_AT { exact / 200 } else { 0 };
+                assert!(bytes.abs_diff(exact) <= off, "{bytes} {exact} {a}");
+            }
+        }
     }
 }

@@ -98,11 +98,60 @@ pub fn is_bound() -> bool {
     cuda().is_bound
 }
 
+/// What became of libtorch's CUDA half.
+#[must_use]
+pub fn cuda_half() -> CudaHalf {
+    cuda().half
+}
+
 /// What libtorch can do on GPUs.
 #[derive(Debug)]
 struct Found {
     devices: usize,
     is_bound: bool,
+    half: CudaHalf,
+}
+
+/// libtorch's CUDA half, `libtorch_cuda.so`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CudaHalf {
+    /// It was not looked for: no driver is there, or no GPU shall be seen.
+    NotTried,
+    /// It is not there: this libtorch is for the CPU.
+    Absent,
+    /// It is there and can't be loaded.
+    Broken,
+    /// It is loaded.
+    Loaded,
+}
+
+impl CudaHalf {
+    const FILE: &str = "libtorch_cuda.so";
+
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::NotTried => "not_tried",
+            Self::Absent => "absent",
+            Self::Broken => "broken",
+            Self::Loaded => "loaded",
+        }
+    }
+
+    fn load() -> Self {
+        match raw::load_for_good(Self::FILE) {
+            Ok(()) => Self::Loaded,
+            Err(said) => Self::after(&said),
+        }
+    }
+
+    /// What the loader's words mean: they begin with the file that it did not find, which may be one
+    /// that the half needs.
+    fn after(said: &str) -> Self {
+        let is_lacking = said.contains(": No such file or directory");
+        if said.starts_with(Self::FILE) && is_lacking { Self::Absent } else { Self::Broken }
+    }
 }
 
 /// libtorch's CUDA half is loaded here, before libtorch is asked for the first time (asked without,
@@ -110,12 +159,13 @@ struct Found {
 fn cuda() -> &'static Found {
     static FOUND: std::sync::OnceLock<Found> = std::sync::OnceLock::new();
     FOUND.get_or_init(|| {
-        if !(driver() && raw::load_for_good("libtorch_cuda.so") && Cuda::is_available()) {
-            return Found { devices: 0, is_bound: true };
+        let half = if driver() { CudaHalf::load() } else { CudaHalf::NotTried };
+        if half != CudaHalf::Loaded || !Cuda::is_available() {
+            return Found { devices: 0, is_bound: true, half };
         }
         let devices = usize::try_from(Cuda::device_count()).unwrap_or(0);
         let tf32 = std::env::var("NVIDIA_TF32_OVERRIDE").ok();
-        Found { devices, is_bound: raw::bind_cudnn(allows_tf32(tf32.as_deref())) }
+        Found { devices, is_bound: raw::bind_cudnn(allows_tf32(tf32.as_deref())), half }
     })
 }
 
@@ -174,6 +224,20 @@ mod tests {
         {
             assert_eq!(allows_tf32(value), expected, "{value:?}");
         }
+    }
+
+    #[test]
+    fn the_loaders_words_tell_a_half_that_is_not_there_from_one_that_lacks_something() {
+        let lacks = "cannot open shared object file: No such file or directory";
+        for (said, half) in [
+            (format!("libtorch_cuda.so: {lacks}"), CudaHalf::Absent),
+            (format!("libcudart.so.12: {lacks}"), CudaHalf::Broken),
+            ("/t/libtorch_cuda.so: undefined symbol: ncclCommInit".into(), CudaHalf::Broken),
+        ] {
+            assert_eq!(CudaHalf::after(&said), half, "{said}");
+        }
+        let said = raw::load_for_good("libtorch_none.so").expect_err("it is nowhere");
+        assert_eq!(said, format!("libtorch_none.so: {lacks}"));
     }
 
     #[test]

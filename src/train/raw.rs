@@ -31,6 +31,17 @@ pub fn floats_mut(tensor: &mut Tensor) -> &mut [f32] {
     unsafe { std::slice::from_raw_parts_mut(data.cast(), len) }
 }
 
+/// The numbers of a CPU tensor in double precision.
+///
+/// # Panics
+/// If the tensor is not contiguous `f64` in the CPU's memory: a bug of the caller.
+#[must_use]
+pub fn doubles(tensor: &Tensor) -> &[f64] {
+    let (data, len) = parts(tensor, Kind::Double);
+    // SAFETY: as in `floats`.
+    unsafe { std::slice::from_raw_parts(data.cast(), len) }
+}
+
 /// The bytes of a CPU tensor.
 ///
 /// # Panics
@@ -93,14 +104,16 @@ fn avx2<R>(kernel: impl FnOnce() -> R) -> R {
 }
 
 /// Loads a library of libtorch's into the process for good, its symbols visible to all.
-/// Whether it could.
-pub fn load_for_good(name: &str) -> bool {
+///
+/// # Errors
+/// In the loader's words, where it can't: they name the file that is not there.
+pub fn load_for_good(name: &str) -> Result<(), String> {
     use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
     // SAFETY: runs the library's initialisers; it is libtorch's own, found by the same search
     // path as the libtorch this program is linked to.
     let library = unsafe { Library::open(Some(name), RTLD_NOW | RTLD_GLOBAL) };
     // Closing it would pull registered operators from under libtorch.
-    library.map(std::mem::forget).is_ok()
+    library.map(std::mem::forget).map_err(|error| error.to_string())
 }
 
 /// Has cuDNN take only algorithms that sum in one order always, and multiply single precision as

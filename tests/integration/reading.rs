@@ -150,6 +150,9 @@ fn what_init_writes_is_right_and_is_never_overwritten() {
         here.run(["check", file]).code(0);
         assert_eq!(here.command(&args).status().unwrap().code(), Some(2));
     }
+    here.run(["init", "my sweep.yaml"]).code(0);
+    here.run(["check", "my sweep.yaml"]).code(0);
+    here.run(["init", "-"]).code(2).says("name one: `dlgrid init sweep.yaml`");
 }
 
 #[test]

@@ -128,6 +128,11 @@ fn some(cells: u16) -> std::num::NonZero<u16> {
     std::num::NonZero::new(cells).unwrap()
 }
 
+#[cfg(feature = "tui")]
+fn kill(signal: &str, pid: &str) {
+    assert!(Command::new("kill").args([signal, pid]).status().unwrap().success());
+}
+
 /// The process of the live view.
 #[cfg(feature = "tui")]
 fn pid(here: &Sandbox) -> String {
@@ -191,13 +196,41 @@ fn a_signal_ends_the_live_view_and_not_the_sweep() {
     here.write("toy.yaml", script(2, &format!("sleep 5; {REPORT}")));
     let mut worker = here.start(["submit", "toy.yaml", "--slots", "1"]);
     here.wait("the sweep", || here.count("start") > 0);
-    let mut screen = Screen::new(&here);
-    screen.wait(&here, "on this machine");
-    assert!(Command::new("kill").args(["-TERM", &pid(&here)]).status().unwrap().success());
-    let (code, after) = screen.ends(&here);
-    assert_eq!(code, Some(6));
-    assert!(after.contains("next: dlgrid watch toy"), "{after}");
+    for signal in ["-TERM", "-QUIT"] {
+        let mut screen = Screen::new(&here);
+        screen.wait(&here, "on this machine");
+        kill(signal, &pid(&here));
+        let (code, after) = screen.ends(&here);
+        assert_eq!(code, Some(6), "{signal}");
+        assert!(after.contains("next: dlgrid watch toy"), "{after}");
+    }
     assert!(worker.try_wait().unwrap().is_none(), "the sweep goes on");
     here.run(["cancel", "toy"]).code(0);
     worker.wait().unwrap();
+}
+
+#[test]
+#[cfg(feature = "tui")]
+fn a_live_view_that_was_stopped_is_drawn_anew() {
+    let here = Sandbox::new();
+    slow(&here, 2);
+    here.run(["submit", "toy.yaml", "--slots", "2"]).code(0);
+    let mut screen = Screen::new(&here);
+    screen.wait(&here, "complete");
+    let (watch, script) = (pid(&here), screen.child.id().to_string());
+    kill("-TSTP", &watch);
+    let state = format!("/proc/{watch}/stat");
+    here.wait("its stop", || std::fs::read_to_string(&state).unwrap().contains(") T "));
+    // What a shell prints meanwhile takes the place of all that was drawn.
+    let (rows, columns) = Screen::SIZE;
+    *screen.terminal.lock().unwrap() = vt100::Parser::new(some(rows), some(columns), 0);
+    here.wait("the whole view", || {
+        // `script` stops with what it runs.
+        kill("-CONT", &script);
+        kill("-CONT", &watch);
+        screen.shows().contains("complete")
+    });
+    assert!(screen.terminal.lock().unwrap().screen().alternate_screen());
+    screen.then(&here, "? help", "q");
+    assert_eq!(screen.ends(&here).0, Some(0));
 }

@@ -262,6 +262,7 @@ fn the_worker_says_what_it_is_and_refuses_what_it_has_not() {
         Said::from(Command::new(worker).arg("--about").env_clear().output().unwrap()).code(0);
     let about = about.json();
     assert_eq!(about["libtorch"], "2.11.0");
+    assert!(about["cuda_half"].is_string(), "{about}");
     if about["cuda"] == true {
         eprintln!("skipped: a GPU is here, so asking for one can't fail");
         return;

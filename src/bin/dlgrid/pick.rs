@@ -1,6 +1,6 @@
 //! Which sweep a command is about, and what is known of it.
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use clap::Args;
 use dlgrid_sweep::exec::slurm::call::Slurm;
 use dlgrid_sweep::exec::slurm::ledger::{Ledger, Readable};
 use dlgrid_sweep::exec::slurm::parse::Row;
+use dlgrid_sweep::exec::slurm::request::Request;
 use dlgrid_sweep::exec::slurm::state::Standing;
 use dlgrid_sweep::find::{self, FindError, Found};
 use dlgrid_sweep::judge::{Counts, Liveness, State};
@@ -17,6 +18,7 @@ use dlgrid_sweep::orders::{self, Ordered};
 use dlgrid_sweep::report::around::{self, Note};
 use dlgrid_sweep::report::collect::{Subject, local_liveness};
 use dlgrid_sweep::report::fate::{LazyStarts, Starts};
+use dlgrid_sweep::report::live;
 use dlgrid_sweep::store::layout::SweepDir;
 use dlgrid_sweep::store::merge::Results;
 use dlgrid_sweep::store::{read, tasks};
@@ -145,6 +147,20 @@ impl Picked {
             return Vec::new();
         }
         around::notes(orders, ledger, self.starts.all(), self.standing.as_deref())
+    }
+
+    /// Whether jobs in the queue train runs again that have ended.
+    #[must_use]
+    pub fn tries_again(&self) -> bool {
+        let Some(arrays) = self.standing.as_ref().map(|standing| &standing.arrays) else {
+            return false;
+        };
+        let ledger = &self.submitted.ledger;
+        let numbers: HashSet<u32> = ledger.entries.iter().map(|e| e.intent.request).collect();
+        // What can't be read asks for nothing.
+        let read = |n| Request::read(&self.sweep.dir, n).ok();
+        let requests = numbers.into_iter().filter_map(|n| Some((n, read(n)?))).collect();
+        live::tries_again(&self.sweep, &self.results, ledger, &requests, arrays)
     }
 
     /// Runs not ended that were ordered to be left out, each with its slice.

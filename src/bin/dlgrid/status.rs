@@ -54,7 +54,9 @@ pub fn run(args: StatusArgs) -> Result<u8> {
     let mut status = picked.subject().status(host::now());
     status.notes = picked.notes();
     status.notes.extend(stage::notes(&picked.sweep)?);
-    status.notes.extend(at_work(&picked.sweep.dir)?);
+    let here = at_work(&picked.sweep.dir)?;
+    status.is_at_work = here.is_some() || picked.tries_again();
+    status.notes.extend(here);
     if let Some(cause) = status.causes.first() {
         status.last_lines = last_lines(&picked.sweep, &picked.results, cause.example, LAST_LINES);
     }

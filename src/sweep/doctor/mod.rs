@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::dataset::State;
 use crate::file_system::{FileSystem, Shared};
-use worker::{About, WorkerError};
+use worker::{About, CudaHalf, WorkerError};
 
 /// Free space under which the cache or the current folder is worth a warning, in bytes.
 const LITTLE: u64 = 2_000_000_000;
@@ -116,16 +116,38 @@ fn cuda_line(facts: &Facts) -> Line {
         (true, Ok((_, about))) if about.cuda => {
             line("CUDA", Verdict::Ok, format!("{gpus}, the worker can use them"), None)
         }
-        (true, Ok(_)) => line(
-            "CUDA",
-            Verdict::Warn,
-            format!("{gpus}, but the worker's libtorch is for the CPU"),
-            Some("LIBTORCH=<PyTorch with CUDA>/torch make build"),
-        ),
+        (true, Ok((_, about))) => no_cuda_line(facts.gpus, &gpus, about.cuda_half),
         (true, Err(_)) => {
             line("CUDA", Verdict::Warn, format!("{gpus}, no worker to use them"), None)
         }
     }
+}
+
+/// A driver is there, and the worker can train on none of these GPUs.
+fn no_cuda_line(gpus: usize, shown: &str, half: CudaHalf) -> Line {
+    let (why, mend) = match half {
+        CudaHalf::Absent => (
+            "but the worker's libtorch is for the CPU",
+            "LIBTORCH=<PyTorch with CUDA>/torch make build",
+        ),
+        CudaHalf::Broken => (
+            "but the worker can't load its `libtorch_cuda.so`",
+            "ldd <libtorch>/lib/libtorch_cuda.so   (tells which library it does not find)",
+        ),
+        // Such as a login node.
+        CudaHalf::NotTried | CudaHalf::Loaded if gpus == 0 => {
+            let found = "an NVIDIA driver, but no GPU: sweeps train on the CPU here";
+            return line("CUDA", Verdict::Ok, found, None);
+        }
+        CudaHalf::NotTried => {
+            ("but an empty `CUDA_VISIBLE_DEVICES` hides them", "unset CUDA_VISIBLE_DEVICES")
+        }
+        CudaHalf::Loaded => (
+            "but libtorch can use none: hidden by `CUDA_VISIBLE_DEVICES`, or the driver is too old",
+            "nvidia-smi   (tells the newest CUDA of the driver)",
+        ),
+    };
+    line("CUDA", Verdict::Warn, format!("{shown}, {why}"), Some(mend))
 }
 
 /// Who has no MPI half wants no ranks.

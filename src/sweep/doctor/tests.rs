@@ -12,6 +12,7 @@ fn about(cuda: bool) -> (PathBuf, About) {
         libtorch: "2.11.0".into(),
         cuda,
         cuda_devices: 0,
+        cuda_half: CudaHalf::Loaded,
         ranks: false,
         no_ranks: None,
     };
@@ -108,6 +109,29 @@ fn a_gpu_that_the_worker_cannot_use_is_a_warning() {
     };
     assert_eq!(verdict("CUDA", with(false)), Verdict::Warn);
     assert_eq!(verdict("CUDA", with(true)), Verdict::Ok);
+}
+
+#[test]
+fn why_no_gpu_can_be_used_is_told() {
+    use CudaHalf::{Absent, Broken, Loaded, NotTried};
+    let mut told = String::new();
+    for (gpus, half) in [
+        (2, Absent),
+        (0, Absent),
+        (2, Broken),
+        (1, NotTried),
+        (1, Loaded),
+        (0, NotTried),
+        (0, Loaded),
+    ] {
+        let (path, known) = about(false);
+        let worker = Ok((path, About { cuda_half: half, ..known }));
+        let facts = Facts { driver: true, gpus, worker, ..well() };
+        let text = shown(&facts);
+        let line = text.lines().find(|line| line.contains(" CUDA: ")).expect("a line");
+        told += &format!("{half:?} {line}\n");
+    }
+    insta::assert_snapshot!(told);
 }
 
 #[test]

@@ -27,12 +27,30 @@ pub struct About {
     /// How many GPUs it sees.
     #[serde(default)]
     pub cuda_devices: usize,
+    /// What became of libtorch's half that trains on them.
+    #[serde(default)]
+    pub cuda_half: CudaHalf,
     /// Whether it has the MPI half that ranks need; it may lack MPI itself here.
     #[serde(default)]
     pub ranks: bool,
     /// Why runs can't have ranks here and now, if they can't.
     #[serde(default)]
     pub no_ranks: Option<String>,
+}
+
+/// What became of `libtorch_cuda.so`, the half of libtorch that trains on GPUs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CudaHalf {
+    /// It was not looked for: no driver is there, or an empty `CUDA_VISIBLE_DEVICES` hides all GPUs.
+    #[default]
+    NotTried,
+    /// It is not there: this libtorch is for the CPU.
+    Absent,
+    /// It is there and can't be loaded.
+    Broken,
+    /// It is loaded.
+    Loaded,
 }
 
 /// Why there is no worker to train with.
@@ -233,6 +251,7 @@ mod tests {
         let said = format!(r#"{{"dlgrid":"{version}","libtorch":"2.11.0","cuda":true,"more":1}}"#);
         let about = judged(0, &said, "some warning\n").unwrap();
         assert_eq!((about.libtorch.as_str(), about.cuda, about.cuda_devices), ("2.11.0", true, 0));
+        assert_eq!(about.cuda_half, CudaHalf::NotTried);
 
         let loader = "/w: error while loading shared libraries: libtorch_cpu.so: cannot open \
                       shared object file: No such file or directory";

@@ -59,7 +59,8 @@ pub struct Pair {
 /// A value as bits that are equal where values are.
 pub fn bits(column: &Column, row: usize) -> u64 {
     match &column.values {
-        Values::Numbers(numbers) => numbers[row].to_bits(),
+        // Of the two zeros one.
+        Values::Numbers(numbers) => (numbers[row] + 0.0).to_bits(),
         Values::Words { codes, .. } => u64::from(codes[row]),
     }
 }

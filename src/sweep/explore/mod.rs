@@ -221,7 +221,7 @@ fn is_number(values: &Values) -> bool {
     let Values::Numbers(numbers) = values else { return false };
     let mut distinct = HashSet::new();
     numbers.iter().filter(|x| !x.is_nan()).any(|x| {
-        distinct.insert(x.to_bits());
+        distinct.insert((x + 0.0).to_bits());
         x.fract() != 0.0 || distinct.len() > CLASSES
     })
 }

@@ -122,6 +122,12 @@ fn a_table_reads_calmly() {
 }
 
 #[test]
+fn both_zeros_are_one_value() {
+    let found = of("x,y\n0.0,a\n-0.0,b\n1,a\n-0.0,a\n", None);
+    assert_eq!((found.features[0].distinct, found.duplicates), (2, 1));
+}
+
+#[test]
 fn a_hostile_name_stays_text() {
     let found = of("\"<script>alert(1)</script>\",y\n1,a\n2,b\n", Some("y"));
     let page = page(&found);

@@ -64,6 +64,9 @@ pub struct Status {
     pub short: Short,
     /// Whether tasks of Slurm have worked on it.
     pub on_slurm: bool,
+    /// Whether runs that have ended may be tried again by what is at work: a process of this machine,
+    /// or jobs in the queue.
+    pub is_at_work: bool,
     /// The last lines that the example of the first cause printed, where they were looked for.
     pub last_lines: Vec<String>,
     /// Nodes on which tasks fail at once.
@@ -103,6 +106,7 @@ impl Status {
             pauses: super::cause::pauses(&source.facts),
             short: Short::default(),
             on_slurm: false,
+            is_at_work: false,
             last_lines: Vec::new(),
             bad_nodes: Vec::new(),
             notes: Vec::new(),
@@ -351,30 +355,34 @@ fn running(status: &Status, view: View) -> Vec<String> {
 
 fn next(status: &Status) -> String {
     let name = clean(&status.sweep.typed);
-    let counts = &status.counts;
+    if let Some(retry) = retry(status) {
+        // What is at work is in a retry's way, or does just that.
+        return if status.is_at_work { format!("dlgrid watch {name}") } else { retry };
+    }
+    if let Some(cause) = status.causes.iter().find(|c| c.state == State::Failed) {
+        return format!("dlgrid logs {name} {}", cause.example);
+    }
+    if status.counts.ended() > 0 {
+        format!("dlgrid report {name}")
+    } else {
+        format!("dlgrid status {name}")
+    }
+}
+
+/// The retry that would help, and what it does.
+fn retry(status: &Status) -> Option<String> {
+    let name = clean(&status.sweep.typed);
     let time = if status.missing > 0 { status.short.time } else { 0 };
     // What is trained on this machine is given all that it has.
     let more = [(status.short.memory, "--oom"), (time, "--timeout")];
     if let Some((runs, option)) = more.into_iter().find(|(runs, _)| *runs > 0 && status.on_slurm) {
         let runs = plural(runs, "run");
-        return format!("dlgrid retry {name} {option}   (asks for more, for {runs})");
+        return Some(format!("dlgrid retry {name} {option}   (asks for more, for {runs})"));
     }
-    if status.missing > 0 {
-        return format!(
-            "dlgrid retry {name}   (trains the {} missing)",
-            plural(status.missing, "run")
-        );
-    }
-    if status.short.memory > 0 {
-        let runs = plural(status.short.memory, "run");
-        return format!("dlgrid retry {name}   (trains {runs} again that ran out of memory)");
-    }
-    if let Some(cause) = status.causes.iter().find(|c| c.state == State::Failed) {
-        return format!("dlgrid logs {name} {}", cause.example);
-    }
-    if counts.ended() > 0 {
-        format!("dlgrid report {name}")
-    } else {
-        format!("dlgrid status {name}")
-    }
+    let why = match (status.missing, status.short.memory) {
+        (0, 0) => return None,
+        (0, short) => format!("{} again that ran out of memory", plural(short, "run")),
+        (missing, _) => format!("the {} missing", plural(missing, "run")),
+    };
+    Some(format!("dlgrid retry {name}   (trains {why})"))
 }

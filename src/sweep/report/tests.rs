@@ -971,17 +971,23 @@ fn the_next_step_asks_for_more_only_where_that_helps() {
     let kind = |kind, fact: Fact<'static>| Fact { kind: Some(kind), ..fact };
     let failed = kind(Kind::Memory, other(3, 2, State::Failed, Some("out of memory")));
     let paused = kind(Kind::Time, other(5, 0, State::Interrupted, Some("the time limit came")));
-    let next = |facts: &[Fact<'static>], queued: bool, on_slurm: bool, missing: u64| {
+    let next_while = |is_at_work, facts: &[Fact<'static>], queued: bool, on_slurm, missing| {
         let short = status::Short::of(facts, |_| !queued);
         let status = with(facts.to_vec(), |source| status::Status::of(source, vec![], vec![]));
-        let status = status::Status { short, on_slurm, missing, ..status };
+        let status = status::Status { short, on_slurm, missing, is_at_work, ..status };
         let text = status::render(&status, WIDE);
         let line = text.lines().find(|line| line.starts_with("next:")).expect("a next step");
         line.trim_start_matches("next: dlgrid ").replace("fashion-depth", "S")
     };
+    let next = |facts: &[Fact<'static>], queued, on_slurm, missing| {
+        next_while(false, facts, queued, on_slurm, missing)
+    };
     let told = [
         ("memory, on Slurm", next(from_ref(&failed), true, true, 0)),
         ("memory, here", next(from_ref(&failed), true, false, 0)),
+        ("memory, and it is at work", next_while(true, from_ref(&failed), true, false, 0)),
+        ("memory, and jobs try again", next_while(true, from_ref(&failed), true, true, 0)),
+        ("nothing, and it is at work", next_while(true, &[], true, false, 0)),
         ("time, and it is over", next(from_ref(&paused), false, true, 3)),
         ("time, and it goes on by itself", next(from_ref(&paused), true, true, 3)),
         ("both", next(&[failed, paused], false, true, 3)),
@@ -990,6 +996,9 @@ fn the_next_step_asks_for_more_only_where_that_helps() {
     insta::assert_snapshot!(told.join("\n"), @r"
     memory, on Slurm: retry S --oom   (asks for more, for 1 run)
     memory, here: retry S   (trains 1 run again that ran out of memory)
+    memory, and it is at work: watch S
+    memory, and jobs try again: watch S
+    nothing, and it is at work: status S
     time, and it is over: retry S --timeout   (asks for more, for 1 run)
     time, and it goes on by itself: retry S   (trains the 3 runs missing)
     both: retry S --oom   (asks for more, for 1 run)

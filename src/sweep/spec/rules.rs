@@ -206,6 +206,10 @@ impl Shaping<'_> {
             }
             points.push(point);
         }
+        // An axis without rows has no place to walk from.
+        if points.is_empty() {
+            return included;
+        }
         let mut params: Vec<usize> = points.iter().flatten().map(|(p, _)| *p).collect();
         params.sort_unstable();
         params.dedup();

@@ -79,6 +79,10 @@ pub(super) fn check<'n>(
         let words: Option<Vec<String>> = items.iter().map(word).collect();
         match words {
             Some(words) if !words.is_empty() => upkeep.on_complete = words,
+            Some(_) if matches!(entry.value.kind, Kind::List(_)) => mistakes.add(
+                Mistake::new(point_at(entry), "`on_complete` names no program", "an empty list")
+                    .hint("leave it out, or give it words: `[./notify.sh, done]`"),
+            ),
             Some(_) => {}
             None => mistakes.add(Mistake::new(
                 point_at(entry),
@@ -210,6 +214,7 @@ mod tests {
             ("max_failures: 0\n", "at least 1"),
             ("after: mail\n", "must be `report`"),
             ("on_complete: ./tell.sh\n", "must be a list"),
+            ("on_complete: []\n", "`on_complete` names no program"),
             ("sanity: sometimes\n", "`sanity` must be true or false"),
             ("sanity: true\n", "this sweep runs a `command`"),
         ] {

@@ -112,9 +112,9 @@ impl Tally {
     pub fn count(&mut self, outputs: &Tensor, targets: &Tensor, (scale, offset): (f64, f64)) {
         match self {
             Self::Here(errors) => {
-                let outputs = outputs.to_kind(Kind::Float).contiguous();
-                for (&output, &target) in raw::floats(&outputs).iter().zip(raw::floats(targets)) {
-                    errors.add(f64::from(output) * scale + offset - f64::from(target));
+                let outputs = outputs.to_kind(Kind::Double).contiguous();
+                for (&output, &target) in raw::doubles(&outputs).iter().zip(raw::floats(targets)) {
+                    errors.add(output * scale + offset - f64::from(target));
                 }
             }
             Self::There(sums) => {
@@ -221,6 +221,18 @@ mod tests {
         let spread = Spread::of([0.1, 0.1, 0.1].into_iter());
         assert_eq!((spread.mean, spread.deviation()), (0.1, 1.0));
         assert_eq!(Spread::of(std::iter::empty()).deviation(), 1.0);
+    }
+
+    #[test]
+    fn outputs_in_double_precision_are_counted_so() {
+        let outputs = Tensor::from_slice(&[1.0 + 1e-10]).view([1, 1]);
+        let targets = Tensor::from_slice(&[1.0f32]);
+        let there = Tally::There(Tensor::zeros([3], (Kind::Double, Device::Cpu)));
+        for mut tally in [Tally::new(Device::Cpu), there] {
+            tally.count(&outputs, &targets, (1.0, 0.0));
+            let mae = tally.take().sizes;
+            assert!((mae - 1e-10).abs() < 1e-15, "{mae}");
+        }
     }
 
     #[test]

@@ -122,11 +122,15 @@ impl Looker {
 
     /// Whether what is compared has changed.
     fn traces(&mut self) -> Result<bool> {
-        let dir = &self.sweep.dir;
-        let submitted = match fs::list_dir(&dir.submit()) {
+        let submitted = match fs::list_dir(&self.sweep.dir.submit()) {
             Err(error) if error.is_not_found() => Vec::new(),
             listed => listed?,
         };
+        let is_read = self.unread.is_none()
+            && self.before.as_ref().is_some_and(|before| before.submitted == submitted);
+        let is_other = !is_read && self.read_ledger();
+        let is_fuller = self.read_requests();
+        let dir = &self.sweep.dir;
         let traces = Traces {
             submitted,
             stages: dir.stages().len(),
@@ -134,22 +138,38 @@ impl Looker {
             filter: self.filter.as_ref().map(|filter| filter.text().to_owned()),
             trouble: self.trouble.clone(),
         };
-        let changed = self.before.as_ref() != Some(&traces);
-        if self.before.as_ref().is_none_or(|before| before.submitted != traces.submitted) {
-            let Readable { ledger, errors, .. } = Readable::of(dir);
-            self.ledger = ledger;
-            self.unread = errors.first().map(|why| format!("{why}; what runs is not known"));
-            for number in self.ledger.entries.iter().map(|entry| entry.intent.request) {
-                // Arrays of an older dlgrid name none.
-                if !self.requests.contains_key(&number)
-                    && let Ok(request) = Request::read(dir, number)
-                {
-                    self.requests.insert(number, request);
-                }
-            }
-        }
+        let changed = is_other || is_fuller || self.before.as_ref() != Some(&traces);
         self.before = Some(traces);
         Ok(changed)
+    }
+
+    /// Reads what was submitted; whether that is other than before. A file that could not be read, for
+    /// a shared disk failed for a moment, is read at the next look.
+    fn read_ledger(&mut self) -> bool {
+        let Readable { ledger, errors, .. } = Readable::of(&self.sweep.dir);
+        let unread = errors.first().map(|why| format!("{why}; what runs is not known"));
+        if self.unread.is_some() && unread.is_none() {
+            self.trouble = None;
+            self.queue.hurry();
+        }
+        let is_other = self.ledger != ledger || self.unread != unread;
+        (self.ledger, self.unread) = (ledger, unread);
+        is_other
+    }
+
+    /// Reads the requests that are not known yet; whether some are now.
+    fn read_requests(&mut self) -> bool {
+        let known = self.requests.len();
+        for number in self.ledger.entries.iter().map(|entry| entry.intent.request) {
+            // Arrays of an older dlgrid name none.
+            if number > 0
+                && !self.requests.contains_key(&number)
+                && let Ok(request) = Request::read(&self.sweep.dir, number)
+            {
+                self.requests.insert(number, request);
+            }
+        }
+        self.requests.len() > known
     }
 
     /// Asks Slurm, where it is time to and there is something to ask; whether it says something new.
@@ -249,6 +269,8 @@ fn is_there(dir: &SweepDir) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use dlgrid_sweep::pack::Cut;
+
     use super::*;
 
     #[test]
@@ -261,5 +283,29 @@ mod tests {
         fs::remove(&dir.manifest()).expect("removed");
         let gone = is_there(&dir).expect_err("gone").to_string();
         assert!(gone.starts_with("the directory of the sweep is gone: `"), "{gone}");
+    }
+
+    #[test]
+    fn what_could_not_be_read_of_the_queue_is_read_again() {
+        const SPEC: &str =
+            "name: toy\ncommand: [echo]\nparameters: {x: [1]}\nobjective: {minimize: loss}\n";
+        let tmp = tempfile::tempdir().expect("a folder");
+        let (spec, _) = dlgrid_sweep::spec::read("toy.yaml", SPEC.as_bytes(), 9).expect("a spec");
+        let made = Sweep::create(tmp.path(), spec, SPEC.as_bytes(), &Cut::Slots(1));
+        let dir = made.expect("a sweep").sweep.dir;
+        fs::create_dirs(&dir.submit()).expect("a folder");
+        let file = dir.submit().join("array-000001.intent");
+        // Half of it, as a disk that fails for a moment gives it.
+        let whole = serde_json::to_vec(&queue::intent(1)).expect("JSON");
+        std::fs::write(&file, &whole[..40]).expect("written");
+        let mut looker = Looker::new(dir, false).expect("a looker");
+        looker.look().expect("a look");
+        let (live, _) = looker.look().expect("a look").expect("what is in the way is new");
+        assert!(live.trouble.is_some_and(|why| why.ends_with("what runs is not known")));
+        assert!(looker.look().expect("a look").is_none(), "it stays so");
+        std::fs::write(&file, &whole).expect("written");
+        let (live, _) = looker.look().expect("a look").expect("it is read");
+        assert_eq!((live.trouble, live.on_slurm), (None, true));
+        assert_eq!(looker.ledger.entries.len(), 1);
     }
 }

@@ -138,6 +138,18 @@ pub struct Model {
     pub now: f64,
 }
 
+/// Lines that came in below those that were read before; of a list that is full as many are gone above.
+fn came(before: &[String], now: &[String]) -> usize {
+    // The last may have been read while it was written.
+    let known = &before[..before.len().saturating_sub(1)];
+    let ends_there = |end: &usize| {
+        let shared = known.len().min(*end);
+        shared > 0 && known[known.len() - shared..] == now[end - shared..*end]
+    };
+    let end = (1..=now.len()).rev().find(ends_there);
+    now.len().saturating_sub(end.map_or(before.len(), |end| end + 1))
+}
+
 impl Model {
     /// Before the first look.
     pub fn new(size: (u16, u16), now: f64) -> Self {
@@ -179,8 +191,8 @@ impl Model {
                     && *shown == index
                 {
                     // What is being read stays where it is as lines come in below it.
-                    let new = lines.len().saturating_sub(before.len());
-                    let below = if *below > 0 { below + new } else { 0 }.min(lines.len());
+                    let below =
+                        if *below > 0 { below + came(before, &lines) } else { 0 }.min(lines.len());
                     self.over = Over::Log { index, lines, below };
                 }
                 Vec::new()

@@ -13,7 +13,7 @@ use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 
 use super::curve::Curve;
-use super::model::{Effect, Event, Model, Over, View};
+use super::model::{Effect, Event, LOG_LINES, Model, Over, View};
 use super::screen::{Palette, draw};
 
 const NOW: f64 = 1_000_000.0;
@@ -84,6 +84,7 @@ fn status() -> Status {
         pauses: vec![],
         short: Short::default(),
         on_slurm: true,
+        is_at_work: true,
         last_lines: vec![],
         bad_nodes: vec![],
         notes: vec![],
@@ -329,6 +330,31 @@ fn a_log_is_read_to_its_beginning_and_as_long_as_its_run_prints() {
     assert_eq!(model.take(Event::Still, NOW), []);
     press(&mut model, "q");
     assert_eq!(model.take(Event::Still, NOW), []);
+}
+
+#[test]
+fn what_is_read_of_a_long_log_stays_where_it_is() {
+    let mut model = looked((80, 24));
+    press(&mut model, "↓l");
+    let lines = |from: usize| (from..from + LOG_LINES).map(|n| format!("line {n}.")).collect();
+    model.take(Event::Log(51, lines(1)), NOW);
+    let up = KeyEvent::new(KeyCode::PageUp, KeyModifiers::NONE);
+    for _ in 0..10 {
+        model.take(Event::Key(up), NOW);
+    }
+    let read = screen(&model);
+    for from in [11, 11, 12] {
+        model.take(Event::Log(51, lines(from)), NOW);
+        assert_eq!(screen(&model), read, "{from}");
+    }
+    // A line that was read half, and others in which it can't be found again.
+    let mut half: Vec<String> = lines(12);
+    half[LOG_LINES - 1].pop();
+    model.take(Event::Log(51, half), NOW);
+    model.take(Event::Log(51, lines(14)), NOW);
+    assert_eq!(screen(&model), read);
+    model.take(Event::Log(51, lines(5000)), NOW);
+    assert_ne!(screen(&model), read);
 }
 
 #[test]

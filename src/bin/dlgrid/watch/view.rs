@@ -21,8 +21,10 @@ use crate::talk::{self, talk};
 /// What comes in: an event, or that it is over.
 enum Input {
     Event(Event),
-    /// SIGTERM, SIGHUP or SIGINT, or the terminal is gone.
+    /// SIGTERM, SIGHUP, SIGINT or SIGQUIT, or the terminal is gone.
     Stop,
+    /// SIGTSTP: the shell is to have the terminal until it lets this go on.
+    Pause,
     /// The looker can't go on.
     Broken(Option<anyhow::Error>),
 }
@@ -91,6 +93,7 @@ fn show(
             is_new |= !matches!(input, Input::Event(Event::Tick | Event::Still));
             match input {
                 Input::Stop => return Ok(exit::STOPPED),
+                Input::Pause => pause(terminal)?,
                 Input::Broken(error) => {
                     return Err(error.unwrap_or_else(|| anyhow!("the look at the sweep broke off")));
                 }
@@ -105,6 +108,18 @@ fn show(
             next = around.inputs.try_recv().ok().or_else(|| overheard(terminal, model));
         }
     }
+}
+
+/// Leaves the terminal as it was, stops, and draws anew once it goes on.
+fn pause(terminal: &mut ratatui::DefaultTerminal) -> Result<()> {
+    // Restoring alone leaves the cursor hidden.
+    terminal.show_cursor().context("cannot draw")?;
+    ratatui::restore();
+    signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)
+        .context("cannot stop")?;
+    // A new one knows of nothing drawn, so that all of it is.
+    *terminal = ratatui::try_init().context("cannot draw on this terminal")?;
+    Ok(())
 }
 
 /// The size of the terminal, where it is not the one that the model knows: of two resizes at once the
@@ -229,12 +244,14 @@ fn read_keys(send: Sender<Input>) {
 }
 
 fn stop_on_signals(send: Sender<Input>) -> Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])
-        .context("cannot listen for signals")?;
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+    let heard = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP];
+    let mut signals =
+        signal_hook::iterator::Signals::new(heard).context("cannot listen for signals")?;
     std::thread::spawn(move || {
-        for _ in signals.forever() {
-            if send.send(Input::Stop).is_err() {
+        for signal in signals.forever() {
+            let input = if signal == SIGTSTP { Input::Pause } else { Input::Stop };
+            if send.send(input).is_err() {
                 return;
             }
         }

@@ -75,6 +75,16 @@ fn thousands_of_rows_and_blocks_are_near_linear() {
     counted(&text, 1501 * 2);
 }
 
+#[test]
+fn an_empty_include_is_none() {
+    let numbered = |rest: &str| {
+        let text = format!("{COMMAND}parameters: {{a: [0, 1, 2]}}\nexclude: [\"a == 1\"]\n{rest}");
+        let (spec, _) = read("x.yaml", text.as_bytes(), 100).expect("a spec");
+        spec.walk(0, spec.run_numbers()).collect::<Vec<_>>()
+    };
+    assert_eq!(numbered("include: []\n"), numbered(""));
+}
+
 /// The constant-memory way finds the same repeats as the one that holds identities.
 #[test]
 fn unions_beyond_what_is_held_are_counted_too() {

@@ -90,31 +90,37 @@ impl Asked {
     }
 }
 
+/// One array of one slice, as if submitted elsewhere.
+#[cfg(test)]
+pub fn intent(number: u32) -> dlgrid_sweep::exec::slurm::ledger::Intent {
+    use dlgrid_sweep::exec::claim::Claim;
+    use dlgrid_sweep::exec::slurm::ledger::{Intent, LEDGER_SCHEMA};
+    Intent {
+        schema: LEDGER_SCHEMA,
+        number,
+        token: format!("dlg-{number}"),
+        kind: Default::default(),
+        request: number,
+        since: 0,
+        slices: "0".into(),
+        per_task: 1,
+        granted: Default::default(),
+        share: None,
+        after: None,
+        words: vec![],
+        by: Claim { host: "elsewhere".into(), pid: 1, started: 1, time: 0.0 },
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use dlgrid_sweep::exec::claim::Claim;
-    use dlgrid_sweep::exec::slurm::ledger::{Entry, Fate, Intent, LEDGER_SCHEMA};
+    use dlgrid_sweep::exec::slurm::ledger::{Entry, Fate};
     use dlgrid_sweep::exec::slurm::parse;
 
     use super::*;
 
     fn entry(number: u32, job: u64) -> Entry {
-        let intent = Intent {
-            schema: LEDGER_SCHEMA,
-            number,
-            token: format!("dlg-{number}"),
-            kind: Default::default(),
-            request: number,
-            since: 0,
-            slices: "0".into(),
-            per_task: 1,
-            granted: Default::default(),
-            share: None,
-            after: None,
-            words: vec![],
-            by: Claim { host: "elsewhere".into(), pid: 1, started: 1, time: 0.0 },
-        };
-        Entry { intent, fate: Some(Fate::Job(job)), released: true }
+        Entry { intent: intent(number), fate: Some(Fate::Job(job)), released: true }
     }
 
     #[test]
