@@ -312,6 +312,26 @@ fn a_sweeps_name_is_not_taken_for_a_file() {
 }
 
 #[test]
+fn the_page_of_a_data_set_is_written_over_no_data() {
+    let here = Sandbox::new();
+    let data = "a,b\n1,2\n3,4\n5,6\n";
+    for name in ["d.csv", "d.html"] {
+        here.write(name, data);
+    }
+    std::os::unix::fs::symlink("d.html", here.path().join("page.html")).unwrap();
+    for (path, html, said) in [
+        ("d.csv", "d.csv", "a page's file ends in .html"),
+        ("d.html", "d.html", "`d.html` is the data"),
+        ("d.html", "page.html", "`page.html` is the data"),
+    ] {
+        here.run(["data", "explore", "--path", path, "--html", html]).code(2).says(said);
+        assert_eq!(std::fs::read_to_string(here.path().join(path)).unwrap(), data);
+    }
+    here.run(["data", "explore", "--path", "d.csv", "--html", "new.html"]).code(0);
+    assert!(here.path().join("new.html").is_file());
+}
+
+#[test]
 fn ten_thousand_trials_stay_small_and_fluent() {
     if !is_installed() {
         println!("skipped: chromium and chromedriver are not installed");

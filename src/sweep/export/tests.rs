@@ -87,6 +87,21 @@ fn tables_have_all_and_no_formula() {
 }
 
 #[test]
+fn texts_that_differ_by_a_tab_or_a_line_stay_two() {
+    let mut export = export();
+    for (run, text) in export.runs.iter_mut().zip(["a\tb\n\x1b[2J\u{202e}c", "\n=1+1"]) {
+        run.parameters[0] = Some(Value::Text(text.into()));
+        run.state = State::LeftOut;
+    }
+    let table = csv::runs(&export);
+    let mut read = ::csv::Reader::from_reader(table.as_bytes());
+    let cells: Vec<::csv::StringRecord> = read.records().map(Result::unwrap).collect();
+    assert_eq!(cells.iter().map(|c| &c[5]).collect::<Vec<_>>(), ["a\tb\nc", "'\n=1+1"]);
+    assert!(cells.iter().all(|c| &c[8] == "left_out"), "{table}");
+    assert!(jsonl::runs(&export).contains(r#""state":"left_out""#));
+}
+
+#[test]
 fn no_path_leaves_the_folder() {
     for form in [Form::Csv, Form::Jsonl, Form::TensorBoard] {
         for file in export().files(form) {

@@ -11,6 +11,7 @@ pub mod efficiency;
 pub mod fate;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod fuzz;
+pub(crate) mod heads;
 pub mod importance;
 pub mod json;
 pub mod keep;
