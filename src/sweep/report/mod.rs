@@ -30,6 +30,7 @@ pub mod status;
 pub mod table;
 pub mod tested;
 pub mod together;
+mod trace;
 pub mod wanted;
 
 use std::borrow::Cow;
