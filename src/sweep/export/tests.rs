@@ -218,7 +218,7 @@ fn event_files_of_another_export_do_not_stay_beside_these() {
     write(&other, Form::TensorBoard, &alone, false).unwrap();
     let mine = ["events.out.tfevents.mine", "97efd701-s7-f2-r3/events.out.tfevents.1.host"];
     for name in mine {
-        std::fs::write(mixed.join(name), "mine").unwrap();
+        fs::publish(&mixed.join(name), b"mine").unwrap();
     }
     let before = below(&mixed);
     let refused = write(&other, Form::TensorBoard, &mixed, false).unwrap_err();

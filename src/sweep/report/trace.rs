@@ -83,7 +83,7 @@ impl<'a> Trace<'a> {
                     sums[at].add(x, true);
                 }
             }
-            let last = told().last().map(|(_, x)| x).filter(|x| self.done && x.is_finite());
+            let last = told().next_back().map(|(_, x)| x).filter(|x| self.done && x.is_finite());
             let behind = self.epochs.partition_point(|epoch| *epoch <= end.epoch);
             if let Some(x) = last {
                 sums[behind..].iter_mut().for_each(|sum| sum.add(x, false));
