@@ -30,7 +30,7 @@ fn tables_have_every_run_and_epoch() {
     assert_eq!(runs.lines().count(), 9, "{runs}");
     assert!(runs.contains(",'=1+1,") && !runs.contains(",=1+1,"), "{runs}");
     let again = here.run(["export", "--format", "csv", "--out", "out"]).code(2);
-    again.says("sweep.json` is there already").says("--force");
+    again.says("runs.csv` is there already").says("--force");
     here.run(["export", "--format", "csv", "--out", "out", "--force", "--where", "x == 1"])
         .code(0)
         .says("4 runs and 12 epochs");

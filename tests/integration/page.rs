@@ -267,8 +267,7 @@ fn the_filter_of_a_page_takes_the_trials_that_the_terminal_takes() {
         return;
     }
     let here = Sandbox::new();
-    let parameters =
-        "  kind: [plain, deep]\n  depth: [1, 2, 3]\n  rate: [0.00001, 0.1234567, auto]\n";
+    let parameters = "  kind: [plain, deep]\n  depth: [1, 2, 3]\n  rate: [0.00001, 0.1234567, auto]\n  flag: [true, false]\n";
     here.write(
         "toy.yaml",
         script(1, REPORT)
@@ -276,7 +275,7 @@ fn the_filter_of_a_page_takes_the_trials_that_the_terminal_takes() {
             .replace("  x: {int: [0, 0]}\n", parameters)
             + "when: {depth: \"kind == 'deep'\"}\n",
     );
-    here.run(["submit", "toy.yaml"]).code(0).says("12 runs");
+    here.run(["submit", "toy.yaml"]).code(0).says("24 runs");
     here.run(["report", "toy", "--html", "page.html"]).code(0);
     let browser = Browser::start();
     browser.open(&here.path().join("page.html"), "");
@@ -289,19 +288,26 @@ fn the_filter_of_a_page_takes_the_trials_that_the_terminal_takes() {
         "depth is defined and depth > 1",
         "depth is not defined or depth > 2",
         "rate in ['auto'] and depth in [1, 2]",
+        "flag == 1",
+        "flag != 0 and depth > 1",
+        "flag not in [1, 'x'] and true == 1",
+        "depth // 2 == 1 and -depth // 2 == -2",
+        "depth % 2 == 1 and -depth % 2 == 1 and depth % -2 == -1",
+        "depth is undefined",
+        "depth is not undefined and kind != 'undefined'",
     ] {
         let told = here.run(["report", "toy", "--where", condition, "--format", "json"]).json();
         let trials = told["trials"].as_u64().unwrap();
         browser.click("#reset");
         browser.keys("#filter", condition);
         let shown =
-            if trials == 12 { "12 trials".into() } else { format!("{trials} of 12 trials") };
+            if trials == 24 { "24 trials".into() } else { format!("{trials} of 24 trials") };
         browser.wait(&format!("document.getElementById('count').textContent === '{shown}'"));
     }
     // A value that two languages write differently stands on its axis.
     browser.click("#reset");
     browser.keys("[data-axis=rate]", "\u{e013}");
-    browser.wait("document.getElementById('count').textContent === '4 of 12 trials'");
+    browser.wait("document.getElementById('count').textContent === '8 of 24 trials'");
 }
 
 #[test]
@@ -309,6 +315,26 @@ fn a_sweeps_name_is_not_taken_for_a_file() {
     let here = Sandbox::new();
     here.run(["report", "--html", "toy"]).code(2).says("`dlgrid report toy --html`");
     assert!(!here.path().join("toy").exists());
+}
+
+#[test]
+fn the_page_of_a_data_set_is_written_over_no_data() {
+    let here = Sandbox::new();
+    let data = "a,b\n1,2\n3,4\n5,6\n";
+    for name in ["d.csv", "d.html"] {
+        here.write(name, data);
+    }
+    std::os::unix::fs::symlink("d.html", here.path().join("page.html")).unwrap();
+    for (path, html, said) in [
+        ("d.csv", "d.csv", "a page's file ends in .html"),
+        ("d.html", "d.html", "`d.html` is the data"),
+        ("d.html", "page.html", "`page.html` is the data"),
+    ] {
+        here.run(["data", "explore", "--path", path, "--html", html]).code(2).says(said);
+        assert_eq!(std::fs::read_to_string(here.path().join(path)).unwrap(), data);
+    }
+    here.run(["data", "explore", "--path", "d.csv", "--html", "new.html"]).code(0);
+    assert!(here.path().join("new.html").is_file());
 }
 
 #[test]

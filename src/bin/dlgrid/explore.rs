@@ -12,8 +12,8 @@ use dlgrid_sweep::explore::{self, Exploration};
 use dlgrid_sweep::{exit, host};
 
 use crate::busy::Busy;
-use crate::completion;
 use crate::show::{Terminal, print};
+use crate::{completion, report};
 
 /// What to look at.
 #[derive(Debug, Args)]
@@ -29,15 +29,27 @@ pub struct ExploreArgs {
     #[arg(long, value_name = "COLUMN", requires = "path")]
     target: Option<String>,
     /// Write a page with pictures and charts to this file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = page_file)]
     html: Option<PathBuf>,
     /// Format of the output
     #[arg(long, value_enum, default_value_t = super::Format::Table)]
     format: super::Format,
 }
 
+/// A page's file by its name's end: no data set lies in such a file.
+fn page_file(name: &str) -> Result<PathBuf, String> {
+    report::page_path(name).ok_or_else(|| "a page's file ends in .html".to_owned())
+}
+
 /// Runs the command; gives the exit code.
 pub fn run(root: &Path, args: &ExploreArgs) -> Result<u8> {
+    if let (Some(page), Some(data)) = (&args.html, &args.path)
+        && is_same(page, data)
+    {
+        let fact = format!("`{}` is the data", page.display());
+        super::tell(&fact, "name another file for the page")?;
+        return Ok(exit::INPUT);
+    }
     let busy = Busy::new("looking at every sample");
     let found = look(root, args);
     drop(busy);
@@ -59,6 +71,11 @@ pub fn run(root: &Path, args: &ExploreArgs) -> Result<u8> {
     };
     print(&text)?;
     Ok(exit::OK)
+}
+
+/// Whether two paths that are there lead to one file.
+fn is_same(a: &Path, b: &Path) -> bool {
+    a.canonicalize().ok().zip(b.canonicalize().ok()).is_some_and(|(a, b)| a == b)
 }
 
 type Refusal = (u8, String, String);

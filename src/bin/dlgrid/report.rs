@@ -197,13 +197,15 @@ fn write_page(picked: &Picked, path: PathBuf, report: Report) -> Result<()> {
 
 /// A page's file by its name's end: `--html demo` would take a sweep's name for it.
 fn page_file(name: &str) -> Result<PathBuf, String> {
+    let of_sweep = format!("(of a sweep: `dlgrid report {name} --html`)");
+    page_path(name).ok_or_else(|| format!("a page's file ends in .html {of_sweep}"))
+}
+
+/// The path of a page, if its name ends as one's does: what else lies there is no page's to replace.
+pub fn page_path(name: &str) -> Option<PathBuf> {
     let path = PathBuf::from(name);
-    match path.extension().and_then(|end| end.to_str()) {
-        Some("html" | "htm") => Ok(path),
-        _ => {
-            Err(format!("a page's file ends in .html (of a sweep: `dlgrid report {name} --html`)"))
-        }
-    }
+    let end = path.extension().and_then(|end| end.to_str());
+    matches!(end, Some("html" | "htm")).then_some(path)
 }
 
 /// The stage that ranks the best trials, once a run of it is done.

@@ -1,20 +1,23 @@
 //! Runs and curves as CSV: all digits, what is missing empty, no cell that a spreadsheet takes for
-//! a formula.
+//! a formula. Line ends and tabs of a parameter's text stay, between quotes: it is data. What acts on a
+//! terminal does not, for a table is looked at there too.
 use super::column::{AFTER, BEFORE, names};
 use super::{Export, Run};
-use crate::report::csv::{number, text, value, write};
+use crate::recipe::Value;
+use crate::report::csv::{is_formula, number, text, value, write};
+use crate::text::clean;
 
 /// One line a run.
 pub(super) fn runs(export: &Export) -> String {
-    let (parameters, metrics) = names(&export.parameters, &export.metrics);
+    let (parameters, metrics) = names(&cells(&export.parameters), &cells(&export.metrics));
     let mut head: Vec<String> = BEFORE.map(str::to_owned).into();
-    head.extend(parameters.iter().map(|name| text(name)));
+    head.extend(parameters);
     head.extend(AFTER.map(str::to_owned));
-    head.extend(metrics.iter().map(|name| text(name)));
+    head.extend(metrics);
     let line = |run: &Run| {
         let mut cells = identity(run);
-        cells.extend(run.parameters.iter().map(|v| v.as_ref().map_or_else(String::new, value)));
-        cells.push(run.state.word().to_owned());
+        cells.extend(run.parameters.iter().map(|v| v.as_ref().map_or_else(String::new, of_value)));
+        cells.push(run.state.key().to_owned());
         cells.push(optional(run.objective));
         cells.push(run.epochs.map_or_else(String::new, |epochs| epochs.to_string()));
         cells.push(number(run.seconds));
@@ -30,10 +33,10 @@ pub(super) fn runs(export: &Export) -> String {
 
 /// One line an epoch of a run.
 pub(super) fn curves(export: &Export) -> String {
-    let (_, metrics) = names(&[], &export.curve_metrics);
+    let (_, metrics) = names(&[], &cells(&export.curve_metrics));
     let mut head: Vec<String> = BEFORE.map(str::to_owned).into();
     head.extend(["epoch", "seconds"].map(str::to_owned));
-    head.extend(metrics.iter().map(|name| text(name)));
+    head.extend(metrics);
     let lines = export.runs.iter().flat_map(|run| {
         run.curve.iter().map(move |epoch| {
             let mut cells = identity(run);
@@ -44,6 +47,24 @@ pub(super) fn curves(export: &Export) -> String {
         })
     });
     write(std::iter::once(head).chain(lines))
+}
+
+/// Names as cells.
+fn cells(names: &[String]) -> Vec<String> {
+    names.iter().map(|name| text(name)).collect()
+}
+
+/// A parameter's value with its lines and tabs.
+fn of_value(v: &Value) -> String {
+    let Value::Text(raw) = v else { return value(v) };
+    let kept =
+        raw.split_inclusive(['\n', '\t']).map(|part| match part.strip_suffix(['\n', '\t']) {
+            Some(plain) => format!("{}{}", clean(plain), &part[plain.len()..]),
+            None => clean(part).into_owned(),
+        });
+    let kept: String = kept.collect();
+    let mark = if is_formula(raw) || is_formula(&kept) { "'" } else { "" };
+    format!("{mark}{kept}")
 }
 
 fn identity(run: &Run) -> Vec<String> {

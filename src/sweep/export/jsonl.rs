@@ -17,7 +17,7 @@ pub(super) fn runs(export: &Export) -> String {
             metrics.filter_map(|(name, x)| Some((name.clone(), finite((*x)?)))).collect();
         let mut object = identity(run);
         object["parameters"] = parameters.into();
-        object["state"] = run.state.word().into();
+        object["state"] = run.state.key().into();
         object["objective"] = run.objective.map_or(Json::Null, finite);
         object["epochs"] = run.epochs.into();
         object["seconds"] = finite(run.seconds);

@@ -10,6 +10,7 @@ mod proto;
 mod record;
 mod tensorboard;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -114,14 +115,13 @@ impl Export {
         }
     }
 
-    /// The content of the file at a place of [`Export::files`].
-    #[must_use]
-    pub fn content(&self, form: Form, place: usize) -> Vec<u8> {
+    /// The content of the file at a place of [`Export::files`], with what TensorBoard is told of the
+    /// parameters.
+    fn content(&self, form: Form, kinds: &[tensorboard::Kind], place: usize) -> Vec<u8> {
+        let run = |run| tensorboard::run(self, kinds, run);
         match (form, place) {
-            (Form::TensorBoard, 0) => tensorboard::experiment(self),
-            (Form::TensorBoard, _) => {
-                self.runs.get(place - 1).map_or_else(Vec::new, |run| tensorboard::run(self, run))
-            }
+            (Form::TensorBoard, 0) => tensorboard::experiment(self, kinds),
+            (Form::TensorBoard, _) => self.runs.get(place - 1).map_or_else(Vec::new, run),
             (_, 0) => self.about().into_bytes(),
             (Form::Csv, 1) => csv::runs(self).into_bytes(),
             (Form::Csv, _) => csv::curves(self).into_bytes(),
@@ -158,27 +158,58 @@ impl Export {
 }
 
 /// Writes an export into a folder, which is made where it is missing. Each file appears at once,
-/// whole.
+/// whole. TensorBoard shows all event files of a folder as one: those of another export are gone
+/// after the last file of this one is there.
 ///
 /// # Errors
-/// [`StoreError::Exists`], before anything is written, where a file of the export is there and
-/// `replace` does not hold; else what the system refused.
+/// [`StoreError::Exists`], before anything is written, where a file of the export is there, or an event
+/// file of another one, and `replace` does not hold; else what the system refused.
 pub fn write(export: &Export, form: Form, folder: &Path, replace: bool) -> Result<(), StoreError> {
     let files = export.files(form);
-    let taken =
-        files.iter().map(|file| folder.join(file)).find(|path| path.symlink_metadata().is_ok());
-    if let Some(path) = taken.filter(|_| !replace) {
-        return Err(StoreError::Exists { path });
+    let others = if form == Form::TensorBoard { other_events(folder, &files)? } else { Vec::new() };
+    // What a table is of, an export in another form may have written already.
+    let is_there = |file: &Path| form != Form::TensorBoard && is_about(export, &folder.join(file));
+    let places: Vec<usize> = (0..files.len()).filter(|p| *p > 0 || !is_there(&files[*p])).collect();
+    let wanted = places.iter().map(|place| &files[*place]);
+    let mut taken = wanted.filter(|file| folder.join(file).symlink_metadata().is_ok());
+    if let Some(file) = taken.next().or(others.first()).filter(|_| !replace) {
+        return Err(StoreError::Exists { path: folder.join(file) });
     }
-    for (place, file) in files.iter().enumerate() {
-        let content = export.content(form, place);
-        if replace {
-            fs::replace(&folder.join(file), &content)?;
-        } else {
-            fs::publish(&folder.join(file), &content)?;
+    let kinds = tensorboard::kinds(export);
+    for place in places {
+        let content = export.content(form, &kinds, place);
+        let write = if replace { fs::replace } else { fs::publish };
+        write(&folder.join(&files[place]), &content)?;
+    }
+    for file in others {
+        fs::remove(&folder.join(&file))?;
+        if let Some(of_run) = file.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            fs::remove_empty_dir(&folder.join(of_run))?;
         }
     }
     Ok(())
+}
+
+/// Whether a file says what this export is of, byte by byte.
+fn is_about(export: &Export, path: &Path) -> bool {
+    fs::read(path).is_ok_and(|bytes| bytes == export.about().into_bytes())
+}
+
+/// Event files of other exports in a folder, by their paths in it.
+fn other_events(folder: &Path, files: &[PathBuf]) -> Result<Vec<PathBuf>, StoreError> {
+    let mine: HashSet<&PathBuf> = files.iter().collect();
+    let mut found = Vec::new();
+    for name in fs::list_dir(folder)? {
+        if tensorboard::is_own(&name) {
+            found.push(PathBuf::from(name));
+        } else if fs::is_dir(&folder.join(&name)) {
+            let inner = fs::list_dir(&folder.join(&name))?.into_iter();
+            let own = inner.filter(|file| tensorboard::is_own(file));
+            found.extend(own.map(|file| Path::new(&name).join(file)));
+        }
+    }
+    found.retain(|file| !mine.contains(file));
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub(super) fn runs(export: &Export) -> Vec<u8> {
     let named = parameters.into_iter().enumerate();
     columns.extend(named.map(|(place, name)| (name, of_parameter(place))));
     let after = [
-        text(&all, |run| Some(run.state.word().into())),
+        text(&all, |run| Some(run.state.key().into())),
         numbers(&all, |run| run.objective),
         counts(&all, |run| run.epochs.map(u64::from)),
         numbers(&all, |run| Some(run.seconds)),

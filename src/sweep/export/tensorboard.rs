@@ -9,6 +9,7 @@ use super::record::record;
 use super::{Export, Run};
 use crate::judge::State;
 use crate::recipe::Value;
+use crate::report::csv::number;
 use crate::report::result::FLOOR;
 
 /// The plugin that shows hyperparameters.
@@ -16,11 +17,18 @@ const PLUGIN: &str = "hparams";
 /// The version of its data.
 const VERSION: u64 = 0;
 
+/// What begins and ends the name of an event file: TensorBoard looks for the first, the second is ours.
+const NAME: (&str, &str) = ("events.out.tfevents.", ".dlgrid");
+
+/// Whether an export wrote a file of this name.
+pub(super) fn is_own(name: &str) -> bool {
+    name.strip_prefix(NAME.0).is_some_and(|rest| rest.ends_with(NAME.1))
+}
+
 /// A file for the whole, then one for each run, in a folder of its own.
 pub(super) fn files(export: &Export) -> Vec<PathBuf> {
-    // TensorBoard looks for this in a name; the rest is the sweep's, so that a second export has
-    // the same names.
-    let name = format!("events.out.tfevents.{:.0}.dlgrid", export.created.max(0.0));
+    // The middle is the sweep's, so that a second export has the same names.
+    let name = format!("{}{:.0}{}", NAME.0, export.created.max(0.0), NAME.1);
     let folders = export.runs.iter().map(folder);
     std::iter::once(PathBuf::from(&name))
         .chain(folders.map(|f| PathBuf::from(f).join(&name)))
@@ -35,9 +43,48 @@ fn folder(run: &Run) -> String {
     format!("{trial}{seed}{fold}-r{}", run.index)
 }
 
+/// What all values of a hyperparameter are to TensorBoard, which filters by it: a value of another kind
+/// would drop out of its table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text = 1,
+    Truth = 2,
+    Number = 3,
+}
+
+impl Kind {
+    /// Numbers or truths where all values are, else text.
+    fn of<'v>(values: impl Iterator<Item = &'v Value> + Clone) -> Self {
+        match () {
+            () if values.clone().all(|v| v.as_f64().is_some()) => Self::Number,
+            () if values.clone().all(|v| matches!(v, Value::Bool(_))) => Self::Truth,
+            () => Self::Text,
+        }
+    }
+
+    /// A value of `google.protobuf.Value`.
+    fn message(self, value: &Value) -> Message {
+        match (self, value) {
+            (Self::Truth, Value::Bool(x)) => Message::default().truth(4, *x),
+            (Self::Number, Value::Int(_) | Value::Float(_)) => {
+                Message::default().double(2, value.as_f64().unwrap_or_default())
+            }
+            (_, Value::Float(x)) => Message::default().bytes(3, number(*x)),
+            (_, value) => Message::default().bytes(3, value.to_string()),
+        }
+    }
+}
+
+/// The kind of each parameter.
+pub(super) fn kinds(export: &Export) -> Vec<Kind> {
+    let of =
+        |place: usize| export.runs.iter().filter_map(move |run| run.parameters[place].as_ref());
+    (0..export.parameters.len()).map(|place| Kind::of(of(place))).collect()
+}
+
 /// What the runs have in common: the hyperparameters with their values, and the metrics.
-pub(super) fn experiment(export: &Export) -> Vec<u8> {
-    let hparams = (0..export.parameters.len()).map(|place| hparam(export, place));
+pub(super) fn experiment(export: &Export, kinds: &[Kind]) -> Vec<u8> {
+    let hparams = (0..).zip(kinds).map(|(place, kind)| hparam(export, place, *kind));
     let metrics = export.curve_metrics.iter().chain(&export.metrics);
     let mut names: Vec<&String> = metrics.filter(|name| !name.starts_with(FLOOR)).collect();
     names.sort_by_key(|name| (**name != export.aim.metric, *name));
@@ -56,32 +103,27 @@ pub(super) fn experiment(export: &Export) -> Vec<u8> {
 }
 
 /// A hyperparameter: its name, kind, and values where they are few.
-fn hparam(export: &Export, place: usize) -> Message {
+fn hparam(export: &Export, place: usize, kind: Kind) -> Message {
     let mut values: Vec<&Value> = Vec::new();
     for value in export.runs.iter().filter_map(|run| run.parameters[place].as_ref()) {
         if !values.contains(&value) {
             values.push(value);
         }
     }
-    let kind = match () {
-        () if values.iter().all(|v| v.as_f64().is_some()) => 3,
-        () if values.iter().all(|v| matches!(v, Value::Bool(_))) => 2,
-        () => 1,
-    };
-    let info = Message::default().bytes(1, &export.parameters[place]).int(4, kind);
+    let info = Message::default().bytes(1, &export.parameters[place]).int(4, kind as u64);
     if values.is_empty() || values.len() > 100 {
         return info;
     }
-    let value = |v: &&Value| if kind == 1 { text(v) } else { hparam_value(v) };
-    let list = Message::default().messages(1, values.iter().map(value));
+    let list = Message::default().messages(1, values.into_iter().map(|v| kind.message(v)));
     info.message(5, &list)
 }
 
 /// A run: its hyperparameters, its curve, how it ended.
-pub(super) fn run(export: &Export, run: &Run) -> Vec<u8> {
+pub(super) fn run(export: &Export, kinds: &[Kind], run: &Run) -> Vec<u8> {
     let (begun, ended) = span(export, run);
-    let hparams = export.parameters.iter().zip(&run.parameters).filter_map(|(name, value)| {
-        let value = hparam_value(value.as_ref()?);
+    let named = export.parameters.iter().zip(kinds).zip(&run.parameters);
+    let hparams = named.filter_map(|((name, kind), value)| {
+        let value = kind.message(value.as_ref()?);
         Some(Message::default().bytes(1, name).message(2, &value))
     });
     let start = Message::default().messages(1, hparams).bytes(4, &run.trial).double(5, begun);
@@ -138,21 +180,6 @@ fn scalars(export: &Export, run: &Run, begun: f64, ended: f64) -> Vec<Message> {
 #[expect(clippy::cast_possible_truncation, reason = "TensorBoard's scalars have four bytes")]
 fn scalar((name, x): (&str, f64)) -> Message {
     Message::default().bytes(1, name).float(2, x as f32)
-}
-
-/// A value of `google.protobuf.Value`.
-fn hparam_value(value: &Value) -> Message {
-    match value {
-        Value::Bool(x) => Message::default().truth(4, *x),
-        other => match other.as_f64() {
-            Some(x) => Message::default().double(2, x),
-            None => text(other),
-        },
-    }
-}
-
-fn text(value: &Value) -> Message {
-    Message::default().bytes(3, value.to_string())
 }
 
 /// An event that carries data of the plugin, in the metadata of a value.

@@ -70,11 +70,15 @@ pub(super) fn export() -> Export {
     }
 }
 
+fn content(export: &Export, form: Form, place: usize) -> Vec<u8> {
+    export.content(form, &tensorboard::kinds(export), place)
+}
+
 fn all(form: Form) -> String {
     let export = export();
     let files = export.files(form);
     let show = |(place, file): (usize, &PathBuf)| {
-        let text = String::from_utf8_lossy(&export.content(form, place)).into_owned();
+        let text = String::from_utf8_lossy(&content(&export, form, place)).into_owned();
         format!("== {}\n{text}", file.display())
     };
     files.iter().enumerate().map(show).collect()
@@ -84,6 +88,21 @@ fn all(form: Form) -> String {
 fn tables_have_all_and_no_formula() {
     insta::assert_snapshot!("export_csv", all(Form::Csv));
     insta::assert_snapshot!("export_jsonl", all(Form::Jsonl));
+}
+
+#[test]
+fn texts_that_differ_by_a_tab_or_a_line_stay_two() {
+    let mut export = export();
+    for (run, text) in export.runs.iter_mut().zip(["a\tb\n\x1b[2J\u{202e}c", "\n=1+1"]) {
+        run.parameters[0] = Some(Value::Text(text.into()));
+        run.state = State::LeftOut;
+    }
+    let table = csv::runs(&export);
+    let mut read = ::csv::Reader::from_reader(table.as_bytes());
+    let cells: Vec<::csv::StringRecord> = read.records().map(Result::unwrap).collect();
+    assert_eq!(cells.iter().map(|c| &c[5]).collect::<Vec<_>>(), ["a\tb\nc", "'\n=1+1"]);
+    assert!(cells.iter().all(|c| &c[8] == "left_out"), "{table}");
+    assert!(jsonl::runs(&export).contains(r#""state":"left_out""#));
 }
 
 #[test]
@@ -133,7 +152,7 @@ fn the_epochs_of_a_run_that_goes_on_lie_after_each_other() {
     let begun = export.created;
     export.runs[0] =
         Run { state: State::Running, seconds: 0.0, ended: None, ..export.runs[0].clone() };
-    let times = times(&export.content(Form::TensorBoard, 1));
+    let times = times(&content(&export, Form::TensorBoard, 1));
     // The version, the parameters, two epochs, and the last metrics but those of the curve.
     assert_eq!(times[..4], [begun, begun, begun + 2.5, begun + 5.0]);
 }
@@ -142,7 +161,7 @@ fn the_epochs_of_a_run_that_goes_on_lie_after_each_other() {
 fn event_files_are_whole_records() {
     let export = export();
     for place in 0..export.files(Form::TensorBoard).len() {
-        let bytes = export.content(Form::TensorBoard, place);
+        let bytes = content(&export, Form::TensorBoard, place);
         let mut rest = &bytes[..];
         let mut records = 0;
         while !rest.is_empty() {
@@ -152,4 +171,77 @@ fn event_files_are_whole_records() {
         }
         assert!(records >= 2, "{records}");
     }
+}
+
+#[test]
+fn a_hyperparameter_of_several_kinds_is_text_everywhere() {
+    let mut export = export();
+    let kinds = [Some(Value::Text("auto".into())), Some(Value::Float(5.25))];
+    for (run, value) in export.runs.iter_mut().zip(kinds) {
+        run.parameters[0] = value;
+    }
+    // A string of a protocol buffer's value: field 3, its length, its bytes.
+    for (place, text) in [(0, &b"\x1a\x04auto"[..]), (0, b"\x1a\x045.25"), (2, b"\x1a\x045.25")] {
+        let bytes = content(&export, Form::TensorBoard, place);
+        assert!(bytes.windows(text.len()).any(|part| part == text), "{place}");
+    }
+    // Where all values are numbers they are numbers.
+    let number = [&[0x11][..], &1.0_f64.to_le_bytes()].concat();
+    let bytes = content(&export, Form::TensorBoard, 2);
+    assert!(bytes.windows(number.len()).any(|part| part == number));
+}
+
+/// The files below a folder, in order.
+fn below(folder: &Path) -> Vec<String> {
+    let (mut found, mut left) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(next) = left.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                left.push(path.clone());
+            }
+            found.push(path.strip_prefix(folder).unwrap().display().to_string());
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn event_files_of_another_export_do_not_stay_beside_these() {
+    let here = tempfile::tempdir().unwrap();
+    let (mixed, alone) = (here.path().join("mixed"), here.path().join("alone"));
+    write(&export(), Form::TensorBoard, &mixed, false).unwrap();
+    let mut other = export();
+    other.created += 7.0;
+    other.runs.remove(0);
+    write(&other, Form::TensorBoard, &alone, false).unwrap();
+    let mine = ["events.out.tfevents.mine", "97efd701-s7-f2-r3/events.out.tfevents.1.host"];
+    for name in mine {
+        fs::publish(&mixed.join(name), b"mine").unwrap();
+    }
+    let before = below(&mixed);
+    let refused = write(&other, Form::TensorBoard, &mixed, false).unwrap_err();
+    assert!(refused.is_exists() && below(&mixed) == before, "{refused}");
+    write(&other, Form::TensorBoard, &mixed, true).unwrap();
+    let mut expected = below(&alone);
+    expected.extend(mine.map(str::to_owned));
+    expected.push("97efd701-s7-f2-r3".into());
+    expected.sort();
+    assert_eq!(below(&mixed), expected);
+}
+
+#[test]
+fn a_second_form_stands_beside_the_first() {
+    let here = tempfile::tempdir().unwrap();
+    write(&export(), Form::Csv, here.path(), false).unwrap();
+    write(&export(), Form::Jsonl, here.path(), false).unwrap();
+    assert_eq!(std::fs::read_dir(here.path()).unwrap().count(), 5);
+    let again = write(&export(), Form::Jsonl, here.path(), false).unwrap_err().to_string();
+    assert!(again.contains("runs.jsonl"), "{again}");
+    let mut other = export();
+    other.sweep.name = "other".into();
+    #[cfg(feature = "parquet")]
+    write(&other, Form::Parquet, here.path(), false).unwrap_err();
+    write(&other, Form::Csv, here.path(), false).unwrap_err();
 }

@@ -1,4 +1,5 @@
 //! The report as CSV: one line a trial (or a run), all digits, for other programs.
+use super::heads::Heads;
 use super::{Aim, Comparison, Report, Row, Summary};
 use crate::judge::State;
 use crate::recipe::Value;
@@ -7,25 +8,35 @@ use crate::text::clean;
 /// Renders the report, one line a trial.
 ///
 /// Text that a spreadsheet would take for a formula (`=`, `+`, `-`, `@`, tab or return in
-/// front) gets a `'` in front; numbers never do. What is missing is empty.
+/// front) gets a `'` in front; numbers never do. What is missing is empty. Each column has another
+/// name, as [`Heads`] gives it.
 #[must_use]
 pub fn render(report: &Report) -> String {
-    let mut head = vec!["rank".to_owned(), "trial".into()];
-    head.extend(report.parameters.iter().map(|p| text(p)));
-    head.extend(summary_heads(&report.aim.metric));
-    for metric in &report.metrics {
-        head.extend(summary_heads(metric).into_iter().take(2));
-    }
-    head.extend(["seeds", "seconds", "seconds_mean"].map(str::to_owned));
-    head.extend(crate::judge::STATES.map(|state| state.key().to_owned()));
+    let states = crate::judge::STATES.map(State::key);
+    let fixed = [&BEFORE[..], &AFTER, &states, &COMPARED, &["folds"], &SPEED].concat();
+    let (mut heads, names) = heads(report, fixed);
+    let mut head = BEFORE.map(str::to_owned).to_vec();
+    head.extend(names.iter().map(|name| heads.parameter(name)));
+    head.extend(heads.mean_and_sd(&text(&report.aim.metric)));
+    head.push("n".into());
+    head.extend(report.metrics.iter().flat_map(|metric| heads.mean_and_sd(&text(metric))));
+    head.extend(AFTER.iter().skip(1).chain(&states).map(|name| (*name).to_owned()));
     head.extend(report.comparison.iter().flat_map(|_| COMPARED.map(str::to_owned)));
     head.extend(report.folds.map(|_| "folds".to_owned()));
     head.extend(report.together.iter().flat_map(|_| SPEED.map(str::to_owned)));
     write(std::iter::once(head).chain(report.rows.iter().map(|row| line(row, report))))
 }
 
-fn summary_heads(metric: &str) -> [String; 3] {
-    [text(metric), text(&format!("{metric} sd")), "n".into()]
+/// Columns of a trial that have no name of a user, before its parameters, and after them.
+const BEFORE: [&str; 2] = ["rank", "trial"];
+const AFTER: [&str; 4] = ["n", "seeds", "seconds", "seconds_mean"];
+
+/// The columns of a table that has these of dlgrid, and the names of its parameters.
+fn heads(report: &Report, fixed: Vec<&'static str>) -> (Heads, Vec<String>) {
+    let names: Vec<String> = report.parameters.iter().map(|name| text(name)).collect();
+    let metrics = std::iter::once(&report.aim.metric).chain(&report.metrics);
+    let metrics: Vec<String> = metrics.map(|name| text(name)).collect();
+    (Heads::new(fixed, names.iter().chain(&metrics)), names)
 }
 
 fn line(row: &Row, report: &Report) -> Vec<String> {
@@ -83,9 +94,12 @@ fn summary(s: &Summary) -> [String; 3] {
 /// Renders every run of the rows shown, one line a run.
 #[must_use]
 pub fn render_runs(report: &Report) -> String {
-    let mut head = vec!["rank".to_owned(), "trial".into(), "run".into(), "seed".into()];
-    head.extend(report.parameters.iter().map(|p| text(p)));
-    head.extend(["state".to_owned(), text(&report.aim.metric), "seconds".into(), "why".into()]);
+    let fixed = ["rank", "trial", "run", "seed", "state", "seconds", "why", "fold"];
+    let (mut heads, names) = heads(report, [&fixed[..], &SPEED].concat());
+    let mut head: Vec<String> = fixed[..4].iter().map(|name| (*name).to_owned()).collect();
+    head.extend(names.iter().map(|name| heads.parameter(name)));
+    let objective = heads.metric(&text(&report.aim.metric));
+    head.extend(["state".to_owned(), objective, "seconds".into(), "why".into()]);
     head.extend(report.folds.map(|_| "fold".to_owned()));
     head.extend(report.together.iter().flat_map(|_| SPEED.map(str::to_owned)));
     let lines = report.rows.iter().flat_map(|row| {
@@ -146,11 +160,14 @@ pub(crate) fn number(x: f64) -> String {
 /// Text that a spreadsheet takes for text.
 pub(crate) fn text(raw: &str) -> String {
     let cleaned = clean(raw);
-    if raw.starts_with(['=', '+', '-', '@', '\t', '\r'])
-        || cleaned.starts_with(['=', '+', '-', '@'])
-    {
+    if is_formula(raw) || is_formula(&cleaned) {
         format!("'{cleaned}")
     } else {
         cleaned.into_owned()
     }
+}
+
+/// Whether a spreadsheet would take a cell for a formula.
+pub(crate) fn is_formula(cell: &str) -> bool {
+    cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n'])
 }

@@ -11,6 +11,7 @@ pub mod efficiency;
 pub mod fate;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod fuzz;
+pub(crate) mod heads;
 pub mod importance;
 pub mod json;
 pub mod keep;
@@ -29,6 +30,7 @@ pub mod status;
 pub mod table;
 pub mod tested;
 pub mod together;
+mod trace;
 pub mod wanted;
 
 use std::borrow::Cow;

@@ -1,5 +1,6 @@
 //! What a person asks of a report: how many trials, in which order, under which condition.
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
@@ -74,6 +75,9 @@ pub struct Plan {
     /// What was asked.
     pub query: Query,
     metrics: Vec<String>,
+    /// Of metrics in a condition, whose dots were taken for slashes: where the name stands as typed, for
+    /// a sweep that reports that.
+    typed: BTreeMap<usize, usize>,
     sort: Option<(Column, bool)>,
     filter: Option<(Condition, Vec<Column>)>,
 }
@@ -92,11 +96,8 @@ impl Plan {
         }
         if let Some(text) = plan.query.filter.clone() {
             let condition = Condition::new(&text)?;
-            let columns = condition
-                .paths()
-                .iter()
-                .map(|path| plan.column(path, &path.replace('.', "/"), parameters))
-                .collect();
+            let paths = condition.paths().iter();
+            let columns = paths.map(|path| plan.in_condition(path, parameters)).collect();
             plan.filter = Some((condition, columns));
         }
         Ok(plan)
@@ -104,7 +105,8 @@ impl Plan {
 
     /// A query with neither order nor condition.
     pub(super) fn all(query: Query) -> Self {
-        Self { metrics: query.metrics.clone(), query, sort: None, filter: None }
+        let (metrics, typed) = (query.metrics.clone(), BTreeMap::new());
+        Self { metrics, typed, query, sort: None, filter: None }
     }
 
     /// The metrics that each run must tell: those to show first.
@@ -122,34 +124,54 @@ impl Plan {
             "objective" => Column::Objective,
             "seconds" => Column::Seconds,
             "seeds" => Column::Seeds,
-            _ => {
-                let found = self.metrics.iter().position(|m| m == as_metric);
-                Column::Metric(found.unwrap_or_else(|| {
-                    self.metrics.push(as_metric.to_owned());
-                    self.metrics.len() - 1
-                }))
-            }
+            _ => Column::Metric(self.metric(as_metric)),
         }
+    }
+
+    fn metric(&mut self, name: &str) -> usize {
+        let found = self.metrics.iter().position(|metric| metric == name);
+        found.unwrap_or_else(|| {
+            self.metrics.push(name.to_owned());
+            self.metrics.len() - 1
+        })
+    }
+
+    /// A name in a condition: a metric's may have a dot for a slash, or dots of its own.
+    fn in_condition(&mut self, path: &str, parameters: &[String]) -> Column {
+        let column = self.column(path, &path.replace('.', "/"), parameters);
+        if let (Column::Metric(place), true) = (&column, path.contains('.')) {
+            let typed = self.metric(path);
+            self.typed.insert(*place, typed);
+        }
+        column
     }
 
     /// Sees that every metric is one that some run reported, once runs have reported any.
     pub(super) fn check_metrics(&self, source: &Source<'_>) -> Result<(), ReportError> {
-        let reported = |column| {
-            source.facts.iter().any(|f| f.metrics.get(column).copied().flatten().is_some())
+        // One that was asked for by its own name, too, is no second name.
+        let is_second = |place: usize| {
+            let sorted = matches!(self.sort, Some((Column::Metric(by), _)) if by == place);
+            place >= self.query.metrics.len() && !sorted && self.typed.values().any(|t| *t == place)
         };
-        let Some((_, name)) =
-            self.metrics.iter().enumerate().find(|(column, _)| !reported(*column))
-        else {
+        let is_told =
+            |place: usize| is_second(place) || is_reported(source, self.place(source, place));
+        let Some(place) = (0..self.metrics.len()).find(|place| !is_told(*place)) else {
             return Ok(());
         };
+        let name = &self.metrics[place];
+        let typed = self.typed.get(&place).map(|typed| &self.metrics[*typed]);
         let known = (source.metric_names)();
-        if known.is_empty() || known.contains(name) {
+        if known.is_empty() || known.contains(name) || typed.is_some_and(|t| known.contains(t)) {
             return Ok(());
         }
-        let dotted = name.replace('/', ".");
-        let filter = self.query.filter.as_deref().unwrap_or_default();
-        let typed = if filter.contains(&dotted) { dotted } else { name.clone() };
+        let typed = typed.unwrap_or(name).clone();
         Err(ReportError::Unknown { name: typed, hint: hint(name, source, &known) })
+    }
+
+    /// Where a metric stands: under the name as typed, where no run reported it with slashes.
+    fn place(&self, source: &Source<'_>, metric: usize) -> usize {
+        let typed = self.typed.get(&metric).filter(|_| !is_reported(source, metric));
+        typed.copied().filter(|typed| is_reported(source, *typed)).unwrap_or(metric)
     }
 
     /// The entries that the condition admits, in the order asked for.
@@ -160,10 +182,15 @@ impl Plan {
         mut entries: Vec<Entry>,
     ) -> Result<Vec<Entry>, ReportError> {
         if let Some((condition, columns)) = &self.filter {
-            let table: Vec<Vec<Option<Value>>> = cells(source, places, &entries, columns);
+            let found = |column: &Column| match column {
+                Column::Metric(place) => Column::Metric(self.place(source, *place)),
+                other => other.clone(),
+            };
+            let columns: Vec<Column> = columns.iter().map(found).collect();
+            let table: Vec<Vec<Option<Value>>> = cells(source, places, &entries, &columns);
             // What is missing compares as less than any number: a trial without the number that
             // a condition is about is left out, unless the condition asks for just that.
-            let asks = condition.text().contains("defined");
+            let asks = asks_what_is_missing(condition.text());
             let known = |row: &[Option<Value>]| {
                 let is_number = |c: &Column| !matches!(c, Column::Parameter(_));
                 asks || columns.iter().zip(row).all(|(c, cell)| !is_number(c) || cell.is_some())
@@ -185,6 +212,38 @@ impl Plan {
         }
         Ok(entries)
     }
+}
+
+/// Whether a run has this metric.
+fn is_reported(source: &Source<'_>, metric: usize) -> bool {
+    source.facts.iter().any(|f| f.metrics.get(metric).copied().flatten().is_some())
+}
+
+/// Whether a condition asks `is defined`, or its like, outside of quotes.
+fn asks_what_is_missing(condition: &str) -> bool {
+    let (mut plain, mut quote, mut escaped) = (String::new(), None, false);
+    for c in condition.chars() {
+        match (quote, c) {
+            (None, '"' | '\'') => {
+                plain.push('"');
+                quote = Some(c);
+            }
+            (None, c) => plain.push(c),
+            (Some(_), _) if escaped => escaped = false,
+            (Some(_), '\\') => escaped = true,
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+        }
+    }
+    let in_name = |c: char| c.is_alphanumeric() || "_.\"".contains(c);
+    let words: Vec<&str> = plain.split(|c| !in_name(c)).filter(|word| !word.is_empty()).collect();
+    let asks = |words: &[&str]| {
+        matches!(
+            words,
+            ["is", "defined" | "undefined", ..] | ["is", "not", "defined" | "undefined", ..]
+        )
+    };
+    (0..words.len()).any(|from| asks(&words[from..]))
 }
 
 /// The values of some columns for every entry; nothing where a trial has none.
@@ -251,4 +310,26 @@ fn hint(name: &str, source: &Source<'_>, known: &[String]) -> String {
         },
         |near| format!("did you mean `{near}`?"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_test_for_what_is_missing_asks_for_it() {
+        for (condition, asks) in [
+            ("rank is defined", true),
+            ("rank is not defined or rank > 3", true),
+            ("not rank is undefined", true),
+            ("(rank is  defined)", true),
+            ("mode == 'undefined'", false),
+            ("mode == 'it is defined'", false),
+            (r#"mode == "a\"b is defined" or rank > 3"#, false),
+            ("model.defined > 1", false),
+            ("user.is == defined", false),
+        ] {
+            assert_eq!(asks_what_is_missing(condition), asks, "{condition}");
+        }
+    }
 }

@@ -113,7 +113,7 @@ pub(super) fn report(query: Query) -> Result<Report, ReportError> {
     let loss = |fact: &Fact<'_>| fact.objective.map(|x| 1.0 - x);
     let tell = |mut fact: Fact<'static>| {
         let metrics = plan.metrics().iter().map(|name| match name.as_str() {
-            "valid/f1" => fact.objective,
+            "valid/f1" | "val.acc" => fact.objective,
             "train/loss" => loss(&fact),
             _ => None,
         });
@@ -692,6 +692,11 @@ fn conditions_choose_trials() {
         ("rank <= 2", vec![2, 1]),
         ("seeds == 2", vec![2, 3]),
         ("seconds > 1e9", vec![]),
+        // A metric whose own name has a dot.
+        ("val.acc > 0.95", vec![2, 1]),
+        ("val.acc < 0.95 and train.loss > 0.05", vec![0]),
+        // A trial without an objective is not asked for by a word.
+        ("objective < 0.95 and optimizer.kind != 'undefined'", vec![0]),
     ] {
         let found = points(Query { filter: Some(filter.into()), ..Query::default() });
         assert_eq!(found, expected, "{filter}");

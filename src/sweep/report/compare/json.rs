@@ -25,7 +25,7 @@ pub fn render(compared: &Compared) -> String {
         "parameters": compared.parameters,
         "matches": compared.matches.iter().map(one).collect::<Vec<Json>>(),
         "best": compared.best.as_ref().map(one),
-        "overall": versus(&compared.overall),
+        "overall": versus(Some(&compared.overall)),
         "second_better": compared.better,
         "alone": {"first": compared.alone[0], "second": compared.alone[1]},
     });
@@ -42,15 +42,16 @@ fn one(compared: &Compared, m: &Match) -> Json {
         object!({"trial": m.trials[side], "parameters": parameters,
                  "objective": form::summary(&m.objectives[side], state)})
     };
-    let mut object = versus(&m.versus);
+    let mut object = versus(m.versus.as_ref());
     object["first"] = side(0);
     object["second"] = side(1);
     object
 }
 
-fn versus(versus: &Paired) -> Json {
-    object!({"pairs": versus.pairs, "difference": versus.difference,
-             "difference_low": versus.interval.map(|i| i.0),
-             "difference_high": versus.interval.map(|i| i.1),
-             "p": versus.p, "tied": versus.is_tied()})
+/// All of it null where trials are not compared.
+fn versus(versus: Option<&Paired>) -> Json {
+    let interval = versus.and_then(|v| v.interval);
+    object!({"pairs": versus.map(|v| v.pairs), "difference": versus.and_then(|v| v.difference),
+             "difference_low": interval.map(|i| i.0), "difference_high": interval.map(|i| i.1),
+             "p": versus.and_then(|v| v.p), "tied": versus.map(Paired::is_tied)})
 }

@@ -10,6 +10,7 @@ mod table;
 use std::collections::HashMap;
 
 use super::{Aim, Paired, Report, Row, Summary, Title};
+use crate::judge::State;
 use crate::recipe::Value;
 use crate::space::domain::same;
 pub use differ::{Differs, differences, fixed};
@@ -42,7 +43,8 @@ pub struct Compared {
     pub best: Option<Match>,
     /// Trials that match, in the order of the first sweep.
     pub matches: Vec<Match>,
-    /// Over all that match and have a result in both: the means of the trials, pair by pair.
+    /// Over all that match and have a result in both, of runs none of which diverged: the means of the
+    /// trials, pair by pair.
     pub overall: Paired,
     /// In how many of them the second sweep is better, by whatever.
     pub better: u64,
@@ -59,10 +61,11 @@ pub struct Match {
     pub parameters: [Vec<Option<Value>>; 2],
     /// The objective of each.
     pub objectives: [Summary; 2],
-    /// Why that of each is no finite number.
+    /// Why that of each is no finite number, or is compared with none: `diverged` where a run did.
     pub states: [Option<&'static str>; 2],
-    /// The second's less the first's.
-    pub versus: Paired,
+    /// The second's less the first's; nothing where a run of either diverged, for those that are left
+    /// would speak for it without the worst.
+    pub versus: Option<Paired>,
 }
 
 /// Why two sweeps can't be compared.
@@ -177,6 +180,22 @@ impl Shared {
 }
 
 fn matched(sides: &[Side<'_>; 2], shared: &Shared, a: &Row, b: &Row) -> Match {
+    let state = |row: &Row| match row.has_diverged() {
+        true => Some(State::Diverged.word()),
+        false => row.objective_state(),
+    };
+    let compared = !a.has_diverged() && !b.has_diverged();
+    Match {
+        trials: [a.name(), b.name()],
+        parameters: [shared.values(&sides[0], a), shared.values(&sides[1], b)],
+        objectives: [a.objective, b.objective],
+        states: [state(a), state(b)],
+        versus: compared.then(|| versus(sides, a, b)),
+    }
+}
+
+/// Two trials, run by run.
+fn versus(sides: &[Side<'_>; 2], a: &Row, b: &Row) -> Paired {
     let ratio = sides.iter().filter_map(|side| side.report.comparison).map(|c| c.ratio);
     let (first, second) = (by_draw(a), by_draw(b));
     // Both lists by the draws of the first: the same seed and fold, wherever either has them.
@@ -190,13 +209,7 @@ fn matched(sides: &[Side<'_>; 2], shared: &Shared, a: &Row, b: &Row) -> Match {
         found.sort_by_key(|(place, _)| *place);
         found
     };
-    Match {
-        trials: [a.name(), b.name()],
-        parameters: [shared.values(&sides[0], a), shared.values(&sides[1], b)],
-        objectives: [a.objective, b.objective],
-        states: [a.objective_state(), b.objective_state()],
-        versus: Paired::of(&numbered(&first), &numbered(&second), ratio.fold(0.0, f64::max)),
-    }
+    Paired::of(&numbered(&first), &numbered(&second), ratio.fold(0.0, f64::max))
 }
 
 /// A seed, and the number of a fold and of how many it is: the first of five holds back other samples
@@ -216,14 +229,15 @@ fn by_draw(row: &Row) -> Vec<(Drawn, f64)> {
 /// sweep share seeds and splits.
 fn overall(matches: &[Match]) -> Paired {
     let side = |side: usize| {
-        let means = (0..).zip(matches.iter().map(|m| m.objectives[side].finite()));
+        let mean = |m: &Match| m.versus.and(m.objectives[side].finite());
+        let means = (0..).zip(matches.iter().map(mean));
         means.filter_map(|(place, mean)| Some((place, mean?))).collect::<Vec<(u64, f64)>>()
     };
     Paired::of(&side(0), &side(1), 0.0)
 }
 
 fn is_better(m: &Match, maximize: bool) -> bool {
-    let [first, second] = m.objectives.map(|o| o.finite());
+    let [first, second] = m.objectives.map(|o| m.versus.and(o.finite()));
     first.zip(second).is_some_and(|(a, b)| if maximize { b > a } else { b < a })
 }
 

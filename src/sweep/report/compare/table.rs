@@ -69,7 +69,7 @@ fn differs(compared: &Compared, view: View) -> String {
 }
 
 fn trials(compared: &Compared, shown: &[Match], view: View) -> String {
-    let marks = shown.iter().map(|m| mark(&m.versus).to_owned()).collect();
+    let marks = shown.iter().map(|m| mark(m).to_owned()).collect();
     let mut columns = vec![column("", false, 0, marks)];
     let varying = varying(compared);
     for (spare, place) in (10..).zip(&varying) {
@@ -117,16 +117,16 @@ fn numbers(compared: &Compared, shown: &[Match]) -> Vec<Column> {
     vec![
         column(&first, true, 0, side(0)),
         column(&second, true, 0, side(1)),
-        column("difference", true, 0, each(&|m| m.versus.difference.map(signed))),
-        column("95 %", true, 100, each(&|m| interval(&m.versus))),
-        column("p", true, 2, each(&|m| m.versus.p.map(probability))),
-        column("pairs", true, 101, each(&|m| Some(m.versus.pairs.to_string()))),
+        column("difference", true, 0, each(&|m| m.versus?.difference.map(signed))),
+        column("95 %", true, 100, each(&|m| interval(&m.versus?))),
+        column("p", true, 2, each(&|m| m.versus?.p.map(probability))),
+        column("pairs", true, 101, each(&|m| Some(m.versus?.pairs.to_string()))),
     ]
 }
 
 fn bests(compared: &Compared, best: &Match, view: View) -> String {
     let mut columns = vec![
-        column("", false, 0, vec![mark(&best.versus).to_owned()]),
+        column("", false, 0, vec![mark(best).to_owned()]),
         column("best", false, 0, vec![best.trials.join(", ")]),
     ];
     columns.extend(numbers(compared, std::slice::from_ref(best)));
@@ -137,8 +137,12 @@ fn signed(digits: Digits, x: f64) -> String {
     if x < 0.0 { digits.write(x) } else { format!("+{}", digits.write(x)) }
 }
 
-fn mark(versus: &Paired) -> &'static str {
-    if versus.is_tied() { "≈" } else { "" }
+fn is_tied(m: &Match) -> bool {
+    m.versus.is_some_and(|versus| versus.is_tied())
+}
+
+fn mark(m: &Match) -> &'static str {
+    if is_tied(m) { "≈" } else { "" }
 }
 
 /// `0.031`, `<0.001`.
@@ -180,8 +184,11 @@ fn foot(compared: &Compared, shown: usize) -> Vec<String> {
             plural(b, "trial")
         ));
     }
-    let tied = compared.matches.iter().chain(&compared.best).any(|m| m.versus.is_tied());
-    if tied {
+    let mut all = compared.matches.iter().chain(&compared.best);
+    if all.clone().any(|m| m.versus.is_none()) {
+        lines.push("a trial of which a run diverged is compared with none".into());
+    }
+    if all.any(is_tied) {
         lines.push(format!(
             "≈ no difference is shown (paired t test, p ≥ {}, or fewer than two pairs)",
             paired::LEVEL

@@ -82,13 +82,13 @@ fn trials_match_by_what_both_know_and_runs_by_their_seed() {
     let pairs: Vec<(&str, &str, u64)> = compared
         .matches
         .iter()
-        .map(|m| (m.trials[0].as_str(), m.trials[1].as_str(), m.versus.pairs))
+        .map(|m| (m.trials[0].as_str(), m.trials[1].as_str(), m.versus.unwrap().pairs))
         .collect();
     assert_eq!(pairs, [("#1", "#2", 2), ("#3", "#1", 3)]);
     assert_eq!((compared.alone, compared.better), ([2, 1], 2));
     let best = compared.best.unwrap();
     assert_eq!(best.trials, ["#1", "#1"]);
-    assert!((best.versus.difference.unwrap() - 0.03).abs() < 1e-12);
+    assert!((best.versus.unwrap().difference.unwrap() - 0.03).abs() < 1e-12);
 }
 
 #[test]
@@ -111,9 +111,34 @@ fn folds_of_another_number_hold_back_other_samples() {
     }
     let pairs = |a: &Report, b: &Report| {
         let sides = [a, b].map(|report| Side { report, fixed: &|_| None });
-        compare(&sides, vec![]).unwrap().best.unwrap().versus.pairs
+        compare(&sides, vec![]).unwrap().best.unwrap().versus.unwrap().pairs
     };
     assert_eq!((pairs(&a, &b), pairs(&a, &a)), (0, 3));
+}
+
+#[test]
+fn a_trial_of_which_a_run_diverged_is_compared_with_none() {
+    for side in [0, 1] {
+        let mut both = two();
+        // The best of both match, and the best of one is what is left of three runs.
+        both[1].rows.swap(0, 1);
+        both[0].rows[0].rank = Some(1);
+        both[1].rows[0].rank = Some(1);
+        both[side].rows[0].counts.add(State::Diverged, 1);
+        let fixed = |path: &str| (path == "optimizer.kind").then(|| Value::Text("adam".into()));
+        let [a, b] = &both;
+        let sides = [Side { report: a, fixed: &|_| None }, Side { report: b, fixed: &fixed }];
+        let compared = compare(&sides, vec![]).unwrap();
+        let best = compared.best.as_ref().unwrap();
+        assert_eq!((best.versus, best.states[side]), (None, Some("diverged")));
+        assert_eq!((compared.matches[0].versus, compared.matches.len()), (None, 2));
+        assert_eq!((compared.overall.pairs, compared.better), (1, 1));
+        let text = table::render(&compared, 20, View { width: Some(100), color: false });
+        assert!(!text.contains('≈') && text.contains("a run diverged"), "{text}");
+        let json: serde_json::Value = serde_json::from_str(&json::render(&compared)).unwrap();
+        let first = &json["matches"][0];
+        assert!(first["tied"].is_null() && first["pairs"].is_null(), "{first}");
+    }
 }
 
 #[test]

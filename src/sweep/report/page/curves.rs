@@ -1,8 +1,9 @@
-//! Learning curves for the page: of each trial the mean over its runs, with the least and the most,
-//! thinned to what a chart can show.
+//! Learning curves for the page: of each trial the mean over its runs, with the least and the most
+//! ([`super::super::trace`]), thinned to what a chart can show.
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::report::trace::{Point, Trace};
 use crate::report::{Aim, Row};
 use crate::store::curves::Curves;
 
@@ -77,9 +78,6 @@ pub(super) fn room(rows: usize, numbers_an_epoch: usize) -> (usize, usize) {
     ((all.saturating_sub(first) / others).clamp(POINTS.1, POINTS.0), all)
 }
 
-/// Of one epoch: how many runs, their sum, the least and the most.
-type Point = (f64, f64, f64, f64);
-
 fn trial(
     row: &Row,
     names: &[String],
@@ -88,37 +86,24 @@ fn trial(
     curves: &Curves,
     points: usize,
 ) -> Option<Curve> {
-    let runs: Vec<_> = row.runs.iter().filter_map(|run| curves.runs.get(&run.index)).collect();
-    let mut all: Vec<u32> = runs.iter().copied().flatten().map(|epoch| epoch.epoch).collect();
-    all.sort_unstable();
-    all.dedup();
-    let mut series: Vec<Vec<Option<Point>>> = vec![vec![None; all.len()]; names.len()];
-    for epoch in runs.iter().copied().flatten() {
-        let Ok(at) = all.binary_search(&epoch.epoch) else { continue };
-        for (name, series) in names.iter().zip(&mut series) {
-            let Some(x) = epoch.metrics.get(name).map(|n| n.0).filter(|x| x.is_finite()) else {
-                continue;
-            };
-            let p = series[at].get_or_insert((0.0, 0.0, x, x));
-            *p = (p.0 + 1.0, p.1 + x, p.2.min(x), p.3.max(x));
-        }
-    }
+    let trace = Trace::of(row, curves);
+    let all = &trace.epochs;
+    let series: Vec<Vec<Option<Point>>> = names.iter().map(|name| trace.line(name)).collect();
     let is_told = |at: &usize| series.iter().any(|s| s[*at].is_some());
     let told: Vec<u32> = (0..all.len()).filter(is_told).map(|at| all[at]).collect();
     if told.is_empty() {
         return None;
     }
     let objective = names.iter().position(|n| *n == aim.metric).map(|place| &series[place]);
-    let best = objective.and_then(|series| best(&all, series, aim));
+    let best = objective.and_then(|series| best(all, series, aim));
     let epochs = thin(&told, best, points);
     let places: Vec<usize> = epochs.iter().filter_map(|e| all.binary_search(e).ok()).collect();
-    let several = runs.len() > 1;
     let of_name = |(s, lines): (&Vec<Option<Point>>, &usize)| {
         let line = |of: &fn(&Point) -> f64| {
             places.iter().map(|at| s[*at].as_ref().map(|p| digits(of(p), DIGITS))).collect()
         };
-        let of: [fn(&Point) -> f64; 3] = [|p| p.1 / p.0, |p| p.2, |p| p.3];
-        of[..if several { *lines } else { 1 }].iter().map(line).collect()
+        let of: [fn(&Point) -> f64; 3] = [|p| p.mean, |p| p.low, |p| p.high];
+        of[..if trace.has_several() { *lines } else { 1 }].iter().map(line).collect()
     };
     let s = series.iter().zip(lines).map(of_name).collect();
     Some(Curve { e: epochs, b: best, s })
@@ -128,7 +113,7 @@ fn trial(
 fn best(epochs: &[u32], series: &[Option<Point>], aim: &Aim) -> Option<u32> {
     let sign = if aim.maximize { 1.0 } else { -1.0 };
     let points = epochs.iter().zip(series).filter_map(|(e, p)| Some((*e, (*p)?)));
-    let means = points.map(|(e, (runs, sum, ..))| (e, sign * sum / runs));
+    let means = points.map(|(e, p)| (e, sign * p.mean));
     means.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))).map(|(epoch, _)| epoch)
 }
 

@@ -73,7 +73,7 @@ pub fn gather<'a>(
     Page {
         mistakes: best.as_ref().map(|run| mistakes::mistakes(sweep, run)).unwrap_or_default(),
         best,
-        bars: bars::bars(results, starts.all(), now),
+        bars: bars::bars(results, starts.all(), subject.liveness, now),
         efficiency: subject.efficiency(),
         spec: fs::read(&sweep.dir.spec())
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())

@@ -3,10 +3,13 @@ use super::bars::{self, Bar};
 use super::curves::{digits, room, thin};
 use super::document::verdict;
 use super::payload::{data, has_ratios};
-use crate::judge::{Counts, State};
+use crate::judge::{Counts, Liveness, State};
 use crate::recipe::Value;
 use crate::report::Query;
 use crate::report::tests::folded_report;
+use crate::store::layout::SegmentName;
+use crate::store::merge::{Results, Tail};
+use crate::store::record::Head;
 
 /// Five trials: noise can't tell the second and the fourth from the first, the fifth has no result.
 #[test]
@@ -144,6 +147,79 @@ fn bars_that_overlap_on_a_node_have_rows_of_their_own() {
     assert_eq!(rows, [0, 1, 0, 2]);
     assert_eq!(json["rows"], serde_json::json!(["a", "a", "b"]));
     assert_eq!((&json["from"], &json["left_out"]), (&10.0.into(), &0.into()));
+}
+
+#[test]
+fn work_that_goes_on_is_no_trouble() {
+    use crate::store::tasks::{Begin, Cause, TaskEnd, TaskStart, Used};
+    let head = |slice: u32, attempt: u32| Head {
+        schema: 1,
+        sweep: String::new(),
+        slice,
+        attempt,
+        nonce: String::new(),
+        host: "a".into(),
+        pid: 1,
+        dlgrid: String::new(),
+        device: "cpu".into(),
+        log: None,
+        node: None,
+        intent: None,
+        time: 10.0 * f64::from(attempt),
+    };
+    let mut results = Results::default();
+    for (slice, attempt) in [(0, 1), (0, 2), (1, 1), (2, 1)] {
+        let name = SegmentName { slice, attempt, nonce: String::new() };
+        let mut tail = Tail::default();
+        tail.head = Some(Box::new(head(slice, attempt)));
+        results.segments.insert(name, tail);
+    }
+    let liveness =
+        |slice: u32| [Liveness::Alive, Liveness::Gone, Liveness::Unknown][slice as usize % 3];
+    let told = |starts: &[TaskStart]| {
+        let mut told: Vec<(String, f64, &str)> = bars::bars(&results, starts, &liveness, 100.0)
+            .into_iter()
+            .map(|bar| (bar.label, bar.span.1, bar.ending))
+            .collect();
+        told.sort_by(|a, b| a.0.cmp(&b.0));
+        told.into_iter().map(|(_, to, ending)| (to, ending)).collect::<Vec<_>>()
+    };
+    let expected =
+        [(10.0, "stopped"), (100.0, "running"), (10.0, "stopped"), (10.0, "running or killed")];
+    assert_eq!(told(&[]), expected);
+    let start = |task: u32, slices: &str, end: Option<(Option<Cause>, bool)>| TaskStart {
+        begin: Begin { task, slices: slices.into(), time: 20.0, ..Begin::default() },
+        died: vec![],
+        full: None,
+        end: end.map(|(cause, requeued)| TaskEnd {
+            cause,
+            requeued,
+            why: None,
+            ends: 0,
+            failed: 0,
+            used: Used::default(),
+            time: 30.0,
+        }),
+    };
+    let starts = [
+        start(0, "0", None),
+        start(1, "0", None),
+        start(2, "1", None),
+        start(3, "2", None),
+        start(4, "1", Some((Some(Cause::Time), true))),
+        start(5, "4", Some((Some(Cause::Memory), false))),
+        start(6, "5", Some((None, false))),
+    ];
+    let expected = [
+        (20.0, "no last line"),
+        (100.0, "running"),
+        (20.0, "no last line"),
+        (20.0, "running or killed"),
+        (30.0, "put back"),
+        (30.0, "memory"),
+        (30.0, "well"),
+    ];
+    assert_eq!(told(&starts), expected);
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Learning curves of the best trials: the mean over their runs, in a band from the least to the
 //! most.
-use std::collections::BTreeMap;
-
+use super::super::trace::Trace;
 use super::super::{Report, Row};
 use super::axis::Axis;
 use super::board::label;
@@ -58,19 +57,9 @@ pub(super) fn draw(report: &Report, curves: &Curves) -> Option<Picture> {
 }
 
 fn band(row: &Row, metric: &str, curves: &Curves) -> Band {
-    let mut epochs: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
-    let of_runs = row.runs.iter().filter_map(|run| curves.runs.get(&run.index));
-    for epoch in of_runs.flatten() {
-        if let Some(y) = epoch.metrics.get(metric).map(|y| y.0).filter(|y| y.is_finite()) {
-            epochs.entry(epoch.epoch).or_default().push(y);
-        }
-    }
-    let three = |(epoch, ys): (u32, Vec<f64>)| {
-        let (low, high) =
-            ys.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), y| (l.min(*y), h.max(*y)));
-        #[expect(clippy::cast_precision_loss, reason = "a trial has few runs")]
-        let mean = ys.iter().sum::<f64>() / ys.len() as f64;
-        (f64::from(epoch), [low, mean, high])
-    };
-    epochs.into_iter().map(three).collect()
+    let trace = Trace::of(row, curves);
+    let points = trace.epochs.iter().zip(trace.line(metric));
+    points
+        .filter_map(|(epoch, p)| Some((f64::from(*epoch), p.map(|p| [p.low, p.mean, p.high])?)))
+        .collect()
 }

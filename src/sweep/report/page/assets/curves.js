@@ -62,7 +62,7 @@ function curvesView(root) {
       return el("span", {}, mark, D.trials.name[i] + "  " + D.parameters.map((p, k) => p.path.split(".").pop() + "=" + short(D.trials.values[k][i])).join(" ") + (C.of[i].b ? "  best after epoch " + C.of[i].b : ""));
     }));
     const missing = C.of.filter(c => !c).length;
-    said.textContent = (byRank ? "The best of what is selected; tick trials in the leaderboard to choose. " : "") + "Solid: validation; dashed: training; ○ best epoch" + (D.rounds > 1 ? "; band: least to most over the runs" : "") + "." + (missing ? " " + count(missing) + " trials have no curve here." : "") + unsaid;
+    said.textContent = (byRank ? "The best of what is selected; tick trials in the leaderboard to choose. " : "") + "Solid: validation; dashed: training; ○ best epoch" + (D.rounds > 1 ? "; band: least to most over the runs. A run that stopped early counts on with its last value, one that is not done only while none is" : "") + "." + (missing ? " " + count(missing) + " trials have no curve here." : "") + unsaid;
   }
   views.push({later: draw, resize: draw});
 }

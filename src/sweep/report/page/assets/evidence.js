@@ -42,6 +42,8 @@ function failuresView(root) {
     el("p", {class: "dim"}, "dlgrid logs " + D.sweep.name + " " + f.example), f.log.length ? el("pre", {tabindex: 0}, f.log.join("\n")) : el("p", {class: "dim"}, "No log of it was found."))));
   root.append(el("p", {class: "dim"}, "Again: dlgrid retry " + D.sweep.name));
 }
+// How work ended that is no trouble, and that somebody stopped.
+const WORK = new Set(["well", "running", "put back", "asked", "preempted"]), HALT = new Set(["stopped", "cancelled", "running or killed"]);
 function costView(root) {
   const E = D.cost.efficiency, list = el("dl");
   const fact = (k, v) => list.append(el("dt", {}, k), el("dd", {}, v));
@@ -61,11 +63,11 @@ function costView(root) {
     const W = Math.max(320, root.clientWidth - 4), L = 120, h = Math.max(7, Math.min(20, 700 / B.rows.length)), end = Math.max(...B.bars.map(b => b[2]), 1);
     const svg = el("svg", {width: W, height: B.rows.length * h + 26, role: "img", "aria-label": count(B.bars.length) + " times of work on " + new Set(B.rows).size + " nodes over " + span(end)});
     B.rows.forEach((node, k) => { if (k === 0 || B.rows[k - 1] !== node) svg.append(el("text", {x: L - 8, y: (k + 0.5) * h + 4, "text-anchor": "end"}, node.slice(0, 17))); });
-    for (const [row, from, to, ending, label] of B.bars) svg.append(el("rect", {x: L + from / end * (W - L - 40), y: row * h + 1, width: Math.max(1.5, (to - from) / end * (W - L - 40)), height: h - 2, rx: 2, fill: ending === "well" ? "var(--bar)" : ending === "stopped" ? "var(--dim)" : "var(--warn)"}, el("title", {}, label + "; " + span(to - from) + "; " + ending)));
+    for (const [row, from, to, ending, label] of B.bars) svg.append(el("rect", {x: L + from / end * (W - L - 40), y: row * h + 1, width: Math.max(1.5, (to - from) / end * (W - L - 40)), height: h - 2, rx: 2, fill: WORK.has(ending) ? "var(--bar)" : HALT.has(ending) ? "var(--dim)" : "var(--warn)"}, el("title", {}, label + "; " + span(to - from) + "; " + ending)));
     for (let k = 0; k <= 5; k++) svg.append(el("text", {x: L + k / 5 * (W - L - 40), y: B.rows.length * h + 16, "text-anchor": "middle"}, span(end * k / 5)));
     chart.replaceChildren(wide(svg));
   };
-  root.append(el("p", {class: "dim"}, "Blue ended well, grey was stopped, red ended otherwise." + (B.left_out ? " " + count(B.left_out) + " more are not drawn." : "")));
+  root.append(el("p", {class: "dim"}, "Blue ended well, goes on or makes room to go on later; grey was stopped, or may go on; red ended otherwise." + (B.left_out ? " " + count(B.left_out) + " more are not drawn." : "")));
   draw(); views.push({resize: draw});
 }
 function provenanceView(root) {

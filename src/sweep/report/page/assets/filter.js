@@ -1,6 +1,6 @@
 // The condition language of `dlgrid report --where`, read without eval.
 function compile(text) {
-  const tokens = [...text.matchAll(/\s*(?:(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)|("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|([A-Za-z_][\w]*(?:\.[A-Za-z_][\w]*)*)|(==|!=|<=|>=|\/\/|[-<>()\[\],+*\/])|(\S))/g)];
+  const tokens = [...text.matchAll(/\s*(?:(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)|("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|([A-Za-z_][\w]*(?:\.[A-Za-z_][\w]*)*)|(==|!=|<=|>=|\/\/|[-<>()\[\],+*\/%])|(\S))/g)];
   let at = 0;
   const fail = why => { throw new Error(why); };
   const peek = () => tokens[at] ? tokens[at][0].trim() : "";
@@ -12,10 +12,14 @@ function compile(text) {
   D.columns.filter(c => c.kind === "parameter").forEach(c => add(c.name, c.values));
   add("rank", T.rank); add("objective", T.mean); add("seconds", T.seconds);
   add("seeds", T.runs.map(runs => runs.filter(r => r[3] === "done").length));
-  for (const c of D.columns) add(c.name.replaceAll("/", "."), c.values);
+  // A dot stands for a slash first, then for itself.
+  for (const own of [false, true]) for (const c of D.columns) if (c.name.includes(".") === own) add(c.name.replaceAll("/", "."), c.values);
   // What compares with, counts with or asks a parameter that a trial has not, holds for no such trial, whatever stands around it.
   const absent = {}, present = x => { if (x === null || x === undefined) throw absent; return x; };
   const parameters = new Set(D.parameters.map(p => p.path)), used = [];
+  // A truth is a number here, as in `--where`: true == 1.
+  const plain = x => typeof x === "boolean" ? Number(x) : x;
+  let asks = false;
   function or() { let a = and(); while (isWord("or")) { at++; const l = a, r = and(); a = i => present(l(i)) || present(r(i)); } return a; }
   function and() { let a = not(); while (isWord("and")) { at++; const l = a, r = not(); a = i => present(l(i)) && present(r(i)); } return a; }
   function not() { if (isWord("not")) { at++; const a = not(); return i => !present(a(i)); } return compare(); }
@@ -23,23 +27,25 @@ function compile(text) {
     const a = sum();
     if (isWord("is")) {
       at++; const no = isWord("not") && ++at;
-      isWord("defined") ? at++ : fail("after `is` comes `defined`");
-      return i => (a(i) !== null) !== Boolean(no);
+      const wants = isWord("defined");
+      wants || isWord("undefined") ? at++ : fail("after `is` comes `defined`");
+      asks = true;
+      return i => (a(i) !== null) !== (Boolean(no) === wants);
     }
     const no = isWord("not") && tokens[at + 1] && tokens[at + 1][3] === "in" ? (at++, true) : false;
     if (isWord("in")) {
       at++; need("["); const items = [];
       if (!take("]")) { do items.push(sum()); while (take(",")); need("]"); }
-      return i => { const x = present(a(i)); return items.some(f => present(f(i)) === x) !== no; };
+      return i => { const x = plain(present(a(i))); return items.some(f => plain(present(f(i))) === x) !== no; };
     }
     const sign = ["==", "!=", "<=", ">=", "<", ">"].find(s => peek() === s && tokens[at][4]);
     if (!sign) return a;
     at++; const b = sum();
-    const by = {"==": (x, y) => x === y, "!=": (x, y) => x !== y, "<": (x, y) => x < y, ">": (x, y) => x > y, "<=": (x, y) => x <= y, ">=": (x, y) => x >= y}[sign];
+    const by = {"==": (x, y) => plain(x) === plain(y), "!=": (x, y) => plain(x) !== plain(y), "<": (x, y) => x < y, ">": (x, y) => x > y, "<=": (x, y) => x <= y, ">=": (x, y) => x >= y}[sign];
     return i => by(present(a(i)), present(b(i)));
   }
   function sum() { let a = product(); for (;;) { const l = a; if (take("+")) { const r = product(); a = i => present(l(i)) + present(r(i)); } else if (take("-")) { const r = product(); a = i => present(l(i)) - present(r(i)); } else return a; } }
-  function product() { let a = unary(); for (;;) { const l = a; if (take("*")) { const r = unary(); a = i => present(l(i)) * present(r(i)); } else if (take("/")) { const r = unary(); a = i => present(l(i)) / present(r(i)); } else return a; } }
+  function product() { let a = unary(); for (;;) { const l = a; if (take("*")) { const r = unary(); a = i => present(l(i)) * present(r(i)); } else if (take("/")) { const r = unary(); a = i => present(l(i)) / present(r(i)); } else if (take("//")) { const r = unary(); a = i => Math.floor(present(l(i)) / present(r(i))); } else if (take("%")) { const r = unary(); a = i => { const x = present(l(i)), y = present(r(i)); return x - y * Math.floor(x / y); }; } else return a; } }
   function unary() { if (take("-")) { const a = unary(); return i => -present(a(i)); } return atom(); }
   function atom() {
     const t = tokens[at];
@@ -61,7 +67,6 @@ function compile(text) {
   const holds = or();
   if (at < tokens.length) fail("unexpected " + peek());
   // A trial without the number that a condition is about is left out, unless it asks for just that.
-  const asks = /\bdefined\b/.test(text);
   return i => {
     try { return (asks || used.every(c => c[i] !== null)) && Boolean(present(holds(i))); } catch (error) { if (error === absent) return false; throw error; }
   };
