@@ -254,7 +254,21 @@ pub(super) fn totals(report: &Report, view: View) -> String {
     } else {
         format!("{} of {} (all: --all)", grouped(shown), plural(report.trials, "trial"))
     };
-    format!("{trials}; {}: {}", plural(report.counts.total(), "run"), report.counts.render(view))
+    let runs = plural(report.counts.total(), "run");
+    let of = match (&report.filter, begun(report)) {
+        (Some(_), _) => format!("the whole sweep: {runs}"),
+        (None, Some(begun)) => format!("{begun}; {runs}"),
+        (None, None) => runs,
+    };
+    format!("{trials}; {of}: {}", report.counts.render(view))
+}
+
+/// How many trials have begun, where not all have: of those that have not there is no row.
+fn begun(report: &Report) -> Option<String> {
+    let all = report.counts.total() / report.rounds().count().max(1);
+    let (begun, all_trials) = (grouped(report.trials), plural(all, "trial"));
+    (0 < report.trials && report.trials < all)
+        .then(|| format!("{begun} of {all_trials} have begun"))
 }
 
 fn damage(report: &Report, view: View) -> Vec<String> {
