@@ -112,7 +112,12 @@ mod tests {
         for (most, live, running, expected) in [
             (Some(2), 1, 4, "1 array may run 2 tasks at once; 4 already run and go on\n"),
             (Some(4), 2, 4, "2 arrays may run 4 tasks at once\n"),
-            (Some(1), 0, 0, "no array is in the queue; arrays of later submits may run 1 task at once\n"),
+            (
+                Some(1),
+                0,
+                0,
+                "no array is in the queue; arrays of later submits may run 1 task at once\n",
+            ),
             (None, 1, 4, "1 array may run all of their tasks\n"),
         ] {
             assert_eq!(told(most, live, running), expected);

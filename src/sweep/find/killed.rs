@@ -104,7 +104,10 @@ mod tests {
                  killed",
                 true,
             ),
-            ("slurmstepd: error: StepId=257.batch exceeded memory limit (9 > 5), being killed", true),
+            (
+                "slurmstepd: error: StepId=257.batch exceeded memory limit (9 > 5), being killed",
+                true,
+            ),
             ("slurmstepd: error: Exceeded step memory limit at some point.", true),
             ("slurmstepd: error: Detected 1 oom-kill event(s) in StepId=257.batch.", true),
             ("slurmstepd-n1: error: Detected 2 oom_kill events in StepId=257.batch.", true),
@@ -162,7 +165,12 @@ mod tests {
                 true,
                 vec![true, false],
             ),
-            ("its last start", vec![start(1, 0, None), start(1, 1, None)], false, vec![false, true]),
+            (
+                "its last start",
+                vec![start(1, 0, None), start(1, 1, None)],
+                false,
+                vec![false, true],
+            ),
         ] {
             let liveness = |_| if alive { Liveness::Alive } else { Liveness::Gone };
             let mut all = all;
@@ -173,7 +181,8 @@ mod tests {
         let mut all = vec![start(1, 0, None)];
         Killed::default().mark(&dir, &mut all, &|_| Liveness::Gone);
         assert_eq!(of_start(3, &all[0]), Some(Cause::Memory));
-        let (attempt, starts) = (Attempt { slice: 3, intent: Some(1), time: 11.0 }, Starts::new(all));
+        let (attempt, starts) =
+            (Attempt { slice: 3, intent: Some(1), time: 11.0 }, Starts::new(all));
         let fate = of(&attempt, &starts, Some("FAILED")).expect("known");
         assert_eq!(fate.cause, Some(Cause::Memory));
         assert_eq!(fate.words, "out of memory: its task had 50 M");

@@ -159,7 +159,10 @@ mod tests {
         let begin = Begin { intent: 1, node: "n3".into(), ..Begin::default() };
         let began = TaskStart { begin, died: vec![], full: None, end: None };
         let lost = Standing::of(&ledger, &[], 0.0);
-        for (starts, how) in [(vec![], "it never began"), (vec![began], "it began on n3 (see `logs/7_0.log` of the sweep)")] {
+        for (starts, how) in [
+            (vec![], "it never began"),
+            (vec![began], "it began on n3 (see `logs/7_0.log` of the sweep)"),
+        ] {
             assert_eq!(notes(&[], &ledger, &starts, None), []);
             let text = format!("job 7 is gone without a word: {how}");
             let told = notes(&[], &ledger, &starts, Some(&lost));
@@ -189,7 +192,8 @@ mod tests {
             full: None,
             end: None,
         };
-        for (start, is_told) in [(work(1, "0-3"), true), (work(3, ""), true), (work(3, "0"), false)] {
+        for (start, is_told) in [(work(1, "0-3"), true), (work(3, ""), true), (work(3, "0"), false)]
+        {
             assert_eq!(told(&[], &[start]).contains("canary: failed"), is_told);
         }
     }

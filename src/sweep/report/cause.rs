@@ -206,8 +206,7 @@ mod tests {
     #[test]
     fn what_tasks_had_is_told_where_it_is_one_thing() {
         let causes = |texts: &[&'static str]| {
-            let facts: Vec<_> =
-                texts.iter().map(|text| fact(0, State::Lost, Some(text))).collect();
+            let facts: Vec<_> = texts.iter().map(|text| fact(0, State::Lost, Some(text))).collect();
             group(&facts).into_iter().map(|cause| cause.text).collect::<Vec<_>>()
         };
         let had = |what: &'static str| ["out of memory: its task had ", what].concat().leak() as &_;

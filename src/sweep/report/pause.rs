@@ -130,7 +130,12 @@ mod tests {
         let start = TaskStart { begin, died: vec![], full: None, end: Some(end) };
         let starts = Starts::new(vec![start]);
         for (queued, slurm, part, kind) in [
-            (Some(Wait { array: Some(0), is_held: false }), None, "by themselves", Some(Cause::Time)),
+            (
+                Some(Wait { array: Some(0), is_held: false }),
+                None,
+                "by themselves",
+                Some(Cause::Time),
+            ),
             (None, Some("CANCELLED"), "cancelled", Some(Cause::Cancelled)),
             (None, Some("PREEMPTED"), "not put back", Some(Cause::Preempted)),
             (None, Some("TIMEOUT"), "with more time", Some(Cause::Time)),

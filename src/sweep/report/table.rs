@@ -138,9 +138,12 @@ pub(super) fn rank(row: &Row, aim: &Aim) -> String {
 
 /// What the mark before a rank says, where there is one.
 pub(super) fn tied(report: &Report) -> Option<String> {
-    report.rows.iter().any(|row| row.is_tied(&report.aim)).then(|| {
+    let tied = || report.rows.iter().filter(|row| row.is_tied(&report.aim));
+    let by_sign = tied().filter_map(|row| row.versus).any(|versus| versus.is_by_sign());
+    let sign = if by_sign { "; equal differences: sign-flip test" } else { "" };
+    (tied().count() > 0).then(|| {
         format!(
-            "≈ can't be told from the first by {} (paired t test, p ≥ {})",
+            "≈ can't be told from the first by {} (paired t test, p ≥ {}{sign})",
             report.rounds(),
             paired::LEVEL
         )

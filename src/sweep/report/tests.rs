@@ -778,6 +778,19 @@ fn trials_that_have_not_begun_are_told_and_a_condition_narrows_trials_alone() {
     }
 }
 
+#[test]
+fn a_tie_of_equal_differences_names_its_test() {
+    let mut report = report(Query::default()).expect("a report");
+    let tied = table::tied(&report).expect("a tie");
+    assert!(tied.ends_with("(paired t test, p ≥ 0.05)"), "{tied}");
+    let objectives = |shift: f64| [(0, 0.5 - shift), (1, 0.75 - shift), (2, 0.5 - shift)];
+    let versus = Paired::of(&objectives(0.0), &objectives(0.25), 0.0);
+    let row = report.rows.iter_mut().find(|row| row.versus.is_some()).expect("one compared");
+    row.versus = Some(versus);
+    let tied = table::tied(&report).expect("a tie");
+    assert!(tied.ends_with("p ≥ 0.05; equal differences: sign-flip test)"), "{tied}");
+}
+
 fn array(kind: Kind) -> Array {
     Array {
         kind,

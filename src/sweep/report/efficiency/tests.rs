@@ -192,7 +192,8 @@ fn what_starts_had_too_little_of_is_not_advised() {
     };
     let well = |task| (little(task, 600), vec![TaskLine::End(end(None, 400.0, 90))]);
     let mut starts = vec![well(0), (little(1, 300), vec![full])];
-    let in_vain = TaskEnd { requeued: false, ends: 1, failed: 1, ..end(Some(Cause::Time), 9.0, 90) };
+    let in_vain =
+        TaskEnd { requeued: false, ends: 1, failed: 1, ..end(Some(Cause::Time), 9.0, 90) };
     let limit = Granted { seconds: Some(7200), ..begin(0, 0).granted };
     let cut_off = |end| (Begin { granted: limit, ..begin(2, 0) }, vec![TaskLine::End(end)]);
     let ask = |starts: &[(Begin, Vec<TaskLine>)], liveness| {

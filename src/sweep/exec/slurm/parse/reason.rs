@@ -11,7 +11,8 @@ pub fn reason(code: &str, job: u64) -> String {
     let Some(told) = of_word(first, job) else { return code.to_owned() };
     // Tasks of an array that wait for different reasons share a line: `Resources,JobHeldAdmin`. Of
     // others what follows the first word are details: `ReqNodeNotAvail, UnavailableNodes:n[1-4]`.
-    let others = words.filter_map(|word| of_word(word, job)).map(|words| format!("; some: {words}"));
+    let others =
+        words.filter_map(|word| of_word(word, job)).map(|words| format!("; some: {words}"));
     format!("{told}{} ({code})", others.collect::<String>())
 }
 

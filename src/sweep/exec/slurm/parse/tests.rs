@@ -141,7 +141,10 @@ fn limits_that_waiting_passes_are_told_from_those_it_never_does() {
 #[test]
 fn details_behind_a_reason_hide_no_words_for_it() {
     let away = "ReqNodeNotAvail, UnavailableNodes:n[1-4]";
-    assert_eq!(reason(away, 257), format!("the nodes that it asks for are down or reserved ({away})"));
+    assert_eq!(
+        reason(away, 257),
+        format!("the nodes that it asks for are down or reserved ({away})")
+    );
     for held in ["job requeued in held state", "launch failed requeued held", "JobHoldMaxRequeue"] {
         assert!(reason(held, 257).contains("`scontrol release 257` lets it go"), "{held}");
     }
@@ -155,7 +158,10 @@ fn a_task_that_is_held_is_told_also_among_others_that_wait() {
     let mixed = "Resources,JobHeldAdmin";
     let told = reason(mixed, 257);
     assert!(told.starts_with("waits for free nodes; some: is held by an administrator"), "{told}");
-    assert!(told.contains("`scontrol release 257`") && told.ends_with(&format!("({mixed})")), "{told}");
+    assert!(
+        told.contains("`scontrol release 257`") && told.ends_with(&format!("({mixed})")),
+        "{told}"
+    );
     for (code, expected) in [
         ("JobHeldUser", (true, true)),
         ("JobHeldAdmin", (true, true)),
