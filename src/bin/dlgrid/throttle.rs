@@ -71,13 +71,13 @@ pub fn run(args: &Args) -> Result<u8> {
         slurm.depend(one.array, canary(&ledger, &standing, one.array), one.after)?;
     }
     let trains = standing.arrays.iter().filter(|array| array.kind == Kind::Runs);
-    talk(&told(args.most.0, live.len(), trains.map(|array| array.running).sum()));
+    talk(&words(args.most.0, live.len(), trains.map(|array| array.running).sum()));
     next(&format!("dlgrid status {}", find::typed_of(&dir)));
     Ok(exit::OK)
 }
 
 /// What now holds of so many arrays; of tasks that run more may be at work than that.
-fn told(most: Option<u64>, live: usize, running: u64) -> String {
+fn words(most: Option<u64>, live: usize, running: u64) -> String {
     let live = arrays(live);
     match most {
         None => format!("{live} may run all of their tasks\n"),
@@ -120,7 +120,7 @@ mod tests {
             ),
             (None, 1, 4, "1 array may run all of their tasks\n"),
         ] {
-            assert_eq!(told(most, live, running), expected);
+            assert_eq!(words(most, live, running), expected);
         }
     }
 }

@@ -52,11 +52,14 @@ impl<'c> Wanted<'c> {
     }
 }
 
+fn is_shut(partition: &Partition) -> bool {
+    matches!(partition.state.as_str(), "DRAIN" | "INACTIVE")
+}
+
 /// No partition of these takes jobs. One that is down takes them, and lets them wait.
 pub fn shut(wanted: &[&Partition], all: &[Partition]) -> Option<SlurmError> {
-    let is_shut = |p: &&Partition| matches!(p.state.as_str(), "DRAIN" | "INACTIVE");
-    let one = wanted.iter().find(|_| wanted.iter().all(|p| is_shut(&p)))?;
-    let open: Vec<&str> = all.iter().filter(|p| !is_shut(&p)).map(|p| p.name.as_str()).collect();
+    let one = wanted.iter().find(|_| wanted.iter().all(|p| is_shut(p)))?;
+    let open: Vec<&str> = all.iter().filter(|p| !is_shut(p)).map(|p| p.name.as_str()).collect();
     let hint = match open.join(", ") {
         open if open.is_empty() => "none takes jobs now: `sinfo -s` shows what they are".to_owned(),
         open => format!("take another of: {open}; `sinfo -s` shows what they are"),
