@@ -260,6 +260,9 @@ pub(super) fn totals(report: &Report, view: View) -> String {
     let runs = plural(report.counts.total(), "run");
     let of = match (&report.filter, begun(report)) {
         (Some(_), _) => format!("the whole sweep: {runs}"),
+        (None, Some(begun)) if shown == report.trials => {
+            return format!("{begun}; {runs}: {}", report.counts.render(view));
+        }
         (None, Some(begun)) => format!("{begun}; {runs}"),
         (None, None) => runs,
     };

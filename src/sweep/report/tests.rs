@@ -770,7 +770,7 @@ fn trials_that_have_not_begun_are_told_and_a_condition_narrows_trials_alone() {
         table::totals(&report, View::PLAIN).split(": ").next().map(str::to_owned)
     };
     for (filter, top, expected) in [
-        (None, None, "5 trials; 5 of 6 trials have begun; 18 runs"),
+        (None, None, "5 of 6 trials have begun; 18 runs"),
         (None, Some(2), "2 of 5 trials (all"),
         (Some("seeds == 2"), None, "2 trials; the whole sweep"),
     ] {
