@@ -6,11 +6,11 @@ use clap::Args;
 use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::fsck::view::{render, render_json};
-use dlgrid_sweep::fsck::{self, repair};
+use dlgrid_sweep::fsck::{self, Severity, repair};
 use dlgrid_sweep::store::layout::SweepDir;
 
 use super::pick::{Root, folder};
-use super::show::{Format, Terminal, print, wrong_input};
+use super::show::{Format, Terminal, note, print, wrong_input};
 use crate::completion;
 
 const WORDS: &str = "\
@@ -60,7 +60,18 @@ pub fn run(args: &FsckArgs) -> Result<u8> {
         Format::Json => render_json(&checked, &added),
         _ => render(&checked, &added, Terminal::stdout().view()),
     })?;
+    if args.repair && added.is_empty() && matches!(args.format, Format::Table) {
+        note(nothing(checked.count(Severity::Damage) > 0));
+    }
     Ok(if checked.is_well() { exit::OK } else { exit::DAMAGED })
+}
+
+/// What is told of a repair that adds nothing.
+const fn nothing(is_damaged: bool) -> &'static str {
+    match is_damaged {
+        true => "`--repair` can add nothing: what is damaged stays so",
+        false => "nothing to repair: no result is lost",
+    }
 }
 
 /// The directory. A path is taken also where its manifest is gone.

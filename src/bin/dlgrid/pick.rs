@@ -12,6 +12,7 @@ use dlgrid_sweep::exec::slurm::ledger::{Ledger, Readable};
 use dlgrid_sweep::exec::slurm::parse::Row;
 use dlgrid_sweep::exec::slurm::request::Request;
 use dlgrid_sweep::exec::slurm::state::Standing;
+use dlgrid_sweep::find::killed::Killed;
 use dlgrid_sweep::find::{self, FindError, Found};
 use dlgrid_sweep::judge::{Counts, Liveness, State};
 use dlgrid_sweep::orders::{self, Ordered};
@@ -125,10 +126,14 @@ impl Picked {
             .then(|| queue.rows().map(|rows| Standing::of(ledger, rows, host::now())))
             .flatten()
             .map(Arc::new);
-        let liveness = liveness(standing.as_ref(), here, !ledger.entries.is_empty() || !is_whole);
+        let was_submitted = !ledger.entries.is_empty() || !is_whole;
+        let alive = standing.clone();
+        let liveness = liveness(standing.as_ref(), here, was_submitted);
         let left_out = around::left_out(&sweep, &results, orders, ledger);
         let dir = sweep.dir.clone();
-        let starts = LazyStarts::new(Box::new(move || read_starts(&dir)));
+        let starts = LazyStarts::new(Box::new(move || {
+            read_starts(&dir, &*self::liveness(alive.as_ref(), here, was_submitted))
+        }));
         let typed = find::typed(&sweep.dir, &sweep.manifest.name);
         Ok(Self { sweep, results, liveness, standing, submitted, left_out, starts, typed })
     }
@@ -230,9 +235,11 @@ pub fn liveness(
 }
 
 /// What array tasks wrote of themselves: nothing of a result depends on it.
-fn read_starts(dir: &SweepDir) -> Starts {
+fn read_starts(dir: &SweepDir, liveness: &dyn Fn(u32) -> Liveness) -> Starts {
     let starts = tasks::read_all(dir).map_err(|error| note(&format!("{error}; tasks are unknown")));
-    Starts::new(starts.unwrap_or_default())
+    let mut starts = starts.unwrap_or_default();
+    Killed::default().mark(dir, &mut starts, liveness);
+    Starts::new(starts)
 }
 
 /// The directory of the sweep that `wanted` means; tells which one where there was a choice.

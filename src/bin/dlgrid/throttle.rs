@@ -3,7 +3,7 @@ use anyhow::Result;
 use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::exec::slurm::call::Slurm;
 use dlgrid_sweep::exec::slurm::lanes::{self, Live};
-use dlgrid_sweep::exec::slurm::ledger::Ledger;
+use dlgrid_sweep::exec::slurm::ledger::{Kind, Ledger};
 use dlgrid_sweep::exec::slurm::state::Standing;
 use dlgrid_sweep::orders::{self, Lane, Order};
 use dlgrid_sweep::text::plural;
@@ -70,13 +70,23 @@ pub fn run(args: &Args) -> Result<u8> {
         slurm.throttle(one.array, one.share.unwrap_or(0))?;
         slurm.depend(one.array, canary(&ledger, &standing, one.array), one.after)?;
     }
-    let live = arrays(live.len());
-    talk(&match args.most.0 {
-        None => format!("{live} may run all of their tasks\n"),
-        Some(most) => format!("{live} may run {} at once\n", plural(most, "task")),
-    });
+    let trains = standing.arrays.iter().filter(|array| array.kind == Kind::Runs);
+    talk(&words(args.most.0, live.len(), trains.map(|array| array.running).sum()));
     next(&format!("dlgrid status {}", find::typed_of(&dir)));
     Ok(exit::OK)
+}
+
+/// What now holds of so many arrays; of tasks that run more may be at work than that.
+fn words(most: Option<u64>, live: usize, running: u64) -> String {
+    let live = arrays(live);
+    match most {
+        None => format!("{live} may run all of their tasks\n"),
+        Some(most) if running > most => format!(
+            "{live} may run {} at once; {running} already run and go on\n",
+            plural(most, "task")
+        ),
+        Some(most) => format!("{live} may run {} at once\n", plural(most, "task")),
+    }
 }
 
 /// The canary that an array waits for, if it is not over.
@@ -90,5 +100,27 @@ fn arrays(n: usize) -> String {
     match n {
         0 => "no array is in the queue; arrays of later submits".into(),
         n => plural(n as u64, "array"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_already_goes_on_and_is_told() {
+        for (most, live, running, expected) in [
+            (Some(2), 1, 4, "1 array may run 2 tasks at once; 4 already run and go on\n"),
+            (Some(4), 2, 4, "2 arrays may run 4 tasks at once\n"),
+            (
+                Some(1),
+                0,
+                0,
+                "no array is in the queue; arrays of later submits may run 1 task at once\n",
+            ),
+            (None, 1, 4, "1 array may run all of their tasks\n"),
+        ] {
+            assert_eq!(words(most, live, running), expected);
+        }
     }
 }

@@ -168,8 +168,8 @@ fn slurm_line(facts: &Facts) -> Line {
         Some(Err(why)) => line(
             "Slurm",
             Verdict::Warn,
-            format!("`sbatch` is there and fails: {why}"),
-            Some("sbatch --version"),
+            format!("`sbatch` is there and fails, so that submit needs `--local`: {why}"),
+            Some("dlgrid submit --local, or the cluster's slurm.conf"),
         ),
     }
 }

@@ -84,7 +84,7 @@ fn all_is_wrong() {
     insta::assert_snapshot!(shown(&facts), @"
     missing worker: `/bin/dlgrid-worker` does not find its `libtorch_cpu.so` => make build, in dlgrid's source folder (it fetches libtorch again); or add your libtorch's lib folder to LD_LIBRARY_PATH
     warn CUDA: 2 GPUs, no worker to use them
-    warn Slurm: `sbatch` is there and fails: no such cluster => sbatch --version
+    warn Slurm: `sbatch` is there and fails, so that submit needs `--local`: no such cluster => dlgrid submit --local, or the cluster's slurm.conf
     warn data fashion-mnist: not fetched => dlgrid data fetch fashion-mnist
     missing data mnist: damaged: `a` has `1` bytes, not `2` => dlgrid data fetch mnist
     missing cache: cannot write to `/cache`: Read-only file system => export DLGRID_CACHE=<a folder of yours>

@@ -6,10 +6,13 @@ use crate::host;
 use crate::spec::Objective;
 use crate::spec::metric::{Goal, better};
 use crate::store::record::{Best, Cause, Epoch, Metrics, Number, Outcome};
+use crate::text::plural;
 use crate::trial::Run;
 
 /// Metrics of one program at most, so that a faulty one fills no store.
 const MAX_METRICS: usize = 256;
+/// Names of metrics that are told where none is the objective's.
+const NAMED: usize = 5;
 /// Lines of one program that go into its curve; later ones still count for its last and best
 /// values.
 const MAX_LINES: u64 = 100_000;
@@ -178,8 +181,17 @@ impl<'o> Seen<'o> {
         let metric = &self.objective.metric;
         if self.unreadable > 0 && self.epochs == 0 {
             return format!(
-                "it wrote {} lines to the file named in DLGRID_METRICS, and none is a JSON object",
-                self.unreadable
+                "it wrote {} to the file named in DLGRID_METRICS, and none is a JSON object",
+                plural(self.unreadable.into(), "line")
+            );
+        }
+        if !self.metrics.is_empty() {
+            let names = self.metrics.keys().take(NAMED).map(|name| format!("`{name}`"));
+            let more = self.metrics.len().saturating_sub(NAMED);
+            let more = if more > 0 { format!(" (+{more})") } else { String::new() };
+            return format!(
+                "it ended well and never reported `{metric}`; it reported: {}{more}",
+                names.collect::<Vec<_>>().join(", ")
             );
         }
         format!(
@@ -308,6 +320,21 @@ mod tests {
             &[r#"{"loss": 0.5, "note": "x", "ok": true, "all": [1]}"#, "garbage"],
         );
         assert_eq!((end.outcome, end.metrics.len(), end.unreadable), (Outcome::Done, 1, 1));
+    }
+
+    #[test]
+    fn a_metric_by_another_name_is_told() {
+        let many = r#"{"a": 1, "b": 1, "c": 1, "d": 1, "e": 1, "f": 1, "g": 1}"#;
+        for (lines, expected) in [
+            (&[r#"{"los": 0.5}"#][..], "never reported `loss`; it reported: `los`"),
+            (&[many], "it reported: `a`, `b`, `c`, `d`, `e` (+2)"),
+            (&[], "never reported `loss`: append lines such as {\"loss\": 0.5} to the file"),
+            (&["x"], "it wrote 1 line to the file named in DLGRID_METRICS, and none is a JSON"),
+            (&["x", "y"], "it wrote 2 lines to"),
+        ] {
+            let why = ended(Goal::Minimize, "loss", lines).why.expect("a cause");
+            assert!(why.contains(expected), "{why}");
+        }
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub fn last_lines(sweep: &Sweep, results: &Results, index: u64, most: usize) -> 
 
 /// At most so many bytes of the end of a file, from the beginning of a line on, and whether that
 /// is all of it.
-fn tail(path: &Path, most: u64) -> Result<(Vec<u8>, bool), StoreError> {
+pub(super) fn tail(path: &Path, most: u64) -> Result<(Vec<u8>, bool), StoreError> {
     fs::reading(path, |file| {
         let from = file.length()?.saturating_sub(most);
         let mut bytes = file.read_from(from)?;

@@ -1,4 +1,5 @@
 //! Which sweep a person means: by name, by a part of it, by id, by path, or simply the newest.
+pub mod killed;
 pub mod log;
 pub mod run;
 mod typed;

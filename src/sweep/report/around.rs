@@ -53,9 +53,17 @@ pub fn notes(
     notes.extend([Kind::Canary, Kind::TopUp, Kind::Report].into_iter().filter_map(|kind| {
         let newest = ledger.entries.iter().rfind(|e| e.intent.kind == kind)?;
         let start = starts.iter().rfind(|s| s.begin.intent == newest.intent.number);
+        // What was submitted later, and has begun, went past it.
+        let is_later =
+            |s: &TaskStart| s.begin.intent > newest.intent.number && !s.begin.slices.is_empty();
+        if kind == Kind::Canary && starts.iter().any(is_later) {
+            return None;
+        }
+        let log = || Some(format!("{}_{}.log", newest.job()?, start?.begin.task));
+        let log = log().map_or_else(String::new, |log| format!(" (see `logs/{log}` of the sweep)"));
         let text = match start.and_then(|s| s.end.as_ref()) {
             Some(end) => {
-                format!("failed on {}: {}", start?.begin.node, end.why.as_deref()?)
+                format!("failed on {}: {}{log}", start?.begin.node, end.why.as_deref()?)
             }
             None => {
                 let job = newest.job()?;
@@ -64,7 +72,7 @@ pub fn notes(
                 }
                 match start {
                     Some(start) => format!(
-                        "job {job} is gone without a word: it began on {}",
+                        "job {job} is gone without a word: it began on {}{log}",
                         start.begin.node
                     ),
                     None => format!("job {job} is gone without a word: it never began"),
@@ -113,7 +121,7 @@ mod tests {
     use crate::exec::slurm::ledger::tests::entry;
     use crate::store::tasks::{Begin, TaskEnd, Used};
 
-    fn told(orders: &[(u32, Order)]) -> String {
+    fn told(orders: &[(u32, Order)], more: &[TaskStart]) -> String {
         let orders: Vec<Ordered> = orders
             .iter()
             .map(|(until, order)| Ordered {
@@ -138,7 +146,8 @@ mod tests {
             time: 0.0,
         };
         let start = TaskStart { begin, died: vec![], full: None, end: Some(end) };
-        let notes = notes(&orders, &ledger, &[start], None);
+        let starts = [&[start], more].concat();
+        let notes = notes(&orders, &ledger, &starts, None);
         notes.iter().map(|n| format!("{}: {}\n", n.about, n.text)).collect()
     }
 
@@ -150,7 +159,10 @@ mod tests {
         let begin = Begin { intent: 1, node: "n3".into(), ..Begin::default() };
         let began = TaskStart { begin, died: vec![], full: None, end: None };
         let lost = Standing::of(&ledger, &[], 0.0);
-        for (starts, how) in [(vec![], "it never began"), (vec![began], "it began on n3")] {
+        for (starts, how) in [
+            (vec![], "it never began"),
+            (vec![began], "it began on n3 (see `logs/7_0.log` of the sweep)"),
+        ] {
             assert_eq!(notes(&[], &ledger, &starts, None), []);
             let text = format!("job 7 is gone without a word: {how}");
             let told = notes(&[], &ledger, &starts, Some(&lost));
@@ -168,11 +180,21 @@ mod tests {
             (2, Order::LeaveOut("x > 3".into())),
             (1, Order::Throttle(Some(4))),
             (2, Order::Throttle(Some(1))),
-        ]), @r"
+        ], &[]), @r"
         stopped: first
         left out: x > 3 (`dlgrid retry` puts them back)
         throttle: 1 task at once, as was ordered
-        canary: failed on n3: it failed: exit code 9
+        canary: failed on n3: it failed: exit code 9 (see `logs/7_0.log` of the sweep)
         ");
+        let work = |intent, slices: &str| TaskStart {
+            begin: Begin { intent, slices: slices.into(), ..Begin::default() },
+            died: vec![],
+            full: None,
+            end: None,
+        };
+        for (start, is_told) in [(work(1, "0-3"), true), (work(3, ""), true), (work(3, "0"), false)]
+        {
+            assert_eq!(told(&[], &[start]).contains("canary: failed"), is_told);
+        }
     }
 }

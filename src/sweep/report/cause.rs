@@ -1,7 +1,9 @@
 //! Runs that did not end well, grouped by cause.
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::Fact;
+use super::fate::GRANT;
 use crate::judge::State;
 use crate::store::tasks;
 use crate::text::{clean, cut};
@@ -78,7 +80,7 @@ fn group_those(facts: &[Fact<'_>], wanted: impl Fn(State) -> bool) -> Vec<Cause>
         let why = fact.why.as_deref().unwrap_or(unknown);
         let first = clean(why.lines().find(|line| !line.trim().is_empty()).unwrap_or(unknown));
         let text = cut(first.trim(), LONGEST);
-        let shape = without_numbers(&text);
+        let shape = without_numbers(&without_grant(&text));
         let group = groups.entry((fact.state, shape.clone())).or_insert_with(|| {
             let (state, kind, example) = (fact.state, fact.kind, fact.index);
             let text = text.clone();
@@ -99,6 +101,13 @@ fn group_those(facts: &[Fact<'_>], wanted: impl Fn(State) -> bool) -> Vec<Cause>
     let mut causes: Vec<Cause> = groups.into_values().map(Group::into_cause).collect();
     causes.sort_by(|a, b| b.runs.cmp(&a.runs).then(a.example.cmp(&b.example)));
     causes
+}
+
+/// The text without what its task had: runs that ran out of less and of more share a cause.
+fn without_grant(text: &str) -> Cow<'_, str> {
+    let Some((what, had)) = text.split_once(GRANT) else { return text.into() };
+    // Slurm's word for it may follow.
+    had.split_once(" (").map_or(what.into(), |(_, word)| format!("{what} ({word}").into())
 }
 
 /// The text with `…` for every number in it, so that `step 412` and `step 97` are one cause.
@@ -192,6 +201,25 @@ mod tests {
                 (1, 3, State::Failed, "no cause was recorded"),
             ]
         );
+    }
+
+    #[test]
+    fn what_tasks_had_is_told_where_it_is_one_thing() {
+        let causes = |texts: &[&'static str]| {
+            let facts: Vec<_> = texts.iter().map(|text| fact(0, State::Lost, Some(text))).collect();
+            group(&facts).into_iter().map(|cause| cause.text).collect::<Vec<_>>()
+        };
+        let had = |what: &'static str| ["out of memory: its task had ", what].concat().leak() as &_;
+        for (texts, expected) in [
+            (&[had("200 M"), had("200 M")][..], had("200 M")),
+            (&[had("200 M"), had("300 M"), had("1.5 G")], "out of memory"),
+            (
+                &[had("200 M (OUT_OF_MEMORY)"), had("1 G (OUT_OF_MEMORY)")],
+                "out of memory (OUT_OF_MEMORY)",
+            ),
+        ] {
+            assert_eq!(causes(texts), [expected], "{texts:?}");
+        }
     }
 
     #[test]

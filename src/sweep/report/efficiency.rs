@@ -143,14 +143,16 @@ impl Efficiency {
             starts.iter().filter_map(|s| Some((*s, s.end.as_ref()?))).collect();
         let tasks: BTreeSet<(u32, u32)> =
             starts.iter().map(|s| (s.begin.intent, s.begin.task)).collect();
-        let resources = resources(&starts, &measured);
+        let how = ends(&starts, around.liveness);
+        let short = Short::of(&starts, &how);
+        let resources = resources(&starts, &measured, &short);
         Self {
             sweep: around.sweep.clone(),
             starts: starts.len() as u64,
             tasks: tasks.len() as u64,
             measured: measured.len() as u64,
-            endings: endings(&starts, around.liveness),
-            hints: advice::hints(&resources, &measured, around),
+            endings: endings(&how),
+            hints: advice::hints(&resources, &measured, &short, around),
             cpu_hours: cpu_hours(&measured, around.repeated_seconds),
             gpu_hours: gpu_hours(&measured, around.repeated_seconds),
             resources,
@@ -158,22 +160,55 @@ impl Efficiency {
     }
 }
 
-/// Whether a start ran out of memory, or a worker of it did.
-fn ran_out(start: &TaskStart) -> bool {
-    let ended = start.end.as_ref().is_some_and(|end| end.cause == Some(Cause::Memory));
-    ended || start.died.iter().any(|died| died.cause == Cause::Memory)
+/// What starts had too little of.
+#[derive(Debug, Clone, Copy, Default)]
+struct Short {
+    /// Starts that ran out of memory, or a worker of which did.
+    out_of_memory: u64,
+    /// The most memory that one of them had, in MiB.
+    memory_mib: Option<u64>,
+    /// Starts that the time limit ended, for good, before any run.
+    out_of_time: u64,
+    /// The most seconds that one of them had.
+    seconds: Option<u64>,
 }
 
-fn endings(starts: &[&TaskStart], liveness: &dyn Fn(u32) -> Liveness) -> Vec<(Ending, u64)> {
-    let mut counts: BTreeMap<Ending, u64> = BTreeMap::new();
+impl Short {
+    fn of(starts: &[&TaskStart], how: &[Ending]) -> Self {
+        let mut short = Self::default();
+        for (start, how) in starts.iter().zip(how) {
+            let granted = &start.begin.granted;
+            if ran_out(start, *how) {
+                short.out_of_memory += 1;
+                short.memory_mib = short.memory_mib.max(granted.memory_mib);
+            }
+            let is_cut_off = |end: &TaskEnd| end.last_cause() == Some(Cause::Time);
+            if start.end.as_ref().is_some_and(|end| is_cut_off(end) && end.ends == end.failed) {
+                short.out_of_time += 1;
+                short.seconds = short.seconds.max(granted.seconds);
+            }
+        }
+        short
+    }
+}
+
+/// Whether a start ran out of memory, or a worker of it did.
+fn ran_out(start: &TaskStart, how: Ending) -> bool {
+    let killed = how == Ending::Silent && start.full.is_some();
+    let died = start.died.iter().any(|died| died.cause == Cause::Memory);
+    how == Ending::By(Cause::Memory) || killed || died
+}
+
+/// How each start ended.
+fn ends(starts: &[&TaskStart], liveness: &dyn Fn(u32) -> Liveness) -> Vec<Ending> {
     let mut newest: BTreeMap<(u32, u32), usize> = BTreeMap::new();
     for (place, start) in starts.iter().enumerate() {
         newest.insert((start.begin.intent, start.begin.task), place);
     }
-    for (place, start) in starts.iter().enumerate() {
+    let ending = |(place, start): (usize, &&TaskStart)| {
         let begin = &start.begin;
         let slice = || ranges::read(&begin.slices).and_then(|s| s.first().copied());
-        let ending = match &start.end {
+        match &start.end {
             Some(TaskEnd { cause: None, .. }) => Ending::Well,
             Some(TaskEnd { cause: Some(cause), .. }) => Ending::By(*cause),
             None if newest.get(&(begin.intent, begin.task)) != Some(&place) => Ending::Silent,
@@ -182,20 +217,31 @@ fn endings(starts: &[&TaskStart], liveness: &dyn Fn(u32) -> Liveness) -> Vec<(En
                 Liveness::Gone | Liveness::Queued => Ending::Silent,
                 Liveness::Unknown => Ending::Unknown,
             },
-        };
-        *counts.entry(ending).or_default() += 1;
+        }
+    };
+    starts.iter().enumerate().map(ending).collect()
+}
+
+fn endings(how: &[Ending]) -> Vec<(Ending, u64)> {
+    let mut counts: BTreeMap<Ending, u64> = BTreeMap::new();
+    for ending in how {
+        *counts.entry(*ending).or_default() += 1;
     }
     let mut counts: Vec<(Ending, u64)> = counts.into_iter().collect();
     counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     counts
 }
 
-fn resources(starts: &[&TaskStart], measured: &[(&TaskStart, &TaskEnd)]) -> Vec<Resource> {
+fn resources(
+    starts: &[&TaskStart],
+    measured: &[(&TaskStart, &TaskEnd)],
+    short: &Short,
+) -> Vec<Resource> {
     let all = [What::Time, What::Cores, What::Memory, What::Gpu, What::GpuMemory];
     let mut found: Vec<Resource> =
         all.into_iter().filter_map(|what| resource(what, measured)).collect();
     for resource in &mut found {
-        resource.ask = advice::ask(resource, starts);
+        resource.ask = advice::ask(resource, starts, short);
     }
     found
 }

@@ -158,6 +158,9 @@ fn by_slurm(state: &str, begin: &Begin) -> Option<Fate<'static>> {
     Some(Fate { words, cause: Some(cause), node: None })
 }
 
+/// What stands before that which a task had, in words of a fate.
+pub(super) const GRANT: &str = ": its task had ";
+
 fn words(cause: Cause, begin: &Begin) -> Cow<'static, str> {
     let granted = &begin.granted;
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
@@ -165,13 +168,13 @@ fn words(cause: Cause, begin: &Begin) -> Cow<'static, str> {
     match cause {
         Cause::Memory => granted.memory_mib.map_or_else(
             || "out of memory".into(),
-            |mib| format!("out of memory: its task had {}", memory(float(mib))).into(),
+            |mib| format!("out of memory{GRANT}{}", memory(float(mib))).into(),
         ),
         Cause::Time => granted.seconds.map_or_else(
             || "the time limit came before it ended".into(),
             |s| {
                 let had = duration(float(s));
-                format!("the time limit came before it ended: its task had {had}").into()
+                format!("the time limit came before it ended{GRANT}{had}").into()
             },
         ),
         Cause::Preempted => "its task had to make room for another job".into(),

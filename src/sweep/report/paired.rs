@@ -79,6 +79,12 @@ impl Paired {
         self.p.is_none_or(|p| p >= LEVEL)
     }
 
+    /// Whether all differences are equal, so that the sign-flip test decides.
+    #[must_use]
+    pub const fn is_by_sign(&self) -> bool {
+        self.p.is_some() && self.interval.is_none()
+    }
+
     /// Whether the other is shown to be worse than the first. It may be shown to be better: where
     /// runs are missing, the better mean need not be the better one pair by pair.
     #[must_use]

@@ -1,20 +1,30 @@
 //! Why a run is interrupted, and whether it goes on by itself: judged from what its task wrote, whether
 //! it is in the queue, and what Slurm says.
 use super::fate::Starts;
+use crate::exec::slurm::state::Wait;
 use crate::store::tasks::{Cause, TaskEnd, TaskStart};
 
-/// Why a run of a slice is interrupted. `queued`: a task for the slice waits in the queue; `slurm`:
+/// Why a run of a slice is interrupted. `queued`: how a task for the slice waits in the queue; `slurm`:
 /// the state in which its task is over, in Slurm's word, where it is. Nothing of a sweep that runs
 /// on a machine.
 #[must_use]
 pub fn of(
     slice: u32,
     starts: &Starts,
-    queued: bool,
+    queued: Option<Wait>,
     slurm: Option<&str>,
 ) -> Option<(&'static str, Option<Cause>)> {
     let start = starts.with(slice).next_back()?;
-    Some(if queued { waiting(start) } else { gone(start, slurm) })
+    Some(match queued {
+        Some(wait) if wait.is_held => {
+            ("held in the queue: they go on once `scontrol release` lets them", None)
+        }
+        Some(wait) if wait.array != Some(start.begin.array) => {
+            ("in the queue again: they go on by themselves", None)
+        }
+        Some(_) => waiting(start),
+        None => gone(start, slurm),
+    })
 }
 
 fn waiting(start: &TaskStart) -> (&'static str, Option<Cause>) {
@@ -26,7 +36,7 @@ fn waiting(start: &TaskStart) -> (&'static str, Option<Cause>) {
             "preempted, or put back into the queue: they go on by themselves",
             Some(Cause::Preempted),
         ),
-        Some(_) => ("submitted again: they go on", None),
+        Some(_) => ("in the queue again: they go on by themselves", None),
         None => (
             "their task was killed and put back, as when a node fails: they go on by themselves",
             Some(Cause::Node),
@@ -76,17 +86,24 @@ mod tests {
             Starts::new(vec![TaskStart { begin, died: vec![], full: None, end }])
         };
         let asked = || start(Some(Some(Cause::Asked)), None);
+        let waits = |array, is_held| Some(Wait { array, is_held });
+        let back = waits(Some(0), false);
         for (starts, queued, slurm, part, kind) in [
-            (start(Some(Some(Cause::Time)), None), true, None, "by themselves", Some(Cause::Time)),
-            (asked(), true, None, "preempted", Some(Cause::Preempted)),
-            (start(None, None), true, None, "node fails", Some(Cause::Node)),
-            (start(Some(Some(Cause::Time)), None), false, None, "not put back", Some(Cause::Time)),
-            (asked(), false, Some("CANCELLED"), "cancelled", Some(Cause::Cancelled)),
-            (asked(), false, Some("PREEMPTED"), "not put back", Some(Cause::Preempted)),
-            (asked(), false, None, "asked to stop", Some(Cause::Asked)),
+            (start(Some(Some(Cause::Time)), None), back, None, "by themselves", Some(Cause::Time)),
+            (asked(), back, None, "preempted", Some(Cause::Preempted)),
+            (start(None, None), back, None, "node fails", Some(Cause::Node)),
+            (start(None, None), waits(Some(9), false), None, "in the queue again", None),
+            (asked(), waits(Some(9), false), None, "in the queue again", None),
+            (asked(), waits(None, false), None, "in the queue again", None),
+            (start(Some(Some(Cause::Memory)), None), waits(Some(9), false), None, "again", None),
+            (asked(), waits(Some(0), true), None, "`scontrol release`", None),
+            (start(Some(Some(Cause::Time)), None), None, None, "not put back", Some(Cause::Time)),
+            (asked(), None, Some("CANCELLED"), "cancelled", Some(Cause::Cancelled)),
+            (asked(), None, Some("PREEMPTED"), "not put back", Some(Cause::Preempted)),
+            (asked(), None, None, "asked to stop", Some(Cause::Asked)),
             (
                 start(Some(Some(Cause::Asked)), Some("3 failed")),
-                false,
+                None,
                 None,
                 "was stopped",
                 Some(Cause::Asked),
@@ -113,11 +130,16 @@ mod tests {
         let start = TaskStart { begin, died: vec![], full: None, end: Some(end) };
         let starts = Starts::new(vec![start]);
         for (queued, slurm, part, kind) in [
-            (true, None, "by themselves", Some(Cause::Time)),
-            (false, Some("CANCELLED"), "cancelled", Some(Cause::Cancelled)),
-            (false, Some("PREEMPTED"), "not put back", Some(Cause::Preempted)),
-            (false, Some("TIMEOUT"), "with more time", Some(Cause::Time)),
-            (false, None, "no longer in the queue", None),
+            (
+                Some(Wait { array: Some(0), is_held: false }),
+                None,
+                "by themselves",
+                Some(Cause::Time),
+            ),
+            (None, Some("CANCELLED"), "cancelled", Some(Cause::Cancelled)),
+            (None, Some("PREEMPTED"), "not put back", Some(Cause::Preempted)),
+            (None, Some("TIMEOUT"), "with more time", Some(Cause::Time)),
+            (None, None, "no longer in the queue", None),
         ] {
             let (text, found) = of(3, &starts, queued, slurm).expect("a task had it");
             assert!(text.contains(part) && found == kind, "{text} {found:?}");

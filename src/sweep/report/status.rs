@@ -1,5 +1,6 @@
 //! How a sweep is getting on: one screen, or JSON.
 mod json;
+mod pace;
 pub(super) mod queue;
 mod trouble;
 
@@ -18,6 +19,7 @@ use crate::store::record::Cause as Kind;
 use crate::terminal::{Tone, View};
 use crate::text::{Digits, clean, cut, duration, grouped, plural};
 pub use json::render_json;
+pub use pace::Pace;
 
 /// Version of the JSON of `dlgrid status`; fields are added, never changed or taken away.
 pub const STATUS_SCHEMA: &str = "dlgrid.status/1";
@@ -87,6 +89,7 @@ impl Status {
         let ended = || source.facts.iter().filter(|f| f.state.is_ended()).map(|f| f.seconds);
         let runs = counts.ended();
         let seconds_a_run = (runs > 0).then(|| ended().sum::<f64>() / float(runs));
+        let passed: Vec<f64> = running.iter().filter_map(|run| run.seconds).collect();
         let slices: HashSet<u32> = running.iter().map(|run| run.slice).collect();
         Self {
             sweep: source.sweep.clone(),
@@ -99,7 +102,7 @@ impl Status {
             best: super::best(source),
             running,
             arrays,
-            pace: Pace::of(&counts, slices.len() as u64, seconds_a_run),
+            pace: Pace::of(&counts, slices.len() as u64, seconds_a_run, &passed),
             fused: None,
             together: Together::of(&source.facts),
             causes: super::cause::group(&source.facts),
@@ -161,42 +164,6 @@ pub struct Running {
     pub slice: u32,
 }
 
-/// How fast a sweep goes.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pace {
-    /// Mean seconds of a run that ended.
-    pub seconds_a_run: f64,
-    /// Runs that are trained at once.
-    pub at_once: u64,
-    /// Runs an hour.
-    pub runs_an_hour: f64,
-    /// Seconds until the last run ends, estimated.
-    pub seconds_left: f64,
-}
-
-impl Pace {
-    /// The pace of a sweep whose ended runs took so many seconds each, and that so many workers
-    /// train; nothing while none has ended or none is being trained. Of a run being trained, half
-    /// is taken to be left. Of runs that are trained together each bears its part of the seconds:
-    /// a worker is no faster by how many it has begun.
-    #[must_use]
-    pub fn of(counts: &Counts, workers: u64, seconds_a_run: Option<f64>) -> Option<Self> {
-        let seconds_a_run = seconds_a_run.filter(|s| s.is_finite() && *s > 0.0)?;
-        let at_once = counts.get(State::Running);
-        if at_once == 0 {
-            return None;
-        }
-        let streams = float(workers.clamp(1, at_once));
-        let left = float(counts.idle()) + float(at_once) / 2.0;
-        Some(Self {
-            seconds_a_run,
-            at_once,
-            runs_an_hour: 3600.0 * streams / seconds_a_run,
-            seconds_left: left / streams * seconds_a_run,
-        })
-    }
-}
-
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
 const fn float(n: u64) -> f64 {
     n as f64
@@ -225,12 +192,12 @@ pub fn render(status: &Status, view: View) -> String {
     lines.extend(running(status, view));
     lines.extend(queue::lines(status, view));
     if let Some(pace) = &status.pace {
-        let text = format!(
-            "{} a run, {} at once; about {} left",
-            duration(pace.seconds_a_run),
-            grouped(pace.at_once),
-            duration(pace.seconds_left)
-        );
+        let left = match pace.seconds_left {
+            Some(seconds) => format!("about {} left", duration(seconds)),
+            None => "those at work take longer than that".to_owned(),
+        };
+        let (a_run, at_once) = (duration(pace.seconds_a_run), grouped(pace.at_once));
+        let text = format!("{a_run} a run, {at_once} at once; {left}");
         lines.push(item(view, "pace", &text));
     }
     lines.extend(fused(status, view));
@@ -239,6 +206,7 @@ pub fn render(status: &Status, view: View) -> String {
         lines.push(item(view, "open", &runs));
     }
     let room = view.room(10);
+    lines.extend(unqueued(status).map(|text| item(view, "missing", &cut(&text, room))));
     lines.extend(status.notes.iter().map(|n| item(view, n.about, &cut(&clean(&n.text), room))));
     lines.extend(status.pauses.iter().map(|pause| {
         let text = format!("{}: {}", plural(pause.runs, "run"), clean(&pause.text));
@@ -246,6 +214,13 @@ pub fn render(status: &Status, view: View) -> String {
     }));
     lines.extend(trouble::lines(status, view));
     lines.join("\n") + "\n" + &view.next(&next(status))
+}
+
+/// Runs that wait behind dead ones of their slices look as if they were in the queue.
+fn unqueued(status: &Status) -> Option<String> {
+    let is_told = status.on_slurm && status.missing > 0 && status.counts.get(State::Waiting) > 0;
+    let (runs, name) = (plural(status.missing, "run"), clean(&status.sweep.typed));
+    is_told.then(|| format!("{runs} in no queue: `dlgrid retry {name}` puts all back"))
 }
 
 /// A line with what it is about in front.
@@ -361,6 +336,9 @@ fn next(status: &Status) -> String {
     }
     if let Some(cause) = status.causes.iter().find(|c| c.state == State::Failed) {
         return format!("dlgrid logs {name} {}", cause.example);
+    }
+    if let Some(array) = status.arrays.iter().find(|array| array.held) {
+        return format!("scontrol release {}   (lets go what is held)", array.job);
     }
     if status.counts.ended() > 0 {
         format!("dlgrid report {name}")

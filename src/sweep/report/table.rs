@@ -138,9 +138,12 @@ pub(super) fn rank(row: &Row, aim: &Aim) -> String {
 
 /// What the mark before a rank says, where there is one.
 pub(super) fn tied(report: &Report) -> Option<String> {
-    report.rows.iter().any(|row| row.is_tied(&report.aim)).then(|| {
+    let tied = || report.rows.iter().filter(|row| row.is_tied(&report.aim));
+    let by_sign = tied().filter_map(|row| row.versus).any(|versus| versus.is_by_sign());
+    let sign = if by_sign { "; equal differences: sign-flip test" } else { "" };
+    (tied().count() > 0).then(|| {
         format!(
-            "≈ can't be told from the first by {} (paired t test, p ≥ {})",
+            "≈ can't be told from the first by {} (paired t test, p ≥ {}{sign})",
             report.rounds(),
             paired::LEVEL
         )
@@ -254,7 +257,24 @@ pub(super) fn totals(report: &Report, view: View) -> String {
     } else {
         format!("{} of {} (all: --all)", grouped(shown), plural(report.trials, "trial"))
     };
-    format!("{trials}; {}: {}", plural(report.counts.total(), "run"), report.counts.render(view))
+    let runs = plural(report.counts.total(), "run");
+    let of = match (&report.filter, begun(report)) {
+        (Some(_), _) => format!("the whole sweep: {runs}"),
+        (None, Some(begun)) if shown == report.trials => {
+            return format!("{begun}; {runs}: {}", report.counts.render(view));
+        }
+        (None, Some(begun)) => format!("{begun}; {runs}"),
+        (None, None) => runs,
+    };
+    format!("{trials}; {of}: {}", report.counts.render(view))
+}
+
+/// How many trials have begun, where not all have: of those that have not there is no row.
+fn begun(report: &Report) -> Option<String> {
+    let all = report.counts.total() / report.rounds().count().max(1);
+    let (begun, all_trials) = (grouped(report.trials), plural(all, "trial"));
+    (0 < report.trials && report.trials < all)
+        .then(|| format!("{begun} of {all_trials} have begun"))
 }
 
 fn damage(report: &Report, view: View) -> Vec<String> {

@@ -765,6 +765,37 @@ fn a_sweep_without_ends_has_a_board_without_rows() {
     ");
 }
 
+#[test]
+fn trials_that_have_not_begun_are_told_and_a_condition_narrows_trials_alone() {
+    let foot = |filter: Option<&str>, top| {
+        let query = Query { filter: filter.map(str::to_owned), top, ..Query::default() };
+        let plan = Plan::new(query, &paths()).expect("a plan");
+        let some = facts().into_iter().filter(|fact| fact.index % 6 != 1).collect();
+        let report = with(some, |source| build(source, &plan)).expect("a report");
+        table::totals(&report, View::PLAIN).split(": ").next().map(str::to_owned)
+    };
+    for (filter, top, expected) in [
+        (None, None, "5 of 6 trials have begun; 18 runs"),
+        (None, Some(2), "2 of 5 trials (all"),
+        (Some("seeds == 2"), None, "2 trials; the whole sweep"),
+    ] {
+        assert_eq!(foot(filter, top).as_deref(), Some(expected));
+    }
+}
+
+#[test]
+fn a_tie_of_equal_differences_names_its_test() {
+    let mut report = report(Query::default()).expect("a report");
+    let tied = table::tied(&report).expect("a tie");
+    assert!(tied.ends_with("(paired t test, p ≥ 0.05)"), "{tied}");
+    let objectives = |shift: f64| [(0, 0.5 - shift), (1, 0.75 - shift), (2, 0.5 - shift)];
+    let versus = Paired::of(&objectives(0.0), &objectives(0.25), 0.0);
+    let row = report.rows.iter_mut().find(|row| row.versus.is_some()).expect("one compared");
+    row.versus = Some(versus);
+    let tied = table::tied(&report).expect("a tie");
+    assert!(tied.ends_with("p ≥ 0.05; equal differences: sign-flip test)"), "{tied}");
+}
+
 fn array(kind: Kind) -> Array {
     Array {
         kind,
@@ -773,6 +804,7 @@ fn array(kind: Kind) -> Array {
         waiting: if kind == Kind::Runs { 2 } else { 0 },
         running: 1,
         reasons: vec!["waits for free nodes (Resources)".into()],
+        held: false,
         start: Some("2026-11-24T11:34:54".into()),
     }
 }
@@ -859,18 +891,48 @@ fn one_screen_tells_how_it_goes() {
 }
 
 #[test]
+fn what_does_not_go_on_by_itself_has_its_step() {
+    let told = |held, missing, on_slurm| {
+        let status = with(facts(), |source| {
+            let array = Array { held, ..array(Kind::Runs) };
+            status::Status::of(source, vec![], vec![array])
+        });
+        let causes = Vec::new();
+        let text = status::render(&status::Status { missing, on_slurm, causes, ..status }, WIDE);
+        let starts = |line: &&str| line.starts_with("missing") || line.starts_with("next");
+        text.lines().filter(starts).collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(told(true, 0, true), @"next: scontrol release 118   (lets go what is held)");
+    insta::assert_snapshot!(told(true, 4, true), @r"
+    missing  4 runs in no queue: `dlgrid retry fashion-depth` puts all back
+    next: dlgrid retry fashion-depth   (trains the 4 runs missing)
+    ");
+    insta::assert_snapshot!(told(false, 4, false), @"next: dlgrid retry fashion-depth   (trains the 4 runs missing)");
+    insta::assert_snapshot!(told(false, 0, true), @"next: dlgrid report fashion-depth");
+}
+
+#[test]
 fn pace_is_guessed_from_what_ended() {
     let mut counts = Counts::of([State::Running; 4]);
     counts.add(State::Waiting, 40);
-    let pace = status::Pace::of(&counts, 4, Some(30.0)).expect("a pace");
-    assert_eq!((pace.seconds_left, pace.runs_an_hour), (315.0, 480.0));
-    assert_eq!(status::Pace::of(&counts, 4, None), None);
-    assert_eq!(status::Pace::of(&Counts::of([State::Waiting]), 0, Some(30.0)), None);
+    let pace = status::Pace::of(&counts, 4, Some(30.0), &[]).expect("a pace");
+    assert_eq!((pace.seconds_left, pace.runs_an_hour), (Some(315.0), 480.0));
+    // Those that outlast the mean say that it is none of theirs.
+    for (passed, is_told) in
+        [(&[31.0, 3.0, 2.0][..], true), (&[31.0, 30.5, 2.0], false), (&[90.0], false)]
+    {
+        let pace = status::Pace::of(&counts, 4, Some(30.0), passed).expect("a pace");
+        assert_eq!(pace.seconds_left.is_some(), is_told, "{passed:?}");
+    }
+    assert_eq!(status::Pace::of(&counts, 4, None, &[]), None);
+    assert_eq!(status::Pace::of(&Counts::of([State::Waiting]), 0, Some(30.0), &[]), None);
     // 320 wait, 16 are trained together in 160 s, of which each bears ten.
     let mut counts = Counts::of([State::Running; 16]);
     counts.add(State::Waiting, 320);
-    let pace = status::Pace::of(&counts, 1, Some(10.0)).expect("a pace");
-    assert_eq!((pace.seconds_left, pace.runs_an_hour, pace.at_once), (3280.0, 360.0, 16));
+    let pace = status::Pace::of(&counts, 1, Some(10.0), &[]).expect("a pace");
+    assert_eq!((pace.seconds_left, pace.runs_an_hour, pace.at_once), (Some(3280.0), 360.0, 16));
+    let pace = |passed| status::Pace::of(&counts, 1, Some(10.0), passed).expect("a pace");
+    assert!(pace(&[150.0; 16]).seconds_left.is_some() && pace(&[170.0; 16]).seconds_left.is_none());
 }
 
 #[test]

@@ -93,6 +93,7 @@ impl Shaping<'_> {
             }
             _ => {
                 let value = self.value(param, &entry.value, mistakes)?;
+                mistakes.0.extend(bare_list(path, &value, &entry.value));
                 Domain::list(vec![value]).ok()
             }
         }
@@ -100,6 +101,11 @@ impl Shaping<'_> {
 
     pub(super) fn is_interval(&self, path: &str) -> bool {
         self.trains() && key::find(path).is_some_and(|p| key::KEYS[p].kind == key::Kind::Interval)
+    }
+
+    fn is_whole(&self, path: &str) -> bool {
+        let kind = |place: usize| &key::KEYS[place].kind;
+        self.trains() && key::find(path).is_some_and(|p| matches!(kind(p), key::Kind::Int { .. }))
     }
 
     /// `{from, to, steps}`, `{log: [a, b], steps}`, `{int: [a, b], step}`.
@@ -113,7 +119,7 @@ impl Shaping<'_> {
         let find = |key: &str| parts.iter().copied().find(|e| e.key == key);
         let result = if let Some(log) = find("log") {
             let (from, to) = pair(log, mistakes)?;
-            let steps = steps(find("steps"), entry, path, mistakes)?;
+            let steps = steps(find("steps"), entry, (path, None), mistakes)?;
             Domain::log(from, to, steps)
         } else if let Some(int) = find("int") {
             let (from, to) = whole_pair(int, mistakes)?;
@@ -121,7 +127,8 @@ impl Shaping<'_> {
             Domain::int(from, to, step)
         } else if let (Some(from), Some(to)) = (find("from"), find("to")) {
             let (from, to) = (number(from, mistakes)?, number(to, mistakes)?);
-            let steps = steps(find("steps"), entry, path, mistakes)?;
+            let whole = self.is_whole(path).then(|| format!("`{{int: [{from}, {to}]}}`"));
+            let steps = steps(find("steps"), entry, (path, whole), mistakes)?;
             Domain::linear(from, to, steps)
         } else {
             if mistakes.0.len() == before {
@@ -177,6 +184,19 @@ impl Shaping<'_> {
         }
         true
     }
+}
+
+/// A warning of `x: 1, 2`: numbers without brackets are one text, unless quotes say that it is meant so.
+fn bare_list(path: &str, value: &Value, node: &Node) -> Option<Mistake> {
+    let Value::Text(text) = value else { return None };
+    let mut parts = text.split(',');
+    let is_list = text.contains(',') && parts.all(|part| part.trim().parse::<f64>().is_ok());
+    (is_list && node.plain.is_some()).then(|| {
+        let fact = format!("`{path}` has one value: the text `{text}`");
+        Mistake::new(node.span.clone(), fact, "one value")
+            .hint(format!("did you mean `[{text}]`?"))
+            .as_warning()
+    })
 }
 
 /// The ranges that there are.
@@ -291,7 +311,7 @@ fn whole_number(entry: &Entry, mistakes: &mut Mistakes) -> Option<i64> {
 fn steps(
     entry: Option<&Entry>,
     domain: &Entry,
-    path: &str,
+    (path, whole): (&str, Option<String>),
     mistakes: &mut Mistakes,
 ) -> Option<u64> {
     let Some(entry) = entry else {
@@ -301,7 +321,10 @@ fn steps(
                 format!("the range of `{path}` has no `steps`"),
                 "how many values?",
             )
-            .hint("add `steps: 5`"),
+            .hint(whole.map_or_else(
+                || "add `steps: 5`".to_owned(),
+                |whole| format!("of all whole numbers between write {whole}; else add `steps: 5`"),
+            )),
         );
         return None;
     };

@@ -96,7 +96,7 @@ pub(super) fn declare(
     } else {
         shaping.block(&[&common], &mut plots, &mut rule_spans, mistakes);
     }
-    if mistakes.0.len() == before {
+    if !mistakes.0[before..].iter().any(|m| !m.warning) {
         shaping.nowhere(&rule_spans, mistakes);
     }
     if let Some(include) = find("include") {

@@ -12,6 +12,7 @@ use dlgrid_sweep::exec::claim::{self, Claim};
 use dlgrid_sweep::exec::slurm::call::Slurm;
 use dlgrid_sweep::exec::slurm::ledger::{Ledger, Readable};
 use dlgrid_sweep::exec::slurm::request::Request;
+use dlgrid_sweep::find::killed::Killed;
 use dlgrid_sweep::judge::Liveness;
 use dlgrid_sweep::report::around;
 use dlgrid_sweep::report::collect::{Subject, local_liveness};
@@ -45,6 +46,7 @@ pub struct Looker {
     sweep: Sweep,
     reader: StoreReader,
     tasks: TaskReader,
+    killed: Killed,
     ledger: Ledger,
     /// Why it is not whole.
     unread: Option<String>,
@@ -82,6 +84,7 @@ impl Looker {
             sweep,
             reader,
             tasks,
+            killed: Killed::default(),
             ledger,
             unread,
             requests,
@@ -216,7 +219,7 @@ impl Looker {
         let standing = self.queue.standing(ledger, now).map(Arc::new);
         let here = local_liveness(&sweep.dir);
         let is_open = self.ended() < self.sweep.manifest.runs;
-        let starts = self.tasks.starts();
+        let mut starts = self.tasks.starts();
         let liveness = pick::liveness(standing.as_ref(), here, was_submitted);
         let moved = match &standing {
             Some(_) => self.queue.written.moved(results, &starts),
@@ -230,6 +233,7 @@ impl Looker {
         let (ordered, _) = orders::read_to_show(&sweep.dir);
         let left_out = around::left_out(sweep, results, &ordered, ledger);
         let notes = around::notes(&ordered, ledger, &starts, None);
+        self.killed.mark(&sweep.dir, &mut starts, &liveness);
         let starts = LazyStarts::new(Box::new(move || Starts::new(starts)));
         let typed = find::typed(&sweep.dir, &sweep.manifest.name);
         let arrays = standing.as_ref().map_or(&[][..], |standing| &standing.arrays);

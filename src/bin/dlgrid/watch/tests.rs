@@ -64,6 +64,7 @@ fn status() -> Status {
         waiting: 30,
         running: 4,
         reasons: vec!["waits for free nodes (Resources)".into()],
+        held: false,
         start: None,
     };
     Status {

@@ -10,7 +10,11 @@ pub fn squeue(bytes: &[u8]) {
     for row in &rows {
         let found = state::arrays_named(&rows, &row.name);
         assert!(found.contains(&row.array));
-        drop((parse::reason(&row.reason), row.state.phase(), state::is_alive(&row.state)));
+        drop((
+            parse::reason(&row.reason, row.array),
+            row.state.phase(),
+            state::is_alive(&row.state),
+        ));
         assert!(row.start.as_deref().and_then(parse::instant).is_none_or(f64::is_finite));
         if let Some(tasks) = ranges::read(&row.tasks).filter(|tasks| tasks.len() < 10_000) {
             assert_eq!(ranges::read(&ranges::write(&tasks)), Some(tasks));

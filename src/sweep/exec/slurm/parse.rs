@@ -3,7 +3,7 @@ use super::error::SlurmError;
 
 mod reason;
 
-pub use reason::reason;
+pub use reason::{has_hold, is_hold, reason};
 
 /// The fields that [`queue`] reads, as an argument of `squeue --format`. None of them holds
 /// what a user typed, but the name, which is last but two and ours where it matters.

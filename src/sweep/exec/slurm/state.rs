@@ -45,6 +45,15 @@ impl Place {
     }
 }
 
+/// How a task waits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wait {
+    /// Its array; nothing while that is only asked for.
+    pub array: Option<u64>,
+    /// Whether it is held, and starts only once somebody lets it go.
+    pub is_held: bool,
+}
+
 /// An array that has tasks in the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Array {
@@ -60,6 +69,8 @@ pub struct Array {
     pub running: u64,
     /// Why those that wait do, in Slurm's words.
     pub reasons: Vec<String>,
+    /// Whether some of those that wait are held: they start only once somebody lets them go.
+    pub held: bool,
     /// When Slurm thinks that one starts, in its form; nothing if that is a year away.
     pub start: Option<String>,
 }
@@ -68,6 +79,8 @@ pub struct Array {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Standing {
     slices: HashMap<u32, Place>,
+    /// The array whose task for it is in the queue.
+    arrays_of: HashMap<u32, u64>,
     /// Arrays with tasks in the queue, in order.
     pub arrays: Vec<Array>,
     /// What shares `max_running`.
@@ -121,6 +134,9 @@ impl Standing {
                 for (task, slices) in (0..).zip(slices.chunks(entry.intent.per_task.max(1))) {
                     let place = tasks.get(&task).map_or(Place::Gone, |row| place(row));
                     for slice in slices {
+                        if place.is_in_queue() {
+                            self.arrays_of.insert(*slice, *job);
+                        }
                         self.set(*slice, place.clone());
                     }
                 }
@@ -152,6 +168,14 @@ impl Standing {
     #[must_use]
     pub fn place(&self, slice: u32) -> &Place {
         self.slices.get(&slice).unwrap_or(&Place::Gone)
+    }
+
+    /// How the task for a slice waits, where one does.
+    #[must_use]
+    pub fn wait(&self, slice: u32) -> Option<Wait> {
+        let Place::Waiting(reason) = self.place(slice) else { return None };
+        let array = self.arrays_of.get(&slice).copied();
+        Some(Wait { array, is_held: array.is_some() && parse::is_hold(reason) })
     }
 
     /// Whether a process works on a slice.
@@ -227,10 +251,11 @@ const TOO_FAR: f64 = 365.0 * 86_400.0;
 fn array(job: u64, intent: &Intent, tasks: &BTreeMap<u32, &Row>, now: f64) -> Option<Array> {
     let waiting = |row: &&&Row| matches!(row.state.phase(), Some(Phase::Queued) | None);
     let mut reasons: Vec<String> =
-        tasks.values().filter(waiting).map(|row| parse::reason(&row.reason)).collect();
+        tasks.values().filter(waiting).map(|row| parse::reason(&row.reason, job)).collect();
     let count = reasons.len() as u64;
     reasons.sort_unstable();
     reasons.dedup();
+    let held = tasks.values().filter(waiting).any(|row| parse::has_hold(&row.reason));
     let running =
         tasks.values().filter(|row| row.state.phase() == Some(Phase::Active)).count() as u64;
     let soon = |start: &String| parse::instant(start).is_none_or(|at| at - now < TOO_FAR);
@@ -243,6 +268,7 @@ fn array(job: u64, intent: &Intent, tasks: &BTreeMap<u32, &Row>, now: f64) -> Op
         waiting: count,
         running,
         reasons,
+        held,
         start,
     })
 }

@@ -30,7 +30,9 @@ impl Subject<'_> {
             }
             (State::Interrupted, _, Some(last)) => {
                 let slice = last.at.slice;
-                let queued = (self.liveness)(slice) == Liveness::Queued;
+                let is_queued = (self.liveness)(slice) == Liveness::Queued;
+                let wait = || self.slurm.and_then(|slurm| slurm.wait(slice)).unwrap_or_default();
+                let queued = is_queued.then(wait);
                 let slurm = self.slurm.and_then(|slurm| slurm.over(slice));
                 let found = pause::of(slice, self.starts(), queued, slurm);
                 let (why, kind) = found.map_or((None, None), |(why, kind)| (Some(why), kind));

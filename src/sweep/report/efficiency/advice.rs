@@ -1,5 +1,5 @@
 //! From what tasks took to what to ask for: sizes that a person would write into a spec.
-use super::{Around, Resource, Spread, What, float, ran_out};
+use super::{Around, Resource, Short, Spread, What, float};
 use crate::exec::slurm::ranges;
 use crate::store::tasks::{Cause, TaskEnd, TaskStart};
 use crate::text::{duration, plural};
@@ -29,12 +29,13 @@ const IDLE_CORE: f64 = 0.1;
 /// GPUs that are busy for less of their time are too large, or fed too slowly.
 const IDLE_GPU: f64 = 0.4;
 
-pub(super) fn ask(resource: &Resource, starts: &[&TaskStart]) -> Option<Ask> {
+pub(super) fn ask(resource: &Resource, starts: &[&TaskStart], short: &Short) -> Option<Ask> {
     let Spread { median: _, p95, max } = resource.used;
     let most = resource.granted.map(|(_, most)| most);
     match resource.what {
         What::Time => {
-            let seconds = time((p95 * TIME_ROOM).max(LEAST_TIME));
+            let seen = p95.max(short.seconds.map_or(0.0, float));
+            let seconds = time((seen * TIME_ROOM).max(LEAST_TIME));
             Some(setting("time", time_words(seconds), most == Some(seconds)))
         }
         What::Cores => {
@@ -48,10 +49,8 @@ pub(super) fn ask(resource: &Resource, starts: &[&TaskStart]) -> Option<Ask> {
             Some(setting("cpus", format!("{cores:.0}"), most == Some(cores * ranks)))
         }
         What::Memory => {
-            let out = starts.iter().filter(|s| ran_out(s));
-            let short = out.filter_map(|s| s.begin.granted.memory_mib).max();
             let seen = (p95 * MEMORY_ROOM).max(max);
-            let mib = memory(short.map_or(seen, |mib| seen.max(2.0 * float(mib))));
+            let mib = memory(short.memory_mib.map_or(seen, |mib| seen.max(2.0 * float(mib))));
             Some(setting("memory", memory_words(mib), most == Some(mib)))
         }
         What::Gpu => (resource.share? < IDLE_GPU).then(|| Ask {
@@ -116,20 +115,26 @@ fn memory_words(mib: f64) -> String {
 pub(super) fn hints(
     resources: &[Resource],
     measured: &[(&TaskStart, &TaskEnd)],
+    short: &Short,
     around: &Around<'_>,
 ) -> Vec<String> {
     let find = |what: What| resources.iter().find(|r| r.what == what);
     let mut hints = Vec::new();
-    let out = measured.iter().filter(|(start, _)| ran_out(start)).count() as u64;
-    if out > 0 {
+    if short.out_of_memory > 0 {
         hints.push(format!(
             "{} ran out of memory: twice as much is asked for",
-            plural(out, "start")
+            plural(short.out_of_memory, "start")
+        ));
+    }
+    if short.out_of_time > 0 {
+        hints.push(format!(
+            "{} came to the time limit before any run ended: more is asked for",
+            plural(short.out_of_time, "start")
         ));
     }
     let cut_off = measured.iter().any(|(_, end)| end.cause == Some(Cause::Time));
-    let short = |time: &&Resource| time.used.median < SHORT_TASK && !cut_off;
-    if let Some(time) = find(What::Time).filter(short) {
+    let is_short = |time: &&Resource| time.used.median < SHORT_TASK && !cut_off;
+    if let Some(time) = find(What::Time).filter(is_short) {
         let slices = |start: &TaskStart| ranges::read(&start.begin.slices).map_or(1, |s| s.len());
         let slices = measured.iter().map(|(start, _)| slices(start)).max().unwrap_or(1);
         let runs = float(around.runs_per_slice.max(1) * slices as u64);

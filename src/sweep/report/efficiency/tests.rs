@@ -1,7 +1,7 @@
 //! Efficiency, from the files of tasks to text.
 use super::*;
 use crate::store::layout::SweepDir;
-use crate::store::tasks::{Begin, Died, TASK_SCHEMA, TaskLine, TaskWriter, read_all};
+use crate::store::tasks::{Begin, Died, Full, TASK_SCHEMA, TaskLine, TaskWriter, read_all};
 use crate::terminal::View;
 
 fn around(liveness: &dyn Fn(u32) -> Liveness) -> Around<'_> {
@@ -180,6 +180,39 @@ fn who_ran_out_of_memory_gets_twice_as_much() {
     cpu hours  0.01 granted, 0.00 used, 0.01 wasted
     gpu hours  0.00 granted, 0.00 used, 0.00 wasted
     ");
+}
+
+/// What killed a task at once is in no last line; and a limit in which nothing ended was too low.
+#[test]
+fn what_starts_had_too_little_of_is_not_advised() {
+    let full = TaskLine::Full(Full { memory_mib: 290, time: 5.0 });
+    let little = |task, memory_mib| Begin {
+        granted: Granted { memory_mib: Some(memory_mib), ..begin(0, 0).granted },
+        ..begin(task, 0)
+    };
+    let well = |task| (little(task, 600), vec![TaskLine::End(end(None, 400.0, 90))]);
+    let mut starts = vec![well(0), (little(1, 300), vec![full])];
+    let in_vain =
+        TaskEnd { requeued: false, ends: 1, failed: 1, ..end(Some(Cause::Time), 9.0, 90) };
+    let limit = Granted { seconds: Some(7200), ..begin(0, 0).granted };
+    let cut_off = |end| (Begin { granted: limit, ..begin(2, 0) }, vec![TaskLine::End(end)]);
+    let ask = |starts: &[(Begin, Vec<TaskLine>)], liveness| {
+        let efficiency = Efficiency::of(&written(starts), &around(&|_| liveness));
+        let of = |what| efficiency.resources.iter().find(|r| r.what == what)?.ask.clone();
+        let told = efficiency.hints.iter().filter(|hint| hint.contains("is asked for")).count();
+        (of(What::Time).map(|ask| ask.value), of(What::Memory).map(|ask| ask.value), told)
+    };
+    let words = |time: &str, memory: &str, told| (Some(time.into()), Some(memory.into()), told);
+    assert_eq!(ask(&starts, Liveness::Gone), words("9m", "640M", 1));
+    assert_eq!(ask(&starts, Liveness::Alive), words("9m", "128M", 0), "it is at work");
+    starts.pop();
+    starts.push(cut_off(in_vain.clone()));
+    assert_eq!(ask(&starts, Liveness::Gone), words("2h45m", "128M", 1));
+    for other in [TaskEnd { ends: 2, ..in_vain.clone() }, TaskEnd { requeued: true, ..in_vain }] {
+        starts.pop();
+        starts.push(cut_off(other));
+        assert_eq!(ask(&starts, Liveness::Gone).2, 0, "it got somewhere");
+    }
 }
 
 #[test]

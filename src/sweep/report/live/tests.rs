@@ -148,6 +148,7 @@ fn the_queue_is_told_when_it_changes() {
         waiting,
         running,
         reasons: vec!["waits for free nodes (Resources)".into()],
+        held: false,
         start: None,
     };
     let mut told = Told::default();

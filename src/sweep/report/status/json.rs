@@ -9,7 +9,7 @@ use crate::cohort::Survey;
 /// at}`, `counts`, `total`, `ended`, `missing`, `open`, `open_truncated`, `best {trial,
 /// parameters, objective}` or null, `running [{index, trial, seed, seconds, epochs_saved}]`,
 /// `slurm [{array, kind, running, waiting, reasons, start}]`, `pace
-/// {seconds_a_run, at_once, runs_an_hour, seconds_left}` or null, `fused {runs, largest, alone
+/// {seconds_a_run, at_once, runs_an_hour, seconds_left (or null)}` or null, `fused {runs, largest, alone
 /// [{why, runs}]}` as planned and `together {runs, ended, largest, samples_per_s}` of those that
 /// ended, each or null, `failures [{state, why, runs,
 /// example, kind, nodes}]`, `last_lines` of the first of them, `bad_nodes [{node, starts, failed,
@@ -54,7 +54,7 @@ pub fn render_json(status: &Status) -> String {
     let pace = status.pace.map(|p| {
         json!({"seconds_a_run": json::finite(p.seconds_a_run), "at_once": p.at_once,
                "runs_an_hour": json::finite(p.runs_an_hour),
-               "seconds_left": json::finite(p.seconds_left)})
+               "seconds_left": p.seconds_left.map(json::finite)})
     });
     let notes: Vec<Json> =
         status.notes.iter().map(|n| json!({"about": n.about, "text": n.text})).collect();

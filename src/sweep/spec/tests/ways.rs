@@ -234,3 +234,24 @@ fn an_empty_union_is_told() {
     let (fact, hint, _) = only(&format!("{MNIST}sweeps: []\n"));
     assert!(fact == "`sweeps` has no block" && hint.contains("remove it"), "{fact} {hint}");
 }
+
+#[test]
+fn numbers_without_brackets_are_one_text_and_that_is_told() {
+    let spec = |x: &str| {
+        format!("objective: {{minimize: loss}}\ncommand: [run, '{{x}}']\nparameters:\n  x: {x}\n")
+    };
+    let (fact, hint, line) = only(&spec("1, 2.5"));
+    assert_eq!(fact, "`x` has one value: the text `1, 2.5`");
+    assert_eq!((hint.as_str(), line), ("did you mean `[1, 2.5]`?", 4));
+    for meant in ["'1, 2'", "[1, 2]", "a, b", "1"] {
+        let read = read("sweep.yaml", spec(meant).as_bytes(), 400_000);
+        assert_eq!(read.expect("a spec").1, [], "{meant}");
+    }
+}
+
+#[test]
+fn a_range_of_a_whole_number_is_shown_as_one() {
+    let spec = |path: &str| format!("{MNIST}parameters: {{{path}: {{from: 1, to: 3}}}}\n");
+    assert!(only(&spec("epochs")).1.contains("`{int: [1, 3]}`"));
+    assert_eq!(only(&spec("optimizer.lr")).1, "add `steps: 5`");
+}

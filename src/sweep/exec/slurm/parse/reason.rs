@@ -1,19 +1,52 @@
 //! Why a task waits, in words.
 
-/// Why a task waits, in words; Slurm's own where there are none.
+/// Why a task of a job waits, in words; Slurm's own where there are none.
 #[must_use]
-pub fn reason(code: &str) -> String {
-    // `ReqNodeNotAvail, UnavailableNodes:n[1-4]`: details follow the word.
-    let words = match code.split(',').next().unwrap_or_default().trim() {
+pub fn reason(code: &str, job: u64) -> String {
+    let mut words = code.split(',').map(str::trim);
+    let first = words.next().unwrap_or_default();
+    if matches!(first, "None" | "" | "(null)") {
+        return "not looked at yet".to_owned();
+    }
+    let Some(told) = of_word(first, job) else { return code.to_owned() };
+    // Tasks of an array that wait for different reasons share a line: `Resources,JobHeldAdmin`. Of
+    // others what follows the first word are details: `ReqNodeNotAvail, UnavailableNodes:n[1-4]`.
+    let others =
+        words.filter_map(|word| of_word(word, job)).map(|words| format!("; some: {words}"));
+    format!("{told}{} ({code})", others.collect::<String>())
+}
+
+/// Whether all tasks of which this is the reason are held: none starts by itself.
+#[must_use]
+pub fn is_hold(code: &str) -> bool {
+    code.split(',').all(is_one_hold)
+}
+
+/// Whether some of them are.
+#[must_use]
+pub fn has_hold(code: &str) -> bool {
+    code.split(',').any(is_one_hold)
+}
+
+fn is_one_hold(word: &str) -> bool {
+    let word = word.trim();
+    matches!(word, "JobHeldUser" | "JobHeldAdmin") || is_held(word)
+}
+
+fn of_word(word: &str, job: u64) -> Option<String> {
+    let words = match word {
         "Resources" => "waits for free nodes",
         "Priority" => "others go first",
         "JobArrayTaskLimit" => "as many run as `max_running` allows",
         "Dependency" => "waits for other jobs of the sweep",
         "DependencyNeverSatisfied" => "waits for what will never be: cancel and submit again",
         "BeginTime" => "was put back into the queue and waits a moment",
-        "JobHeldUser" => "is held: `scontrol release` lets it go",
-        "JobHeldAdmin" => "is held by an administrator",
-        "None" | "" | "(null)" => return "not looked at yet".to_owned(),
+        "JobHeldUser" => return Some(format!("is held: `scontrol release {job}` lets it go")),
+        "JobHeldAdmin" => {
+            return Some(format!(
+                "is held by an administrator, who can let it go: `scontrol release {job}`"
+            ));
+        }
         "PartitionDown" => "the partition is down",
         "PartitionInactive" => "the partition takes no jobs now",
         "PartitionTimeLimit" => "asks for more time than the partition allows",
@@ -23,18 +56,15 @@ pub fn reason(code: &str) -> String {
         "Reservation" => "waits for its reservation",
         "InvalidAccount" => "the account is not valid",
         "InvalidQOS" => "the quality of service is not valid",
-        word => match of_kind(word) {
-            Some(words) => return format!("{words} ({code})"),
-            None if is_held(code) => {
-                return format!(
-                    "Slurm could not start it and holds it ({code}): `scontrol release` lets it \
-                     go, or `dlgrid cancel` and `dlgrid retry`"
-                );
-            }
-            None => return code.to_owned(),
-        },
+        word if is_held(word) => {
+            return Some(format!(
+                "Slurm could not start it and holds it: `scontrol release {job}` lets it go, or \
+                 `dlgrid cancel` and `dlgrid retry`"
+            ));
+        }
+        word => return of_kind(word),
     };
-    format!("{words} ({code})")
+    Some(words.to_owned())
 }
 
 /// `launch failed requeued held`, `job requeued in held state`.

@@ -110,18 +110,18 @@ fn words_that_leave_it_open_are_told_from_a_refusal() {
 
 #[test]
 fn reasons_are_told_in_words() {
-    assert_eq!(reason("Resources"), "waits for free nodes (Resources)");
-    assert_eq!(reason("Novel"), "Novel");
+    assert_eq!(reason("Resources", 257), "waits for free nodes (Resources)");
+    assert_eq!(reason("Novel", 257), "Novel");
     for none in ["", "(null)", "None"] {
-        assert_eq!(reason(none), "not looked at yet", "Slurm has no word for it either");
+        assert_eq!(reason(none, 257), "not looked at yet", "Slurm has no word for it either");
     }
-    assert!(reason("QOSMaxJobsPerUserLimit").contains("QOSMaxJobsPerUserLimit"));
+    assert!(reason("QOSMaxJobsPerUserLimit", 257).contains("QOSMaxJobsPerUserLimit"));
 }
 
 #[test]
 fn limits_that_waiting_passes_are_told_from_those_it_never_does() {
     for code in ["QOSMaxJobsPerUserLimit", "QOSGrpCPUMinutesLimit", "AssocGrpNodeLimit"] {
-        let told = reason(code);
+        let told = reason(code, 257);
         assert!(told.contains("is reached") && !told.contains("never"), "{told}");
     }
     for (code, part) in [
@@ -133,7 +133,7 @@ fn limits_that_waiting_passes_are_told_from_those_it_never_does() {
         ("AssocMaxCpuMinutesPerJobLimit", "lower `slurm.time`, or what"),
         ("QOSMinGRES", "asks for less than its quality of service demands"),
     ] {
-        let told = reason(code);
+        let told = reason(code, 257);
         assert!(told.starts_with("never starts: ") && told.contains(part), "{told}");
     }
 }
@@ -141,12 +141,37 @@ fn limits_that_waiting_passes_are_told_from_those_it_never_does() {
 #[test]
 fn details_behind_a_reason_hide_no_words_for_it() {
     let away = "ReqNodeNotAvail, UnavailableNodes:n[1-4]";
-    assert_eq!(reason(away), format!("the nodes that it asks for are down or reserved ({away})"));
+    assert_eq!(
+        reason(away, 257),
+        format!("the nodes that it asks for are down or reserved ({away})")
+    );
     for held in ["job requeued in held state", "launch failed requeued held", "JobHoldMaxRequeue"] {
-        assert!(reason(held).contains("`scontrol release` lets it go"), "{held}");
+        assert!(reason(held, 257).contains("`scontrol release 257` lets it go"), "{held}");
     }
     for held in ["JobHeldUser", "JobHeldAdmin"] {
-        assert!(!reason(held).contains("could not start"), "{held}");
+        assert!(!reason(held, 257).contains("could not start"), "{held}");
+    }
+}
+
+#[test]
+fn a_task_that_is_held_is_told_also_among_others_that_wait() {
+    let mixed = "Resources,JobHeldAdmin";
+    let told = reason(mixed, 257);
+    assert!(told.starts_with("waits for free nodes; some: is held by an administrator"), "{told}");
+    assert!(
+        told.contains("`scontrol release 257`") && told.ends_with(&format!("({mixed})")),
+        "{told}"
+    );
+    for (code, expected) in [
+        ("JobHeldUser", (true, true)),
+        ("JobHeldAdmin", (true, true)),
+        ("JobHeldUser,JobHeldAdmin", (true, true)),
+        ("job requeued in held state", (true, true)),
+        (mixed, (false, true)),
+        ("Priority", (false, false)),
+        ("", (false, false)),
+    ] {
+        assert_eq!((is_hold(code), has_hold(code)), expected, "{code}");
     }
 }
 

@@ -52,14 +52,19 @@ impl<'c> Wanted<'c> {
     }
 }
 
+fn is_shut(partition: &Partition) -> bool {
+    matches!(partition.state.as_str(), "DRAIN" | "INACTIVE")
+}
+
 /// No partition of these takes jobs. One that is down takes them, and lets them wait.
 pub fn shut(wanted: &[&Partition], all: &[Partition]) -> Option<SlurmError> {
-    let is_shut = |p: &&&Partition| matches!(p.state.as_str(), "DRAIN" | "INACTIVE");
-    let one = wanted.iter().find(|_| wanted.iter().all(|p| is_shut(&p)))?;
-    Some(SlurmError::asked(
-        format!("the partition `{}` is {}", one.name, one.state),
-        format!("take another of: {}; `sinfo -s` shows what they are", names(all)),
-    ))
+    let one = wanted.iter().find(|_| wanted.iter().all(|p| is_shut(p)))?;
+    let open: Vec<&str> = all.iter().filter(|p| !is_shut(p)).map(|p| p.name.as_str()).collect();
+    let hint = match open.join(", ") {
+        open if open.is_empty() => "none takes jobs now: `sinfo -s` shows what they are".to_owned(),
+        open => format!("take another of: {open}; `sinfo -s` shows what they are"),
+    };
+    Some(SlurmError::asked(format!("the partition `{}` is {}", one.name, one.state), hint))
 }
 
 /// No partition of these allows the time that is asked for.
@@ -103,4 +108,30 @@ fn find<'p>(all: &'p [Partition], name: &str) -> Result<&'p Partition, SlurmErro
 
 fn names(all: &[Partition]) -> String {
     all.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_that_is_shut_is_not_advised() {
+        let part = |name: &str, state: &str| Partition {
+            name: name.into(),
+            is_default: false,
+            state: state.into(),
+            max_seconds: None,
+            open: true,
+        };
+        let main = part("main", "DRAIN");
+        for (other, expected) in [
+            ("UP", "take another of: urgent; `sinfo -s` shows what they are"),
+            ("INACTIVE", "none takes jobs now: `sinfo -s` shows what they are"),
+        ] {
+            let all = [main.clone(), part("urgent", other)];
+            let error = shut(&[&all[0]], &all).expect("it is shut");
+            assert_eq!(error.hint().as_deref(), Some(expected));
+        }
+        assert_eq!(shut(&[&part("main", "UP")], &[main]).map(|e| e.to_string()), None);
+    }
 }

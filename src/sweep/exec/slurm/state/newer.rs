@@ -32,6 +32,7 @@ impl Standing {
                 waiting: tasks as u64,
                 running: 0,
                 reasons: vec![NOT_ASKED.into()],
+                held: false,
                 start: None,
             });
         }
