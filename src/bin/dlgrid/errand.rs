@@ -161,7 +161,7 @@ pub fn top_up(sweep: &Sweep, intent: &Intent) -> anyhow::Result<()> {
         }
         Tried::NotYet => {}
     }
-    slurm::put(sweep, &slurm, &request)
+    slurm::put(sweep, &slurm, &request).map(drop)
 }
 
 /// What came of the canary of a request.
