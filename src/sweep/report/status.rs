@@ -42,6 +42,8 @@ pub struct Status {
     pub counts: Counts,
     /// Runs not ended that no process will get to.
     pub missing: u64,
+    /// Whether nothing of it was ever begun, or put into a queue.
+    pub unsubmitted: bool,
     /// Runs that have not ended, and whether there are more ranges of them.
     pub open: (Vec<Range>, bool),
     /// The trial that leads.
@@ -92,6 +94,7 @@ impl Status {
             rounds: source.rounds(),
             counts,
             missing: source.missing,
+            unsubmitted: false,
             open: super::build::open_runs(source),
             best: super::best(source),
             running,
@@ -352,6 +355,9 @@ fn running(status: &Status, view: View) -> Vec<String> {
 fn next(status: &Status) -> String {
     let name = clean(&status.sweep.typed);
     let counts = &status.counts;
+    if status.unsubmitted && status.missing > 0 {
+        return "dlgrid submit FILE   (nothing was submitted: mend what was refused)".into();
+    }
     let time = if status.missing > 0 { status.short.time } else { 0 };
     // What is trained on this machine is given all that it has.
     let more = [(status.short.memory, "--oom"), (time, "--timeout")];
