@@ -1,6 +1,8 @@
 //! `dlgrid`: parses arguments, runs a command, prints its error and chooses the exit code.
 #[path = "dlgrid/array_task.rs"]
 mod array_task;
+#[path = "dlgrid/beside.rs"]
+mod beside;
 #[path = "dlgrid/busy.rs"]
 mod busy;
 #[path = "dlgrid/cancel.rs"]

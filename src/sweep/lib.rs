@@ -10,6 +10,7 @@ pub mod exec;
 pub mod exit;
 pub mod explore;
 pub mod export;
+pub mod family;
 pub mod file_system;
 pub mod find;
 pub mod fsck;

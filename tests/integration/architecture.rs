@@ -9,7 +9,7 @@ const FLOORS: &[&[&str]] = &[
     &["space", "trial"],
     &["spec"],
     &["cohort", "store", "plan", "pack", "explore", "sanity"],
-    &["sweep", "slice", "orders", "stage"],
+    &["sweep", "family", "slice", "orders", "stage"],
     &["exec", "judge"],
     &["report", "find", "doctor", "export", "fsck", "fuzz"],
 ];

@@ -243,3 +243,24 @@ fn runs_that_kill_their_workers_take_no_sound_run_with_them() {
     );
     here.run(["submit", "toy.yaml"]).code(3).says("3 of 6 runs done, 3 failed");
 }
+
+#[test]
+fn runs_that_another_sweep_of_that_name_is_at_are_not_trained_twice() {
+    let here = Sandbox::new();
+    let body = format!("[ -e fast ] || sleep 60; {REPORT}");
+    here.write("toy.yaml", script(3, &body));
+    let child = here.start(["submit", "toy.yaml", "--slots", "1"]);
+    here.wait("a start", || here.count("start") > 0);
+    let first = here.sweeps().pop().unwrap();
+    let first = first.file_name().unwrap().to_str().unwrap();
+    here.write("toy.yaml", script(4, &body));
+    here.run(["submit", "toy.yaml"])
+        .code(5)
+        .says(&format!("`{first}` has 3 runs of this spec at work or in the queue"))
+        .says("--twice");
+    assert_eq!(here.sweeps().len(), 1, "nothing is created");
+    here.write("fast", "");
+    here.run(["submit", "toy.yaml", "--twice"]).code(0).says("4 of 4 runs done");
+    here.run(["cancel", first]).code(0);
+    finish(child).code(6);
+}

@@ -67,6 +67,30 @@ fn the_test_set_is_opened_once_and_every_report_says_so() {
 }
 
 #[test]
+fn a_wider_sweep_knows_that_the_test_set_was_opened() {
+    let here = sandbox("");
+    here.run(["submit", "blobs.yaml", "--slots", "2"]).code(0);
+    here.run(["finish", "blobs", "--seeds", "1"]).code(0);
+    let first = here.sweeps()[0].file_name().unwrap().to_str().unwrap().to_owned();
+    let text = std::fs::read_to_string(here.path().join("blobs.yaml")).unwrap();
+    here.write("blobs.yaml", text.replace("[0.003, 1e-6]", "[0.003, 1e-6, 1e-5]"));
+    here.run(["submit", "blobs.yaml", "--slots", "2"]).code(0).says("2 of its runs are taken over");
+    let told = here.run(["report", "blobs"]).code(0).out;
+    assert!(told.contains("test set opened once, on 20"), "{told}");
+    assert!(told.contains(&format!(", by `{first}`")), "{told}");
+    let by = format!("was opened by `{first}` on 20");
+    here.run(["finish", "blobs", "--seeds", "1"]).code(2).says(&by).says("--again");
+    here.run(["finish", "blobs", "--seeds", "1", "--again"]).code(0);
+    let openings = |sweep: &str| {
+        let report = here.run(["report", sweep, "--format", "json"]).code(0).json();
+        let all = report["openings"].as_array().unwrap().clone();
+        all.iter().map(|one| (one["number"].clone(), one["by"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(openings("blobs"), [(1.into(), first.as_str().into()), (1.into(), Value::Null)]);
+    assert_eq!(openings(&first).len(), 2);
+}
+
+#[test]
 fn what_searches_does_not_read_the_test_set_and_what_finishes_needs_it() {
     let here = sandbox("confirm: {top: 1, seeds: 2}\n");
     let labels = here.path().join("blobs/t10k-labels-idx1-ubyte");

@@ -124,3 +124,20 @@ fn a_run_is_found_by_what_it_is() {
     here.run(["status", "toy"]).code(3).says("| start 2\nfailed ");
     here.run(["efficiency", "toy"]).code(0).says("nothing is measured");
 }
+
+/// As after a first submission that Slurm refused: another retry would be refused, too.
+#[test]
+fn a_sweep_of_which_nothing_was_submitted_is_none_that_stopped() {
+    let here = Sandbox::new();
+    let text = script(3, REPORT);
+    let (spec, _) = spec::read("toy.yaml", text.as_bytes(), 100).unwrap();
+    Sweep::create(&here.path().join("runs"), spec, text.as_bytes(), &Cut::Slots(1)).unwrap();
+    here.run(["status"]).code(3).says("nothing was submitted").says("next: dlgrid submit FILE");
+    let state = |here: &Sandbox| {
+        here.run(["list", "--format", "json"]).json()["sweeps"][0]["state"].clone()
+    };
+    assert_eq!(state(&here), "unsubmitted");
+    here.write("toy.yaml", text);
+    here.run(["submit", "toy.yaml"]).code(0);
+    assert_eq!(state(&here), "done");
+}

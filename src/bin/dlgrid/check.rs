@@ -6,10 +6,11 @@ use crate::busy::Busy;
 use crate::show::print;
 use crate::talk::{next, refuse, style, talk};
 use anyhow::Context as _;
-use dlgrid_sweep::exit;
+use dlgrid_sweep::space::Base;
 use dlgrid_sweep::spec::{self, Spec};
 use dlgrid_sweep::sweep::Sweep;
-use dlgrid_sweep::text::shell_word;
+use dlgrid_sweep::text::{clean, shell_word};
+use dlgrid_sweep::{exit, host};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,6 +45,7 @@ pub fn read(file: &Path, max_runs: u64) -> anyhow::Result<(Spec, Vec<u8>)> {
     let (spec, warnings) = spec::read(&shown, &bytes, max_runs)?;
     drop(busy);
     warn(&shown, &bytes, &warnings)?;
+    talk(&missing_here(&spec));
     Ok((spec, bytes))
 }
 
@@ -63,6 +65,7 @@ pub fn read_or_begun(file: &Path, max_runs: u64, root: &Path) -> anyhow::Result<
     };
     drop(busy);
     warn(&shown, &bytes, &warnings)?;
+    talk(&missing_here(&spec));
     Ok((spec, bytes))
 }
 
@@ -92,6 +95,49 @@ fn load(file: &Path) -> anyhow::Result<(String, Vec<u8>)> {
     Ok((if name == "-" { "stdin.yaml".to_owned() } else { name }, bytes))
 }
 
+/// Warns of programs of a spec that are not here.
+fn missing_here(spec: &Spec) -> String {
+    let is_here = |program: &str| {
+        if program.contains('/') {
+            Path::new(program).is_file()
+        } else {
+            host::which(program).is_some()
+        }
+    };
+    let on_complete = spec.upkeep.on_complete.as_slice();
+    missing(&[("command", command(spec)), ("on_complete", on_complete)], &is_here)
+}
+
+fn command(spec: &Spec) -> &[String] {
+    match spec.space.base() {
+        Base::Command(words) => words,
+        Base::Train(_) => &[],
+    }
+}
+
+/// Warns of programs that are not here: they start in the folder where `submit` was typed, here or on
+/// a node, which may have more on its PATH.
+fn missing(programs: &[(&str, &[String])], is_here: &dyn Fn(&str) -> bool) -> String {
+    let mut told = String::new();
+    for (key, words) in programs {
+        // What a parameter names is known at each trial alone.
+        let Some(program) = words.first().filter(|word| !word.contains('{') && !is_here(word))
+        else {
+            continue;
+        };
+        let why = if program.contains('/') {
+            "is no file, seen from this folder"
+        } else {
+            "is not on PATH here"
+        };
+        let program = clean(program);
+        told.push_str(&format!(
+            "warning: `{key}`: `{program}` {why}: it fails unless a node has it\n"
+        ));
+    }
+    told
+}
+
 /// `fashion-depth: ok, 28 trials (model.layers 4 × optimizer.lr 7) × 3 seeds = 84 runs`.
 pub fn summary(spec: &Spec) -> String {
     let trials = spec.space.trials();
@@ -118,4 +164,22 @@ fn some_of(from: impl std::io::Read) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(spec::yaml::MAX_BYTES as u64 + 4096).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::missing;
+
+    #[test]
+    fn programs_that_are_not_here_are_told_before_they_fail() {
+        let is_here = |program: &str| ["python", "./train.sh"].contains(&program);
+        let words = |program: &str| vec![program.to_owned(), "--lr={lr}".to_owned()];
+        let all = ["python", "pythn", "./train.sh", "scripts/tell.sh", "{tool}"].map(words);
+        let told = all.iter().map(|words| missing(&[("command", words.as_slice())], &is_here));
+        insta::assert_snapshot!(told.collect::<String>(), @r"
+        warning: `command`: `pythn` is not on PATH here: it fails unless a node has it
+        warning: `command`: `scripts/tell.sh` is no file, seen from this folder: it fails unless a node has it
+        ");
+        assert_eq!(missing(&[("command", [].as_slice())], &is_here), "");
+    }
 }

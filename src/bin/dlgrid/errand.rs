@@ -139,7 +139,7 @@ pub fn top_up(sweep: &Sweep, intent: &Intent) -> anyhow::Result<()> {
     let request = Request::read(&sweep.dir, intent.request)?;
     let slurm = Slurm::new(PATIENCE).passing(&script::further_variables(&request.settings)?);
     match rest(sweep, &slurm, intent, request)? {
-        Rest::Submit(request) => slurm::put(sweep, &slurm, &request),
+        Rest::Submit(request) => slurm::put(sweep, &slurm, &request).map(drop),
         Rest::Nothing(why) => {
             talk(&format!("nothing to do: {why}\n"));
             Ok(())

@@ -5,7 +5,8 @@ use clap_complete::engine::ArgValueCandidates;
 use dlgrid_sweep::dataset::TABLES;
 use dlgrid_sweep::exit;
 use dlgrid_sweep::recipe::{Recipe, Work};
-use dlgrid_sweep::report::{Query, table, tested};
+use dlgrid_sweep::report::tested::{self, Tested};
+use dlgrid_sweep::report::{Query, table};
 use dlgrid_sweep::spec::{StageKind, wanted_of_table};
 use dlgrid_sweep::stage::{self, Chosen};
 use dlgrid_sweep::store::merge::Results;
@@ -194,33 +195,18 @@ fn confirmed(sweep: &Sweep) -> Result<Option<Sweep>> {
 /// The opening that this finish is about, and whether it is a new one: one whose runs have not all
 /// ended goes on.
 fn opening(args: &Args, sweep: &Sweep, board: &[(u64, String)]) -> Result<(Opening, bool)> {
-    let before = tested::all(sweep)?;
-    if let Some(last) = before.last() {
-        if last.ended < last.runs.1 {
-            refuse_another(args, &last.opening)?;
-            return Ok((last.opening.clone(), false));
-        }
-        if !args.again {
-            let name = &sweep.manifest.name;
-            return Err(refuse(
-                exit::INPUT,
-                format!(
-                    "the test set of `{name}` was opened on {}, for {}",
-                    date(last.opening.time),
-                    last.opening.trials.join(", ")
-                ),
-                format!(
-                    "`dlgrid report {name}` shows what came of it, `dlgrid retry {name}/finish` trains \
-                     again what failed; with `--again` every report will say that it was opened more \
-                     than once"
-                ),
-            ));
-        }
+    let own = tested::own(sweep)?;
+    if let Some(last) = own.last().filter(|last| last.ended < last.runs.1) {
+        refuse_another(args, &last.opening)?;
+        return Ok((last.opening.clone(), false));
+    }
+    if let Some(last) = tested::all(sweep)?.last().filter(|_| !args.again) {
+        return Err(opened(&sweep.manifest.name, last));
     }
     let top = usize::try_from(args.top.unwrap_or(TRIALS)).unwrap_or(usize::MAX);
     let opening = Opening {
         schema: OPENING_SCHEMA,
-        number: u32::try_from(before.len() + 1).unwrap_or(u32::MAX),
+        number: u32::try_from(own.len() + 1).unwrap_or(u32::MAX),
         trials: board.iter().take(top).map(|(_, name)| name.clone()).collect(),
         seeds: args.seeds.unwrap_or(SEEDS),
         host: host::name(),
@@ -228,6 +214,24 @@ fn opening(args: &Args, sweep: &Sweep, board: &[(u64, String)]) -> Result<(Openi
         time: host::now(),
     };
     Ok((opening, true))
+}
+
+/// It was opened before, by this sweep or by another that runs were taken over from.
+fn opened(name: &str, last: &Tested) -> anyhow::Error {
+    let by = last.by.as_ref().map_or_else(String::new, |by| format!(" by `{by}`"));
+    let (date, trials) = (date(last.opening.time), last.opening.trials.join(", "));
+    let retry = match &last.by {
+        Some(_) => String::new(),
+        None => format!("`dlgrid retry {name}/finish` trains again what failed; "),
+    };
+    refuse(
+        exit::INPUT,
+        format!("the test set of `{name}` was opened{by} on {date}, for {trials}"),
+        format!(
+            "`dlgrid report {name}` shows what came of it; {retry}with `--again` every report will \
+             say that it was opened more than once"
+        ),
+    )
 }
 
 /// What was written down can't be changed: another choice would be another opening.

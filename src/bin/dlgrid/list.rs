@@ -69,6 +69,7 @@ pub fn run(args: ListArgs) -> Result<u8> {
 fn entry(found: &Found, queue: &Queue) -> Entry {
     match Picked::open(found, queue) {
         Ok(picked) => Entry {
+            is_unsubmitted: picked.is_unsubmitted(),
             is_at_work: local_liveness(&found.dir) == Liveness::Alive,
             ..picked.subject().entry(found.created)
         },
@@ -85,6 +86,7 @@ fn entry(found: &Found, queue: &Queue) -> Entry {
             missing: 0,
             best: None,
             is_at_work: false,
+            is_unsubmitted: false,
             problem: Some(error.to_string()),
         },
     }

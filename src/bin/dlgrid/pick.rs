@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Args;
 use dlgrid_sweep::exec::slurm::call::Slurm;
-use dlgrid_sweep::exec::slurm::ledger::{Ledger, Readable};
+use dlgrid_sweep::exec::slurm::ledger::{Entry, Fate, Ledger, Readable};
 use dlgrid_sweep::exec::slurm::parse::Row;
 use dlgrid_sweep::exec::slurm::request::Request;
 use dlgrid_sweep::exec::slurm::state::Standing;
@@ -20,7 +20,7 @@ use dlgrid_sweep::report::around::{self, Note};
 use dlgrid_sweep::report::collect::{Subject, local_liveness};
 use dlgrid_sweep::report::fate::{LazyStarts, Starts};
 use dlgrid_sweep::report::live;
-use dlgrid_sweep::store::layout::SweepDir;
+use dlgrid_sweep::store::layout::{SegmentName, SweepDir};
 use dlgrid_sweep::store::merge::Results;
 use dlgrid_sweep::store::{read, tasks};
 use dlgrid_sweep::sweep::{Sweep, SweepError};
@@ -142,6 +142,19 @@ impl Picked {
     #[must_use]
     pub fn over(&self, slice: u32) -> Option<&str> {
         self.standing.as_ref()?.over(slice)
+    }
+
+    /// Whether nothing of it was ever begun, or put into a queue: no intent has a job, as far as
+    /// that can be read.
+    #[must_use]
+    pub fn is_unsubmitted(&self) -> bool {
+        let Submitted { ledger, is_whole, .. } = &self.submitted;
+        let is_void = |entry: &Entry| matches!(entry.fate, Some(Fate::Void(_)));
+        let taken_over = |segment: &SegmentName| segment.attempt == 0;
+        *is_whole
+            && ledger.entries.iter().all(is_void)
+            && self.results.segments.keys().all(taken_over)
+            && local_liveness(&self.sweep.dir) == Liveness::Gone
     }
 
     /// What was ordered of the sweep, and what the jobs around its arrays came to.

@@ -14,7 +14,7 @@ use dlgrid_sweep::exec::slurm::request::{REQUEST_SCHEMA, Request};
 use dlgrid_sweep::exec::slurm::script;
 use dlgrid_sweep::exec::slurm::settle::{settle, take_over};
 use dlgrid_sweep::exec::slurm::site::Site;
-use dlgrid_sweep::exec::slurm::submit::{self as queue, Report};
+use dlgrid_sweep::exec::slurm::submit as queue;
 use dlgrid_sweep::exec::slurm::{SlurmError, state};
 use dlgrid_sweep::pack::Load;
 use dlgrid_sweep::spec::slurm::memory_mib;
@@ -36,6 +36,10 @@ use crate::ranks;
 use crate::talk::{next, refuse, talk};
 use crate::tried;
 use crate::work;
+use told::{let_go, told, told_passed};
+
+#[path = "slurm/told.rs"]
+mod told;
 
 /// What is to be submitted of a sweep.
 #[derive(Debug, Clone, Default)]
@@ -136,13 +140,14 @@ pub fn submit(
         requests.iter_mut().for_each(Request::go_alone);
     }
     fs::create_dirs(&dir.logs())?;
+    let mut passed = 0;
     for request in &mut requests {
         request.publish(&dir)?;
-        put(sweep, &found.slurm, request)?;
+        passed += put(sweep, &found.slurm, request)?;
     }
     let name = find::typed(&sweep.dir, &sweep.manifest.name);
     next(&format!("dlgrid watch {name}; dlgrid report {name} at any time"));
-    Ok(exit::OK)
+    Ok(if passed > 0 { exit::RUNS_FAILED } else { exit::OK })
 }
 
 /// Ends what interrupted submissions have left in the queue of a sweep that has nothing to submit.
@@ -154,11 +159,6 @@ fn clear(sweep: &Sweep, slurm: &Slurm) -> anyhow::Result<()> {
     settled.told().for_each(|words| talk(&format!("{words}\n")));
     talk(&let_go(&settled.adopted));
     Ok(())
-}
-
-/// Arrays that were let go although they had been submitted before, in words.
-fn let_go(arrays: &[u64]) -> String {
-    arrays.iter().map(|job| format!("let array {job} go, which was held\n")).collect()
 }
 
 /// Concludes a sweep whose job for that never came into the queue: a limit kept it out, or the
@@ -175,14 +175,21 @@ fn conclude(sweep: &Sweep, slurm: &Slurm, upkeep: &Upkeep) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Submits a request that is written down, and says what came of it.
-pub fn put(sweep: &Sweep, slurm: &Slurm, request: &Request) -> anyhow::Result<()> {
+/// Submits a request that is written down, and says what came of it; how many runs that it wants no
+/// task will train, for their slices are in the queue for others.
+pub fn put(sweep: &Sweep, slurm: &Slurm, request: &Request) -> anyhow::Result<usize> {
     let dir = absolute(&sweep.dir)?;
     let mut say = |text: &str| talk(&format!("{text}\n"));
     let over = || request.over(sweep);
     let report = queue::submit(&dir, &sweep.manifest.id, slurm, request, &over, &mut say)?;
     talk(&told(sweep, request, &report));
-    Ok(())
+    if report.held.is_empty() {
+        return Ok(0);
+    }
+    let results = read::load(&sweep.dir, &sweep.manifest.id)?;
+    let passed = queue::passed_over(sweep, &results, request, &report.held);
+    talk(&told_passed(&passed));
+    Ok(passed.len())
 }
 
 /// Jobs start where nobody stands: all their paths are absolute.
@@ -329,39 +336,6 @@ pub fn granted(settings: &SlurmSettings) -> Granted {
         memory_mib: text("memory").and_then(memory_mib).filter(|mib| *mib > 0),
         gpus: script::gpu_count(settings),
     }
-}
-
-/// What came of a submission, in words.
-fn told(sweep: &Sweep, request: &Request, report: &Report) -> String {
-    let mut text = String::new();
-    for one in &report.submitted {
-        text.push_str(&match one.kind {
-            Kind::Runs => {
-                format!("submitted array {} of {}\n", one.job, plural(one.tasks as u64, "task"))
-            }
-            Kind::Canary => format!("submitted job {}: it tries one run first\n", one.job),
-            Kind::TopUp => format!("submitted job {}: it submits the rest later\n", one.job),
-            Kind::Report => format!("submitted job {}: it concludes the sweep\n", one.job),
-        });
-    }
-    text.push_str(&let_go(&report.adopted));
-    let slices = request.slices.len();
-    if report.queued > 0 {
-        text.push_str(&format!("{} of {slices} slices were in the queue\n", report.queued));
-    }
-    if let Some((left, words)) = &report.kept_out {
-        let tops_up = report.submitted.iter().any(|one| one.kind == Kind::TopUp);
-        let then = if tops_up {
-            "the rest follows by itself".to_owned()
-        } else {
-            format!("`dlgrid submit` again adds the rest of `{}`", sweep.manifest.name)
-        };
-        text.push_str(&format!(
-            "{left} of {slices} slices are not in the queue yet: a limit of your account is reached \
-             (sbatch says: {words}); {then}\n"
-        ));
-    }
-    text
 }
 
 /// Refuses to work on a sweep here while Slurm's queue has tasks for it. A Slurm that does not

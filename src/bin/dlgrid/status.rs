@@ -52,7 +52,11 @@ pub fn run(args: StatusArgs) -> Result<u8> {
     }
     let picked = Picked::new(&args.root, args.sweep.as_deref(), &Queue::new(&args.slurm))?;
     let mut status = picked.subject().status(host::now());
+    status.unsubmitted = picked.is_unsubmitted();
     status.notes = picked.notes();
+    if status.unsubmitted && status.missing > 0 {
+        status.notes.push(Note { about: "queue", text: "nothing was submitted".into() });
+    }
     status.notes.extend(stage::notes(&picked.sweep)?);
     let here = at_work(&picked.sweep.dir)?;
     status.is_at_work = here.is_some() || picked.tries_again();

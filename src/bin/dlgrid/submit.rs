@@ -7,6 +7,7 @@ use dlgrid_sweep::store::manifest::Manifest;
 use dlgrid_sweep::store::read::{self, RetryPolicy};
 use dlgrid_sweep::sweep::Sweep;
 
+use crate::beside;
 use crate::busy::Busy;
 use crate::check;
 use crate::cluster::{self, Found};
@@ -38,6 +39,9 @@ pub struct Args {
     /// Leave out what the spec's `sanity` asks for
     #[arg(long)]
     pub no_sanity: bool,
+    /// Train also runs that another sweep of the same name has at work or in the queue
+    #[arg(long)]
+    pub twice: bool,
     #[command(flatten)]
     pub work: LocalArgs,
 }
@@ -60,6 +64,9 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     talk(&format!("{}\n", check::summary(&spec)));
     // On Slurm it is the canary's part: a login node trains nothing. A sweep that is there has begun.
     let is_new = Manifest::read(&Sweep::folder(&args.root.root, &spec)).is_err();
+    if is_new && !args.twice {
+        beside::refuse_twice(&args.root.root, &spec)?;
+    }
     if spec.upkeep.sanity && cluster.is_none() && is_new {
         sanity::insist(&spec, &bytes, &worker.program)?;
     }

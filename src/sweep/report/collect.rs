@@ -233,6 +233,7 @@ impl Subject<'_> {
             missing: source.missing,
             best: super::best(source).and_then(|row| row.objective.finite()),
             is_at_work: false,
+            is_unsubmitted: false,
             problem: None,
         })
     }

@@ -26,13 +26,16 @@ pub struct Entry {
     pub best: Option<f64>,
     /// Whether a process of this machine works on it.
     pub is_at_work: bool,
+    /// Whether nothing of it was ever begun, or put into a queue.
+    pub is_unsubmitted: bool,
     /// Why it could not be read, if it could not.
     pub problem: Option<String>,
 }
 
 impl Entry {
     /// Where the sweep stands, in a word: `unreadable`, `running` (also where a process tries
-    /// runs again that have ended), `stopped` (runs are missing and nobody works on them),
+    /// runs again that have ended), `unsubmitted` (nothing was begun, or put into a queue),
+    /// `stopped` (runs are missing and nobody works on them),
     /// `waiting`, `failed` (some runs did), or `done`.
     #[must_use]
     pub fn state(&self) -> &'static str {
@@ -41,6 +44,8 @@ impl Entry {
             "unreadable"
         } else if counts.get(State::Running) > 0 || self.is_at_work {
             "running"
+        } else if self.missing > 0 && self.is_unsubmitted {
+            "unsubmitted"
         } else if self.missing > 0 {
             "stopped"
         } else if counts.idle() > 0 {
@@ -55,7 +60,7 @@ impl Entry {
     fn tone(&self) -> Tone {
         match self.state() {
             "done" => Tone::Good,
-            "running" | "stopped" => Tone::Busy,
+            "running" | "stopped" | "unsubmitted" => Tone::Busy,
             "waiting" => Tone::Less,
             _ => Tone::Bad,
         }

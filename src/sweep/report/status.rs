@@ -44,6 +44,8 @@ pub struct Status {
     pub counts: Counts,
     /// Runs not ended that no process will get to.
     pub missing: u64,
+    /// Whether nothing of it was ever begun, or put into a queue.
+    pub unsubmitted: bool,
     /// Runs that have not ended, and whether there are more ranges of them.
     pub open: (Vec<Range>, bool),
     /// The trial that leads.
@@ -98,6 +100,7 @@ impl Status {
             rounds: source.rounds(),
             counts,
             missing: source.missing,
+            unsubmitted: false,
             open: super::build::open_runs(source),
             best: super::best(source),
             running,
@@ -330,6 +333,9 @@ fn running(status: &Status, view: View) -> Vec<String> {
 
 fn next(status: &Status) -> String {
     let name = clean(&status.sweep.typed);
+    if status.unsubmitted && status.missing > 0 {
+        return "dlgrid submit FILE   (nothing was submitted: mend what was refused)".into();
+    }
     if let Some(retry) = retry(status) {
         // What is at work is in a retry's way, or does just that.
         return if status.is_at_work { format!("dlgrid watch {name}") } else { retry };

@@ -950,6 +950,7 @@ fn sweeps_are_listed() {
         missing,
         best: Some(0.9712),
         is_at_work: false,
+        is_unsubmitted: false,
         problem: problem.map(Into::into),
     };
     let entries = [
@@ -980,6 +981,10 @@ fn sweeps_are_listed() {
     let failed = entry("again", Counts::of([State::Done, State::Failed]), 0, None);
     assert_eq!(failed.state(), "failed");
     assert_eq!(list::Entry { is_at_work: true, ..failed }.state(), "running", "it tries again");
+    let refused = entry("refused", Counts::of([State::Waiting]), 1, None);
+    let refused = list::Entry { is_unsubmitted: true, ..refused };
+    assert_eq!(refused.state(), "unsubmitted", "Slurm took none of it");
+    assert_eq!(list::Entry { is_at_work: true, ..refused }.state(), "running");
 }
 
 /// What matters, on a grid that the first two parameters decide, with a trial that diverged.
@@ -1070,4 +1075,12 @@ fn the_next_step_asks_for_more_only_where_that_helps() {
     time, and it goes on by itself: retry S   (trains the 3 runs missing)
     both: retry S --oom   (asks for more, for 1 run)
     ");
+}
+
+#[test]
+fn where_nothing_was_submitted_no_retry_helps() {
+    let status = with(vec![], |source| status::Status::of(source, vec![], vec![]));
+    let status = status::Status { unsubmitted: true, missing: 3, ..status };
+    let next = "next: dlgrid submit FILE   (nothing was submitted: mend what was refused)\n";
+    assert!(status::render(&status, WIDE).ends_with(next));
 }

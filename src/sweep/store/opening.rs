@@ -66,6 +66,12 @@ pub fn read_all(dir: &SweepDir) -> Result<Vec<Opening>, StoreError> {
     Ok(all)
 }
 
+/// Whether this is a folder with a record of an opening.
+#[must_use]
+pub fn is_there(dir: &SweepDir) -> bool {
+    numbers(dir).is_ok_and(|numbers| !numbers.is_empty())
+}
+
 /// Whether an opening is written down; durably, also where its writer was killed.
 ///
 /// # Errors

@@ -74,6 +74,7 @@ fn status() -> Status {
         rounds: Rounds { seeds: 3, folds: None },
         counts,
         missing: 0,
+        unsubmitted: false,
         open: (vec![], false),
         best: Some(row(0, 0.8721, 0.0031)),
         running: vec![],

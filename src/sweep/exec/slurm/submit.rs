@@ -24,7 +24,10 @@ use crate::store::layout::SweepDir;
 
 mod asked;
 mod errand;
+mod held;
 mod room;
+
+pub use held::{Held, passed_over};
 
 /// An array that was submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +49,8 @@ pub struct Report {
     pub adopted: Vec<u64>,
     /// Slices of the request that were in the queue before.
     pub queued: usize,
+    /// What has these.
+    pub held: Vec<Held>,
     /// Slices that a limit of the site kept out, and Slurm's words for it.
     pub kept_out: Option<(usize, String)>,
 }
@@ -70,7 +75,9 @@ pub fn submit(
     let standing = when_ended(settled.standing, (dir, slurm), &request.slices, over, say)?;
     let in_queue = |slice: &u32| standing.place(*slice).is_in_queue();
     let mut covered: HashSet<u32> = request.slices.iter().copied().filter(in_queue).collect();
-    let report = Report { adopted: settled.adopted, queued: covered.len(), ..Report::default() };
+    let held = held::held(dir, &Ledger::read(dir)?, &standing, &covered);
+    let queued = covered.len();
+    let report = Report { adopted: settled.adopted, queued, held, ..Report::default() };
     covered.extend(over()?);
     let is_alive = |job: u64| standing.arrays.iter().any(|array| array.job == job);
     let ledger = Ledger::read(dir)?;

@@ -76,6 +76,18 @@ impl Subject<'_> {
         }
     }
 
+    /// Runs not ended that are being trained, or will be without anyone doing more, in order.
+    #[must_use]
+    pub fn under_way(&self) -> Vec<u64> {
+        let is_topped_up = self.slurm.is_some_and(Standing::is_topped_up);
+        let is_at_it = |slice: u32| {
+            is_topped_up || matches!((self.liveness)(slice), Liveness::Alive | Liveness::Queued)
+        };
+        let spans = (0..).zip(self.slices).filter(|(slice, _)| is_at_it(*slice));
+        let runs = spans.flat_map(|(_, span)| self.spec.walk(span.start, span.end));
+        runs.filter(|i| self.results.end(*i).is_none() && !self.is_left_out(*i)).collect()
+    }
+
     /// Runs not ended in slices that no process works on or will.
     pub(super) fn missing(&self) -> u64 {
         // What is not in the queue yet is put there by a job.
