@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::death::{self, describe, is_killed, is_refusal};
 use super::feed::{Given, Report};
-use super::usage;
+use super::{orphans, usage};
 use crate::host;
 use crate::store::layout::SweepDir;
 use crate::store::merge::Results;
@@ -302,9 +302,11 @@ impl Living {
 fn serve(shared: &Shared, number: usize, slot: &Slot) -> std::io::Result<()> {
     let mut generation = 0;
     while let Some(first) = shared.take() {
-        let started = talk_of(&shared.job, number, &mut generation)
-            .and_then(|(talk, log)| Ok((start(&shared.job, slot, talk, &log)?, log)));
-        let ((mut child, stdout), log) = match started {
+        let started = talk_of(&shared.job, number, &mut generation).and_then(|(talk, log)| {
+            let mark = orphans::mark()?;
+            Ok((start(&shared.job, slot, talk, &log, mark)?, log, mark))
+        });
+        let ((mut child, stdout), log, mark) = match started {
             Ok(started) => started,
             Err(error) => {
                 // Others may be able to work on it.
@@ -327,6 +329,7 @@ fn serve(shared: &Shared, number: usize, slot: &Slot) -> std::io::Result<()> {
         if let Some(living) = gone {
             living.end();
         }
+        orphans::end(mark);
         if shared.is_stopped() {
             continue;
         }
@@ -364,6 +367,7 @@ fn start(
     slot: &Slot,
     talk: Stdio,
     log: &std::path::Path,
+    mark: u64,
 ) -> std::io::Result<(Child, std::process::ChildStdout)> {
     let mut words = slot.starter.iter().map(OsString::as_os_str);
     let mut command = match words.next() {
@@ -386,6 +390,7 @@ fn start(
         .env("OMP_NUM_THREADS", slot.threads.to_string())
         .env("MKL_NUM_THREADS", slot.threads.to_string())
         .env("OMP_WAIT_POLICY", "passive")
+        .env(orphans::MARK, orphans::written(mark))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(talk)

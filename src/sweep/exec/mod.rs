@@ -5,6 +5,7 @@ pub mod feed;
 pub mod gpus;
 pub mod local;
 pub mod metrics;
+pub mod orphans;
 pub mod program;
 pub mod ranks;
 pub mod saved;
