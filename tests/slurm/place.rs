@@ -1,6 +1,7 @@
 //! A place for each test: a folder, `dlgrid` in it, and a Slurm that it submits to: that of
 //! `DLGRID_TEST_SLURM` (a slurm.conf, or lines of `export` that name one), or one that is shared
 //! by all tests that run at the time.
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
@@ -19,6 +20,10 @@ pub struct Place {
     conf: PathBuf,
     /// Ends with the last test that uses it.
     _cluster: Option<Arc<Cluster>>,
+    /// Tasks that Slurm could not start, and that were submitted again.
+    unstarted: Cell<usize>,
+    /// Arrays that this took.
+    mended: Cell<usize>,
 }
 
 /// A place; nothing, and `skipped: why` on standard error, where Slurm can't be had.
@@ -27,7 +32,13 @@ pub fn place() -> Option<Place> {
         let text = std::fs::read_to_string(&file).unwrap();
         let named = text.lines().find_map(|l| l.strip_prefix("export SLURM_CONF="));
         let conf = named.map_or_else(|| file.into(), |path| path.trim_matches(['"', '\'']).into());
-        return Some(Place { here: Sandbox::new(), conf, _cluster: None });
+        return Some(Place {
+            here: Sandbox::new(),
+            conf,
+            _cluster: None,
+            unstarted: Cell::default(),
+            mended: Cell::default(),
+        });
     }
     static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -42,7 +53,13 @@ pub fn place() -> Option<Place> {
 impl Place {
     /// A place before this cluster.
     pub fn on(cluster: Arc<Cluster>) -> Self {
-        Self { here: Sandbox::new(), conf: cluster.conf(), _cluster: Some(cluster) }
+        Self {
+            here: Sandbox::new(),
+            conf: cluster.conf(),
+            _cluster: Some(cluster),
+            unstarted: Cell::default(),
+            mended: Cell::default(),
+        }
     }
 
     /// `dlgrid` here.
@@ -101,9 +118,12 @@ impl Place {
         found
     }
 
-    /// The jobs of the intents that have one.
+    /// The jobs of the intents that have one, but for those that mended what Slurm had not started.
     pub fn jobs(&self) -> Vec<u64> {
-        self.json_files("fate").iter().filter_map(|fate| fate["job"].as_u64()).collect()
+        let fates = self.json_files("fate");
+        let mut jobs: Vec<u64> = fates.iter().filter_map(|fate| fate["job"].as_u64()).collect();
+        jobs.truncate(jobs.len() - self.mended.get());
+        jobs
     }
 
     /// Waits until `done` holds, for so many seconds on a machine that has nothing else to do, and for
@@ -122,10 +142,35 @@ impl Place {
         }
     }
 
-    /// Waits until nothing of the sweep is in the queue.
+    /// Waits until nothing of the sweep is in the queue. On a stalled machine slurmstepd sometimes does
+    /// not find the script that it is to start: such a task is lost to Slurm, and submitted again.
     #[track_caller]
     pub fn drained(&self) {
         self.wait(240, "the queue to drain", || self.queue().is_empty());
+        let unstarted = self.tasks_without_script();
+        if unstarted > self.unstarted.replace(unstarted) {
+            eprintln!("Slurm started {unstarted} tasks without their script: they are retried");
+            self.run(["retry"]).code(0);
+            self.mended.set(self.mended.get() + 1);
+            self.wait(240, "the queue to drain once more", || self.queue().is_empty());
+        }
+    }
+
+    /// How many tasks Slurm tried to start and found no script for.
+    fn tasks_without_script(&self) -> usize {
+        let folders = self.here.sweeps().into_iter().map(|sweep| sweep.join("logs"));
+        let logs = folders.filter_map(|logs| std::fs::read_dir(logs).ok()).flatten();
+        let text = |log: std::fs::DirEntry| std::fs::read(log.path()).unwrap_or_default();
+        let texts = logs.filter_map(Result::ok).map(text);
+        let is_it = |text: &Vec<u8>| {
+            let text = String::from_utf8_lossy(text);
+            text.lines().any(|line| {
+                line.starts_with("slurmstepd")
+                    && line.contains("execve()")
+                    && line.ends_with("slurm_script: No such file or directory")
+            })
+        };
+        texts.filter(is_it).count()
     }
 
     /// How often each run was begun.
