@@ -112,7 +112,6 @@ fn canary_program(sweep: &Sweep, args: &Args) -> anyhow::Result<Option<String>> 
         objective: &spec.objective,
         alone: true,
         visible: visible.as_deref(),
-        started: &|_| {},
     };
     let finished =
         program::run(&run, command, &around, &|| reported.load(Ordering::SeqCst), &mut |_| {

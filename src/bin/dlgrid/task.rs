@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::talk::{refuse, talk};
 use anyhow::Context as _;
-use dlgrid_sweep::exec::feed::{self, Given, Report, Slices};
+use dlgrid_sweep::exec::feed::{Given, Report, Slices};
 use dlgrid_sweep::exec::local::WORKERS;
 use dlgrid_sweep::exec::metrics::Ended;
 use dlgrid_sweep::exec::program::{self, Around, Finished};
@@ -65,10 +65,9 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         refuse(exit::INPUT, format!("`--redo {word}`"), "it takes failed, memory and diverged")
     })?;
     let only = args.only.as_deref().map(Condition::new).transpose()?;
-    let fed = args.slice.is_none();
     let alone = host::env(WORKERS).is_some_and(|workers| workers == "1");
     let scratch = scratch.path();
-    let place = Place { sweep: &sweep, again, only, scratch, stop: &stop, fed, alone };
+    let place = Place { sweep: &sweep, again, only, scratch, stop: &stop, alone };
     if let Some(slice) = args.slice {
         return one_slice(&place, Given { slice, died: None });
     }
@@ -103,8 +102,6 @@ struct Place<'a> {
     only: Option<Condition>,
     scratch: &'a std::path::Path,
     stop: &'a AtomicBool,
-    /// Whether slices come from a feeder.
-    fed: bool,
     /// Whether no other worker is beside this one.
     alone: bool,
 }
@@ -158,11 +155,6 @@ fn one_run(place: &Place<'_>, run: &Run, work: &mut SliceWork<'_>) -> anyhow::Re
         objective: &place.sweep.spec.objective,
         alone: place.alone,
         visible: None,
-        started: &|group| {
-            if place.fed {
-                feed::started(group);
-            }
-        },
     };
     let finished = program::run(run, command, &around, &|| place.is_stopped(), &mut |epoch| {
         work.epoch(&epoch)

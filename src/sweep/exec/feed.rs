@@ -74,8 +74,6 @@ pub enum Report {
         /// The code that a process for this slice alone would have ended with.
         code: u8,
     },
-    /// It has started a program, the first of a process group; not answered.
-    Program(u32),
 }
 
 impl Report {
@@ -88,7 +86,6 @@ impl Report {
             ("done", Some(slice), Some(code), None) => {
                 Some(Self::Done { slice: slice.parse().ok()?, code: code.parse().ok()? })
             }
-            ("program", Some(group), None, None) => group.parse().ok().map(Self::Program),
             _ => None,
         }
     }
@@ -134,18 +131,10 @@ impl Slices {
     }
 }
 
-/// Tells who feeds this worker that a program was started, so that it does not outlive a
-/// worker that is killed.
-pub fn started(group: u32) {
-    // If nobody listens any more, nobody needs to know.
-    let _heard = tell(Report::Program(group));
-}
-
 fn tell(report: Report) -> std::io::Result<()> {
     let line = match report {
         Report::Ready => "ready\n".to_owned(),
         Report::Done { slice, code } => format!("done {slice} {code}\n"),
-        Report::Program(group) => format!("program {group}\n"),
     };
     let mut out = std::io::stdout().lock();
     out.write_all(line.as_bytes())?;
@@ -166,7 +155,6 @@ mod tests {
         assert_eq!("end\n".parse(), Ok(Answer::End));
         assert!("x".parse::<Answer>().is_err());
         assert_eq!(Report::parse("ready"), Some(Report::Ready));
-        assert_eq!(Report::parse("program 77"), Some(Report::Program(77)));
         assert_eq!(Report::parse("done 3 6"), Some(Report::Done { slice: 3, code: 6 }));
         for other in ["", "done", "done x 1", "done 1 999", "ready now"] {
             assert_eq!(Report::parse(other), None, "{other}");

@@ -135,8 +135,6 @@ struct Living {
     worker: u32,
     /// Whether another program has started it, which hands SIGUSR2 on and would be ended by SIGTERM.
     started: bool,
-    /// The process group of the program that it runs, if it runs one.
-    program: Option<u32>,
 }
 
 struct Shared {
@@ -289,12 +287,9 @@ impl Living {
         host::signal_group(self.worker, signal);
     }
 
-    /// Ends the worker, and the program that it runs, at once.
+    /// Ends the worker at once.
     fn end(self) {
         host::signal_group(self.worker, host::Signal::Kill);
-        if let Some(program) = self.program {
-            host::signal_group(program, host::Signal::Kill);
-        }
     }
 }
 
@@ -315,20 +310,17 @@ fn serve(shared: &Shared, number: usize, slot: &Slot) -> std::io::Result<()> {
             }
         };
         let worker = child.id();
-        let living = Living { worker, started: !slot.starter.is_empty(), program: None };
+        let living = Living { worker, started: !slot.starter.is_empty() };
         shared.living().push(living);
         if shared.is_stopped() {
             living.ask();
         }
         let (held, served) = feed(shared, &mut child, stdout, first, &log);
         let status = child.wait()?;
-        let gone = shared.living().iter().find(|l| l.worker == worker).copied();
         shared.living().retain(|l| l.worker != worker);
         let Some(turn) = held else { continue };
         // A worker that was killed leaves its program behind.
-        if let Some(living) = gone {
-            living.end();
-        }
+        living.end();
         orphans::end(mark);
         if shared.is_stopped() {
             continue;
@@ -422,9 +414,7 @@ fn feed(
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
         let Some(report) = Report::parse(&line) else { continue };
         served = true;
-        shared.note_program(child.id(), report);
         match report {
-            Report::Program(_) => continue,
             Report::Ready => {}
             Report::Done { slice, code } => {
                 shared.done(slice, code, held.take(), log);
@@ -445,18 +435,6 @@ fn feed(
 }
 
 impl Shared {
-    /// Remembers which program a worker runs.
-    fn note_program(&self, worker: u32, report: Report) {
-        let program = match report {
-            Report::Program(group) => Some(group),
-            Report::Ready | Report::Done { .. } => None,
-        };
-        // One that another program has started may be on another machine.
-        for living in self.living().iter_mut().filter(|l| l.worker == worker && !l.started) {
-            living.program = program;
-        }
-    }
-
     fn done(&self, slice: u32, code: u8, turn: Option<Turn>, log: &std::path::Path) {
         self.tell(Event::Done { slice, code });
         match code {

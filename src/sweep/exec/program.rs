@@ -51,8 +51,6 @@ pub struct Around<'a> {
     pub alone: bool,
     /// The GPUs that the program may see, as `CUDA_VISIBLE_DEVICES`; nothing: those that this process sees.
     pub visible: Option<&'a str>,
-    /// Is told the program's process, which leads a group of its own.
-    pub started: &'a dyn Fn(u32),
 }
 
 /// Runs the program of a run to its end, or until `stop` says so. Each line of metrics is
@@ -101,7 +99,6 @@ pub fn run(
         child.stdout.take().map(|out| tail.follow(out, false)),
         child.stderr.take().map(|err| tail.follow(err, true)),
     ];
-    (around.started)(child.id());
     let mut follower = Follower::new(run, around.objective, begun);
     let mut asked: Option<std::time::Instant> = None;
     let mut pause = FIRST_LOOK;
@@ -299,7 +296,6 @@ mod tests {
             objective: &objective,
             alone: true,
             visible: Some("1,2"),
-            started: &|_| {},
         };
         run(&this, &command, &around, stop, &mut |_| {}).expect("run")
     }

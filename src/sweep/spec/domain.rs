@@ -94,6 +94,7 @@ impl Shaping<'_> {
             _ => {
                 let value = self.value(param, &entry.value, mistakes)?;
                 mistakes.0.extend(bare_list(path, &value, &entry.value));
+                mistakes.0.extend(stray_value(path, &value, entry));
                 Domain::list(vec![value]).ok()
             }
         }
@@ -195,6 +196,17 @@ fn bare_list(path: &str, value: &Value, node: &Node) -> Option<Mistake> {
         let fact = format!("`{path}` has one value: the text `{text}`");
         Mistake::new(node.span.clone(), fact, "one value")
             .hint(format!("did you mean `[{text}]`?"))
+            .as_warning()
+    })
+}
+
+/// A warning of `{x: 1, 2}`: what follows the comma is a parameter of its own.
+fn stray_value(path: &str, value: &Value, entry: &Entry) -> Option<Mistake> {
+    let is_stray = *value == Value::Null && path.parse::<f64>().is_ok();
+    is_stray.then(|| {
+        let fact = format!("`{path}` is a parameter of its own, without a value");
+        Mistake::new(entry.key_span.clone(), fact, "a parameter")
+            .hint(format!("as a value of the one before it belongs in brackets: `[…, {path}]`"))
             .as_warning()
     })
 }

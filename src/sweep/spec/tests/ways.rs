@@ -243,6 +243,10 @@ fn numbers_without_brackets_are_one_text_and_that_is_told() {
     let (fact, hint, line) = only(&spec("1, 2.5"));
     assert_eq!(fact, "`x` has one value: the text `1, 2.5`");
     assert_eq!((hint.as_str(), line), ("did you mean `[1, 2.5]`?", 4));
+    let stray = spec("1").replace("parameters:\n  x: 1", "parameters: {x: 1, 2}");
+    let (fact, hint, line) = only(&stray);
+    assert_eq!(fact, "`2` is a parameter of its own, without a value");
+    assert!(hint.contains("`[…, 2]`") && line == 3, "{hint}");
     for meant in ["'1, 2'", "[1, 2]", "a, b", "1"] {
         let read = read("sweep.yaml", spec(meant).as_bytes(), 400_000);
         assert_eq!(read.expect("a spec").1, [], "{meant}");
