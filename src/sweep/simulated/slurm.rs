@@ -259,13 +259,14 @@ impl World {
             .get(2)
             .and_then(|word| word.strip_prefix("Dependency="))
             .map(|text| self.after(text));
+        let is_circular = after.iter().flatten().any(|one| self.leads_to(one.job(), id));
         let there = |job: &&mut Job| job.id == id && job.is_alive() && job.arrives <= now;
         let Some(job) = self.slurm.jobs.iter_mut().find(there) else {
             return Said::Error("Invalid job id specified");
         };
         match (&*words[0], after) {
             ("release", _) => job.held = false,
-            (_, Some(after)) if after.iter().any(|one| one.job() == id) => {
+            (_, Some(_)) if is_circular => {
                 return Said::Error("Job dependency problem for job");
             }
             (_, Some(after)) => job.after = after,
@@ -331,6 +332,18 @@ impl World {
         }
         ended.into_iter().for_each(|pid| self.kill(pid));
         Said::Words(String::new())
+    }
+
+    /// Whether a job waits for another, or is that, directly or by way of others.
+    fn leads_to(&self, from: u64, to: u64) -> bool {
+        let (mut known, mut at) = (vec![from], 0);
+        while at < known.len() {
+            let jobs = self.slurm.jobs.iter().filter(|job| job.id == known[at]);
+            let next: Vec<u64> = jobs.flat_map(|job| &job.after).map(|one| one.job()).collect();
+            known.extend(next.into_iter().filter(|id| !known.contains(id)).collect::<Vec<_>>());
+            at += 1;
+        }
+        known.contains(&to)
     }
 
     /// Whether a job waits for others that are not over.
