@@ -12,6 +12,8 @@ use crate::exec::slurm::task::ArrayTask;
 
 /// How long a job is remembered that is over, in seconds (`MinJobAge`).
 const REMEMBERED: f64 = 300.0;
+/// How long jobs of others are in the queue, in seconds.
+const OTHERS: f64 = 600.0;
 /// What is younger than this when the controller dies may be forgotten, in seconds.
 const UNSAVED: f64 = 5.0;
 
@@ -374,6 +376,11 @@ impl World {
     pub(super) fn start_tasks(&mut self) {
         for at in 0..self.slurm.jobs.len() {
             let job = &self.slurm.jobs[at];
+            if job.is_foreign() && job.is_alive() && job.asked + OTHERS < self.now {
+                let over = State::Over("COMPLETED", self.now);
+                self.slurm.jobs[at].tasks.iter_mut().for_each(|task| task.state = over);
+                continue;
+            }
             if job.is_alive() && job.arrives <= self.now && self.waits_in_vain(job) {
                 let over = State::Over("CANCELLED", self.now);
                 self.slurm.jobs[at].tasks.iter_mut().for_each(|task| task.state = over);
