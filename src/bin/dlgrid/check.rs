@@ -40,23 +40,26 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
 
 /// Reads and checks a spec; prints its warnings.
 pub fn read(file: &Path, max_runs: u64) -> anyhow::Result<(Spec, Vec<u8>)> {
-    let (shown, bytes) = load(file)?;
-    let busy = Busy::new(format!("checking {shown}"));
-    let (spec, warnings) = spec::read(&shown, &bytes, max_runs)?;
-    drop(busy);
-    warn(&shown, &bytes, &warnings)?;
-    talk(&missing_here(&spec));
-    Ok((spec, bytes))
+    read_else(file, max_runs, &|_, _| None)
 }
 
 /// As [`read`]; but a sweep that exists below `root` goes on, and what this dlgrid refuses of its spec
 /// is only told.
 pub fn read_or_begun(file: &Path, max_runs: u64, root: &Path) -> anyhow::Result<(Spec, Vec<u8>)> {
+    read_else(file, max_runs, &|shown, bytes| Sweep::begun(root, shown, bytes))
+}
+
+/// Reads a spec; what is refused is only told where there is another way to a spec.
+fn read_else(
+    file: &Path,
+    max_runs: u64,
+    other: &dyn Fn(&str, &[u8]) -> Option<Spec>,
+) -> anyhow::Result<(Spec, Vec<u8>)> {
     let (shown, bytes) = load(file)?;
     let busy = Busy::new(format!("checking {shown}"));
     let (spec, warnings) = match spec::read(&shown, &bytes, max_runs) {
         Ok(read) => read,
-        Err(errors) => match Sweep::begun(root, &shown, &bytes) {
+        Err(errors) => match other(&shown, &bytes) {
             Some(spec) => {
                 (spec, errors.mistakes.into_iter().map(spec::Mistake::as_warning).collect())
             }
@@ -64,16 +67,11 @@ pub fn read_or_begun(file: &Path, max_runs: u64, root: &Path) -> anyhow::Result<
         },
     };
     drop(busy);
-    warn(&shown, &bytes, &warnings)?;
+    let text = std::str::from_utf8(&bytes).context("a spec that was read is UTF-8")?;
+    let (colour, width) = style();
+    talk(&spec::mistake::render(&shown, text, &warnings, colour, width));
     talk(&missing_here(&spec));
     Ok((spec, bytes))
-}
-
-fn warn(shown: &str, bytes: &[u8], warnings: &[spec::Mistake]) -> anyhow::Result<()> {
-    let text = std::str::from_utf8(bytes).context("a spec that was read is UTF-8")?;
-    let (colour, width) = style();
-    talk(&spec::mistake::render(shown, text, warnings, colour, width));
-    Ok(())
 }
 
 /// What a file is called, and its bytes.
